@@ -1,0 +1,56 @@
+// A backend: for each kernel a list of implementations, fastest first, ending in the plain one; and the threads that run launches.
+// Not here: what to run (supernet/plan.h). Next: ref/conv.c, cpu/conv.c.
+#ifndef SN_BACKEND_H
+#define SN_BACKEND_H
+
+#include "kernels/kernels.h"
+#include "supernet/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+// One implementation of one kernel. A call is cut into tiles by its sizes alone; tiles run in any order on any thread, then finish runs once,
+// on the thread that ended the last tile. Tiles of one call write disjoint memory.
+typedef struct sn_impl {
+    const char *name;                       // for bench and messages: "cpu-avx2 conv 1x1"
+    bool (*supports)(const sn_call *);      // NULL: everything
+    int64_t (*tiles)(const sn_call *);      // NULL: 1
+    int64_t (*work)(const sn_call *);       // elements of workspace shared by the tiles (partial sums); NULL: 0
+    size_t (*scratch)(const sn_call *);     // bytes of private memory of one thread, 64-byte aligned, not kept between tiles; NULL: 0
+    void (*tile)(const sn_bases *, const sn_call *, int64_t tile, void *scratch);
+    void (*finish)(const sn_bases *, const sn_call *); // NULL: nothing
+} sn_impl;
+
+// A table of implementations: list[kernel] is an array ended by an entry with tile == NULL. ref's list is complete.
+typedef struct {
+    const sn_impl *list[SN_KERNELS];
+} sn_table;
+
+typedef struct sn_backend sn_backend;
+
+// Names: ref, ref64, cpu (best lanes this processor has), cpu-avx2, cpu-avx512, cpu-plain. threads >= 1 (ref: 1 is used).
+// SN_USAGE for an unknown name (lists them) or lanes this processor lacks (says which it has).
+sn_status sn_backend_open(const char *name, int threads, sn_backend **out);
+void sn_backend_close(sn_backend *);
+const char *sn_backend_name(const sn_backend *);  // resolved: "cpu-avx2"
+size_t sn_backend_real(const sn_backend *);       // bytes of a real: 4, or 8 for ref64
+int sn_backend_threads(const sn_backend *);
+
+// Chooses call->impl. SN_FAIL naming the kernel and sizes if no implementation supports the call.
+sn_status sn_backend_choose(const sn_backend *, sn_call *call);
+// Makes sure that each thread has `bytes` of scratch; called when plans are made, never inside a step.
+sn_status sn_backend_scratch(sn_backend *, size_t bytes);
+// Runs launches in order. Cannot fail: everything was checked when the plan was made.
+void sn_backend_run(sn_backend *, const sn_bases *, const sn_call *calls, const sn_launch *launches, int n_launches);
+// Runs body(arg, i) for i in 0..n-1 on the backend's threads, in any order (data loading, augmentation).
+void sn_backend_for(sn_backend *, int64_t n, void (*body)(void *arg, int64_t i), void *arg);
+
+// Elementwise conversion between float and the backend's real at `base` + offset (elements).
+void sn_real_put(size_t real, void *base, sn_off offset, const float *in, int64_t n);
+void sn_real_get(size_t real, const void *base, sn_off offset, float *out, int64_t n);
+
+const char *sn_kernel_name(sn_kernel);
+
+// Counted from the record: multiply-adds of convolutions (2 flops each), and bytes read and written once, for bench.
+void sn_call_cost(const sn_call *, size_t real, double *flops, double *bytes);
+
+#endif

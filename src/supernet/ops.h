@@ -5,6 +5,9 @@
 #define SN_OPS_H
 
 #include "supernet/graph.h"
+#include <stdio.h>
+
+enum { SN_LINEAR_ACT = 0 }; // index of "linear" in sn_act_words
 
 typedef enum { SN_ATTR_END, SN_ATTR_INT, SN_ATTR_ODD, SN_ATTR_BOOL, SN_ATTR_WORD } sn_attr_type; // ODD: an odd whole number
 
@@ -19,7 +22,7 @@ typedef struct {
 // What an operation is built with.
 typedef struct {
     const int *attr; // in the order of the op's table
-    int out;         // channels wanted (0 for ops without)
+    int out;         // channels wanted; the number of classes for ops that take no `out`
     int stride;
 } sn_op_args;
 

@@ -28,7 +28,8 @@ sn_status sn_error_prefix(sn_status code, const char *format, ...) {
     int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     size_t used = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-    snprintf(text + used, sizeof text - used, ": %s", message);
+    int room = (int)(sizeof text - used) - 3; // ": " and the end
+    if (room > 0) snprintf(text + used, sizeof text - used, ": %.*s", room, message);
     memcpy(message, text, sizeof message);
     return code;
 }

@@ -1,0 +1,204 @@
+// Spaces, archs, graphs and costs: sizes, texts, published params and MACs of NAS-Bench-Macro.
+#include "macro.h"
+#include "supernet/cost.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static sn_space *space;
+static sn_graph *graph;
+
+static void setup(void) {
+    space = macro_space(32, 32, 1280);
+    ck_assert_int_eq(sn_space_finish(space), SN_OK);
+    ck_assert_int_eq(sn_graph_build(space, &graph), SN_OK);
+}
+
+static void teardown(void) {
+    sn_graph_free(graph);
+    sn_space_free(space);
+}
+
+START_TEST(sizes) {
+    char text[64];
+    ck_assert_double_eq(sn_space_size(space, text, sizeof text), 6561);
+    ck_assert_str_eq(text, "6,561");
+    ck_assert_int_eq(space->n_decisions, 8);
+    ck_assert_str_eq(space->decisions[2].name, "stage2.layer1");
+}
+END_TEST
+
+START_TEST(arch_text) {
+    sn_arch a;
+    char text[SN_ARCH_TEXT];
+    ck_assert_int_eq(sn_arch_parse(space, "22212220", &a), SN_OK);
+    ck_assert_str_eq(sn_arch_text(space, &a, text), "22212220");
+    ck_assert_int_eq(sn_arch_parse(space, "2221222", &a), SN_USAGE);
+    ck_assert_int_eq(sn_arch_parse(space, "222122201", &a), SN_USAGE);
+    ck_assert_int_eq(sn_arch_parse(space, "22212-20", &a), SN_USAGE);
+    ck_assert_int_eq(sn_arch_parse(space, "2221x220", &a), SN_USAGE);
+    ck_assert_ptr_nonnull(strstr(sn_error_text(), "position 5 (stage2.layer3): found 'x'; allowed are the digits 0 to 2"));
+    space->digits = false;
+    ck_assert_int_eq(sn_arch_parse(space, "id,mb3_k3,mb6_k5,id,id,id,id,mb6_k5", &a), SN_OK);
+    ck_assert_str_eq(sn_arch_text(space, &a, text), "id,mb3_k3,mb6_k5,id,id,id,id,mb6_k5");
+    ck_assert_int_eq(sn_arch_parse(space, "id,mb3_k5,mb6_k5,id,id,id,id,mb6_k5", &a), SN_USAGE);
+    ck_assert_ptr_nonnull(strstr(sn_error_text(), "column 4 (stage1.layer2): found 'mb3_k5'"));
+    ck_assert_ptr_nonnull(strstr(sn_error_text(), "did you mean 'mb3_k3'?"));
+    ck_assert_int_eq(sn_arch_parse(space, "id,id", &a), SN_USAGE);
+    ck_assert_int_eq(sn_arch_parse(space, "", &a), SN_USAGE);
+    ck_assert_int_eq(sn_arch_parse(space, "id,id,id,id,id,id,id,id,", &a), SN_USAGE);
+}
+END_TEST
+
+// Rows of the published table (Su et al., CVPR 2021).
+static const struct {
+    const char *arch;
+    long params, macs;
+} published[] = {{"00000000", 387882, 7713280},    {"11111111", 1588874, 53246464},  {"22222222", 2932586, 105660928}, {"22212220", 1985514, 85164544},
+                 {"01201201", 1283434, 46109184},  {"22222221", 2504810, 98865664},  {"22222200", 1269610, 79266304},  {"10000000", 396298, 12128768},
+                 {"02012100", 890666, 47327744},   {"11111221", 2181386, 65012224},  {"00011110", 1118378, 31390208}};
+
+START_TEST(published_costs) {
+    for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
+        sn_arch a;
+        ck_assert_int_eq(sn_arch_parse(space, published[i].arch, &a), SN_OK);
+        sn_cost c = sn_cost_arch(graph, &a);
+        ck_assert_int_eq(c.params, published[i].params);
+        ck_assert_int_eq(c.macs, published[i].macs);
+    }
+}
+END_TEST
+
+static int by_value(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int distinct(uint64_t *v, int n) {
+    qsort(v, (size_t)n, sizeof *v, by_value);
+    int k = 0;
+    for (int i = 0; i < n; i++) k += !i || v[i] != v[i - 1];
+    return k;
+}
+
+START_TEST(distinct_nets) {
+    static uint64_t trained[6561], shared[6561];
+    sn_arch a = sn_arch_first(space);
+    int n = 0;
+    do {
+        trained[n] = sn_graph_signature(graph, &a, false);
+        shared[n++] = sn_graph_signature(graph, &a, true);
+    } while (sn_arch_next(space, &a));
+    ck_assert_int_eq(n, 6561);
+    ck_assert_int_eq(distinct(trained, n), 3969); // 9 * 21 * 21
+    ck_assert_int_eq(distinct(shared, n), 6561);  // other layers hold other weights
+}
+END_TEST
+
+START_TEST(extremes) {
+    sn_arch small, large;
+    char text[SN_ARCH_TEXT];
+    sn_cost_extremes(graph, space, &small, &large);
+    ck_assert_str_eq(sn_arch_text(space, &small, text), "00000000");
+    ck_assert_str_eq(sn_arch_text(space, &large, text), "22222222");
+}
+END_TEST
+
+START_TEST(restricted) {
+    sn_arch a;
+    ck_assert_int_eq(sn_arch_parse(space, "20100002", &a), SN_OK);
+    long params = sn_cost_arch(graph, &a).params;
+    ck_assert_int_eq(sn_space_restrict(space, &a), SN_OK);
+    sn_graph *one;
+    ck_assert_int_eq(sn_graph_build(space, &one), SN_OK);
+    sn_arch only = sn_arch_first(space);
+    ck_assert_int_eq(sn_cost_arch(one, &only).params, params);
+    for (int i = 0; i < one->params.n; i++) ck_assert_int_ge(sn_params_find(&graph->params, one->params.param[i].name), 0);
+    sn_graph_free(one);
+}
+END_TEST
+
+START_TEST(param_order) {
+    sn_param p = {.kind = SN_PARAM_CONV, .kernel = 2, .in = 3, .out = 5, .groups = 1, .size = 60};
+    float memory[60], file[60], back[60];
+    for (int i = 0; i < 60; i++) memory[i] = (float)i;
+    sn_param_to_file(&p, memory, file);
+    ck_assert_float_eq(file[((4 * 3) + 2) * 4 + 3], memory[(3 * 3 + 2) * 5 + 4]); // o=4 i=2 tap=3
+    sn_param_from_file(&p, file, back);
+    ck_assert_mem_eq(memory, back, sizeof memory);
+}
+END_TEST
+
+START_TEST(initial_values) {
+    sn_param p = {.name = (char *)"x.weight", .kind = SN_PARAM_CONV, .kernel = 3, .in = 32, .out = 64, .groups = 1, .size = 9 * 32 * 64};
+    float *v = sn_new((size_t)p.size, sizeof *v), *again = sn_new((size_t)p.size, sizeof *v);
+    sn_param_init(&p, 1, v);
+    sn_param_init(&p, 1, again);
+    ck_assert_mem_eq(v, again, (size_t)p.size * sizeof *v);
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < p.size; i++) sum += v[i], squares += (double)v[i] * v[i];
+    double expected = 2.0 / (9 * 64), variance = squares / (double)p.size;
+    ck_assert(!(variance < expected * 0.97 || variance > expected * 1.03));
+    ck_assert(!(sum / (double)p.size > 0.002 || sum / (double)p.size < -0.002));
+    sn_param_init(&p, 2, again);
+    ck_assert(memcmp(v, again, 16) != 0);
+    free(v);
+    free(again);
+}
+END_TEST
+
+START_TEST(wrong_spaces) {
+    sn_space *s = macro_space(32, 32, 1280);
+    s->n_entries--; // no classifier
+    ck_assert_int_eq(sn_space_finish(s), SN_CONFIG);
+    ck_assert_str_eq(sn_error_text(), "the last entry of `network` must be {op: classifier}");
+    s->n_entries++;
+    sn_space_free(s);
+    s = sn_space_new();
+    ck_assert_int_eq(sn_space_finish(s), SN_CONFIG);
+    const int conv[SN_OP_ATTRS] = {3, 1, 7, 1}; // 7 groups do not divide 3 channels
+    s->channels = 3, s->height = s->width = 8, s->classes = 2;
+    int k = sn_space_add_block(s, "g7", sn_op_find("conv"), conv), fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), conv);
+    sn_space_add_entry(s, "stage1", &(sn_entry){.choice = true, .block = {k}, .options = 1, .layers = 1, .out = 14, .stride = 1});
+    sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});
+    ck_assert_int_eq(sn_space_finish(s), SN_OK);
+    sn_graph *g;
+    ck_assert_int_eq(sn_graph_build(s, &g), SN_CONFIG);
+    ck_assert_str_eq(sn_error_text(), "entry 'stage1' of `network`: conv 'stage1.layer1.g7': 3 input and 14 output channels cannot be cut into 7 groups");
+    sn_space_free(s);
+}
+END_TEST
+
+START_TEST(philox_known_answer) { // Random123's kat_vectors: philox4x32-10, counter and key all zero
+    sn_rng r = sn_rng_at(0, (sn_stream)0, 0, 0, 0);
+    ck_assert_uint_eq(sn_rng_u32(&r), 0x6627e8d5u);
+    ck_assert_uint_eq(sn_rng_u32(&r), 0xe169c58du);
+    ck_assert_uint_eq(sn_rng_u32(&r), 0xbc57ac4cu);
+    ck_assert_uint_eq(sn_rng_u32(&r), 0x9b00dbd8u);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("space");
+    TCase *t = tcase_create("macro");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, sizes);
+    tcase_add_test(t, arch_text);
+    tcase_add_test(t, published_costs);
+    tcase_add_test(t, distinct_nets);
+    tcase_add_test(t, extremes);
+    tcase_add_test(t, restricted);
+    suite_add_tcase(s, t);
+    TCase *u = tcase_create("plain");
+    tcase_add_test(u, param_order);
+    tcase_add_test(u, initial_values);
+    tcase_add_test(u, wrong_spaces);
+    tcase_add_test(u, philox_known_answer);
+    suite_add_tcase(s, u);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}

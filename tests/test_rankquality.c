@@ -1,0 +1,380 @@
+// Quality of a ranking: hits against scores, classes, coverage of the intervals on made worlds whose answer is known, and the
+// published figures of NAS-Bench-Macro where its table lies beside the source tree.
+// Not here: the figures themselves (test_rankstats.c).
+// Next: test_truth.c.
+#include "io/truth.h"
+#include "supernet/rankquality.h"
+#include "supernet/rng.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void ck_near(double found, double expected, double tol, const char *what) {
+    if (isnan(expected) ? isnan(found) : fabs(found - expected) <= tol) return;
+    ck_abort_msg("%s: %.17g, expected %.17g", what, found, expected);
+}
+
+// --- a made world: archs with a quality, images with a difficulty
+
+enum { ARCHS = 90, IMAGES = 301, WORDS = (IMAGES + 63) / 64 };
+
+typedef struct {
+    double truth[ARCHS], score[ARCHS]; // score: share of hits
+    uint64_t bit[ARCHS][WORDS];
+    const uint64_t *hits[ARCHS];
+    uint32_t classes[ARCHS];
+} world;
+
+static double quality(size_t arch) {
+    return (double)arch / ARCHS - 0.5;
+}
+
+static void draw_world(world *w, uint32_t seed) {
+    sn_rng truth = sn_rng_at(1, SN_STREAM_RESAMPLE, 50, 0, 0), r = sn_rng_at(seed, SN_STREAM_RESAMPLE, 51, 0, 0);
+    memset(w, 0, sizeof *w);
+    for (size_t a = 0; a < ARCHS; a++) {
+        w->truth[a] = quality(a) + 0.15 * sn_rng_normal(&truth); // the same in every world
+        w->hits[a] = w->bit[a];
+        w->classes[a] = (uint32_t)(1000 - a / 3 % 20);
+        w->bit[a][WORDS - 1] = ~0ull << (IMAGES % 64); // beyond the last image: to be ignored
+    }
+    for (size_t i = 0; i < IMAGES; i++) {
+        double difficulty = 1.5 * sn_rng_normal(&r);
+        for (size_t a = 0; a < ARCHS; a++) {
+            if (sn_rng_unit(&r) >= 1 / (1 + exp(-1 - 2 * quality(a) + difficulty))) continue;
+            w->bit[a][i / 64] |= 1ull << (i % 64);
+            w->score[a] += 1.0 / IMAGES;
+        }
+    }
+}
+
+static sn_rank_input input_of(const world *w, uint32_t resamples) {
+    return (sn_rank_input){.archs = ARCHS,
+                           .truth = w->truth,
+                           .hits = w->hits,
+                           .images = IMAGES,
+                           .classes = w->classes,
+                           .resamples = resamples,
+                           .seed = 5};
+}
+
+START_TEST(hits_are_scores) {
+    world w;
+    draw_world(&w, 1);
+    sn_rank_input by_hits = input_of(&w, 0), by_score = by_hits;
+    double counts[ARCHS]; // whole numbers, so that ties are ties
+    for (size_t a = 0; a < ARCHS; a++) counts[a] = round(w.score[a] * IMAGES);
+    by_score.hits = NULL;
+    by_score.score = counts;
+    sn_rank_quality h, s;
+    ck_assert_int_eq(sn_rank_measure(&by_hits, &h), SN_OK);
+    ck_assert_int_eq(sn_rank_measure(&by_score, &s), SN_OK);
+    double plain[SN_RANK_FIGURES];
+    ck_assert_int_eq(sn_rank_figures(counts, w.truth, ARCHS, plain), SN_OK);
+    for (int id = 0; id < SN_RANK_FIGURES; id++) {
+        ck_near(h.all.figure[id].value, plain[id], 0, "by hits");
+        ck_near(s.all.figure[id].value, plain[id], 0, "by score");
+        ck_near(h.distinct.figure[id].value, s.distinct.figure[id].value, 0, "distinct");
+        ck_near(h.all.figure[id].image[0], NAN, 0, "no resamples, no interval");
+        ck_near(h.all.figure[id].arch[1], NAN, 0, "no resamples, no interval");
+    }
+    ck_near(s.all.half_tau, NAN, 0, "scores have no halves");
+    ck_assert(h.all.half_tau > 0.3 && h.all.half_tau < 0.99);
+    ck_assert(h.distinct.half_tau > 0.3);
+    ck_assert_uint_eq(h.all.archs, ARCHS);
+}
+END_TEST
+
+START_TEST(distinct_is_the_mean_of_each_class) {
+    world w;
+    draw_world(&w, 2);
+    double score[20] = {0}, truth[20] = {0}, plain[SN_RANK_FIGURES];
+    int size[20] = {0};
+    for (size_t a = 0; a < ARCHS; a++) {
+        size_t c = 1000 - w.classes[a];
+        score[c] += round(w.score[a] * IMAGES);
+        truth[c] += w.truth[a];
+        size[c]++;
+    }
+    for (size_t c = 0; c < 20; c++) {
+        score[c] /= size[c];
+        truth[c] /= size[c];
+    }
+    sn_rank_input in = input_of(&w, 0);
+    sn_rank_quality q;
+    ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);
+    ck_assert_uint_eq(q.distinct.archs, 20);
+    ck_assert_int_eq(sn_rank_figures(score, truth, 20, plain), SN_OK);
+    for (int id = 0; id < SN_RANK_FIGURES; id++) ck_near(q.distinct.figure[id].value, plain[id], 1e-12, "distinct");
+    in.classes = NULL;
+    ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);
+    ck_assert_uint_eq(q.distinct.archs, 0);
+}
+END_TEST
+
+START_TEST(equal_classes_stay_tied) { // sums of 0.1 would tell a class of three from a class of seven
+    double truth[20], score[20];
+    uint32_t classes[20];
+    for (uint32_t i = 0; i < 20; i++) {
+        classes[i] = i < 3 ? 0 : i < 10 ? 1 : i;
+        truth[i] = i < 10 ? 0.1 : i;
+        score[i] = i < 10 ? 0.7 : i;
+    }
+    sn_rank_input in = {.archs = 20, .truth = truth, .score = score, .classes = classes};
+    sn_rank_quality q;
+    ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);
+    ck_assert_uint_eq(q.distinct.archs, 12);
+    ck_near(q.distinct.figure[SN_RANK_TAU].value, 1, 1e-15, "tau where both sides tie the same pair");
+}
+END_TEST
+
+START_TEST(same_input_same_bits) {
+    world w;
+    draw_world(&w, 3);
+    sn_rank_input in = input_of(&w, 50);
+    sn_rank_quality a, b, other;
+    memset(&a, 1, sizeof a);
+    memset(&b, 2, sizeof b);
+    ck_assert_int_eq(sn_rank_measure(&in, &a), SN_OK);
+    ck_assert_int_eq(sn_rank_measure(&in, &b), SN_OK);
+    ck_assert_mem_eq(&a, &b, sizeof a);
+    in.seed++;
+    ck_assert_int_eq(sn_rank_measure(&in, &other), SN_OK);
+    ck_assert(memcmp(&a, &other, sizeof a) != 0);
+    for (int id = 0; id < SN_RANK_FIGURES; id++) {
+        ck_near(other.all.figure[id].value, a.all.figure[id].value, 0, "values do not depend on the seed");
+        const sn_rank_figure *f = &a.all.figure[id];
+        ck_assert_msg(f->image[0] <= f->image[1] && f->arch[0] <= f->arch[1], "interval of %s is upside down",
+                      sn_rank_figure_name((sn_rank_figure_id)id));
+    }
+}
+END_TEST
+
+START_TEST(certain_hits_have_no_width) { // every image tells the same, so redrawing changes nothing
+    world w;
+    draw_world(&w, 4);
+    for (size_t a = 0; a < ARCHS; a++) memset(w.bit[a], a % 2 ? 0xff : 0, sizeof w.bit[a]);
+    sn_rank_input in = input_of(&w, 20);
+    sn_rank_quality q;
+    ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);
+    for (int id = 0; id < SN_RANK_FIGURES; id++) {
+        const sn_rank_figure *f = &q.all.figure[id];
+        if (isnan(f->value)) continue;
+        ck_near(f->image[0], f->value, 1e-15, "from");
+        ck_near(f->image[1], f->value, 1e-15, "to");
+    }
+    ck_near(q.all.half_tau, 1, 1e-15, "halves agree");
+}
+END_TEST
+
+// How often the interval over images holds the mean figure over all sets of as many images.
+START_TEST(image_intervals_cover) {
+    enum { WORLDS = 100 };
+    static sn_rank_quality q[WORLDS];
+    static world w;
+    const int wanted[] = {SN_RANK_TAU, SN_RANK_RHO, SN_RANK_SHARE_10PC};
+    for (uint32_t k = 0; k < WORLDS; k++) {
+        draw_world(&w, 100 + k);
+        sn_rank_input in = input_of(&w, 100);
+        in.classes = NULL;
+        ck_assert_int_eq(sn_rank_measure(&in, &q[k]), SN_OK);
+    }
+    for (size_t j = 0; j < sizeof wanted / sizeof *wanted; j++) {
+        double mean = 0;
+        int in = 0;
+        for (size_t k = 0; k < WORLDS; k++) mean += q[k].all.figure[wanted[j]].value / WORLDS;
+        for (size_t k = 0; k < WORLDS; k++) {
+            const sn_rank_figure *f = &q[k].all.figure[wanted[j]];
+            in += f->image[0] <= mean && mean <= f->image[1];
+        }
+        ck_assert_msg(in >= 87 && in <= WORLDS, "the 95 %% interval of %s held the mean in %d of %d worlds",
+                      sn_rank_figure_name((sn_rank_figure_id)wanted[j]), in, WORLDS);
+        ck_assert_msg(wanted[j] != SN_RANK_TAU || in < WORLDS, "intervals so wide that they never miss say nothing");
+    }
+}
+END_TEST
+
+// Correlated normals: tau = 2/pi asin(r), rho = 6/pi asin(r/2) in an endless space.
+START_TEST(arch_intervals_cover) {
+    enum { DRAWS = 100, N = 151 };
+    const double r = 0.8, tau = 2 / 3.14159265358979 * asin(r), rho = 6 / 3.14159265358979 * asin(r / 2);
+    int tau_in = 0, rho_in = 0;
+    for (uint32_t k = 0; k < DRAWS; k++) {
+        double x[N], y[N];
+        sn_rng g = sn_rng_at(k, SN_STREAM_RESAMPLE, 52, 0, 0);
+        for (size_t i = 0; i < N; i++) {
+            x[i] = sn_rng_normal(&g);
+            y[i] = r * x[i] + sqrt(1 - r * r) * sn_rng_normal(&g);
+        }
+        sn_rank_input in = {.archs = N, .truth = y, .score = x, .resamples = 200, .seed = k};
+        sn_rank_quality q;
+        ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);
+        const sn_rank_figure *f = q.all.figure;
+        tau_in += f[SN_RANK_TAU].arch[0] <= tau && tau <= f[SN_RANK_TAU].arch[1];
+        rho_in += f[SN_RANK_RHO].arch[0] <= rho && rho <= f[SN_RANK_RHO].arch[1];
+        ck_near(f[SN_RANK_TAU].image[0], NAN, 0, "no images");
+    }
+    ck_assert_msg(tau_in >= 87 && tau_in < DRAWS, "tau in %d of %d", tau_in, DRAWS);
+    ck_assert_msg(rho_in >= 87 && rho_in < DRAWS, "rho in %d of %d", rho_in, DRAWS);
+}
+END_TEST
+
+START_TEST(refuses_bad_input) {
+    world w;
+    draw_world(&w, 6);
+    sn_rank_quality q = {.all.archs = 42};
+    sn_rank_input in = input_of(&w, 10), bad = in;
+    bad.archs = 0;
+    ck_assert_int_eq(sn_rank_measure(&bad, &q), SN_USAGE);
+    bad = in;
+    bad.score = w.score;
+    ck_assert_int_eq(sn_rank_measure(&bad, &q), SN_USAGE);
+    bad = in;
+    bad.hits = NULL;
+    ck_assert_int_eq(sn_rank_measure(&bad, &q), SN_USAGE);
+    bad = in;
+    bad.images = 0;
+    ck_assert_int_eq(sn_rank_measure(&bad, &q), SN_USAGE);
+    w.truth[17] = NAN;
+    ck_assert_int_eq(sn_rank_measure(&in, &q), SN_DATA);
+    ck_assert_ptr_nonnull(strstr(sn_error_text(), "truth of arch 17"));
+    ck_assert_uint_eq(q.all.archs, 42);
+}
+END_TEST
+
+START_TEST(few_archs) {
+    for (size_t n = 1; n <= 5; n++) {
+        world w;
+        draw_world(&w, 8);
+        sn_rank_input in = input_of(&w, 20);
+        in.archs = n;
+        in.images = 3;
+        sn_rank_quality q;
+        ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);
+        ck_assert_uint_eq(q.all.archs, n);
+        ck_assert(q.all.figure[SN_RANK_REGRET].value >= 0);
+    }
+}
+END_TEST
+
+// --- NAS-Bench-Macro, where its table is at hand
+
+typedef struct {
+    size_t n;
+    double *accuracy, *flops, *params, *seed[2];
+    uint32_t *classes;
+} macro;
+
+// Two texts of equal nets become one: within stages of 2, 3, 3 layers, identities other than at the first layer go last.
+static uint32_t canonical(const char *arch) {
+    static const int first[] = {0, 2, 5, 8};
+    uint32_t id = 0;
+    for (int stage = 0; stage < 3; stage++) {
+        int zeros = 0;
+        id = id * 3 + (uint32_t)(arch[first[stage]] - '0');
+        for (int i = first[stage] + 1; i < first[stage + 1]; i++) {
+            if (arch[i] == '0')
+                zeros++;
+            else
+                id = id * 3 + (uint32_t)(arch[i] - '0');
+        }
+        while (zeros--) id *= 3;
+    }
+    return id;
+}
+
+static void column(const char *path, const char *key, const sn_truth *order, double **out) {
+    sn_truth *t;
+    ck_assert_msg(sn_truth_read(path, key, &t) == SN_OK, "%s", sn_error_text());
+    *out = sn_new(sn_truth_count(order), sizeof **out);
+    for (size_t i = 0; i < sn_truth_count(order); i++) ck_assert(sn_truth_find(t, sn_truth_arch(order, i), &(*out)[i]));
+    sn_truth_free(t);
+}
+
+static sn_rank_quality measured(const macro *m, const double *score, const double *truth, const uint32_t *classes) {
+    sn_rank_input in = {.archs = m->n, .truth = truth, .score = score, .classes = classes, .resamples = 3};
+    sn_rank_quality q;
+    ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);
+    return q;
+}
+
+START_TEST(macro_anchors) {
+    static const char path[] = SN_SOURCE_DIR "/../shared/data/nas-bench-macro_cifar10.json";
+    if (access(path, R_OK) != 0) {
+        printf("macro_anchors: skipped, no table at ../shared/data/nas-bench-macro_cifar10.json\n");
+        return;
+    }
+    sn_truth *t;
+    macro m;
+    ck_assert_msg(sn_truth_read(path, "mean_acc", &t) == SN_OK, "%s", sn_error_text());
+    m.n = sn_truth_count(t);
+    ck_assert_uint_eq(m.n, 6561);
+    column(path, "mean_acc", t, &m.accuracy);
+    column(path, "flops", t, &m.flops);
+    column(path, "params", t, &m.params);
+    column(path, "test_acc.0", t, &m.seed[0]);
+    column(path, "test_acc.1", t, &m.seed[1]);
+    m.classes = sn_new(m.n, sizeof *m.classes);
+    for (size_t i = 0; i < m.n; i++) m.classes[i] = canonical(sn_truth_arch(t, i));
+
+    sn_rank_quality q = measured(&m, m.flops, m.accuracy, m.classes);
+    ck_assert_uint_eq(q.all.top, 660);
+    ck_assert_uint_eq(q.distinct.archs, 3969);
+    ck_assert_uint_eq(m.n - q.distinct.archs, 2592);
+    ck_near(q.all.figure[SN_RANK_TAU].value, 0.5559973586436202, 1e-12, "tau of FLOPs");
+    ck_near(q.all.figure[SN_RANK_RHO].value, 0.7477875004205337, 1e-12, "rho of FLOPs");
+    ck_near(q.all.figure[SN_RANK_TOP_TAU].value, 0.34131842453126915, 1e-12, "tau of FLOPs in the top 10 %");
+    ck_near(q.distinct.figure[SN_RANK_TAU].value, 0.5460986633119852, 1e-12, "tau of FLOPs, distinct");
+    q = measured(&m, m.params, m.accuracy, NULL);
+    ck_near(q.all.figure[SN_RANK_TAU].value, 0.21764196901860966, 1e-12, "tau of params");
+    q = measured(&m, m.seed[0], m.seed[1], NULL);
+    ck_near(q.all.figure[SN_RANK_TAU].value, 0.881950305261682, 1e-12, "seed 0 against seed 1");
+    ck_near(q.all.figure[SN_RANK_RHO].value, 0.9795526649137469, 1e-12, "seed 0 against seed 1, rho");
+    q = measured(&m, m.seed[0], m.accuracy, NULL);
+    ck_near(q.all.figure[SN_RANK_TAU].value, 0.9310019562482003, 1e-12, "seed 0 against the mean");
+
+    double best = 0, at = 0; // seed 0 against seed 1 among the archs that are best by the mean
+    size_t top, inside = 0;
+    ck_assert_int_eq(sn_rank_top_cut(m.accuracy, m.n, &at, &top), SN_OK);
+    for (size_t i = 0; i < m.n; i++) {
+        if (m.accuracy[i] < at) continue;
+        m.seed[0][inside] = m.seed[0][i];
+        m.seed[1][inside++] = m.seed[1][i];
+    }
+    ck_assert_int_eq(sn_rank_tau(m.seed[0], m.seed[1], inside, &best), SN_OK);
+    ck_near(best, 0.18678735558030954, 1e-12, "seeds in the top 10 %");
+    sn_truth_free(t);
+    free(m.accuracy);
+    free(m.flops);
+    free(m.params);
+    free(m.seed[0]);
+    free(m.seed[1]);
+    free(m.classes);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("rankquality");
+    TCase *t = tcase_create("all");
+    tcase_set_timeout(t, 120);
+    tcase_add_test(t, hits_are_scores);
+    tcase_add_test(t, distinct_is_the_mean_of_each_class);
+    tcase_add_test(t, equal_classes_stay_tied);
+    tcase_add_test(t, same_input_same_bits);
+    tcase_add_test(t, certain_hits_have_no_width);
+    tcase_add_test(t, image_intervals_cover);
+    tcase_add_test(t, arch_intervals_cover);
+    tcase_add_test(t, refuses_bad_input);
+    tcase_add_test(t, few_archs);
+    tcase_add_test(t, macro_anchors);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}

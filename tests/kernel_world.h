@@ -16,11 +16,35 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+// --- what is tested: every table that this processor can run
+typedef struct {
+    const char *backend;
+    const sn_table *table;
+    size_t real;
+    bool lanes; // equal bit by bit among themselves
+} table_under_test;
+
+static const table_under_test all_tables[] = {
+    {"ref64", &sn_table_ref_double, sizeof(double), false},    {"ref", &sn_table_ref_float, sizeof(float), false},
+    {"cpu-plain", &sn_table_cpu_plain, sizeof(float), true},   {"cpu-avx2", &sn_table_cpu_avx2, sizeof(float), true},
+    {"cpu-avx512", &sn_table_cpu_avx512, sizeof(float), true},
+};
+enum { TABLES = sizeof all_tables / sizeof *all_tables };
+
+static inline bool table_available(const table_under_test *t) {
+    sn_backend *b = NULL;
+    sn_status status = sn_backend_open(t->backend, 1, &b);
+    ck_assert_msg(status == SN_OK || status == SN_USAGE, "%s", sn_error_text());
+    sn_backend_close(b);
+    return status == SN_OK;
+}
+
+// --- memory
 typedef enum { ARENA, WEIGHTS, GRADS, FIRST_SLOT, SECOND_SLOT, STATS, BUFFERS } buffer;
 
 // A buffer is a row of cells; cell k holds one operand in elements [k*CELL, (k+1)*CELL - GUARD), pushed against its end, and
 // GUARD unreadable elements. Cell 0 is unreadable as a whole, so that SN_NONE taken for an offset is seen.
-enum { GUARD = 1024, CELL = 1 << 17, CELLS = 28, CANARY = 256, WORK = 1 << 22, SCRATCH = 1 << 23 };
+enum { GUARD = 1024, CELL = 1 << 17, CELLS = 64, CANARY = 256, WORK = 1 << 22, SCRATCH = 1 << 23 };
 
 typedef struct {
     size_t real;

@@ -4,19 +4,7 @@
 // Next: kernel_cases.h, kernel_oracle.h.
 #include "kernel_oracle.h"
 
-typedef struct {
-    const char *backend;
-    const sn_table *table;
-    size_t real;
-    bool lanes; // equal bit by bit among themselves
-} table_under_test;
-
-static const table_under_test all_tables[] = {
-    {"ref64", &sn_table_ref_double, sizeof(double), false},    {"ref", &sn_table_ref_float, sizeof(float), false},
-    {"cpu-plain", &sn_table_cpu_plain, sizeof(float), true},   {"cpu-avx2", &sn_table_cpu_avx2, sizeof(float), true},
-    {"cpu-avx512", &sn_table_cpu_avx512, sizeof(float), true},
-};
-enum { TABLES = sizeof all_tables / sizeof *all_tables, MOST_IMPLS = 16, THREADS = 3 };
+enum { MOST_IMPLS = 16, THREADS = 3 };
 
 // What is open while one kernel is tested.
 typedef struct {

@@ -55,7 +55,7 @@ typedef struct {
     int variant; // the kernel's own
 } options;
 
-enum { VIEW = 1, STAT = 2, GRAD = 4, INTO = 8, NO_DY = 16 };
+enum { VIEW = 1, STAT = 2, GRAD = 4, INTO = 8, NO_DY = 16, DRAWN = 32 }; // DRAWN: convolution sizes by lot besides the list
 
 typedef enum { RANDOM, INTEGER, FAR, CONSTANT } mode; // FAR: mean 1000, deviation 1; CONSTANT: one value per channel
 
@@ -536,9 +536,9 @@ typedef struct {
 } kernel_cases;
 
 #define SHAPES(list) list, (int)(sizeof list / sizeof *list)
-#define USES_conv_forward SHAPES(conv_shapes), VIEW | STAT, 1
-#define USES_conv_backward_data SHAPES(conv_shapes), VIEW | GRAD | INTO, 1
-#define USES_conv_backward_weights SHAPES(conv_shapes), VIEW | GRAD, 1
+#define USES_conv_forward SHAPES(conv_shapes), DRAWN | VIEW | STAT, 1
+#define USES_conv_backward_data SHAPES(conv_shapes), DRAWN | VIEW | GRAD | INTO, 1
+#define USES_conv_backward_weights SHAPES(conv_shapes), DRAWN | VIEW | GRAD, 1
 #define USES_pool_forward SHAPES(pool_shapes), VIEW | STAT, 2
 #define USES_pool_backward SHAPES(pool_shapes), VIEW | GRAD | INTO, 2
 #define USES_mean_forward SHAPES(flat_shapes), VIEW | STAT, 1
@@ -558,6 +558,31 @@ static const kernel_cases all_cases[SN_KERNELS] = {
 #include "kernels/kernels.def"
 #undef X
 };
+
+// Sizes by lot, of at most 300,000 multiplications.
+static inline shape drawn_shape(uint64_t seed) {
+    static const int channels[] = {1, 3, 5, 8, 16, 17, 32, 33, 40, 48, 192}, kernels[] = {1, 1, 3, 3, 5, 7};
+    for (;;) {
+        shape s = {.n = integer(&seed, 1, 3), .h = integer(&seed, 1, 9), .w = integer(&seed, 1, 9), .groups = 1};
+        s.ci = channels[integer(&seed, 0, 10)], s.co = channels[integer(&seed, 0, 10)], s.k = kernels[integer(&seed, 0, 5)];
+        s.stride = integer(&seed, 1, 2), s.dilation = s.k > 1 ? integer(&seed, 1, 2) : 1;
+        s.pad = integer(&seed, 0, 3) ? (s.k - 1) / 2 * s.dilation : integer(&seed, 0, 1);
+        int group_kind = integer(&seed, 0, 4);
+        if (group_kind >= 3) s.groups = s.ci, s.co = s.ci;
+        if (group_kind == 2 && s.ci % 2 == 0 && s.co % 2 == 0) s.groups = 2;
+        int ho = out_size(s.h, s.k, s.stride, s.pad, s.dilation), wo = out_size(s.w, s.k, s.stride, s.pad, s.dilation);
+        if (s.h + 2 * s.pad <= (s.k - 1) * s.dilation || s.w + 2 * s.pad <= (s.k - 1) * s.dilation) continue;
+        if ((double)s.n * ho * wo * s.k * s.k * (s.ci / s.groups) * s.co <= 300000) return s;
+    }
+}
+
+enum { DRAWN_SHAPES = 40 };
+static inline int n_shapes_of(const kernel_cases *c) {
+    return c->n_shapes + (c->uses & DRAWN ? DRAWN_SHAPES : 0);
+}
+static inline shape shape_of(const kernel_cases *c, int i) {
+    return i < c->n_shapes ? c->shapes[i] : drawn_shape((uint64_t)(i - c->n_shapes));
+}
 
 // Takes a digit of the given base off the index.
 static inline int digit(int *index, int base) {

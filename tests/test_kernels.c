@@ -11,6 +11,7 @@ typedef struct {
     world narrow, wide; // float, double
     bool available[TABLES];
     sn_backend *threaded[TABLES][THREADS]; // of the lanes: 1, 2, 3 threads
+    int runs[TABLES][MOST_IMPLS];          // of each implementation: all must come to be tried
 } bench;
 
 static const world *world_of(const bench *b, const table_under_test *t) {
@@ -80,7 +81,7 @@ static void run_threaded(const bench *b, int t, kase *k, const char *bits, size_
 }
 
 // One case on every implementation of every table.
-static void run_case(const bench *b, kase *k, bool threads) {
+static void run_case(bench *b, kase *k, bool threads) {
     const char *lanes_bits[MOST_IMPLS] = {NULL};
     size_t lanes_size[MOST_IMPLS];
     expectations[k->call.kernel](k);
@@ -88,14 +89,16 @@ static void run_case(const bench *b, kase *k, bool threads) {
         const table_under_test *table = &all_tables[t];
         if (!b->available[t]) continue;
         int supported = 0;
-        for (const sn_impl *impl = table->table->list[k->call.kernel]; impl && impl->tile; impl++) {
+        const sn_impl *list = table->table->list[k->call.kernel];
+        for (const sn_impl *impl = list; impl && impl->tile; impl++) {
             if (impl->supports && !impl->supports(&k->call)) continue;
+            ck_assert_int_lt(impl - list, MOST_IMPLS);
+            b->runs[t][impl - list]++;
             const world *w = world_of(b, table);
             run_checked(w, k, impl, (k->seed & 1) != 0);
             if (!table->lanes) continue;
             size_t n;
             const char *bits = world_results(w, k, &n);
-            ck_assert_int_lt(supported, MOST_IMPLS);
             if (lanes_bits[supported])
                 same_bits(impl->name, k, lanes_bits[supported], lanes_size[supported], bits, n);
             else
@@ -106,7 +109,7 @@ static void run_case(const bench *b, kase *k, bool threads) {
     }
 }
 
-enum { ALL_OPTIONS_SHAPES = 4, SOME_OPTIONS = 6 }; // the first shapes see every combination, the others a few each
+enum { ALL_OPTIONS_SHAPES = 4, SOME_OPTIONS = 9 }; // the first shapes see every combination, the others a few each
 
 // One Check test per kernel (the loop index) and mode.
 static void run_kernel(sn_kernel kernel, mode m) {
@@ -115,16 +118,20 @@ static void run_kernel(sn_kernel kernel, mode m) {
     bench_open(&b);
     static kase k;
     int options_count = n_options(cases), next = 0;
-    for (int s = 0; s < cases->n_shapes; s++) {
+    for (int s = 0; s < n_shapes_of(cases); s++) {
         bool all = s < ALL_OPTIONS_SHAPES;
         int count = all || options_count < SOME_OPTIONS ? options_count : SOME_OPTIONS;
         for (int i = 0; i < count; i++) {
             int index = all ? i : next;
             next = (next + 37) % options_count; // 37 is prime to every count, so it comes past all of them
-            case_make(&k, kernel, &cases->shapes[s], decode(cases, index), m);
+            shape size = shape_of(cases, s);
+            case_make(&k, kernel, &size, decode(cases, index), m);
             run_case(&b, &k, !all || i % 8 == 0);
         }
     }
+    for (int t = 0; t < TABLES; t++)
+        for (const sn_impl *list = all_tables[t].table->list[kernel], *impl = list; b.available[t] && impl && impl->tile; impl++)
+            ck_assert_msg(b.runs[t][impl - list] > 0, "no case for %s", impl->name);
     bench_close(&b);
 }
 

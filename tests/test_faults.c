@@ -188,7 +188,7 @@ START_TEST(each_call_fails) {
     ck_ok(sn_h5_save(w, path_b));
     unlink(path_b);
     int open_files = descriptors();
-    for (int kind = FAIL; kind <= FAIL_FROM; kind++)
+    for (fault_kind kind = FAIL; kind <= FAIL_FROM; kind++)
         for (int at = 0; at < STEPS; at++)
             for (int e = 0; e < ERRORS; e++) {
                 if (kind == FAIL_FROM && errors[e].error == EINTR) continue; // for ever: the caller waits for ever

@@ -351,7 +351,7 @@ START_TEST(every_bit_flipped) {
     int fd = open(path_b, O_WRONLY);
     for (size_t i = 0; i < n; i++)
         for (int bit = 0; bit < 8; bit++) {
-            unsigned char x = p[i] ^ (unsigned char)(1 << bit);
+            unsigned char x = (unsigned char)(p[i] ^ 1 << bit);
             ck_assert_int_eq(pwrite(fd, &x, 1, (off_t)i), 1);
             sn_h5r *r = NULL;
             ck_assert_msg(sn_h5_open(path_b, 1 << 20, &r) == SN_DATA, "bit %d of byte %zu", bit, i);
@@ -682,7 +682,8 @@ START_TEST(text_bombs) {
     static const unsigned char values[] = {0, 1, 7, 16, 127, 128, 255};
     for (size_t i = 512; i < n; i++)
         for (size_t k = 0; k < sizeof values + 8; k++) {
-            q[i] = k < sizeof values ? values[k] : p[i] ^ (unsigned char)(1 << (k - sizeof values));
+            int flipped = p[i] ^ (k < sizeof values ? 0 : 1 << (k - sizeof values));
+            q[i] = k < sizeof values ? values[k] : (unsigned char)flipped;
             for (uint64_t object = 0; object < 200; object += 8) {
                 const unsigned char *found;
                 size_t length;

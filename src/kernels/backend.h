@@ -35,7 +35,7 @@ const char *sn_backend_name(const sn_backend *);  // resolved: "cpu-avx2"
 size_t sn_backend_real(const sn_backend *);       // bytes of a real: 4, or 8 for ref64
 int sn_backend_threads(const sn_backend *);
 
-// Chooses call->impl. SN_FAIL naming the kernel and sizes if no implementation supports the call.
+// Chooses call->impl. SN_FAIL naming the kernel and sizes if they make no sense or no implementation supports the call.
 sn_status sn_backend_choose(const sn_backend *, sn_call *call);
 // Makes sure that each thread has `bytes` of scratch; called when plans are made, never inside a step.
 sn_status sn_backend_scratch(sn_backend *, size_t bytes);
@@ -49,6 +49,9 @@ void sn_real_put(size_t real, void *base, sn_off offset, const float *in, int64_
 void sn_real_get(size_t real, const void *base, sn_off offset, float *out, int64_t n);
 
 const char *sn_kernel_name(sn_kernel);
+
+// Whether the sizes of a call make sense; SN_FAIL naming kernel and sizes if not. sn_backend_choose asks this first.
+sn_status sn_call_check(const sn_call *);
 
 // Counted from the record: multiply-adds of convolutions (2 flops each), and bytes read and written once, for bench.
 void sn_call_cost(const sn_call *, size_t real, double *flops, double *bytes);

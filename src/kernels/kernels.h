@@ -26,7 +26,7 @@ typedef struct {
     const int32_t *labels; // one per sample of the batch
 } sn_bases;
 
-// Activations: y = act(u). The derivative at a kink is 0 (PyTorch's rule: relu'(0) = 0, relu6'(0) = relu6'(6) = 0).
+// Activations: y = act(u); a NaN stays a NaN, so that a bad value reaches the loss. The derivative at a kink is 0 (PyTorch's rule: relu'(0) = 0, relu6'(0) = relu6'(6) = 0).
 typedef enum { SN_LINEAR, SN_RELU, SN_RELU6 } sn_act;
 
 // How a reader reads a stored tensor. mean, scale and shift are vectors of c in the arena; mean = SN_NONE means u = x.

@@ -1,0 +1,217 @@
+// Backends by name, the choice of an implementation for a call, and the launches run on the thread pool.
+// Not here: kernels (ref/, cpu/), threads (pool.c).
+// Next: ref/conv.c.
+#include "kernels/backend.h"
+
+#include "kernels/pool.h"
+#include "kernels/tables.h"
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TABLES = 2, REGION_CALLS = 256, SCRATCH_ALIGN = 4096 }; // each thread's scratch has its own pages
+
+// --- names
+static bool has_anything(void) {
+    return true;
+}
+
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+}
+
+typedef struct {
+    const char *name;
+    bool (*available)(void);
+    size_t real;
+    bool threaded;
+    const sn_table *tables[TABLES]; // looked through in this order
+} kind;
+
+// Of the cpu lanes the best come first: "cpu" is the first available one.
+static const kind kinds[] = {
+    {"cpu-avx512", has_avx512, sizeof(float), true, {&sn_table_cpu_avx512, &sn_table_ref_float}},
+    {"cpu-avx2", has_avx2, sizeof(float), true, {&sn_table_cpu_avx2, &sn_table_ref_float}},
+    {"cpu-plain", has_anything, sizeof(float), true, {&sn_table_cpu_plain, &sn_table_ref_float}},
+    {"ref", has_anything, sizeof(float), false, {&sn_table_ref_float, NULL}},
+    {"ref64", has_anything, sizeof(double), false, {&sn_table_ref_double, NULL}},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static sn_status find_kind(const char *name, const kind **out) {
+    char available[128] = "";
+    for (int i = 0; i < KINDS; i++) {
+        if (!kinds[i].available()) continue;
+        if (!strcmp(name, kinds[i].name) || (!strcmp(name, "cpu") && !strncmp(kinds[i].name, "cpu-", 4))) {
+            *out = &kinds[i];
+            return SN_OK;
+        }
+        size_t used = strlen(available);
+        snprintf(available + used, sizeof available - used, ", %s", kinds[i].name);
+    }
+    for (int i = 0; i < KINDS; i++)
+        if (!strcmp(name, kinds[i].name))
+            return sn_error(SN_USAGE, "device %s: this processor lacks its instructions; it has cpu%s", name, available);
+    return sn_error(SN_USAGE, "device: found \"%s\", allowed cpu%s", name, available);
+}
+
+// --- life
+struct sn_backend {
+    const kind *kind;
+    sn_pool *pool;
+    size_t scratch_bytes; // of each thread
+    void **scratch;       // one per thread
+    // the region being run
+    const sn_bases *bases;
+    const sn_call *calls;
+    int count;
+    int64_t first_tile[REGION_CALLS + 1]; // of each call, over the region
+    _Atomic int64_t tiles_left[REGION_CALLS];
+};
+
+sn_status sn_backend_open(const char *name, int threads, sn_backend **out) {
+    const kind *found = NULL;
+    SN_TRY(find_kind(name, &found));
+    if (!found->threaded && threads > 1) threads = 1;
+    sn_backend *b = sn_new(1, sizeof *b);
+    if (!b) return SN_RESOURCE;
+    b->kind = found;
+    sn_status status = sn_pool_open(threads, &b->pool);
+    if (status == SN_OK && !(b->scratch = sn_new((size_t)threads, sizeof *b->scratch))) status = SN_RESOURCE;
+    if (status != SN_OK) {
+        sn_backend_close(b);
+        return status;
+    }
+    *out = b;
+    return SN_OK;
+}
+
+void sn_backend_close(sn_backend *b) {
+    if (!b) return;
+    for (int i = 0; b->scratch && i < sn_pool_threads(b->pool); i++) free(b->scratch[i]);
+    free(b->scratch);
+    sn_pool_close(b->pool);
+    free(b);
+}
+
+const char *sn_backend_name(const sn_backend *b) {
+    return b->kind->name;
+}
+size_t sn_backend_real(const sn_backend *b) {
+    return b->kind->real;
+}
+int sn_backend_threads(const sn_backend *b) {
+    return sn_pool_threads(b->pool);
+}
+
+sn_status sn_backend_scratch(sn_backend *b, size_t bytes) {
+    if (bytes <= b->scratch_bytes) return SN_OK;
+    int threads = sn_pool_threads(b->pool);
+    size_t size = (bytes + SCRATCH_ALIGN - 1) / SCRATCH_ALIGN * SCRATCH_ALIGN;
+    void **fresh = sn_new((size_t)threads, sizeof *fresh);
+    if (!fresh) return SN_RESOURCE;
+    for (int i = 0; i < threads; i++) {
+        if (size >= bytes) fresh[i] = aligned_alloc(SCRATCH_ALIGN, size);
+        if (fresh[i]) {
+            memset(fresh[i], 0, size); // no page faults inside a step
+            continue;
+        }
+        while (i-- > 0) free(fresh[i]);
+        free(fresh);
+        return sn_error(SN_RESOURCE, "out of memory: %zu bytes of scratch for each of %d threads", bytes, threads);
+    }
+    for (int i = 0; i < threads; i++) free(b->scratch[i]);
+    free(b->scratch);
+    b->scratch = fresh;
+    b->scratch_bytes = size;
+    return SN_OK;
+}
+
+// --- choice
+sn_status sn_backend_choose(const sn_backend *b, sn_call *call) {
+    SN_TRY(sn_call_check(call));
+    for (int t = 0; t < TABLES && b->kind->tables[t]; t++)
+        for (const sn_impl *i = b->kind->tables[t]->list[call->kernel]; i && i->tile; i++)
+            if (!i->supports || i->supports(call)) {
+                call->impl = i;
+                return SN_OK;
+            }
+    return sn_error(SN_FAIL, "%s: backend %s has no implementation", sn_kernel_name(call->kernel), b->kind->name);
+}
+
+// --- running
+static int call_of_tile(const sn_backend *b, int64_t tile) {
+    int low = 0, high = b->count - 1; // the last call whose first tile is <= tile
+    while (low < high) {
+        int middle = (low + high + 1) / 2;
+        if (b->first_tile[middle] <= tile)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+static void run_tile(void *arg, int64_t tile, int thread) {
+    sn_backend *b = arg;
+    int c = call_of_tile(b, tile);
+    const sn_call *call = &b->calls[c];
+    call->impl->tile(b->bases, call, tile - b->first_tile[c], b->scratch[thread]);
+    if (atomic_fetch_sub(&b->tiles_left[c], 1) == 1 && call->impl->finish) call->impl->finish(b->bases, call);
+}
+
+static void run_region(sn_backend *b, const sn_bases *bases, const sn_call *calls, int count) {
+    b->bases = bases, b->calls = calls, b->count = count;
+    for (int i = 0; i < count; i++) {
+        int64_t tiles = calls[i].impl->tiles ? calls[i].impl->tiles(&calls[i]) : 1;
+        b->first_tile[i + 1] = b->first_tile[i] + tiles;
+        atomic_store_explicit(&b->tiles_left[i], tiles, memory_order_relaxed); // the pool's start makes it visible
+    }
+    sn_pool_run(b->pool, b->first_tile[count], run_tile, b);
+}
+
+void sn_backend_run(sn_backend *b, const sn_bases *bases, const sn_call *calls, const sn_launch *launches, int n_launches) {
+    for (int l = 0; l < n_launches;
+         l++) // a launch of many calls is cut into several regions: its calls do not depend on each other
+        for (int done = 0; done < launches[l].count; done += REGION_CALLS) {
+            int left = launches[l].count - done;
+            run_region(b, bases, calls + launches[l].first + done, left < REGION_CALLS ? left : REGION_CALLS);
+        }
+}
+
+typedef struct {
+    void (*body)(void *arg, int64_t i);
+    void *arg;
+} loop;
+
+static void run_loop(void *arg, int64_t i, int thread) {
+    (void)thread;
+    loop *l = arg;
+    l->body(l->arg, i);
+}
+
+void sn_backend_for(sn_backend *b, int64_t n, void (*body)(void *arg, int64_t i), void *arg) {
+    loop l = {body, arg};
+    sn_pool_run(b->pool, n, run_loop, &l);
+}
+
+// --- conversion
+void sn_real_put(size_t real, void *base, sn_off offset, const float *in, int64_t n) {
+    if (real == sizeof(float))
+        memcpy((float *)base + offset, in, (size_t)n * sizeof *in);
+    else
+        for (int64_t i = 0; i < n; i++) ((double *)base)[offset + i] = in[i];
+}
+
+void sn_real_get(size_t real, const void *base, sn_off offset, float *out, int64_t n) {
+    if (real == sizeof(float))
+        memcpy(out, (const float *)base + offset, (size_t)n * sizeof *out);
+    else
+        for (int64_t i = 0; i < n; i++) out[i] = (float)((const double *)base)[offset + i];
+}

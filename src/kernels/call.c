@@ -1,0 +1,197 @@
+// Facts about a call that hold on every backend: its kernel's name, whether its sizes make sense, its cost.
+// Not here: which implementation runs it (backend.c).
+// Next: backend.c.
+#include "kernels/backend.h"
+
+#include <string.h>
+
+const char *sn_kernel_name(sn_kernel kernel) {
+    static const char *const names[] = {
+#define X(ENUM, name, record) #name,
+#include "kernels/kernels.def"
+#undef X
+    };
+    return (unsigned)kernel < SN_KERNELS ? names[kernel] : "unknown kernel";
+}
+
+// --- sizes
+static bool window_fits(int in, int out, int kernel, int stride, int pad, int dilation) {
+    int64_t reach = (int64_t)(kernel - 1) * dilation + 1; // pixels from the first tap to the last
+    return in > 0 && out > 0 && kernel > 0 && stride > 0 && dilation > 0 && pad >= 0 &&
+           (int64_t)out == (in + 2 * (int64_t)pad - reach) / stride + 1 && in + 2 * (int64_t)pad >= reach;
+}
+
+static sn_status check_conv(const char *name, const sn_conv_size *s) {
+    bool good = s->n > 0 && s->ci > 0 && s->co > 0 && s->groups > 0 && s->ci % s->groups == 0 && s->co % s->groups == 0 &&
+                window_fits(s->h, s->ho, s->kernel, s->stride, s->pad, s->dilation) &&
+                window_fits(s->w, s->wo, s->kernel, s->stride, s->pad, s->dilation);
+    if (good) return SN_OK;
+    return sn_error(
+        SN_FAIL,
+        "%s: sizes do not fit: input %d x %d x %d x %d, output %d x %d x %d, kernel %d, stride %d, pad %d, dilation %d, "
+        "groups %d",
+        name, s->n, s->h, s->w, s->ci, s->ho, s->wo, s->co, s->kernel, s->stride, s->pad, s->dilation, s->groups);
+}
+
+static sn_status check_pool(const char *name, const sn_pool_size *s) { // pad < kernel: each window holds a pixel
+    bool good = s->n > 0 && s->c > 0 && s->pad < s->kernel && window_fits(s->h, s->ho, s->kernel, s->stride, s->pad, 1) &&
+                window_fits(s->w, s->wo, s->kernel, s->stride, s->pad, 1);
+    if (good) return SN_OK;
+    return sn_error(SN_FAIL, "%s: sizes do not fit: input %d x %d x %d x %d, output %d x %d, kernel %d, stride %d, pad %d", name,
+                    s->n, s->h, s->w, s->c, s->ho, s->wo, s->kernel, s->stride, s->pad);
+}
+
+static sn_status check_rows(const char *name, int64_t rows, int64_t c) {
+    if (rows > 0 && c > 0) return SN_OK;
+    return sn_error(SN_FAIL, "%s: found %lld rows of %lld, allowed 1 or more of each", name, (long long)rows, (long long)c);
+}
+
+sn_status sn_call_check(const sn_call *call) {
+    const char *name = sn_kernel_name(call->kernel);
+    switch (call->kernel) {
+    case SN_CONV_FORWARD:
+        return check_conv(name, &call->as.conv_forward.size);
+    case SN_CONV_BACKWARD_DATA:
+        return check_conv(name, &call->as.conv_backward_data.size);
+    case SN_CONV_BACKWARD_WEIGHTS:
+        return check_conv(name, &call->as.conv_backward_weights.size);
+    case SN_POOL_FORWARD:
+        return check_pool(name, &call->as.pool_forward.size);
+    case SN_POOL_BACKWARD:
+        return check_pool(name, &call->as.pool_backward.size);
+    case SN_MEAN_FORWARD:
+        return check_rows(name, call->as.mean_forward.n, (int64_t)call->as.mean_forward.pixels * call->as.mean_forward.c);
+    case SN_MEAN_BACKWARD:
+        return check_rows(name, call->as.mean_backward.n, (int64_t)call->as.mean_backward.pixels * call->as.mean_backward.c);
+    case SN_SUM_FORWARD:
+        if (call->as.sum_forward.inputs < 1 || call->as.sum_forward.inputs > SN_SUM_INPUTS)
+            return sn_error(SN_FAIL, "%s: found %d inputs, allowed 1 to %d", name, call->as.sum_forward.inputs, SN_SUM_INPUTS);
+        return check_rows(name, call->as.sum_forward.rows, call->as.sum_forward.c);
+    case SN_SUM_BACKWARD:
+        return check_rows(name, call->as.sum_backward.rows, call->as.sum_backward.c);
+    case SN_BN_FORWARD:
+        return check_rows(name, call->as.bn_forward.rows, call->as.bn_forward.c);
+    case SN_BN_BACKWARD:
+        return check_rows(name, call->as.bn_backward.rows, call->as.bn_backward.c);
+    case SN_LOSS:
+        return check_rows(name, call->as.loss.n, call->as.loss.classes);
+    case SN_FILL:
+        return check_rows(name, 1, call->as.fill.n);
+    case SN_SQUARES:
+        return check_rows(name, 1, call->as.squares.n);
+    case SN_SGD:
+        return check_rows(name, 1, call->as.sgd.n);
+    case SN_ADAM:
+        return check_rows(name, 1, call->as.adam.n);
+    case SN_KERNELS:
+        break;
+    }
+    return sn_error(SN_FAIL, "unknown kernel %d", (int)call->kernel);
+}
+
+// --- cost: tensors and parameters read and written once; the vectors of c beside them are not counted
+static double view_reads(const sn_view *v, double elements) {
+    return v->data == SN_NONE ? 0 : elements;
+}
+
+static double grad_reads(const sn_grad *g, double elements) {
+    return g->a == SN_NONE ? elements : 2 * elements;
+}
+
+static double into_moves(const sn_into *into, double elements) {
+    bool reads_x = into->view.act != SN_LINEAR || into->sum_dyx != SN_NONE;
+    return ((into->dy != SN_NONE) + (into->add != SN_NONE) + reads_x) * elements;
+}
+
+typedef struct {
+    double macs, in, out, weights;
+} conv_cost;
+
+static conv_cost cost_of(const sn_conv_size *s) {
+    conv_cost c;
+    c.weights = (double)s->kernel * s->kernel * (s->ci / s->groups) * s->co;
+    c.macs = c.weights * s->n * s->ho * s->wo;
+    c.in = (double)s->n * s->h * s->w * s->ci;
+    c.out = (double)s->n * s->ho * s->wo * s->co;
+    return c;
+}
+
+// Elements moved; *macs is set for convolutions.
+static double elements_moved(const sn_call *call, double *macs) {
+    switch (call->kernel) {
+    case SN_CONV_FORWARD: {
+        const sn_conv_forward *p = &call->as.conv_forward;
+        conv_cost c = cost_of(&p->size);
+        *macs = c.macs;
+        return view_reads(&p->x, c.in) + c.weights + c.out;
+    }
+    case SN_CONV_BACKWARD_DATA: {
+        const sn_conv_backward_data *p = &call->as.conv_backward_data;
+        conv_cost c = cost_of(&p->size);
+        *macs = c.macs;
+        return grad_reads(&p->g, c.out) + c.weights + into_moves(&p->into, c.in);
+    }
+    case SN_CONV_BACKWARD_WEIGHTS: {
+        const sn_conv_backward_weights *p = &call->as.conv_backward_weights;
+        conv_cost c = cost_of(&p->size);
+        *macs = c.macs;
+        return grad_reads(&p->g, c.out) + view_reads(&p->x, c.in) + 2 * c.weights;
+    }
+    case SN_POOL_FORWARD: {
+        const sn_pool_size *s = &call->as.pool_forward.size;
+        return (double)s->n * s->c * ((double)s->h * s->w + (double)s->ho * s->wo);
+    }
+    case SN_POOL_BACKWARD: {
+        const sn_pool_backward *p = &call->as.pool_backward;
+        const sn_pool_size *s = &p->size;
+        sn_into into = p->into;
+        double in = (double)s->n * s->h * s->w * s->c,
+               x = s->kind == SN_POOL_MAX && into.view.act == SN_LINEAR && into.sum_dyx == SN_NONE
+                       ? in
+                       : 0; // the maximum is found again
+        return grad_reads(&p->g, (double)s->n * s->ho * s->wo * s->c) + into_moves(&into, in) + x;
+    }
+    case SN_MEAN_FORWARD: {
+        const sn_mean_forward *p = &call->as.mean_forward;
+        return (double)p->n * p->c * (p->pixels + 1.0);
+    }
+    case SN_MEAN_BACKWARD: {
+        const sn_mean_backward *p = &call->as.mean_backward;
+        double out = (double)p->n * p->c;
+        return grad_reads(&p->g, out) + into_moves(&p->into, out * p->pixels);
+    }
+    case SN_SUM_FORWARD:
+        return (double)call->as.sum_forward.rows * call->as.sum_forward.c * (call->as.sum_forward.inputs + 1.0);
+    case SN_SUM_BACKWARD: {
+        const sn_sum_backward *p = &call->as.sum_backward;
+        double elements = (double)p->rows * p->c;
+        return grad_reads(&p->g, elements) + into_moves(&p->into, elements);
+    }
+    case SN_BN_FORWARD:
+        return 8.0 * call->as.bn_forward.c; // here the vectors are all there is
+    case SN_BN_BACKWARD:
+        return 9.0 * call->as.bn_backward.c;
+    case SN_LOSS: {
+        const sn_loss *p = &call->as.loss;
+        double logits = (double)p->n * p->classes;
+        return logits + 2.0 * p->n + (p->into.dy != SN_NONE ? logits : 0);
+    }
+    case SN_FILL:
+        return (double)call->as.fill.n;
+    case SN_SQUARES:
+        return (double)call->as.squares.n;
+    case SN_SGD:
+        return (double)call->as.sgd.n * (call->as.sgd.momentum != 0 ? 5 : 3);
+    case SN_ADAM:
+        return (double)call->as.adam.n * 7;
+    case SN_KERNELS:
+        break;
+    }
+    return 0;
+}
+
+void sn_call_cost(const sn_call *call, size_t real, double *flops, double *bytes) {
+    double macs = 0;
+    *bytes = elements_moved(call, &macs) * (double)real;
+    *flops = 2 * macs;
+}

@@ -1,0 +1,73 @@
+// The optimiser's loops over a part of one buffer: zeroing, sum of squares, SGD, Adam. Each element in double, stored as real.
+// Not here: which parts are active and with which learning rate (supernet/optim.h).
+// Next: table.c.
+#include "kernels/ref/ref.h"
+
+// grads overwritten.
+void REF(fill)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    (void)tile, (void)scratch;
+    const sn_fill *p = &call->as.fill;
+    real *grads = (real *)b->grads + p->offset;
+    for (int64_t i = 0; i < p->n; i++) grads[i] = 0;
+}
+
+size_t REF(fill_scratch)(const sn_call *call) {
+    return (void)call, 0;
+}
+
+// arena[out] overwritten.
+void REF(squares)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    (void)tile, (void)scratch;
+    const sn_squares *p = &call->as.squares;
+    const real *grads = (const real *)b->grads + p->offset;
+    double sum = 0;
+    for (int64_t i = 0; i < p->n; i++) sum += (double)grads[i] * (double)grads[i];
+    ((real *)b->arena)[p->out] = (real)sum;
+}
+
+size_t REF(squares_scratch)(const sn_call *call) {
+    return (void)call, 0;
+}
+
+// Weights and the momentum slot updated; gradients kept.
+void REF(sgd)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    (void)tile, (void)scratch;
+    const sn_sgd *p = &call->as.sgd;
+    real *w = (real *)b->weights + p->offset;
+    const real *g = (const real *)b->grads + p->offset;
+    real *slot = p->momentum != 0 ? (real *)b->slot[0] + p->offset : NULL;
+    for (int64_t i = 0; i < p->n; i++) {
+        double d = p->scale * g[i] + p->decay * w[i], step = d;
+        if (slot) {
+            double v = p->momentum * slot[i] + d;
+            slot[i] = (real)v;
+            step = p->nesterov ? d + p->momentum * v : v;
+        }
+        w[i] = (real)(w[i] - p->lr * step);
+    }
+}
+
+size_t REF(sgd_scratch)(const sn_call *call) {
+    return (void)call, 0;
+}
+
+// Weights and both slots updated; gradients kept.
+void REF(adam)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    (void)tile, (void)scratch;
+    const sn_adam *p = &call->as.adam;
+    real *w = (real *)b->weights + p->offset;
+    const real *g = (const real *)b->grads + p->offset;
+    real *first = (real *)b->slot[0] + p->offset, *second = (real *)b->slot[1] + p->offset;
+    double correction1 = 1 - pow(p->beta1, (double)p->t), correction2 = 1 - pow(p->beta2, (double)p->t);
+    for (int64_t i = 0; i < p->n; i++) {
+        double d = p->scale * g[i] + p->decay * w[i];
+        double m = p->beta1 * first[i] + (1 - p->beta1) * d, v = p->beta2 * second[i] + (1 - p->beta2) * d * d;
+        first[i] = (real)m;
+        second[i] = (real)v;
+        w[i] = (real)(w[i] - p->lr * (m / correction1) / (sqrt(v / correction2) + p->eps));
+    }
+}
+
+size_t REF(adam_scratch)(const sn_call *call) {
+    return (void)call, 0;
+}

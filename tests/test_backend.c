@@ -1,0 +1,239 @@
+// The backend: names, choice, threads, and that every job of every region runs exactly once.
+// Not here: what kernels compute (test_kernels.c).
+// Next: kernel_cases.h.
+#include "kernels/backend.h"
+#include "kernels/pool.h"
+
+#include <check.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static sn_backend *opened(const char *name, int threads) {
+    sn_backend *b = NULL;
+    ck_assert_msg(sn_backend_open(name, threads, &b) == SN_OK, "%s", sn_error_text());
+    return b;
+}
+
+START_TEST(names) {
+    const struct {
+        const char *name, *resolved; // NULL: the best lanes
+        size_t real;
+        int threads;
+    } cases[] = {{"ref", "ref", 4, 1}, {"ref64", "ref64", 8, 1}, {"cpu-plain", "cpu-plain", 4, 3}, {"cpu", NULL, 4, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sn_backend *b = opened(cases[i].name, 3);
+        if (cases[i].resolved)
+            ck_assert_str_eq(sn_backend_name(b), cases[i].resolved);
+        else
+            ck_assert(!strncmp(sn_backend_name(b), "cpu-", 4));
+        ck_assert_uint_eq(sn_backend_real(b), cases[i].real);
+        ck_assert_int_eq(sn_backend_threads(b), cases[i].threads);
+        sn_backend_close(b);
+    }
+    sn_backend *none = NULL;
+    ck_assert_int_eq(sn_backend_open("gpu", 1, &none), SN_USAGE);
+    ck_assert_msg(strstr(sn_error_text(), "\"gpu\"") && strstr(sn_error_text(), "cpu-plain") && strstr(sn_error_text(), "ref64"),
+                  "%s", sn_error_text());
+    ck_assert_int_eq(sn_backend_open("cpu", 0, &none), SN_USAGE);
+    ck_assert_ptr_null(none);
+    sn_backend_close(NULL);
+}
+END_TEST
+
+// Lanes are either there or refused with the list of those that are.
+START_TEST(lanes) {
+    const char *const lane_names[] = {"cpu-avx2", "cpu-avx512"};
+    for (int i = 0; i < 2; i++) {
+        sn_backend *b = NULL;
+        sn_status status = sn_backend_open(lane_names[i], 1, &b);
+        if (status == SN_OK)
+            ck_assert_str_eq(sn_backend_name(b), lane_names[i]);
+        else {
+            ck_assert_int_eq(status, SN_USAGE);
+            ck_assert_msg(strstr(sn_error_text(), lane_names[i]) && strstr(sn_error_text(), "lacks"), "%s", sn_error_text());
+        }
+        sn_backend_close(b);
+    }
+}
+END_TEST
+
+// A 1x1 convolution of one pixel: 2 inputs, 1 output.
+static sn_call small_conv(void) {
+    sn_call call = {.kernel = SN_CONV_FORWARD, .work = SN_NONE};
+    call.as.conv_forward = (sn_conv_forward){
+        .size =
+            {.n = 1, .h = 1, .w = 1, .ci = 2, .ho = 1, .wo = 1, .co = 1, .kernel = 1, .stride = 1, .dilation = 1, .groups = 1},
+        .x = {0, SN_NONE, SN_NONE, SN_NONE, SN_LINEAR},
+        .w = 0,
+        .y = 2,
+        .stat = {SN_NONE, SN_NONE},
+    };
+    return call;
+}
+
+START_TEST(choice) {
+    sn_backend *b = opened("ref", 1);
+    sn_call call = small_conv();
+    ck_assert_int_eq(sn_backend_choose(b, &call), SN_OK);
+    ck_assert_str_eq(call.impl->name, "ref conv_forward");
+
+    sn_call wrong = small_conv();
+    wrong.as.conv_forward.size.groups = 3;
+    ck_assert_int_eq(sn_backend_choose(b, &wrong), SN_FAIL);
+    ck_assert_msg(strstr(sn_error_text(), "conv_forward") && strstr(sn_error_text(), "groups 3"), "%s", sn_error_text());
+    wrong = small_conv();
+    wrong.as.conv_forward.size.ho = 2;
+    ck_assert_int_eq(sn_backend_choose(b, &wrong), SN_FAIL);
+    wrong.kernel = SN_KERNELS;
+    ck_assert_int_eq(sn_backend_choose(b, &wrong), SN_FAIL);
+    ck_assert_ptr_null(wrong.impl);
+    sn_backend_close(b);
+}
+END_TEST
+
+START_TEST(cost) {
+    sn_call call = small_conv();
+    double flops, bytes;
+    sn_call_cost(&call, sizeof(float), &flops, &bytes);
+    ck_assert(flops == 4 && bytes == (2 + 2 + 1) * 4);
+    call.as.conv_forward.size = (sn_conv_size){.n = 3,
+                                               .h = 8,
+                                               .w = 8,
+                                               .ci = 6,
+                                               .ho = 4,
+                                               .wo = 4,
+                                               .co = 9,
+                                               .kernel = 5,
+                                               .stride = 2,
+                                               .pad = 2,
+                                               .dilation = 1,
+                                               .groups = 3};
+    sn_call_cost(&call, sizeof(double), &flops, &bytes);
+    ck_assert(flops == 2.0 * 3 * 4 * 4 * 25 * 2 * 9);
+    ck_assert(bytes == 8.0 * (3 * 64 * 6 + 25 * 2 * 9 + 3 * 16 * 9));
+}
+END_TEST
+
+typedef struct {
+    _Atomic int *runs;
+    _Atomic int64_t total;
+} tally;
+
+static void count_job(void *arg, int64_t job, int thread) {
+    tally *t = arg;
+    ck_assert(thread >= 0 && thread < 8);
+    atomic_fetch_add(&t->runs[job], 1);
+    atomic_fetch_add(&t->total, job);
+}
+
+// Many short regions, so that threads arrive late, early, asleep and awake.
+START_TEST(every_job_once) {
+    enum { MOST = 300, ROUNDS = 20000 };
+    _Atomic int runs[MOST];
+    for (int threads = 1; threads <= 8; threads = threads < 3 ? threads + 1 : threads + 5) {
+        sn_pool *pool = NULL;
+        ck_assert_int_eq(sn_pool_open(threads, &pool), SN_OK);
+        for (int round = 0; round < ROUNDS / threads; round++) {
+            int jobs = round % 100 == 0 ? MOST : round % 7;
+            tally t = {.runs = runs};
+            memset((void *)runs, 0, sizeof runs);
+            sn_pool_run(pool, jobs, count_job, &t);
+            for (int j = 0; j < jobs; j++) ck_assert_int_eq(atomic_load(&runs[j]), 1);
+            ck_assert_int_eq(atomic_load(&t.total), (int64_t)jobs * (jobs - 1) / 2);
+        }
+        sn_pool_close(pool);
+    }
+}
+END_TEST
+
+// An implementation of our own: tile t of the call writes t+1 into workspace; finish must find all of them, once.
+enum { CALLS = 600 };
+static _Atomic int finishes[CALLS];
+
+static int64_t fake_tiles(const sn_call *call) {
+    return call->as.fill.n;
+}
+
+static void fake_tile(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    memset(scratch, 1, 100);
+    ((float *)b->arena)[call->work + tile] = (float)(tile + 1);
+}
+
+static void fake_finish(const sn_bases *b, const sn_call *call) {
+    float *grads = b->grads, sum = 0;
+    for (int64_t i = 0; i < call->as.fill.n; i++) sum += ((float *)b->arena)[call->work + i];
+    grads[call->as.fill.offset] = sum;
+    atomic_fetch_add(&finishes[call->as.fill.offset], 1);
+}
+
+START_TEST(finish_once_after_all_tiles) {
+    static const sn_impl fake = {.name = "fake", .tiles = fake_tiles, .tile = fake_tile, .finish = fake_finish};
+    static sn_call calls[CALLS];
+    static float arena[CALLS * 10], grads[CALLS];
+    for (int i = 0; i < CALLS; i++)
+        calls[i] = (sn_call){.kernel = SN_FILL, .impl = &fake, .work = i * 10, .as.fill = {i, 1 + i % 10}};
+    const sn_launch launches[] = {{0, 1}, {1, 4}, {5, CALLS - 6}, {CALLS - 1, 1}};
+    for (int threads = 1; threads <= 3; threads++) {
+        sn_backend *b = opened("cpu-plain", threads);
+        ck_assert_int_eq(sn_backend_scratch(b, 100), SN_OK);
+        ck_assert_int_eq(sn_backend_scratch(b, 10000), SN_OK);
+        sn_bases bases = {.arena = arena, .grads = grads};
+        for (int round = 0; round < 50; round++) {
+            memset(arena, 0, sizeof arena);
+            memset(grads, 0, sizeof grads);
+            memset((void *)finishes, 0, sizeof finishes);
+            sn_backend_run(b, &bases, calls, launches, 4);
+            for (int i = 0; i < CALLS; i++) {
+                int n = 1 + i % 10;
+                ck_assert(grads[i] == (float)(n * (n + 1)) / 2);
+                ck_assert_int_eq(atomic_load(&finishes[i]), 1);
+            }
+        }
+        sn_backend_close(b);
+    }
+}
+END_TEST
+
+static void square_job(void *arg, int64_t i) {
+    ((int64_t *)arg)[i] = i * i;
+}
+
+START_TEST(loops_and_conversion) {
+    sn_backend *b = opened("cpu-plain", 2);
+    int64_t squares[100];
+    sn_backend_for(b, 100, square_job, squares);
+    for (int i = 0; i < 100; i++) ck_assert_int_eq(squares[i], (int64_t)i * i);
+    sn_backend_close(b);
+    const float in[3] = {1.5f, -2, 3};
+    float out[3] = {0};
+    double wide[5] = {0};
+    sn_real_put(sizeof(double), wide, 1, in, 3);
+    ck_assert(wide[0] == 0 && wide[1] == 1.5 && wide[3] == 3 && wide[4] == 0);
+    sn_real_get(sizeof(double), wide, 1, out, 3);
+    ck_assert(!memcmp(in, out, sizeof in));
+    sn_real_put(sizeof(float), wide, 1, in, 3);
+    memset(out, 0, sizeof out);
+    sn_real_get(sizeof(float), wide, 1, out, 3);
+    ck_assert(!memcmp(in, out, sizeof in));
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("backend");
+    TCase *tests = tcase_create("backend");
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, names);
+    tcase_add_test(tests, lanes);
+    tcase_add_test(tests, choice);
+    tcase_add_test(tests, cost);
+    tcase_add_test(tests, every_job_once);
+    tcase_add_test(tests, finish_once_after_all_tiles);
+    tcase_add_test(tests, loops_and_conversion);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -17,5 +17,6 @@
 
 SN_CPU_ENTRY(pointwise_forward)
 SN_CPU_ENTRY(pointwise_data)
+SN_CPU_ENTRY(pointwise_weights)
 
 #endif

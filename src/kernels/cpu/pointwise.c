@@ -22,10 +22,6 @@ static geometry geometry_of(const sn_conv_size *s) {
     return g;
 }
 
-static bool is_pointwise(const sn_conv_size *s) {
-    return s->kernel == 1 && s->groups == 1 && s->pad == 0;
-}
-
 static int64_t tiles_of(const sn_conv_size *s) {
     geometry g = geometry_of(s);
     return ceil_div(g.pixels, g.tile);
@@ -34,18 +30,6 @@ static int64_t tiles_of(const sn_conv_size *s) {
 static int rows_in(const geometry *g, int64_t tile) {
     int64_t left = g->pixels - tile * g->tile;
     return left < g->tile ? (int)left : g->tile;
-}
-
-// Elements from the start of the input to the pixel that output row `row` reads.
-static void input_rows(const sn_conv_size *s, int64_t first, int m, int64_t *rows) {
-    for (int r = 0; r < m; r++) {
-        int64_t row = first + r;
-        if (s->stride > 1) {
-            int64_t line = row / s->wo, image = line / s->ho;
-            row = (image * s->h + line % s->ho * s->stride) * s->w + row % s->wo * s->stride;
-        }
-        rows[r] = row * s->ci;
-    }
 }
 
 // --- scratch, in this order
@@ -77,6 +61,13 @@ static memory memory_at(void *scratch, const geometry *g, int k, int n) {
     m.c = m.a + (int64_t)g->block * depth_of(k);
     m.sums = m.c + (int64_t)g->block * width_of(k, n);
     return m;
+}
+
+static void multiply_rows(bool go_on, const product *p) {
+    if (go_on)
+        multiply(C_CONTINUE, 1, p);
+    else
+        multiply(C_SET, 1, p);
 }
 
 // --- forward: y and statistics overwritten
@@ -112,7 +103,7 @@ static void forward_block(const sn_bases *b, const sn_conv_forward *p, const mem
         for (int n = 0; n < n_all; n += PANEL) {
             int columns = min_int(n_all - n, PANEL);
             pack_panel(w + (int64_t)k * n_all + n, n_all, kc, columns, mem->panel);
-            gemm_panel(k > 0, m, kc, mem->a, lda, mem->panel, y + n, n_all, columns);
+            multiply_rows(k > 0, &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = y + n, .ldc = n_all});
             if (p->stat.mean == SN_NONE || k + kc < k_all) continue;
             for (int j = 0; j < columns; j += LANE)
                 tile_stat_rows(stat, begin, y + n + j, n_all, m, n + j, min_int(columns - j, LANE));
@@ -175,7 +166,7 @@ static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const 
             int columns = min_int(n_all - n, PANEL);
             float *c = mem->c + (k_all > KC ? n : 0);
             pack_panel_transposed(w + (int64_t)n * k_all + k, k_all, kc, columns, mem->panel);
-            gemm_panel(k > 0, m, kc, mem->a, lda, mem->panel, c, ldc, columns);
+            multiply_rows(k > 0, &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = c, .ldc = ldc});
             if (k + kc < k_all) continue;
             for (int j = 0; j < columns; j += LANE)
                 target_block(into, mem->rows, c + j, ldc, m, n + j, min_int(columns - j, LANE));

@@ -12,6 +12,7 @@
 
 static const sn_impl conv_forward[] = {ENTRY(pointwise_forward, "conv_forward 1x1"), {0}};
 static const sn_impl conv_backward_data[] = {ENTRY(pointwise_data, "conv_backward_data 1x1"), {0}};
+static const sn_impl conv_backward_weights[] = {ENTRY(pointwise_weights, "conv_backward_weights 1x1"), {0}};
 
 #if defined(SN_LANES_avx512)
 #define TABLE sn_table_cpu_avx512
@@ -23,4 +24,5 @@ static const sn_impl conv_backward_data[] = {ENTRY(pointwise_data, "conv_backwar
 const sn_table TABLE = {{
     [SN_CONV_FORWARD] = conv_forward,
     [SN_CONV_BACKWARD_DATA] = conv_backward_data,
+    [SN_CONV_BACKWARD_WEIGHTS] = conv_backward_weights,
 }};

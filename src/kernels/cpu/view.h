@@ -349,4 +349,16 @@ static inline void sums_finish(const sn_bases *b, const sn_call *call, const sn_
     }
 }
 
+// --- gradients of weights: dw += the sum of the parts, in order
+static inline void parts_finish(float *dw, const float *parts, int64_t n_parts, int64_t n) {
+    enum { BLOCK = 64 };
+    for (int64_t j = 0; j < n; j += BLOCK) {
+        int m = n - j < BLOCK ? (int)(n - j) : BLOCK;
+        double sum[BLOCK] = {0};
+        for (int64_t t = 0; t < n_parts; t++)
+            for (int i = 0; i < m; i++) sum[i] += parts[t * n + j + i];
+        for (int i = 0; i < m; i++) dw[j + i] = (float)(dw[j + i] + sum[i]);
+    }
+}
+
 #endif

@@ -55,9 +55,10 @@ END_TEST
 static const struct {
     const char *arch;
     long params, macs;
-} published[] = {{"00000000", 387882, 7713280},    {"11111111", 1588874, 53246464},  {"22222222", 2932586, 105660928}, {"22212220", 1985514, 85164544},
-                 {"01201201", 1283434, 46109184},  {"22222221", 2504810, 98865664},  {"22222200", 1269610, 79266304},  {"10000000", 396298, 12128768},
-                 {"02012100", 890666, 47327744},   {"11111221", 2181386, 65012224},  {"00011110", 1118378, 31390208}};
+} published[] = {{"00000000", 387882, 7713280},   {"11111111", 1588874, 53246464}, {"22222222", 2932586, 105660928},
+                 {"22212220", 1985514, 85164544}, {"01201201", 1283434, 46109184}, {"22222221", 2504810, 98865664},
+                 {"22222200", 1269610, 79266304}, {"10000000", 396298, 12128768},  {"02012100", 890666, 47327744},
+                 {"11111221", 2181386, 65012224}, {"00011110", 1118378, 31390208}};
 
 START_TEST(published_costs) {
     for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
@@ -131,7 +132,8 @@ START_TEST(param_order) {
 END_TEST
 
 START_TEST(initial_values) {
-    sn_param p = {.name = (char *)"x.weight", .kind = SN_PARAM_CONV, .kernel = 3, .in = 32, .out = 64, .groups = 1, .size = 9 * 32 * 64};
+    sn_param p = {
+        .name = (char *)"x.weight", .kind = SN_PARAM_CONV, .kernel = 3, .in = 32, .out = 64, .groups = 1, .size = 9 * 32 * 64};
     float *v = sn_new((size_t)p.size, sizeof *v), *again = sn_new((size_t)p.size, sizeof *v);
     sn_param_init(&p, 1, v);
     sn_param_init(&p, 1, again);
@@ -159,13 +161,16 @@ START_TEST(wrong_spaces) {
     ck_assert_int_eq(sn_space_finish(s), SN_CONFIG);
     const int conv[SN_OP_ATTRS] = {3, 1, 7, 1}; // 7 groups do not divide 3 channels
     s->channels = 3, s->height = s->width = 8, s->classes = 2;
-    int k = sn_space_add_block(s, "g7", sn_op_find("conv"), conv), fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), conv);
+    int k = sn_space_add_block(s, "g7", sn_op_find("conv"), conv),
+        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), conv);
     sn_space_add_entry(s, "stage1", &(sn_entry){.choice = true, .block = {k}, .options = 1, .layers = 1, .out = 14, .stride = 1});
     sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});
     ck_assert_int_eq(sn_space_finish(s), SN_OK);
     sn_graph *g;
     ck_assert_int_eq(sn_graph_build(s, &g), SN_CONFIG);
-    ck_assert_str_eq(sn_error_text(), "entry 'stage1' of `network`: conv 'stage1.layer1.g7': 3 input and 14 output channels cannot be cut into 7 groups");
+    ck_assert_str_eq(
+        sn_error_text(),
+        "entry 'stage1' of `network`: conv 'stage1.layer1.g7': 3 input and 14 output channels cannot be cut into 7 groups");
     sn_space_free(s);
 }
 END_TEST

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *option_name(const sn_space *s, int decision, int option) { return s->blocks[s->decisions[decision].block[option]].name; }
+static const char *option_name(const sn_space *s, int decision, int option) {
+    return s->blocks[s->decisions[decision].block[option]].name;
+}
 
 char *sn_arch_text(const sn_space *s, const sn_arch *a, char *out) {
     size_t used = 0;
@@ -28,10 +30,11 @@ static sn_status parse_digits(const sn_space *s, const char *text, sn_arch *out)
         if ((size_t)i >= n)
             return sn_error(SN_USAGE, "arch '%s' ends after %zu digits; this space needs %d", text, n, s->n_decisions);
         int v = text[i] - '0';
-        if (text[i] == '-') v = SN_ABSENT;
+        if (text[i] == '-')
+            v = SN_ABSENT;
         else if (v < 0 || v >= options)
-            return sn_error(SN_USAGE, "arch '%s', position %d (%s): found '%c'; allowed are the digits 0 to %d", text, i + 1, s->decisions[i].name,
-                            isprint((unsigned char)text[i]) ? text[i] : '?', options - 1);
+            return sn_error(SN_USAGE, "arch '%s', position %d (%s): found '%c'; allowed are the digits 0 to %d", text, i + 1,
+                            s->decisions[i].name, isprint((unsigned char)text[i]) ? text[i] : '?', options - 1);
         out->option[i] = (uint8_t)v;
     }
     if (n > (size_t)s->n_decisions)
@@ -58,8 +61,9 @@ static sn_status bad_option(const sn_space *s, int decision, const char *text, c
         used += n > 0 ? (size_t)n : 0;
     }
     const char *near = sn_nearest(word, option_word, &list);
-    return sn_error(SN_USAGE, "arch '%.200s', column %zu (%s): found '%.60s'; allowed are %s%s%s%s", text, position + 1, s->decisions[decision].name,
-                    word, allowed, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return sn_error(SN_USAGE, "arch '%.200s', column %zu (%s): found '%.60s'; allowed are %s%s%s%s", text, position + 1,
+                    s->decisions[decision].name, word, allowed, near ? "; did you mean '" : "", near ? near : "",
+                    near ? "'?" : "");
 }
 
 static sn_status parse_names(const sn_space *s, const char *text, sn_arch *out) {
@@ -76,12 +80,14 @@ static sn_status parse_names(const sn_space *s, const char *text, sn_arch *out) 
         p += n;
         if (i + 1 < s->n_decisions) {
             if (*p != ',')
-                return sn_error(SN_USAGE, "arch '%.200s' ends after %d options; this space has %d decisions (next: %s)", text, i + 1, s->n_decisions,
-                                s->decisions[i + 1].name);
+                return sn_error(SN_USAGE, "arch '%.200s' ends after %d options; this space has %d decisions (next: %s)", text,
+                                i + 1, s->n_decisions, s->decisions[i + 1].name);
             p++;
         }
     }
-    if (*p) return sn_error(SN_USAGE, "arch '%.200s', column %zu: more options than the %d decisions of this space", text, (size_t)(p - text) + 1, s->n_decisions);
+    if (*p)
+        return sn_error(SN_USAGE, "arch '%.200s', column %zu: more options than the %d decisions of this space", text,
+                        (size_t)(p - text) + 1, s->n_decisions);
     return SN_OK;
 }
 
@@ -90,7 +96,8 @@ sn_status sn_arch_parse(const sn_space *s, const char *text, sn_arch *out) {
     SN_TRY(s->digits ? parse_digits(s, text, &a) : parse_names(s, text, &a));
     for (int i = 0; i < a.n; i++) // every decision of a chain is reachable
         if (a.option[i] == SN_ABSENT)
-            return sn_error(SN_USAGE, "arch '%.200s': '-' at decision %s, which every arch of this space reaches", text, s->decisions[i].name);
+            return sn_error(SN_USAGE, "arch '%.200s': '-' at decision %s, which every arch of this space reaches", text,
+                            s->decisions[i].name);
     *out = a;
     return SN_OK;
 }
@@ -101,7 +108,9 @@ sn_arch sn_arch_random(const sn_space *s, sn_rng *r) {
     return a;
 }
 
-sn_arch sn_arch_first(const sn_space *s) { return (sn_arch){.n = s->n_decisions}; }
+sn_arch sn_arch_first(const sn_space *s) {
+    return (sn_arch){.n = s->n_decisions};
+}
 
 bool sn_arch_next(const sn_space *s, sn_arch *a) {
     for (int i = a->n - 1; i >= 0; i--) {
@@ -116,7 +125,9 @@ int sn_arch_compare(const sn_arch *a, const sn_arch *b) {
     return memcmp(a->option, b->option, (size_t)a->n);
 }
 
-bool sn_arch_equal(const sn_arch *a, const sn_arch *b) { return sn_arch_compare(a, b) == 0; }
+bool sn_arch_equal(const sn_arch *a, const sn_arch *b) {
+    return sn_arch_compare(a, b) == 0;
+}
 
 // Edit distance with transpositions of neighbours (Damerau 1964, restricted), words of up to 63 letters.
 static int edit_distance(const char *a, const char *b) {

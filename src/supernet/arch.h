@@ -26,7 +26,8 @@ bool sn_arch_next(const sn_space *, sn_arch *);
 bool sn_arch_equal(const sn_arch *, const sn_arch *);
 int sn_arch_compare(const sn_arch *, const sn_arch *); // order of option indices
 
-// The word of a list nearest to `text` (edit distance at most 2, or a third of its length), or NULL. get(i) gives word i or NULL at the end.
+// The word of a list nearest to `text` (edit distance at most 2, or a third of its length), or NULL. get(i) gives word i or NULL
+// at the end.
 const char *sn_nearest(const char *text, const char *(*get)(const void *list, int i), const void *list);
 
 #endif

@@ -7,10 +7,13 @@ static int64_t node_macs(const sn_graph *g, const sn_node *n) {
     return n->kind == SN_NODE_CONV ? (int64_t)n->h * n->w * g->params.param[n->weight].size : 0;
 }
 
-static int64_t param_size(const sn_graph *g, int param) { return param < 0 ? 0 : g->params.param[param].size; }
+static int64_t param_size(const sn_graph *g, int param) {
+    return param < 0 ? 0 : g->params.param[param].size;
+}
 
 static bool stores(const sn_node *n) {
-    return n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN || n->kind == SN_NODE_SUM || n->kind == SN_NODE_INPUT;
+    return n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN || n->kind == SN_NODE_SUM ||
+           n->kind == SN_NODE_INPUT;
 }
 
 sn_cost sn_cost_arch(const sn_graph *g, const sn_arch *a) {

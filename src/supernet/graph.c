@@ -11,7 +11,9 @@ struct sn_builder {
     sn_graph *graph;
 };
 
-const sn_node *sn_build_node(const sn_builder *b, int node) { return &b->graph->node[node]; }
+const sn_node *sn_build_node(const sn_builder *b, int node) {
+    return &b->graph->node[node];
+}
 
 // Copies the node, its name and its inputs into the graph; returns its id or -1.
 static int add_node(sn_builder *b, sn_node node, const char *name, const int *in, int n_in) {
@@ -36,13 +38,15 @@ static sn_node like(const sn_builder *b, int in, sn_node_kind kind) {
     return (sn_node){.kind = kind, .c = x->c, .h = x->h, .w = x->w, .weight = -1, .bias = -1, .stats = -1, .decision = -1};
 }
 
-static int add_param(sn_builder *b, const char *name, const char *leaf, sn_param_kind kind, int kernel, int in, int out, int groups) {
+static int add_param(sn_builder *b, const char *name, const char *leaf, sn_param_kind kind, int kernel, int in, int out,
+                     int groups) {
     char full[512];
     snprintf(full, sizeof full, "%s.%s", name, leaf);
     return sn_params_add(&b->graph->params, full, kind, kernel, in, out, groups);
 }
 
-static int conv(sn_builder *b, int in, const char *name, sn_param_kind kind, int out, int kernel, int stride, int dilation, int groups) {
+static int conv(sn_builder *b, int in, const char *name, sn_param_kind kind, int out, int kernel, int stride, int dilation,
+                int groups) {
     if (in < 0) return -1;
     sn_node n = like(b, in, SN_NODE_CONV);
     if (n.c % groups || out % groups) {
@@ -91,8 +95,8 @@ int sn_build_sum(sn_builder *b, int x, int y, const char *name) {
     if (x < 0 || y < 0) return -1;
     const sn_node *p = sn_build_node(b, x), *q = sn_build_node(b, y);
     if (p->c != q->c || p->h != q->h || p->w != q->w) {
-        sn_error(SN_CONFIG, "sum '%s' cannot join '%s' of %d x %d x %d with '%s' of %d x %d x %d (channels x height x width)", name, p->name, p->c,
-                 p->h, p->w, q->name, q->c, q->h, q->w);
+        sn_error(SN_CONFIG, "sum '%s' cannot join '%s' of %d x %d x %d with '%s' of %d x %d x %d (channels x height x width)",
+                 name, p->name, p->c, p->h, p->w, q->name, q->c, q->h, q->w);
         return -1;
     }
     int in[2] = {x, y};
@@ -162,7 +166,14 @@ sn_status sn_graph_build(const sn_space *s, sn_graph **out) {
     if (!g) return SN_RESOURCE;
     g->bn_eps = 1e-5;
     sn_builder b = {g};
-    sn_node input = {.kind = SN_NODE_INPUT, .c = s->channels, .h = s->height, .w = s->width, .weight = -1, .bias = -1, .stats = -1, .decision = -1};
+    sn_node input = {.kind = SN_NODE_INPUT,
+                     .c = s->channels,
+                     .h = s->height,
+                     .w = s->width,
+                     .weight = -1,
+                     .bias = -1,
+                     .stats = -1,
+                     .decision = -1};
     g->input = add_node(&b, input, "input", NULL, 0);
     g->logits = g->input < 0 ? -1 : build_entries(&b, s, g->input);
     g->loss = g->logits < 0 ? -1 : add_node(&b, like(&b, g->logits, SN_NODE_LOSS), "loss", &g->logits, 1);
@@ -196,7 +207,8 @@ void sn_graph_live(const sn_graph *g, const sn_arch *a, uint8_t *live) {
     for (int i = g->n - 1; i >= 0; i--) {
         const sn_node *n = &g->node[i];
         if (!live[i]) continue;
-        if (n->kind == SN_NODE_CHOICE) live[n->in[a->option[n->decision]]] = 1;
+        if (n->kind == SN_NODE_CHOICE)
+            live[n->in[a->option[n->decision]]] = 1;
         else
             for (int k = 0; k < n->n_in; k++) live[n->in[k]] = 1;
     }
@@ -213,8 +225,19 @@ static uint64_t signature_of(const sn_graph *g, const sn_arch *a, bool with_name
     node = sn_graph_resolve(g, a, node);
     if (known[node]) return known[node];
     const sn_node *n = &g->node[node];
-    int field[] = {n->kind, n->c, n->h, n->w, n->kernel, n->stride, n->pad, n->dilation, n->groups, n->mode, with_names ? n->weight : 0,
-                   with_names ? n->bias : 0, with_names ? n->stats : 0};
+    int field[] = {n->kind,
+                   n->c,
+                   n->h,
+                   n->w,
+                   n->kernel,
+                   n->stride,
+                   n->pad,
+                   n->dilation,
+                   n->groups,
+                   n->mode,
+                   with_names ? n->weight : 0,
+                   with_names ? n->bias : 0,
+                   with_names ? n->stats : 0};
     uint64_t h = 1;
     for (size_t i = 0; i < sizeof field / sizeof *field; i++) h = mix(h, (uint64_t)(int64_t)field[i]);
     for (int k = 0; k < n->n_in; k++) h = mix(h, signature_of(g, a, with_names, n->in[k], known));

@@ -1,6 +1,6 @@
-// The graph of a supernet: every option of every decision as nodes, choices between them. Built once from a space, then read only.
-// Primitives store a tensor: conv, pool, mean, sum, loss. View nodes (bn, bias, act) change how readers read one and cost nothing.
-// A choice stands for the chosen option's value; identity is an alias and has no node. Next: ops.h, cost.h, plan.h.
+// The graph of a supernet: every option of every decision as nodes, choices between them. Built once from a space, then read
+// only. Primitives store a tensor: conv, pool, mean, sum, loss. View nodes (bn, bias, act) change how readers read one and cost
+// nothing. A choice stands for the chosen option's value; identity is an alias and has no node. Next: ops.h, cost.h, plan.h.
 #ifndef SN_GRAPH_H
 #define SN_GRAPH_H
 
@@ -22,16 +22,16 @@ typedef enum {
 
 typedef struct {
     sn_node_kind kind;
-    char *name;    // "stage2.layer1.mb6_k5.dw"; for messages, export and trace
-    int *in;       // node ids, all smaller than this node's; a choice has one per option
+    char *name; // "stage2.layer1.mb6_k5.dw"; for messages, export and trace
+    int *in;    // node ids, all smaller than this node's; a choice has one per option
     int n_in;
-    int c, h, w;   // of the value
+    int c, h, w;                               // of the value
     int kernel, stride, pad, dilation, groups; // conv, pool
-    int mode;      // pool: 0 max, 1 average; act: index into sn_act_words
-    int weight;    // conv: parameter; bn: gamma or -1; else -1
-    int bias;      // bn: beta or -1; bias: the parameter; else -1
-    int stats;     // bn: index of its running statistics; else -1
-    int decision;  // choice: which; else -1
+    int mode;                                  // pool: 0 max, 1 average; act: index into sn_act_words
+    int weight;                                // conv: parameter; bn: gamma or -1; else -1
+    int bias;                                  // bn: beta or -1; bias: the parameter; else -1
+    int stats;                                 // bn: index of its running statistics; else -1
+    int decision;                              // choice: which; else -1
 } sn_node;
 
 typedef struct {
@@ -39,10 +39,10 @@ typedef struct {
     int n;
     size_t capacity;
     sn_params params;
-    int input, logits, loss;         // node ids
-    int choice[SN_MAX_DECISIONS];    // node id of each decision's choice
+    int input, logits, loss;      // node ids
+    int choice[SN_MAX_DECISIONS]; // node id of each decision's choice
     int n_choices;
-    double bn_eps;                   // 1e-5
+    double bn_eps; // 1e-5
 } sn_graph;
 
 sn_status sn_graph_build(const sn_space *, sn_graph **out); // SN_CONFIG naming the entry and the shapes that do not fit
@@ -52,14 +52,15 @@ void sn_graph_free(sn_graph *);
 void sn_graph_live(const sn_graph *, const sn_arch *, uint8_t *live);
 // The node a value stands for under the arch: choices followed to their option.
 int sn_graph_resolve(const sn_graph *, const sn_arch *, int node);
-// 64-bit signature of the arch's net: equal for archs that are the same net when trained alone (sizes and wiring, no names), or, with names,
-// for archs that compute the same function with the same shared weights.
+// 64-bit signature of the arch's net: equal for archs that are the same net when trained alone (sizes and wiring, no names), or,
+// with names, for archs that compute the same function with the same shared weights.
 uint64_t sn_graph_signature(const sn_graph *, const sn_arch *, bool with_names);
 
 // --- for the build functions of operations; every one returns a node id, or -1 with the message set, and passes a -1 input on
 typedef struct sn_builder sn_builder;
 const sn_node *sn_build_node(const sn_builder *, int node);
-int sn_build_conv(sn_builder *, int in, const char *name, int out, int kernel, int stride, int dilation, int groups); // "same" padding
+int sn_build_conv(sn_builder *, int in, const char *name, int out, int kernel, int stride, int dilation,
+                  int groups);                                        // "same" padding
 int sn_build_linear(sn_builder *, int in, const char *name, int out); // on one pixel, with bias
 int sn_build_pool(sn_builder *, int in, const char *name, int mode, int kernel, int stride);
 int sn_build_mean(sn_builder *, int in, const char *name);

@@ -1,6 +1,6 @@
-// The operations a space may name: a table of attributes (read by the config layer and by `help config`) and a build function that composes
-// primitives. A new operation = one file in ops/ and one line in ops.def; gradients, cost, devices, checkpoint names, export and tests follow.
-// Next: ops/mbconv.c as an example, graph.h for what build functions call.
+// The operations a space may name: a table of attributes (read by the config layer and by `help config`) and a build function
+// that composes primitives. A new operation = one file in ops/ and one line in ops.def; gradients, cost, devices, checkpoint
+// names, export and tests follow. Next: ops/mbconv.c as an example, graph.h for what build functions call.
 #ifndef SN_OPS_H
 #define SN_OPS_H
 
@@ -28,9 +28,10 @@ typedef struct {
 
 typedef struct sn_op {
     const char *name, *doc;
-    bool takes_out; // entries give `out` and `stride`; a classifier takes neither
+    bool takes_out;                 // entries give `out` and `stride`; a classifier takes neither
     sn_attr attrs[SN_OP_ATTRS + 1]; // ended by SN_ATTR_END
-    // Adds nodes that read `in`; parameters are named name + ".dw.weight" and so on. Returns the value (node id), or -1 with the message set.
+    // Adds nodes that read `in`; parameters are named name + ".dw.weight" and so on. Returns the value (node id), or -1 with the
+    // message set.
     int (*build)(sn_builder *, int in, const char *name, const sn_op_args *);
 } sn_op;
 

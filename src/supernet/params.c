@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t aligned(int64_t n) { return (n + 15) / 16 * 16; }
+static int64_t aligned(int64_t n) {
+    return (n + 15) / 16 * 16;
+}
 
 int sn_params_find(const sn_params *p, const char *name) {
     for (int i = 0; i < p->n; i++)
@@ -22,8 +24,8 @@ int sn_params_add(sn_params *p, const char *name, sn_param_kind kind, int kernel
     }
     int64_t size = (int64_t)kernel * kernel * in;
     if (__builtin_mul_overflow(size, out, &size) || size > INT32_MAX || p->total > INT64_C(1) << 40) {
-        sn_error(SN_CONFIG, "parameter '%s' of %d x %d x %d x %d numbers is too large; at most 2^31 numbers are allowed", name, out, in, kernel,
-                 kernel);
+        sn_error(SN_CONFIG, "parameter '%s' of %d x %d x %d x %d numbers is too large; at most 2^31 numbers are allowed", name,
+                 out, in, kernel, kernel);
         return -1;
     }
     if (sn_grow(&p->param, &p->capacity, (size_t)p->n + 1, sizeof *p->param) != SN_OK) return -1;
@@ -75,10 +77,16 @@ static void reorder(const sn_param *p, const float *in, float *out, int to_file)
         for (int64_t i = 0; i < p->in; i++)
             for (int64_t o = 0; o < p->out; o++) {
                 int64_t memory = (t * p->in + i) * p->out + o, file = (o * p->in + i) * taps + t;
-                if (to_file) out[file] = in[memory];
-                else out[memory] = in[file];
+                if (to_file)
+                    out[file] = in[memory];
+                else
+                    out[memory] = in[file];
             }
 }
 
-void sn_param_to_file(const sn_param *p, const float *memory, float *file) { reorder(p, memory, file, 1); }
-void sn_param_from_file(const sn_param *p, const float *file, float *memory) { reorder(p, file, memory, 0); }
+void sn_param_to_file(const sn_param *p, const float *memory, float *file) {
+    reorder(p, memory, file, 1);
+}
+void sn_param_from_file(const sn_param *p, const float *file, float *memory) {
+    reorder(p, file, memory, 0);
+}

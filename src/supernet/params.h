@@ -9,7 +9,7 @@
 typedef enum { SN_PARAM_CONV, SN_PARAM_LINEAR, SN_PARAM_GAMMA, SN_PARAM_BETA, SN_PARAM_BIAS } sn_param_kind;
 
 typedef struct {
-    char *name;         // "stage2.layer1.mb6_k5.dw.weight"; owned by the list
+    char *name; // "stage2.layer1.mb6_k5.dw.weight"; owned by the list
     sn_param_kind kind;
     int kernel, in, out; // conv: in = input channels per group; linear: kernel 1; vectors: out only, kernel = in = 1
     int groups;
@@ -17,9 +17,9 @@ typedef struct {
 } sn_param;
 
 typedef struct {
-    char *name;           // of the BN: "stage2.layer1.mb6_k5.dw_bn"
+    char *name; // of the BN: "stage2.layer1.mb6_k5.dw_bn"
     int c;
-    int64_t mean, var;    // offsets in the statistics buffer
+    int64_t mean, var; // offsets in the statistics buffer
 } sn_stats;
 
 typedef struct {
@@ -39,8 +39,9 @@ int sn_params_add_stats(sn_params *, const char *name, int c);
 void sn_params_free(sn_params *);
 int sn_params_find(const sn_params *, const char *name); // or -1
 
-// Initial values, keyed by the name alone (an added option changes no other weight): conv normal sqrt(2/fan_out), fan_out = kernel^2*out/groups
-// (He et al. 2015, as torch's kaiming_normal fan_out); linear normal 0.01; gamma 1; beta and bias 0. out: param->size floats in memory order.
+// Initial values, keyed by the name alone (an added option changes no other weight): conv normal sqrt(2/fan_out), fan_out =
+// kernel^2*out/groups (He et al. 2015, as torch's kaiming_normal fan_out); linear normal 0.01; gamma 1; beta and bias 0. out:
+// param->size floats in memory order.
 void sn_param_init(const sn_param *, uint32_t seed, float *out);
 
 // Dims as files hold them: conv OIHW, linear OI, vectors O. Returns how many.

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-sn_space *sn_space_new(void) { return sn_new(1, sizeof(sn_space)); }
+sn_space *sn_space_new(void) {
+    return sn_new(1, sizeof(sn_space));
+}
 
 void sn_space_free(sn_space *s) {
     if (!s) return;
@@ -80,9 +82,11 @@ static bool is_classifier(const sn_space *s, int entry) {
 }
 
 sn_status sn_space_finish(sn_space *s) {
-    if (s->channels < 1 || s->height < 1 || s->width < 1) return sn_error(SN_CONFIG, "the space has no input size: `input` needs channels, height and width");
+    if (s->channels < 1 || s->height < 1 || s->width < 1)
+        return sn_error(SN_CONFIG, "the space has no input size: `input` needs channels, height and width");
     if (s->classes < 2) return sn_error(SN_CONFIG, "the space has %d classes; at least 2 are needed", s->classes);
-    if (!s->n_entries || !is_classifier(s, s->n_entries - 1)) return sn_error(SN_CONFIG, "the last entry of `network` must be {op: classifier}");
+    if (!s->n_entries || !is_classifier(s, s->n_entries - 1))
+        return sn_error(SN_CONFIG, "the last entry of `network` must be {op: classifier}");
     if (!(s->decisions = sn_new(SN_MAX_DECISIONS, sizeof *s->decisions))) return SN_RESOURCE;
     for (int i = 0; i < s->n_entries; i++) {
         const sn_entry *e = &s->entries[i];

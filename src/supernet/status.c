@@ -34,12 +34,15 @@ sn_status sn_error_prefix(sn_status code, const char *format, ...) {
     return code;
 }
 
-const char *sn_error_text(void) { return message; }
+const char *sn_error_text(void) {
+    return message;
+}
 
 const char *sn_status_text(sn_status code) {
     switch (code) {
-#define X(name, number, text)                                                                                                     \
-    case name: return text;
+#define X(name, number, text)                                                                                                    \
+    case name:                                                                                                                   \
+        return text;
         SN_STATUS_TABLE(X)
 #undef X
     }

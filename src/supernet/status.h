@@ -7,15 +7,15 @@
 #include <stddef.h>
 
 // One table gives the enum, the names and the exit codes of the program.
-#define SN_STATUS_TABLE(X)                                                                                                        \
-    X(SN_OK, 0, "done")                                                                                                           \
-    X(SN_FAIL, 1, "failure")                                                                                                      \
-    X(SN_USAGE, 2, "usage")                                                                                                       \
-    X(SN_CONFIG, 3, "config invalid")                                                                                             \
-    X(SN_DATA, 4, "data or checkpoint damaged")                                                                                   \
-    X(SN_RESOURCE, 5, "out of memory or disk")                                                                                    \
-    X(SN_DIVERGED, 6, "diverged")                                                                                                 \
-    X(SN_DEVICE, 7, "device lost")                                                                                                \
+#define SN_STATUS_TABLE(X)                                                                                                       \
+    X(SN_OK, 0, "done")                                                                                                          \
+    X(SN_FAIL, 1, "failure")                                                                                                     \
+    X(SN_USAGE, 2, "usage")                                                                                                      \
+    X(SN_CONFIG, 3, "config invalid")                                                                                            \
+    X(SN_DATA, 4, "data or checkpoint damaged")                                                                                  \
+    X(SN_RESOURCE, 5, "out of memory or disk")                                                                                   \
+    X(SN_DIVERGED, 6, "diverged")                                                                                                \
+    X(SN_DEVICE, 7, "device lost")                                                                                               \
     X(SN_INTERRUPTED, 75, "interrupted, checkpoint saved")
 
 typedef enum {
@@ -43,10 +43,10 @@ char *sn_strdup(const char *text);
 // printf into new memory, or NULL with the message set.
 char *sn_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-#define SN_TRY(call)                                                                                                              \
-    do {                                                                                                                          \
-        sn_status sn_try_ = (call);                                                                                               \
-        if (sn_try_ != SN_OK) return sn_try_;                                                                                     \
+#define SN_TRY(call)                                                                                                             \
+    do {                                                                                                                         \
+        sn_status sn_try_ = (call);                                                                                              \
+        if (sn_try_ != SN_OK) return sn_try_;                                                                                    \
     } while (0)
 
 #endif

@@ -9,4 +9,5 @@ static int build(sn_builder *b, int in, const char *name, const sn_op_args *a) {
     return sn_build_conv_bn_act(b, in, part, a->out, 1, a->stride, 1, SN_LINEAR_ACT);
 }
 
-const sn_op sn_op_identity = {"identity", "the input itself; a 1x1 convolution with batch normalisation where the shape changes", true, {{0}}, build};
+const sn_op sn_op_identity = {
+    "identity", "the input itself; a 1x1 convolution with batch normalisation where the shape changes", true, {{0}}, build};

@@ -1,5 +1,5 @@
-// mbconv: inverted residual block of MobileNetV2 (Sandler et al., CVPR 2018): expand 1x1, depthwise, project 1x1, each with BN; the sum with the
-// input where shapes match. expand: 1 leaves the first convolution out.
+// mbconv: inverted residual block of MobileNetV2 (Sandler et al., CVPR 2018): expand 1x1, depthwise, project 1x1, each with BN;
+// the sum with the input where shapes match. expand: 1 leaves the first convolution out.
 #include "supernet/ops.h"
 
 enum { EXPAND, KERNEL, ACTIVATION, RESIDUAL };
@@ -21,11 +21,12 @@ static int build(sn_builder *b, int in, const char *name, const sn_op_args *a) {
     return sn_build_sum(b, in, x, part);
 }
 
-const sn_op sn_op_mbconv = {"mbconv",
-                            "inverted residual block: expand 1x1, depthwise, project 1x1",
-                            true,
-                            {[EXPAND] = {"expand", "hidden channels as a multiple of the input's", SN_ATTR_INT, 1, 32, 6, NULL},
-                             [KERNEL] = {"kernel", "side of the depthwise kernel", SN_ATTR_ODD, 1, 11, 3, NULL},
-                             [ACTIVATION] = {"activation", "after the first two normalisations", SN_ATTR_WORD, 0, 0, 1, sn_act_words},
-                             [RESIDUAL] = {"residual", "add the input where shapes match", SN_ATTR_BOOL, 0, 1, 1, NULL}},
-                            build};
+const sn_op sn_op_mbconv = {
+    "mbconv",
+    "inverted residual block: expand 1x1, depthwise, project 1x1",
+    true,
+    {[EXPAND] = {"expand", "hidden channels as a multiple of the input's", SN_ATTR_INT, 1, 32, 6, NULL},
+     [KERNEL] = {"kernel", "side of the depthwise kernel", SN_ATTR_ODD, 1, 11, 3, NULL},
+     [ACTIVATION] = {"activation", "after the first two normalisations", SN_ATTR_WORD, 0, 0, 1, sn_act_words},
+     [RESIDUAL] = {"residual", "add the input where shapes match", SN_ATTR_BOOL, 0, 1, 1, NULL}},
+    build};

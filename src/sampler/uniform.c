@@ -1,0 +1,21 @@
+// uniform: every option of every decision uniform and independent, one path per step (Guo et al., "Single Path One-Shot", ECCV
+// 2020).
+#include "sampler/sampler.h"
+
+static int passes(const sn_space *s) {
+    (void)s;
+    return 1;
+}
+
+static sn_status step(const sn_space *s, uint32_t seed, uint32_t step, const sn_verbs *v) {
+    sn_arch a = {.n = s->n_decisions};
+    for (int i = 0; i < a.n; i++) {
+        sn_rng r = sn_rng_at(seed, SN_STREAM_PATH, (uint32_t)i, step, 0);
+        a.option[i] = (uint8_t)sn_rng_below(&r, (uint32_t)s->decisions[i].options);
+    }
+    SN_TRY(v->pass(v->trainer, &a));
+    return v->update_weights(v->trainer);
+}
+
+const sn_sampler sn_sampler_uniform = {"uniform", "one path per step, every option equally likely (Guo et al. 2020)", passes,
+                                       step};

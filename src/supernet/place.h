@@ -1,0 +1,26 @@
+// First-fit placement in a growing address range: where plan.c puts tensors, gradients and workspace. Offsets only, no memory.
+#ifndef SN_PLACE_H
+#define SN_PLACE_H
+
+#include "supernet/status.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    int64_t offset, size;
+} sn_hole;
+
+typedef struct {
+    sn_hole *hole; // free ranges below `end`, ascending, never adjacent
+    int n;
+    size_t capacity;
+    int64_t end, peak; // first never-used element now, and its largest value
+} sn_place;
+
+void sn_place_reset(sn_place *, int64_t reserved);
+// Multiples of 16 elements. SN_RESOURCE when the list of holes cannot grow.
+sn_status sn_place_take(sn_place *, int64_t size, int64_t *offset);
+sn_status sn_place_give(sn_place *, int64_t offset, int64_t size);
+void sn_place_free(sn_place *);
+
+#endif

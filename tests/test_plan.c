@@ -1,0 +1,314 @@
+// Plans of whole nets: gradients by finite differences in double, the float backends against double, evaluation in parts,
+// poisoned arenas.
+#include "macro.h"
+#include "supernet/optim.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 3, SIZE = 12, IMAGE = SIZE * SIZE * 3 };
+
+typedef struct {
+    sn_space *space;
+    sn_graph *graph;
+    sn_backend *backend;
+    sn_supernet *net;
+    sn_plan plan;
+    float images[BATCH * IMAGE];
+    int32_t labels[BATCH];
+} bed;
+
+// A chain in which every operation of ops.def is an option, beside Macro.
+static sn_space *mixed_space(void) {
+    sn_space *s = sn_space_new();
+    s->channels = 3, s->height = s->width = SIZE, s->classes = 10;
+    const int conv[SN_OP_ATTRS] = {3, 2, 1, 2}, sep[SN_OP_ATTRS] = {5, 1, 1}, max[SN_OP_ATTRS] = {0, 3},
+              avg[SN_OP_ATTRS] = {1, 3}, mb[SN_OP_ATTRS] = {1, 3, 0, 1};
+    const int none[SN_OP_ATTRS] = {0}, grouped[SN_OP_ATTRS] = {3, 1, 2, 0};
+    int k[7] = {
+        sn_space_add_block(s, "conv", sn_op_find("conv"), conv),      sn_space_add_block(s, "sep", sn_op_find("sepconv"), sep),
+        sn_space_add_block(s, "max", sn_op_find("pool"), max),        sn_space_add_block(s, "avg", sn_op_find("pool"), avg),
+        sn_space_add_block(s, "mb", sn_op_find("mbconv"), mb),        sn_space_add_block(s, "id", sn_op_find("identity"), none),
+        sn_space_add_block(s, "grouped", sn_op_find("conv"), grouped)};
+    const int stem[SN_OP_ATTRS] = {3, 1, 1, 1};
+    int first = sn_space_add_block(s, "stem", sn_op_find("conv"), stem),
+        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), none);
+    sn_entry e = {.choice = true, .options = 7, .layers = 2, .out = 6, .stride = 2};
+    memcpy(e.block, k, sizeof k);
+    sn_space_add_entry(s, "stem", &(sn_entry){.block = {first}, .options = 1, .layers = 1, .out = 4, .stride = 1});
+    sn_space_add_entry(s, "stage1", &e);
+    e.out = 10, e.layers = 3;
+    sn_space_add_entry(s, "stage2", &e);
+    sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});
+    return s;
+}
+
+static void bed_open(bed *b, sn_space *space, const char *backend, int threads) {
+    *b = (bed){.space = space};
+    ck_assert_msg(sn_space_finish(space) == SN_OK, "%s", sn_error_text());
+    ck_assert_msg(sn_graph_build(space, &b->graph) == SN_OK, "%s", sn_error_text());
+    ck_assert_msg(sn_backend_open(backend, threads, &b->backend) == SN_OK, "%s", sn_error_text());
+    ck_assert_int_eq(sn_supernet_create(b->graph, b->backend, 1, 7, &b->net), SN_OK);
+    sn_rng r = sn_rng_at(6, SN_STREAM_AUGMENT, 0, 0, 0); // images without near-ties in a pool, where float and double may differ
+    for (int i = 0; i < BATCH * IMAGE; i++) b->images[i] = (float)sn_rng_normal(&r);
+    for (int i = 0; i < BATCH; i++) b->labels[i] = (int32_t)sn_rng_below(&r, 10);
+    for (int i = 0; i < b->graph->params.n; i++) { // gammas and betas away from 1 and 0, some negative
+        const sn_param *p = &b->graph->params.param[i];
+        if (p->kind == SN_PARAM_CONV || p->kind == SN_PARAM_LINEAR) continue;
+        float *v = sn_new((size_t)p->size, sizeof *v);
+        for (int64_t k = 0; k < p->size; k++) v[k] = (float)(0.3 * sn_rng_normal(&r) + (p->kind == SN_PARAM_GAMMA));
+        sn_supernet_put(b->net, SN_BUFFER_WEIGHTS, i, v);
+        free(v);
+    }
+}
+
+static void bed_close(bed *b) {
+    sn_plan_free(&b->plan);
+    sn_supernet_free(b->net);
+    sn_backend_close(b->backend);
+    sn_graph_free(b->graph);
+    sn_space_free(b->space);
+}
+
+static sn_pass plain_pass(const sn_arch *a, bool gradients) {
+    return (sn_pass){.arch = a,
+                     .batch = BATCH,
+                     .bn = SN_BN_BATCH,
+                     .gradients = gradients,
+                     .smoothing = 0.1,
+                     .loss_scale = 1.0 / BATCH,
+                     .target = -1};
+}
+
+// Every element of the arena is NaN before the pass: an element read before it was written shows in the loss.
+static double run(bed *b, const sn_pass *pass) {
+    ck_assert_msg(sn_plan_make(b->graph, b->backend, pass, &b->plan) == SN_OK, "%s", sn_error_text());
+    ck_assert_int_eq(sn_supernet_reserve(b->net, &b->plan), SN_OK);
+    memset(b->net->bases.arena, 0xff, (size_t)b->net->arena_elements * b->net->real);
+    memset(b->net->bases.grads, 0, (size_t)b->graph->params.total * b->net->real);
+    sn_supernet_put_images(b->net, &b->plan, b->images, BATCH * IMAGE);
+    sn_supernet_run(b->net, &b->plan, b->labels);
+    if (b->net->real == 4) return sn_supernet_score(b->net, &b->plan, BATCH).loss / BATCH;
+    double loss = 0;
+    for (int i = 0; i < BATCH; i++) loss += ((double *)b->net->bases.arena)[b->plan.loss + i];
+    return loss / BATCH;
+}
+
+// Central differences along random directions, one parameter at a time; the arena's gradients are exact to rounding in double.
+static void check_gradients(bed *b, const sn_arch *a) {
+    sn_pass pass = plain_pass(a, true);
+    double loss = run(b, &pass);
+    ck_assert(isfinite(loss));
+    int n = b->plan.n_params;
+    int *params = sn_new((size_t)n, sizeof *params);
+    memcpy(params, b->plan.param, (size_t)n * sizeof *params);
+    double *grads = sn_new((size_t)b->graph->params.total, sizeof *grads);
+    memcpy(grads, b->net->bases.grads, (size_t)b->graph->params.total * sizeof *grads);
+    sn_pass forward = plain_pass(a, false);
+    sn_rng r = sn_rng_at(9, SN_STREAM_AUGMENT, 1, 0, 0);
+    char text[SN_ARCH_TEXT];
+    double *w = b->net->bases.weights, global = 0;
+    for (int64_t i = 0; i < b->graph->params.total; i++) global += grads[i] * grads[i];
+    for (int k = 0; k < n; k++) {
+        const sn_param *p = &b->graph->params.param[params[k]];
+        double *direction = sn_new((size_t)p->size, sizeof *direction), expected = 0, norm = 0;
+        for (int64_t i = 0; i < p->size; i++) {
+            direction[i] = sn_rng_normal(&r);
+            expected += direction[i] * grads[p->offset + i];
+            norm += direction[i] * direction[i];
+        }
+        double h = 1e-6 / sqrt(norm), value[2];
+        for (int side = 0; side < 2; side++) {
+            double step = side ? -h : h;
+            for (int64_t i = 0; i < p->size; i++) w[p->offset + i] += step * direction[i];
+            value[side] = run(b, &forward);
+            for (int64_t i = 0; i < p->size; i++) w[p->offset + i] -= step * direction[i];
+        }
+        double found = (value[0] - value[1]) / (2 * h), scale = sqrt(norm) * sqrt(global);
+        ck_assert_msg(fabs(found - expected) <= 1e-6 * scale,
+                      "%s, arch %s: derivative %.12g, differences give %.12g (scale %.3g)", p->name,
+                      sn_arch_text(b->space, a, text), expected, found, scale);
+        free(direction);
+    }
+    free(params);
+    free(grads);
+}
+
+START_TEST(gradients_macro) {
+    bed b;
+    bed_open(&b, macro_space(SIZE, 4, 8), "ref64", 1);
+    const char *archs[] = {"00000000", "11111111", "22222222", "01201201", "21021010"};
+    for (size_t i = 0; i < sizeof archs / sizeof *archs; i++) {
+        sn_arch a;
+        ck_assert_int_eq(sn_arch_parse(b.space, archs[i], &a), SN_OK);
+        check_gradients(&b, &a);
+    }
+    bed_close(&b);
+}
+END_TEST
+
+START_TEST(gradients_mixed) {
+    bed b;
+    bed_open(&b, mixed_space(), "ref64", 1);
+    for (int i = 0; i < 7; i++) { // option (i + layer) mod 7: every option at every kind of place
+        sn_arch a = sn_arch_first(b.space);
+        for (int d = 0; d < a.n; d++) a.option[d] = (uint8_t)((i + 3 * d) % 7);
+        check_gradients(&b, &a);
+    }
+    bed_close(&b);
+}
+END_TEST
+
+static const char *const backends[] = {"ref", "cpu-plain", "cpu-avx2", "cpu-avx512"};
+
+// Loss and gradients of a float backend against double.
+START_TEST(backends_agree) {
+    bed exact, b;
+    bed_open(&exact, mixed_space(), "ref64", 1);
+    sn_backend *probe;
+    if (sn_backend_open(backends[_i], 2, &probe) != SN_OK) { // lanes this processor lacks
+        bed_close(&exact);
+        return;
+    }
+    sn_backend_close(probe);
+    bed_open(&b, mixed_space(), backends[_i], 2);
+    for (int i = 0; i < 7; i++) {
+        sn_arch a = sn_arch_first(b.space);
+        for (int d = 0; d < a.n; d++) a.option[d] = (uint8_t)((i + 3 * d) % 7);
+        sn_pass pass = plain_pass(&a, true);
+        double expected = run(&exact, &pass), found = run(&b, &pass);
+        ck_assert_msg(fabs(expected - found) <= 1e-5 * fabs(expected), "%s: loss %.9g, in double %.9g", backends[_i], found,
+                      expected);
+        double global = 0;
+        for (int64_t k = 0; k < b.graph->params.total; k++) global += pow(((double *)exact.net->bases.grads)[k], 2);
+        for (int k = 0; k < b.graph->params.n; k++) {
+            const sn_param *p = &b.graph->params.param[k];
+            double error = 0, norm = 0;
+            for (int64_t j = p->offset; j < p->offset + p->size; j++) {
+                double e = ((double *)exact.net->bases.grads)[j], f = (double)((float *)b.net->bases.grads)[j];
+                error += (e - f) * (e - f), norm += e * e;
+            }
+            double least = 1e-3 * sqrt(global), size = sqrt(norm) > least ? sqrt(norm) : least;
+            ck_assert_msg(sqrt(error) <= 1e-4 * size, "%s: gradient of %s: error %.3g of norm %.3g", backends[_i], p->name,
+                          sqrt(error), sqrt(norm));
+        }
+    }
+    bed_close(&exact);
+    bed_close(&b);
+}
+END_TEST
+
+// From choice to choice, as ranking does it, gives the same bits as the whole pass.
+START_TEST(parts_equal_whole) {
+    bed b;
+    bed_open(&b, mixed_space(), "cpu", 2);
+    for (int i = 0; i < 14; i++) {
+        sn_arch a = sn_arch_first(b.space);
+        for (int d = 0; d < a.n; d++) a.option[d] = (uint8_t)((i + 3 * d) % 7);
+        sn_bn_mode mode = i < 7 ? SN_BN_BATCH : SN_BN_RUNNING;
+        sn_pass pass = plain_pass(&a, false);
+        pass.bn = mode;
+        run(&b, &pass);
+        float whole[BATCH * 10], parts[BATCH * 10];
+        sn_supernet_logits(b.net, &b.plan, whole);
+        sn_off slot = 0, reserved = (b.graph->n_choices + 1) * sn_value_elements(BATCH * SIZE * SIZE, 32);
+        sn_given given = {.node = -1};
+        memset(b.net->bases.arena, 0xff, (size_t)b.net->arena_elements * b.net->real);
+        for (int d = 0; d <= b.graph->n_choices; d++) {
+            bool last = d == b.graph->n_choices;
+            sn_pass part = pass;
+            part.given = &given, part.n_given = d > 0, part.target = last ? -1 : b.graph->choice[d];
+            part.out = slot, part.reserved = reserved;
+            ck_assert_msg(sn_plan_make(b.graph, b.backend, &part, &b.plan) == SN_OK, "%s", sn_error_text());
+            ck_assert_int_eq(sn_supernet_reserve(b.net, &b.plan), SN_OK);
+            if (!d) sn_supernet_put_images(b.net, &b.plan, b.images, BATCH * IMAGE);
+            sn_supernet_run(b.net, &b.plan, b.labels);
+            if (last) break;
+            given = (sn_given){b.graph->choice[d], b.plan.target};
+            slot += sn_value_elements(BATCH * SIZE * SIZE, 32);
+        }
+        sn_supernet_logits(b.net, &b.plan, parts);
+        ck_assert_mem_eq(whole, parts, sizeof whole);
+    }
+    bed_close(&b);
+}
+END_TEST
+
+// Running statistics follow r = 0.9 r + 0.1 v with the unbiased variance; a pass without gradients and momentum leaves them.
+START_TEST(running_statistics) {
+    bed b;
+    bed_open(&b, macro_space(SIZE, 4, 8), "ref", 1);
+    sn_arch a = sn_arch_first(b.space);
+    sn_pass pass = plain_pass(&a, false);
+    float mean[8], var[8], again[8];
+    run(&b, &pass);
+    sn_supernet_get_stats(b.net, 0, mean, var);
+    for (int c = 0; c < 4; c++) ck_assert(mean[c] == 0 && var[c] == 1);
+    pass.momentum = 1;
+    run(&b, &pass);
+    sn_supernet_get_stats(b.net, 0, again, var); // momentum 1: the batch's own
+    pass.momentum = 0.5;
+    run(&b, &pass);
+    sn_supernet_get_stats(b.net, 0, mean, var);
+    for (int c = 0; c < 4; c++) ck_assert(!(fabsf(mean[c] - again[c]) > 1e-6f) && var[c] > 0);
+    bed_close(&b);
+}
+END_TEST
+
+// SGD on the sampled path only: everything else keeps its bits; a NaN image is found, named, and nothing is updated.
+START_TEST(only_the_path_is_updated) {
+    bed b;
+    bed_open(&b, macro_space(SIZE, 4, 8), "cpu", 2);
+    sn_optim *o;
+    sn_optim_settings settings = {.kind = SN_OPTIM_SGD, .momentum = 0.9, .nesterov = true, .weight_decay = 0.1, .clip = 5};
+    ck_assert_int_eq(sn_optim_create(b.net, &settings, &o), SN_OK);
+    sn_arch a;
+    ck_assert_int_eq(sn_arch_parse(b.space, "10210210", &a), SN_OK);
+    sn_pass pass = plain_pass(&a, true);
+    size_t bytes = (size_t)b.graph->params.total * b.net->real;
+    float *before = sn_new(1, bytes);
+    for (int bad = 0; bad < 2; bad++) {
+        memcpy(before, b.net->bases.weights, bytes);
+        if (bad) b.images[17] = NAN;
+        ck_assert_int_eq(sn_plan_make(b.graph, b.backend, &pass, &b.plan), SN_OK);
+        ck_assert_int_eq(sn_supernet_reserve(b.net, &b.plan), SN_OK);
+        ck_assert_int_eq(sn_optim_use(o, &b.plan), SN_OK);
+        sn_supernet_put_images(b.net, &b.plan, b.images, BATCH * IMAGE);
+        sn_supernet_run(b.net, &b.plan, b.labels);
+        ck_assert_int_eq(sn_supernet_score(b.net, &b.plan, BATCH).finite, !bad);
+        ck_assert_int_eq(sn_optim_update(o, 0.1), bad ? SN_DIVERGED : SN_OK);
+        const float *now = b.net->bases.weights;
+        for (int i = 0; i < b.graph->params.n; i++) {
+            const sn_param *p = &b.graph->params.param[i];
+            bool used = false;
+            for (int k = 0; k < b.plan.n_params; k++) used |= b.plan.param[k] == i;
+            bool same = !memcmp(before + p->offset, now + p->offset, (size_t)p->size * sizeof(float));
+            // (a beta before a 1x1 convolution and a BN has no gradient but rounding noise)
+            if (bad || !used || p->kind == SN_PARAM_CONV) ck_assert_msg(same == (bad || !used), "%s", p->name);
+        }
+    }
+    free(before);
+    sn_optim_free(o);
+    bed_close(&b);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("plan");
+    TCase *t = tcase_create("nets");
+    tcase_set_timeout(t, 300);
+    tcase_add_test(t, gradients_macro);
+    tcase_add_test(t, gradients_mixed);
+    tcase_add_loop_test(t, backends_agree, 0, (int)(sizeof backends / sizeof *backends));
+    tcase_add_test(t, parts_equal_whole);
+    tcase_add_test(t, running_statistics);
+    tcase_add_test(t, only_the_path_is_updated);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}

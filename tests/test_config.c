@@ -489,7 +489,7 @@ START_TEST(preset_with_changes) {
     ck_assert_int_eq(c->space.built->classes, 7);
     ck_assert_int_eq(c->space.built->blocks[1].attr[1], 7);
     ck_assert(c->space.built->digits);
-    char *resolved = sn_config_resolved(c);
+    char *resolved = sn_config_resolved(c, true);
     ck_assert_ptr_nonnull(resolved);
     ck_assert_ptr_null(strstr(resolved, "preset"));
     free(resolved);
@@ -566,7 +566,7 @@ END_TEST
 
 // Reads back to an equal config and the same bytes.
 static void check_round_trip(const sn_config *c) {
-    char *text = sn_config_resolved(c);
+    char *text = sn_config_resolved(c, true);
     ck_assert_ptr_nonnull(text);
     sn_config *again = NULL;
     ck_assert_msg(sn_config_parse(text, strlen(text), "resolved", sampler_word, NULL, 0, &again) == SN_OK, "%s\n%s", text,
@@ -574,7 +574,7 @@ static void check_round_trip(const sn_config *c) {
     sn_config_change change;
     ck_assert_int_eq(sn_config_difference(c, again, &change), SN_OK);
     ck_assert_msg(!*change.key, "%s: %s, %s", change.key, change.first, change.second);
-    char *twice = sn_config_resolved(again);
+    char *twice = sn_config_resolved(again, true);
     ck_assert_ptr_nonnull(twice);
     ck_assert_str_eq(text, twice);
     free(text);
@@ -599,7 +599,7 @@ START_TEST(round_trips) {
     sn_config *c = good_with(SMALL, set, 7);
     ck_assert_str_eq(c->data.source, "/a b \"é😀: #");
     check_round_trip(c);
-    char *text = sn_config_resolved(c);
+    char *text = sn_config_resolved(c, true);
     ck_assert_ptr_nonnull(strstr(text, "export:\n  arch: \"null\"\n"));
     ck_assert_ptr_nonnull(strstr(text, "    lr: 0.1\n"));
     ck_assert_ptr_nonnull(strstr(text, "    weight_decay: 0.30000000000000004\n"));

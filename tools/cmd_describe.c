@@ -10,7 +10,7 @@
 static const cli_option options[] = {{"arch", 'a', "A", "costs of this architecture too"},
                                      {"archs", 0, "all|FILE", "with --csv: print arch,params,macs of all, or of those in FILE"},
                                      {"csv", 0, NULL, "see --archs"},
-                                     {"no-forecast", 0, NULL, "do not time a few steps to forecast the training time"},
+                                     {"no-timing", 0, NULL, "do not time a few steps to forecast the training time"},
                                      {0}};
 
 static void csv_line(const sn_space *s, const sn_graph *g, const sn_arch *a) {
@@ -77,23 +77,32 @@ static sn_status print_all(const cli *c, const sn_config *config, const sn_graph
     return SN_OK;
 }
 
-static sn_status describe(const cli *c, const sn_config *config, const sn_graph *g) {
+// Costs need the space alone; a forecast needs the data and the backend too.
+static sn_status run_csv(const cli *c, sn_config *config) {
+    sn_graph *g = NULL;
+    sn_status s = sn_graph_build(config->space.built, &g);
+    if (s == SN_OK) s = print_csv(config->space.built, g, cli_get(c, "archs"));
+    sn_graph_free(g);
+    sn_config_free(config);
+    return s;
+}
+
+static sn_status describe(const cli *c, sn_run *r) {
     sn_arch asked;
-    if (cli_get(c, "arch")) SN_TRY(sn_arch_parse(config->space.built, cli_get(c, "arch"), &asked));
-    if (cli_get(c, "csv")) return print_csv(config->space.built, g, cli_get(c, "archs"));
     sn_forecast f;
-    SN_TRY(sn_forecast_training(config, g, !cli_get(c, "no-forecast"), &f));
-    return print_all(c, config, g, cli_get(c, "arch") ? &asked : NULL, &f);
+    if (cli_get(c, "arch")) SN_TRY(sn_arch_parse(r->space, cli_get(c, "arch"), &asked));
+    SN_TRY(sn_forecast_run(r, !cli_get(c, "no-timing"), &f));
+    return print_all(c, r->config, r->graph, cli_get(c, "arch") ? &asked : NULL, &f);
 }
 
 static sn_status run(const cli *c) {
     sn_config *config;
-    sn_graph *g = NULL;
+    sn_run *r;
     SN_TRY(cli_config(c, c->operand[0], &config));
-    sn_status s = sn_graph_build(config->space.built, &g);
-    if (s == SN_OK) s = describe(c, config, g);
-    sn_graph_free(g);
-    sn_config_free(config);
+    if (cli_get(c, "csv")) return run_csv(c, config);
+    SN_TRY(sn_run_create(config, &cli_stop, &r));
+    sn_status s = describe(c, r);
+    sn_run_free(r);
     return s;
 }
 

@@ -118,7 +118,7 @@ sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, c
     if (s == SN_OK) s = sn_folder_open(folder, &lock, &warning);
     if (s == SN_OK && warning) cli_say(c, "warning: %s", warning);
     if (s == SN_OK) s = write_config(config, path);
-    if (s == SN_OK) s = sn_run_create(config, &r);
+    if (s == SN_OK) s = sn_run_create(config, &cli_stop, &r);
     else sn_config_free(config);
     if (s == SN_OK) s = (r->folder = sn_strdup(folder)) ? SN_OK : SN_RESOURCE;
     if (s == SN_OK) s = resume_or_start(c, r, folder, inherit);

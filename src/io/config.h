@@ -44,7 +44,7 @@ typedef struct sn_config {
             int crop;
             bool flip;
             int cutout;
-            double resized;
+            bool resized;
         } augment;
         char *cache;    // machine
         int64_t memory; // machine; bytes
@@ -62,7 +62,7 @@ typedef struct sn_config {
         char *sampler;
         int epochs, batch;
         int64_t seed; // fits 32 bits
-        int validate_every, save_every, keep, update;
+        int validate_every, save_every, keep;
         sn_config_optimizer optimizer;
     } train;
     struct {
@@ -100,7 +100,8 @@ void sn_config_free(sn_config *);
 // The config with every key written out (YAML; the space itself, not a preset's name). Reads back to an equal config, and that
 // one gives the same bytes. Keys of the machine stand last in their section, under a comment. NULL with the message set; free()
 // it.
-char *sn_config_resolved(const sn_config *);
+// machine false: without those, as checkpoints hold it.
+char *sn_config_resolved(const sn_config *, bool machine);
 
 // What retraining one arch trains: the same config with the space of that arch alone and the keys of `retrain` in place of those
 // of `train`. SN_USAGE for an arch that is not of this space.

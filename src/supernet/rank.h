@@ -26,7 +26,7 @@ typedef struct {
 } sn_ranking;
 
 typedef struct {
-    const volatile int *stop;
+    const volatile sig_atomic_t *stop;
     void *arg;
     void (*progress)(void *arg, long done, long all); // archs
 } sn_rank_watch;

@@ -94,10 +94,9 @@ END_TEST
 
 START_TEST(values) {
     sn_config *c =
-        good("data: {source: /a b/../ü, validation: 7, images: 9, resize: none, cache: c, memory: 32MiB,\n"
-             "       augment: {crop: 1, flip: true, cutout: 2, resized: 0.25}}\n"
-             "train: {sampler: fair, epochs: 3, batch: 4, seed: 4294967295, validate_every: 0, save_every: 10, keep: 1, update: "
-             "tensor,\n"
+        good("data: {source: /a b/../ü, validation: 7, images: 9, resize: stretch, cache: c, memory: 32MiB,\n"
+             "       augment: {crop: 1, flip: true, cutout: 2, resized: true}}\n"
+             "train: {sampler: fair, epochs: 3, batch: 4, seed: 4294967295, validate_every: 0, save_every: 10, keep: 1,\n"
              "        optimizer: {name: adam, lr: 3e-4, momentum: 0.5, nesterov: false, weight_decay: 0, decay_bn: false, beta1: "
              "0.8, beta2: 0.9,\n"
              "                    eps: 1e-6, schedule: step, warmup: 1.5, step_epochs: 2, step_factor: 0.5, lr_min: 1e-5, clip: "
@@ -108,12 +107,12 @@ START_TEST(values) {
     char here[1024], expected[1100];
     ck_assert_ptr_nonnull(getcwd(here, sizeof here));
     ck_assert_str_eq(c->data.source, "/ü");
-    ck_assert_int_eq(c->data.resize, SN_RESIZE_NONE);
+    ck_assert_int_eq(c->data.resize, SN_RESIZE_STRETCH);
     snprintf(expected, sizeof expected, "%s/c", here);
     ck_assert_str_eq(c->data.cache, expected);
     ck_assert_int_eq(c->data.memory, 32 << 20);
     ck_assert(c->data.augment.flip && c->data.augment.crop == 1 && c->data.augment.cutout == 2 &&
-              c->data.augment.resized == 0.25);
+              c->data.augment.resized);
     ck_assert_str_eq(c->train.sampler, "fair");
     ck_assert_int_eq(c->train.seed, UINT32_MAX);
     const sn_config_optimizer *o = &c->train.optimizer;

@@ -10,10 +10,9 @@
 #include <stdint.h>
 
 // Words, in the order of the lists in config_table.c.
-enum { SN_RESIZE_CROP, SN_RESIZE_STRETCH, SN_RESIZE_NONE };               // data.resize
+enum { SN_RESIZE_CROP, SN_RESIZE_STRETCH };                               // data.resize
 enum { SN_TEXT_NAMES, SN_TEXT_DIGITS };                                   // space.text
 enum { SN_MODE_SAMPLE };                                                  // train.mode
-enum { SN_UPDATE_PART, SN_UPDATE_TENSOR };                                // train.update
 enum { SN_OPTIMIZER_SGD, SN_OPTIMIZER_ADAM };                             // *.optimizer.name
 enum { SN_SCHEDULE_COSINE, SN_SCHEDULE_STEP, SN_SCHEDULE_CONSTANT };      // *.optimizer.schedule
 enum { SN_STRATEGY_EXHAUSTIVE, SN_STRATEGY_RANDOM, SN_STRATEGY_LIST };    // rank.strategy
@@ -104,7 +103,7 @@ void sn_config_free(sn_config *);
 char *sn_config_resolved(const sn_config *, bool machine);
 
 // What retraining one arch trains: the same config with the space of that arch alone and the keys of `retrain` in place of those
-// of `train`. SN_USAGE for an arch that is not of this space.
+// of `train`; with retrain.use_validation nothing is held out. SN_USAGE for an arch that is not of this space.
 sn_status sn_config_retrain(const sn_config *, sn_config_words samplers, const char *arch, sn_config **out);
 
 typedef struct {

@@ -84,7 +84,6 @@ typedef struct {
     const sn_rank_watch *watch;
     sn_ranking *out;
     sn_arch last;
-    uint64_t *hashes; // of logits, in the order scored
     sn_arch *missing;
     long n, known;
 } ranker;
@@ -93,9 +92,9 @@ static sn_status add_score(void *arg, const sn_score *s) {
     ranker *r = arg;
     char text[SN_ARCH_TEXT];
     sn_cost cost = sn_cost_arch(r->run->graph, &s->arch);
-    sn_rank_row row = {sn_arch_text(r->run->space, &s->arch, text), s->loss, (uint64_t)s->top1, (uint64_t)s->top5, (uint64_t)cost.macs, (uint64_t)cost.params, s->hits};
+    sn_rank_row row = {sn_arch_text(r->run->space, &s->arch, text), s->loss, (uint64_t)s->top1, (uint64_t)s->top5, (uint64_t)cost.macs, (uint64_t)cost.params, s->logits_hash, s->hits};
     SN_TRY(sn_rankstore_add(r->store, r->setting, &row));
-    r->hashes[r->out->scored++] = s->logits_hash;
+    r->out->scored++;
     int depth = s->arch.n < SUBTREE ? s->arch.n : SUBTREE;
     bool new_subtree = r->out->scored > 1 && memcmp(r->last.option, s->arch.option, (size_t)depth);
     r->last = s->arch;
@@ -123,35 +122,24 @@ static sn_status score_missing(ranker *r) {
     return s != SN_OK ? s : saved;
 }
 
-typedef struct {
-    uint64_t hash;
-    long at;
-} hashed;
-
-static int by_hash(const void *a, const void *b) {
-    const hashed *x = a, *y = b;
-    return x->hash < y->hash ? -1 : x->hash > y->hash ? 1 : x->at < y->at ? -1 : 1;
-}
-
-static sn_status find_identical(ranker *r) {
-    long n = r->out->scored;
-    hashed *h = sn_new((size_t)n, sizeof *h);
-    if (!h) return SN_RESOURCE;
-    for (long i = 0; i < n; i++) h[i] = (hashed){r->hashes[i], i};
-    qsort(h, (size_t)n, sizeof *h, by_hash);
-    for (long i = 1; i < n; i++) {
-        if (h[i].hash != h[i - 1].hash) continue;
-        if (!r->out->identical++) r->out->twins[0] = r->missing[h[i - 1].at], r->out->twins[1] = r->missing[h[i].at];
-    }
-    free(h);
-    return SN_OK;
-}
-
 // ---------------------------------------------------------------- the ranking
 static sn_ranked ranked_of(const sn_run *r, const sn_rankstore *store, size_t setting, size_t row, const sn_arch *a) {
     sn_rank_row s = sn_rankstore_row(store, setting, row);
     double images = (double)sn_rankstore_get_setting(store, setting).images;
-    return (sn_ranked){*a, (double)s.top1 / images, (double)s.top5 / images, s.loss, sn_cost_arch(r->graph, a), s.hits};
+    return (sn_ranked){*a, (double)s.top1 / images, (double)s.top5 / images, s.loss, sn_cost_arch(r->graph, a), s.logits, s.hits};
+}
+
+static int by_logits(const void *a, const void *b) {
+    const sn_ranked *x = a, *y = b;
+    if (x->logits != y->logits) return x->logits < y->logits ? -1 : 1;
+    return sn_arch_compare(&x->arch, &y->arch);
+}
+
+// Archs that give another's logits on every image: sampling silently not applied, or nets that are the same function.
+static void find_identical(sn_ranking *r) {
+    qsort(r->item, (size_t)r->n, sizeof *r->item, by_logits);
+    for (long i = 1; i < r->n; i++)
+        if (r->item[i].logits == r->item[i - 1].logits && !r->identical++) r->twins[0] = r->item[i - 1].arch, r->twins[1] = r->item[i].arch;
 }
 
 static int best_first(const void *a, const void *b) {
@@ -165,20 +153,19 @@ static int best_first(const void *a, const void *b) {
 static sn_status rank_in(ranker *r, sn_arch *sorted, long n) {
     char text[SN_ARCH_TEXT];
     r->missing = sn_new((size_t)n, sizeof *r->missing);
-    r->hashes = sn_new((size_t)n, sizeof *r->hashes);
     r->out->item = sn_new((size_t)n, sizeof *r->out->item);
-    if (!r->missing || !r->hashes || !r->out->item) return SN_RESOURCE;
+    if (!r->missing || !r->out->item) return SN_RESOURCE;
     for (long i = 0; i < n; i++) {
         if (sn_rankstore_find(r->store, r->setting, sn_arch_text(r->run->space, &sorted[i], text)) >= 0) r->known++;
         else r->missing[r->n++] = sorted[i];
     }
     if (r->n) SN_TRY(score_missing(r));
-    SN_TRY(find_identical(r));
     for (long i = 0; i < n; i++) {
         ptrdiff_t row = sn_rankstore_find(r->store, r->setting, sn_arch_text(r->run->space, &sorted[i], text));
         r->out->item[i] = ranked_of(r->run, r->store, r->setting, (size_t)row, &sorted[i]);
     }
     r->out->n = n;
+    find_identical(r->out);
     qsort(r->out->item, (size_t)n, sizeof *r->out->item, best_first);
     return SN_OK;
 }
@@ -200,7 +187,6 @@ sn_status sn_rank(sn_run *run, const sn_arch *archs, long n, const sn_rank_watch
     }
     free(sorted);
     free(r.missing);
-    free(r.hashes);
     if (s != SN_OK) sn_ranking_free(&result);
     else *out = result;
     return s;
@@ -245,12 +231,4 @@ sn_status sn_rank_find(const sn_run *r, const sn_arch *a, sn_ranked *out, bool *
     }
     sn_rankstore_close(store);
     return SN_OK;
-}
-
-void sn_rank_pareto(const sn_ranking *r, bool *on_front) { // items are best first
-    int64_t least = INT64_MAX;
-    for (long i = 0; i < r->n; i++) {
-        on_front[i] = r->item[i].cost.macs < least;
-        if (on_front[i]) least = r->item[i].cost.macs;
-    }
 }

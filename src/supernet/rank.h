@@ -11,6 +11,7 @@ typedef struct {
     sn_arch arch;
     double top1, top5, loss; // shares and mean
     sn_cost cost;
+    uint64_t logits;         // hash of the logits on all images
     const uint64_t *hits;    // borrowed from the store
 } sn_ranked;
 
@@ -20,7 +21,7 @@ typedef struct {
     uint64_t images;
     long scored;            // now; the others were in the store
     sn_score_work work;
-    long identical;         // archs scored now whose logits equal another's on every image
+    long identical;         // archs whose logits equal another's on every image
     sn_arch twins[2];       // the first such pair
     sn_rankstore *store;    // owned: the hits live there
 } sn_ranking;
@@ -44,9 +45,6 @@ sn_status sn_rank_random(const sn_run *, long n, sn_arch **archs);
 sn_status sn_rank_best(const sn_run *, sn_arch *out);
 // The stored score of one arch, *found says whether there is one.
 sn_status sn_rank_find(const sn_run *, const sn_arch *, sn_ranked *out, bool *found);
-
-// Marks the items that no other beats in both top-1 and MACs.
-void sn_rank_pareto(const sn_ranking *, bool *on_front);
 
 // The job's protocol as stored with every score: "recalibrate 2000 images, batches of 250".
 void sn_protocol_text(const sn_config *, char *out, size_t size);

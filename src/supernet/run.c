@@ -30,7 +30,7 @@ static sn_optim_settings optim_settings(const sn_config_optimizer *c) {
                                .clip = c->clip};
 }
 
-static int thread_count(int wanted) {
+int sn_thread_count(int wanted) {
     long n = wanted ? wanted : sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : n > 1024 ? 1024 : (int)n;
 }
@@ -38,7 +38,7 @@ static int thread_count(int wanted) {
 static sn_status make_net(sn_run *r) {
     sn_optim_settings settings = optim_settings(&r->config->train.optimizer);
     SN_TRY(sn_graph_build(r->space, &r->graph));
-    SN_TRY(sn_backend_open(r->config->device, thread_count(r->config->threads), &r->backend));
+    SN_TRY(sn_backend_open(r->config->device, sn_thread_count(r->config->threads), &r->backend));
     SN_TRY(sn_supernet_create(r->graph, r->backend, sn_optim_slots(&settings), (uint32_t)r->config->train.seed, &r->net));
     SN_TRY(sn_optim_create(r->net, &settings, &r->optim));
     for (int d = 0; d < r->space->n_decisions; d++) r->n_option_passes += r->space->decisions[d].options;

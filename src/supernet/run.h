@@ -30,6 +30,9 @@ typedef struct {
 // The words of train.sampler, for the config layer.
 const char *sn_sampler_word(int i);
 
+// wanted, or one per processor when 0.
+int sn_thread_count(int wanted);
+
 // Takes over the config (also on failure). Weights are initial. threads 0 in the config: one per processor. stop: ends the decoding of data (may be NULL).
 sn_status sn_run_create(sn_config *, const volatile sig_atomic_t *stop, sn_run **out);
 // A run folder (its newest whole checkpoint, or the one of `step` >= 0) or a checkpoint file. overrides: "threads=2" and such.

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static sn_backend *opened(const char *name, int threads) {
     sn_backend *b = NULL;
@@ -127,6 +128,23 @@ static void count_job(void *arg, int64_t job, int thread) {
     atomic_fetch_add(&t->total, job);
 }
 
+#ifndef __SANITIZE_ADDRESS__ // whose runtime ends the process when memory for a thread cannot be had
+START_TEST(too_many_threads) {
+    const struct rlimit limit = {256 << 20, 256 << 20}; // of address space: a stack takes 8 MiB
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+    sn_backend *b = NULL;
+    ck_assert_int_eq(sn_backend_open("cpu-plain", 1000, &b), SN_RESOURCE);
+    ck_assert_msg(strstr(sn_error_text(), "of 1000"), "%s", sn_error_text());
+    ck_assert_ptr_null(b);
+    b = opened("cpu-plain", 2);
+    ck_assert_int_eq(sn_backend_scratch(b, (size_t)1 << 30), SN_RESOURCE);
+    ck_assert_int_eq(sn_backend_scratch(b, SIZE_MAX), SN_RESOURCE);
+    ck_assert_int_eq(sn_backend_scratch(b, 1000), SN_OK);
+    sn_backend_close(b);
+}
+END_TEST
+#endif
+
 // Many short regions, so that threads arrive late, early, asleep and awake.
 START_TEST(every_job_once) {
     enum { MOST = 300, ROUNDS = 20000 };
@@ -227,6 +245,9 @@ int main(void) {
     tcase_add_test(tests, lanes);
     tcase_add_test(tests, choice);
     tcase_add_test(tests, cost);
+#ifndef __SANITIZE_ADDRESS__
+    tcase_add_test(tests, too_many_threads);
+#endif
     tcase_add_test(tests, every_job_once);
     tcase_add_test(tests, finish_once_after_all_tiles);
     tcase_add_test(tests, loops_and_conversion);

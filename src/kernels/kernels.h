@@ -42,7 +42,8 @@ typedef struct {
     sn_off mean, a, b, c; // arena, vectors of c
 } sn_grad;
 
-// Where a reader puts the gradient of what it read: dy = add + act'(u)*dz at every element, u taken from the view.
+// Where a reader puts the gradient of what it read: dy = add + act'(u)*dz at every element, u taken from the view. The view's data
+// is not read (and may be gone) where act is linear, sum_dyx is not wanted and the kernel is neither max pooling nor loss.
 typedef struct {
     sn_view view;
     sn_off add;      // arena: SN_NONE for nothing; may equal dy (accumulate in place)

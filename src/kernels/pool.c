@@ -77,11 +77,13 @@ static void *worker_main(void *arg) {
     sn_pool *p = self->pool;
     while (!atomic_load(&p->stop)) {
         for (int spin = 0; spin < SPINS && idle(p); spin++) pause_briefly();
-        pthread_mutex_lock(&p->mutex);
-        atomic_fetch_add(&p->sleeping, 1); // before looking again: the caller publishes, then looks here
-        while (idle(p)) pthread_cond_wait(&p->wake, &p->mutex);
-        atomic_fetch_sub(&p->sleeping, 1);
-        pthread_mutex_unlock(&p->mutex);
+        if (idle(p)) {
+            pthread_mutex_lock(&p->mutex);
+            atomic_fetch_add(&p->sleeping, 1); // before looking again: the caller publishes, then looks here
+            while (idle(p)) pthread_cond_wait(&p->wake, &p->mutex);
+            atomic_fetch_sub(&p->sleeping, 1);
+            pthread_mutex_unlock(&p->mutex);
+        }
         work(p, self->index);
     }
     return NULL;

@@ -91,18 +91,20 @@ static inline void ref_into_end(const ref_sums *s) {
     }
 }
 
-// --- statistics of a written tensor (overwrites mean and m2): the first row is the pivot
+// --- statistics of a written tensor (overwrites mean and m2): the mean around the first row, then M2 around the mean
 static inline void ref_statistics(real *arena, const sn_stat *stat, sn_off y, int64_t rows, int channels) {
     if (stat->mean == SN_NONE) return;
     for (int c = 0; c < channels; c++) {
-        double pivot = arena[y + c], sum = 0, squares = 0;
+        double pivot = arena[y + c], sum = 0, rest = 0, squares = 0;
+        for (int64_t row = 0; row < rows; row++) sum += arena[y + row * channels + c] - pivot;
+        double mean = pivot + sum / (double)rows;
         for (int64_t row = 0; row < rows; row++) {
-            double d = arena[y + row * channels + c] - pivot;
-            sum += d;
+            double d = arena[y + row * channels + c] - mean;
+            rest += d; // what the rounding of the mean left
             squares += d * d;
         }
-        arena[stat->mean + c] = (real)(pivot + sum / (double)rows);
-        arena[stat->m2 + c] = (real)(squares - sum * sum / (double)rows);
+        arena[stat->mean + c] = (real)mean;
+        arena[stat->m2 + c] = (real)(squares - rest * rest / (double)rows);
     }
 }
 

@@ -1,0 +1,625 @@
+// Cases for every kernel of kernels.def: sizes, views, operands, contents. A kernel without a builder here does not compile.
+// Not here: expected results (kernel_oracle.h), memory (kernel_world.h).
+// Next: kernel_oracle.h.
+#ifndef SN_TEST_KERNEL_CASES_H
+#define SN_TEST_KERNEL_CASES_H
+
+#include "kernel_world.h"
+
+// --- numbers with the sum of the magnitudes of their terms, from which tolerances are made
+typedef struct {
+    double v, m;
+} num;
+
+// --- operands
+typedef enum { IN, UNREAD, OUT, UPDATED } role; // UNREAD: never to be read: holds NaN
+
+typedef enum {
+    DATA,     // tensors
+    MEAN,     // about the middle of DATA
+    SCALE,    // of both signs
+    SHIFT,    //
+    ZERO,     //
+    ONE,      //
+    WEIGHT,   //
+    GRADIENT, //
+    FACTOR,   // a, b, c of a gradient
+    POSITIVE, // second moments
+} content;
+
+typedef struct {
+    buffer b;
+    sn_off off;
+    int64_t n;
+    role role;
+    content content;
+    double *init; // n, before the call; NULL for OUT and UNREAD
+    num *expect;  // n, after the call; NULL: statistics, checked against y
+    double terms; // summed in one element: the tolerance grows with its logarithm; 1 for elementwise results
+    bool exact;   // on small integers the result must be equal
+} operand;
+
+typedef struct {
+    int n, h, w, ci, co, k, stride, pad, dilation, groups;
+} shape;
+
+// What varies besides the sizes; each kernel uses some of it.
+typedef struct {
+    int view;    // 0 none, 1 BN, 2 bias
+    int act;     // sn_act
+    int stat;    // 0 none, 1 taken
+    int affine;  // gradient: 0 plain, 1 a*dy + b*(x - mean) + c
+    int add;     // 0 none, 1 separate, 2 in place
+    int sums;    // 0 none, 1 both, 2 only sum_dy
+    int no_dy;   // sums only
+    int variant; // the kernel's own
+} options;
+
+enum { VIEW = 1, STAT = 2, GRAD = 4, INTO = 8, NO_DY = 16, DRAWN = 32 }; // DRAWN: convolution sizes by lot besides the list
+
+typedef enum { RANDOM, INTEGER, FAR, CONSTANT } mode; // FAR: mean 1000, deviation 1; CONSTANT: one value per channel
+
+enum { MOST_OPERANDS = 48, MOST_VIEWS = 4 };
+
+typedef struct {
+    sn_call call;
+    shape size;
+    options o;
+    mode mode;
+    uint64_t seed;
+    operand operands[MOST_OPERANDS];
+    int n_operands, cells[BUFFERS];
+    struct {
+        sn_view view;
+        int64_t rows;
+        int c;
+    } views[MOST_VIEWS]; // kept away from kinks
+    int n_views;
+    struct {
+        sn_stat stat;
+        sn_off y;
+        int64_t rows;
+        int c;
+    } stat; // rows 0: none
+    int32_t labels[64];
+    int n_labels;
+    char text[200];
+} kase;
+
+// --- memory of one case, taken from one block and given back all at once
+static char *bump_base;
+static size_t bump_used;
+enum { BUMP = 1 << 29 };
+
+static inline void *bump(size_t n, size_t size) {
+    if (!bump_base) {
+        bump_base = mmap(NULL, BUMP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        ck_assert(bump_base != MAP_FAILED);
+    }
+    size_t bytes = (n * size + 63) / 64 * 64;
+    ck_assert(bump_used + bytes <= BUMP);
+    void *p = bump_base + bump_used;
+    bump_used += bytes;
+    return memset(p, 0, bytes);
+}
+
+// --- randomness: splitmix64
+static inline uint64_t next_random(uint64_t *state) {
+    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+static inline double uniform(uint64_t *s) {
+    return (double)(next_random(s) >> 11) * 0x1p-53;
+} // [0, 1)
+static inline double between(uint64_t *s, double low, double high) {
+    return low + (high - low) * uniform(s);
+}
+static inline int integer(uint64_t *s, int low, int high) {
+    return low + (int)(next_random(s) % (uint64_t)(high - low + 1));
+}
+
+static inline double random_value(content c, uint64_t *s) {
+    switch (c) {
+    case DATA:
+        return integer(s, -8192, 8192) * 0x1p-11; // a grid: equal or clearly different, for maxima
+    case MEAN:
+        return between(s, -1, 1);
+    case SCALE:
+        return between(s, 0.5, 2) * (integer(s, 0, 2) ? 1 : -1);
+    case SHIFT:
+        return between(s, -1, 2);
+    case ZERO:
+        return 0;
+    case ONE:
+        return 1;
+    case WEIGHT:
+        return between(s, -1, 1);
+    case GRADIENT:
+        return between(s, -2, 2);
+    case FACTOR:
+        return between(s, -1, 1);
+    case POSITIVE:
+        return between(s, 0.01, 4);
+    }
+    return 0;
+}
+
+static inline double integer_value(content c, uint64_t *s) {
+    const double powers[] = {0.5, 1, 2, -0.5, -1};
+    switch (c) {
+    case DATA:
+        return integer(s, -3, 3);
+    case MEAN:
+        return integer(s, -1, 1);
+    case SCALE:
+    case FACTOR:
+        return powers[integer(s, 0, 4)];
+    case SHIFT:
+        return integer(s, -1, 3);
+    case ZERO:
+        return 0;
+    case ONE:
+        return 1;
+    case WEIGHT:
+        return integer(s, 0, 3) ? integer(s, -1, 1) : 0; // sparse, so that long sums stay representable
+    case GRADIENT:
+        return integer(s, 0, 2) ? 0 : integer(s, -2, 2);
+    case POSITIVE:
+        return integer(s, 0, 4);
+    }
+    return 0;
+}
+
+static inline double value_of(mode m, content c, uint64_t *s, int64_t i, int64_t n) {
+    if (c == DATA && m == FAR) return 1000 + 0.5 * (between(s, -3, 3) + between(s, -1, 1) + between(s, -1, 1));
+    if (c == DATA && m == CONSTANT) return 100.1 + 3 * (double)i;
+    (void)n;
+    return m == INTEGER ? integer_value(c, s) : random_value(c, s);
+}
+
+// --- builders
+static inline operand *operand_at(kase *k, buffer b, sn_off off) {
+    for (int i = 0; i < k->n_operands; i++)
+        if (k->operands[i].b == b && k->operands[i].off == off) return &k->operands[i];
+    ck_abort_msg("%s: no operand at %lld of buffer %d", k->text, (long long)off, (int)b);
+}
+
+// Adds an operand of n elements with contents.
+static inline sn_off put(kase *k, buffer b, int64_t n, role r, content c) {
+    ck_assert_int_lt(k->n_operands, MOST_OPERANDS);
+    operand *p = &k->operands[k->n_operands++];
+    *p = (operand){.b = b, .off = cell_offset(++k->cells[b], n), .n = n, .role = r, .content = c, .terms = 1};
+    if (r == OUT || r == UNREAD) return p->off;
+    p->init = bump((size_t)n, sizeof *p->init);
+    for (int64_t i = 0; i < n; i++) p->init[i] = (float)value_of(k->mode, c, &k->seed, i, n); // representable in both reals
+    return p->off;
+}
+
+static inline const double *contents(kase *k, buffer b, sn_off off) {
+    return operand_at(k, b, off)->init;
+}
+
+// In FAR and CONSTANT the channels of a tensor are what counts: a constant channel repeats down the rows.
+static inline sn_off put_tensor(kase *k, role r, content c, int64_t rows, int channels) {
+    sn_off off = put(k, ARENA, rows * channels, r, c);
+    double *x = operand_at(k, ARENA, off)->init;
+    for (int64_t i = channels; x && k->mode == CONSTANT && c == DATA && i < rows * channels; i++) x[i] = x[i - channels];
+    return off;
+}
+
+// Moves x where act'(u) or the choice of a maximum would hang on the last bit.
+static inline void settle(kase *k, const sn_view *v, int64_t rows, int c) {
+    if (k->mode == INTEGER || v->act == SN_LINEAR) return;
+    double *x = operand_at(k, ARENA, v->data)->init;
+    for (int64_t i = 0; i < rows * c; i++)
+        for (int tries = 0; tries < 100; tries++) {
+            double u = x[i];
+            if (v->mean != SN_NONE)
+                u = contents(k, ARENA, v->scale)[i % c] * (x[i] - contents(k, ARENA, v->mean)[i % c]) +
+                    contents(k, ARENA, v->shift)[i % c];
+            if (fabs(u) > 2e-3 && fabs(u - 6) > 2e-3) break;
+            x[i] += 0x1p-8;
+        }
+}
+
+static inline sn_view make_view(kase *k, role data, int64_t rows, int c) {
+    sn_view v = {put_tensor(k, data, DATA, rows, c), SN_NONE, SN_NONE, SN_NONE, (sn_act)k->o.act};
+    if (k->o.view) {
+        v.mean = put(k, ARENA, c, IN, k->o.view == 1 ? MEAN : ZERO);
+        v.scale = put(k, ARENA, c, IN, k->o.view == 1 ? SCALE : ONE);
+        v.shift = put(k, ARENA, c, IN, SHIFT);
+    }
+    if (data == IN) settle(k, &v, rows, c);
+    return v;
+}
+
+static inline sn_grad make_grad(kase *k, int64_t rows, int c) {
+    sn_grad g = {put_tensor(k, IN, GRADIENT, rows, c), SN_NONE, SN_NONE, SN_NONE, SN_NONE, SN_NONE};
+    if (!k->o.affine) return g;
+    g.x = put_tensor(k, IN, DATA, rows, c);
+    g.mean = put(k, ARENA, c, IN, MEAN);
+    g.a = put(k, ARENA, c, IN, FACTOR);
+    g.b = put(k, ARENA, c, IN, FACTOR);
+    g.c = put(k, ARENA, c, IN, FACTOR);
+    return g;
+}
+
+// reads_x: the kernel itself needs the values (max pooling, loss). Otherwise a linear view without sum_dyx leaves x alone.
+static inline sn_into make_into(kase *k, int64_t rows, int c, bool reads_x) {
+    bool needed = reads_x || k->o.act != SN_LINEAR || k->o.sums == 1;
+    sn_into into = {.view = make_view(k, needed ? IN : UNREAD, rows, c), SN_NONE, SN_NONE, SN_NONE, SN_NONE};
+    if (!k->o.no_dy) into.dy = put_tensor(k, k->o.add == 2 ? UPDATED : OUT, GRADIENT, rows, c);
+    if (k->o.add == 1) into.add = put_tensor(k, IN, GRADIENT, rows, c);
+    if (k->o.add == 2) into.add = into.dy;
+    if (k->o.sums) into.sum_dy = put(k, ARENA, c, OUT, ZERO);
+    if (k->o.sums == 1) into.sum_dyx = put(k, ARENA, c, OUT, ZERO);
+    return into;
+}
+
+static inline sn_stat make_stat(kase *k, sn_off y, int64_t rows, int c) {
+    sn_stat s = {SN_NONE, SN_NONE};
+    if (!k->o.stat) return s;
+    s.mean = put(k, ARENA, c, OUT, ZERO);
+    s.m2 = put(k, ARENA, c, OUT, ZERO);
+    k->stat.stat = s, k->stat.y = y, k->stat.rows = rows, k->stat.c = c;
+    return s;
+}
+
+static inline int out_size(int in, int k, int stride, int pad, int dilation) {
+    return (in + 2 * pad - (k - 1) * dilation - 1) / stride + 1;
+}
+
+static inline sn_conv_size conv_size(const shape *s) {
+    return (sn_conv_size){.n = s->n,
+                          .h = s->h,
+                          .w = s->w,
+                          .ci = s->ci,
+                          .co = s->co,
+                          .kernel = s->k,
+                          .stride = s->stride,
+                          .pad = s->pad,
+                          .dilation = s->dilation,
+                          .groups = s->groups,
+                          .ho = out_size(s->h, s->k, s->stride, s->pad, s->dilation),
+                          .wo = out_size(s->w, s->k, s->stride, s->pad, s->dilation)};
+}
+static inline int64_t in_rows(const shape *s) {
+    return (int64_t)s->n * s->h * s->w;
+}
+static inline int64_t conv_rows(const sn_conv_size *s) {
+    return (int64_t)s->n * s->ho * s->wo;
+}
+static inline int64_t conv_weights(const sn_conv_size *s) {
+    return (int64_t)s->kernel * s->kernel * (s->ci / s->groups) * s->co;
+}
+
+static inline void build_conv_forward(kase *k) {
+    sn_conv_forward *p = &k->call.as.conv_forward;
+    p->size = conv_size(&k->size);
+    p->x = make_view(k, IN, in_rows(&k->size), p->size.ci);
+    p->w = put(k, WEIGHTS, conv_weights(&p->size), IN, WEIGHT);
+    p->y = put_tensor(k, OUT, DATA, conv_rows(&p->size), p->size.co);
+    p->stat = make_stat(k, p->y, conv_rows(&p->size), p->size.co);
+}
+
+static inline void build_conv_backward_data(kase *k) {
+    sn_conv_backward_data *p = &k->call.as.conv_backward_data;
+    p->size = conv_size(&k->size);
+    p->g = make_grad(k, conv_rows(&p->size), p->size.co);
+    p->w = put(k, WEIGHTS, conv_weights(&p->size), IN, WEIGHT);
+    p->into = make_into(k, in_rows(&k->size), p->size.ci, false);
+}
+
+static inline void build_conv_backward_weights(kase *k) {
+    sn_conv_backward_weights *p = &k->call.as.conv_backward_weights;
+    p->size = conv_size(&k->size);
+    p->g = make_grad(k, conv_rows(&p->size), p->size.co);
+    p->x = make_view(k, IN, in_rows(&k->size), p->size.ci);
+    p->dw = put(k, GRADS, conv_weights(&p->size), UPDATED, GRADIENT);
+}
+
+static inline sn_pool_size pool_size(const kase *k) { // variant: the kind
+    const shape *s = &k->size;
+    return (sn_pool_size){.n = s->n,
+                          .h = s->h,
+                          .w = s->w,
+                          .c = s->ci,
+                          .kernel = s->k,
+                          .stride = s->stride,
+                          .pad = s->pad,
+                          .kind = (sn_pool_kind)k->o.variant,
+                          .ho = out_size(s->h, s->k, s->stride, s->pad, 1),
+                          .wo = out_size(s->w, s->k, s->stride, s->pad, 1)};
+}
+
+static inline void build_pool_forward(kase *k) {
+    sn_pool_forward *p = &k->call.as.pool_forward;
+    p->size = pool_size(k);
+    int64_t rows = (int64_t)p->size.n * p->size.ho * p->size.wo;
+    p->x = make_view(k, IN, in_rows(&k->size), p->size.c);
+    p->y = put_tensor(k, OUT, DATA, rows, p->size.c);
+    p->stat = make_stat(k, p->y, rows, p->size.c);
+}
+
+static inline void build_pool_backward(kase *k) {
+    sn_pool_backward *p = &k->call.as.pool_backward;
+    p->size = pool_size(k);
+    p->g = make_grad(k, (int64_t)p->size.n * p->size.ho * p->size.wo, p->size.c);
+    p->into = make_into(k, in_rows(&k->size), p->size.c, p->size.kind == SN_POOL_MAX);
+}
+
+static inline void build_mean_forward(kase *k) {
+    sn_mean_forward *p = &k->call.as.mean_forward;
+    p->n = k->size.n, p->pixels = k->size.h * k->size.w, p->c = k->size.ci;
+    p->x = make_view(k, IN, in_rows(&k->size), p->c);
+    p->y = put_tensor(k, OUT, DATA, p->n, p->c);
+    p->stat = make_stat(k, p->y, p->n, p->c);
+}
+
+static inline void build_mean_backward(kase *k) {
+    sn_mean_backward *p = &k->call.as.mean_backward;
+    p->n = k->size.n, p->pixels = k->size.h * k->size.w, p->c = k->size.ci;
+    p->g = make_grad(k, p->n, p->c);
+    p->into = make_into(k, in_rows(&k->size), p->c, false);
+}
+
+static inline void build_sum_forward(kase *k) { // variant + 1 inputs, whose views differ
+    sn_sum_forward *p = &k->call.as.sum_forward;
+    options first = k->o;
+    p->rows = in_rows(&k->size), p->c = k->size.ci, p->inputs = k->o.variant + 1;
+    for (int i = 0; i < p->inputs; i++) {
+        p->x[i] = make_view(k, IN, p->rows, p->c);
+        k->o.view = (first.view + i + 1) % 3, k->o.act = (first.act + 2 * i + 1) % 3;
+    }
+    k->o = first;
+    p->y = put_tensor(k, OUT, DATA, p->rows, p->c);
+    p->stat = make_stat(k, p->y, p->rows, p->c);
+}
+
+static inline void build_sum_backward(kase *k) {
+    sn_sum_backward *p = &k->call.as.sum_backward;
+    if (k->o.no_dy) k->o.act = SN_LINEAR, k->o.add = 0, k->o.sums = k->o.sums ? k->o.sums : 1;
+    p->rows = in_rows(&k->size), p->c = k->size.ci;
+    p->g = make_grad(k, p->rows, p->c);
+    p->into = make_into(k, p->rows, p->c, false);
+}
+
+// variant: mode*4 + (mean kept where the statistics have it, or no gamma, beta, inv) + momentum or none
+static inline void build_bn_forward(kase *k) {
+    sn_bn_forward *p = &k->call.as.bn_forward;
+    int c = k->size.ci;
+    *p = (sn_bn_forward){.c = c, .rows = in_rows(&k->size), .mode = (sn_bn_mode)(k->o.variant / 4), .eps = 1e-5};
+    bool lean = k->o.variant & 1;
+    p->momentum = k->o.variant & 2 && p->mode == SN_BN_BATCH ? 0.1 : 0;
+    p->stat = (sn_stat){SN_NONE, SN_NONE};
+    p->gamma = p->beta = p->running_mean = p->running_var = p->inv = SN_NONE;
+    p->mean = SN_NONE;
+    if (p->mode == SN_BN_BATCH) {
+        p->stat.mean = put(k, ARENA, c, lean ? UPDATED : IN, MEAN);
+        p->stat.m2 = put(k, ARENA, c, IN, POSITIVE);
+        if (lean) p->mean = p->stat.mean;
+    }
+    if (p->mode == SN_BN_RUNNING || p->momentum > 0) {
+        role r = p->momentum > 0 ? UPDATED : IN;
+        p->running_mean = put(k, STATS, c, r, MEAN);
+        p->running_var = put(k, STATS, c, r, POSITIVE);
+    }
+    if (!lean && p->mode != SN_BN_BIAS) p->gamma = put(k, WEIGHTS, c, IN, SCALE);
+    if (!lean || p->mode == SN_BN_BIAS) p->beta = put(k, WEIGHTS, c, IN, SHIFT);
+    if (p->mean == SN_NONE) p->mean = put(k, ARENA, c, OUT, ZERO);
+    p->scale = put(k, ARENA, c, OUT, ZERO);
+    p->shift = put(k, ARENA, c, OUT, ZERO);
+    if (!lean) p->inv = put(k, ARENA, c, OUT, ZERO);
+}
+
+static inline void build_bn_backward(kase *k) { // variant: mode*2 + without parameters
+    sn_bn_backward *p = &k->call.as.bn_backward;
+    int c = k->size.ci;
+    *p = (sn_bn_backward){.c = c, .rows = in_rows(&k->size), .mode = (sn_bn_mode)(k->o.variant / 2)};
+    bool bias = p->mode == SN_BN_BIAS, lean = k->o.variant & 1;
+    p->sum_dyx = p->scale = p->inv = p->dgamma = p->dbeta = p->a = p->b = p->cc = SN_NONE;
+    p->sum_dy = put(k, ARENA, c, IN, GRADIENT);
+    if (!bias) {
+        p->sum_dyx = put(k, ARENA, c, IN, GRADIENT);
+        p->scale = put(k, ARENA, c, IN, SCALE);
+        p->inv = put(k, ARENA, c, IN, POSITIVE);
+        p->a = put(k, ARENA, c, OUT, ZERO);
+        p->b = put(k, ARENA, c, OUT, ZERO);
+        p->cc = put(k, ARENA, c, OUT, ZERO);
+        if (!lean) p->dgamma = put(k, GRADS, c, UPDATED, GRADIENT);
+    }
+    if (bias || !lean) p->dbeta = put(k, GRADS, c, UPDATED, GRADIENT);
+}
+
+static inline void build_loss(kase *k) { // variant: smoothing
+    sn_loss *p = &k->call.as.loss;
+    if (k->o.no_dy && k->o.sums) k->o.act = SN_LINEAR;
+    if (k->o.no_dy) k->o.add = 0;
+    p->n = k->size.n, p->classes = k->size.ci, p->smoothing = 0.1 * k->o.variant, p->scale = 1.0 / p->n;
+    p->into = make_into(k, p->n, p->classes, true);
+    p->logits = p->into.view;
+    p->loss = put(k, ARENA, p->n, OUT, ZERO);
+    p->rank = put(k, ARENA, p->n, OUT, ZERO);
+    k->n_labels = p->n;
+    for (int i = 0; i < p->n; i++) k->labels[i] = integer(&k->seed, 0, p->classes - 1);
+}
+
+static inline int64_t all_elements(const kase *k) {
+    return in_rows(&k->size) * k->size.ci;
+}
+
+static inline void build_fill(kase *k) {
+    k->call.as.fill.n = all_elements(k);
+    k->call.as.fill.offset = put(k, GRADS, all_elements(k), OUT, GRADIENT);
+}
+
+static inline void build_squares(kase *k) {
+    sn_squares *p = &k->call.as.squares;
+    p->n = all_elements(k);
+    p->offset = put(k, GRADS, p->n, IN, GRADIENT);
+    p->out = put(k, ARENA, 1, OUT, ZERO);
+}
+
+// The same offset in several buffers: each buffer gives its first cell.
+static inline void build_sgd(kase *k) { // variant: bit 0 momentum, 1 Nesterov, 2 decay
+    sn_sgd *p = &k->call.as.sgd;
+    int v = k->o.variant;
+    *p = (sn_sgd){.n = all_elements(k),
+                  .lr = 0.1,
+                  .momentum = v & 1 ? 0.9 : 0,
+                  .decay = v & 4 ? 0.01 : 0,
+                  .scale = 0.5,
+                  .nesterov = (v & 1) && (v & 2)};
+    p->offset = put(k, WEIGHTS, p->n, UPDATED, WEIGHT);
+    put(k, GRADS, p->n, IN, GRADIENT);
+    if (v & 1) put(k, FIRST_SLOT, p->n, UPDATED, GRADIENT);
+}
+
+static inline void build_adam(kase *k) { // variant: bit 0 decay, 1 a later update
+    sn_adam *p = &k->call.as.adam;
+    int v = k->o.variant;
+    *p = (sn_adam){.n = all_elements(k),
+                   .lr = 0.01,
+                   .beta1 = 0.9,
+                   .beta2 = 0.999,
+                   .eps = 1e-8,
+                   .decay = v & 1 ? 0.01 : 0,
+                   .scale = 0.5,
+                   .t = v & 2 ? 7 : 1};
+    p->offset = put(k, WEIGHTS, p->n, UPDATED, WEIGHT);
+    put(k, GRADS, p->n, IN, GRADIENT);
+    put(k, FIRST_SLOT, p->n, UPDATED, p->t == 1 ? ZERO : GRADIENT);
+    put(k, SECOND_SLOT, p->n, UPDATED, p->t == 1 ? ZERO : POSITIVE);
+}
+
+// --- the registry of cases
+//                                 n  h  w  ci   co k  s  p  d  g
+static const shape conv_shapes[] = {
+    {1, 1, 1, 1, 1, 1, 1, 0, 1, 1},      {2, 3, 2, 3, 5, 1, 1, 0, 1, 1},       {1, 4, 5, 2, 4, 3, 2, 1, 1, 2},
+    {1, 3, 3, 3, 3, 3, 1, 1, 1, 3}, // these four with every combination of options
+    {3, 9, 9, 3, 16, 3, 1, 1, 1, 1},     {1, 8, 8, 16, 16, 1, 1, 0, 1, 1},     {2, 7, 5, 17, 33, 1, 1, 0, 1, 1},
+    {2, 6, 6, 33, 17, 1, 2, 0, 1, 1},    {3, 5, 5, 40, 32, 1, 1, 0, 1, 1},     {1, 9, 9, 32, 192, 1, 1, 0, 1, 1},
+    {1, 7, 7, 192, 32, 1, 1, 0, 1, 1},   {5, 1, 1, 192, 10, 1, 1, 0, 1, 1},    {1, 5, 7, 16, 17, 3, 1, 1, 1, 1},
+    {2, 6, 5, 5, 40, 3, 2, 1, 1, 1},     {1, 8, 8, 17, 16, 3, 1, 2, 2, 1},     {1, 7, 6, 3, 16, 5, 1, 2, 1, 1},
+    {1, 9, 9, 3, 33, 7, 2, 3, 1, 1},     {1, 4, 4, 16, 5, 3, 1, 0, 1, 1},      {1, 2, 2, 3, 16, 3, 1, 1, 1, 1},
+    {2, 5, 5, 32, 32, 3, 1, 1, 1, 2},    {1, 6, 6, 6, 34, 3, 2, 1, 1, 2},      {2, 4, 4, 34, 10, 1, 1, 0, 1, 2},
+    {2, 9, 9, 16, 16, 3, 1, 1, 1, 16},   {1, 9, 8, 17, 17, 3, 2, 1, 1, 17},    {1, 9, 9, 33, 33, 5, 1, 2, 1, 33},
+    {2, 8, 9, 40, 40, 5, 2, 2, 1, 40},   {1, 7, 7, 192, 192, 3, 1, 1, 1, 192}, {2, 4, 4, 192, 192, 5, 1, 2, 1, 192},
+    {1, 9, 9, 16, 16, 3, 1, 2, 2, 16},   {1, 9, 9, 32, 32, 5, 1, 4, 2, 32},    {1, 9, 7, 17, 17, 5, 2, 4, 2, 17},
+    {2, 1, 1, 32, 32, 5, 1, 2, 1, 32},   {1, 2, 3, 32, 32, 7, 1, 3, 1, 32},    {1, 1, 9, 5, 5, 3, 1, 1, 1, 5},
+    {1, 8, 8, 3, 3, 7, 2, 3, 1, 3},      {4, 2, 2, 16, 16, 3, 2, 1, 1, 16},    {1, 7, 7, 8, 16, 3, 1, 1, 1, 8},
+    {3, 20, 20, 40, 40, 3, 1, 1, 1, 40}, {4, 17, 19, 48, 48, 5, 2, 2, 1, 48},  {3, 19, 18, 16, 64, 1, 1, 0, 1, 1},
+    {3, 18, 17, 80, 24, 1, 1, 0, 1, 1},  {3, 18, 19, 8, 24, 3, 1, 1, 1, 1},    {33, 4, 4, 48, 20, 1, 1, 0, 1, 1},
+};
+static const shape pool_shapes[] = {
+    {1, 1, 1, 1, 0, 1, 1, 0, 1, 1},  {2, 3, 2, 3, 0, 2, 1, 0, 1, 1},    {1, 4, 5, 5, 0, 3, 2, 1, 1, 1},
+    {1, 8, 8, 16, 0, 2, 2, 0, 1, 1}, {3, 9, 9, 17, 0, 3, 1, 1, 1, 1},   {1, 9, 7, 32, 0, 3, 2, 1, 1, 1},
+    {2, 6, 6, 33, 0, 5, 1, 2, 1, 1}, {1, 7, 9, 40, 0, 7, 2, 3, 1, 1},   {2, 5, 5, 192, 0, 3, 2, 0, 1, 1},
+    {1, 2, 2, 16, 0, 3, 1, 1, 1, 1}, {3, 20, 19, 24, 0, 3, 1, 1, 1, 1}, {1, 8, 8, 48, 0, 4, 4, 0, 1, 1},
+};
+static const shape flat_shapes[] = {
+    {1, 1, 1, 1, 0, 0, 0, 0, 0, 0},   {2, 2, 2, 3, 0, 0, 0, 0, 0, 0},    {1, 4, 4, 16, 0, 0, 0, 0, 0, 0},
+    {3, 1, 1, 5, 0, 0, 0, 0, 0, 0},   {2, 3, 5, 17, 0, 0, 0, 0, 0, 0},   {1, 7, 7, 32, 0, 0, 0, 0, 0, 0},
+    {5, 8, 8, 33, 0, 0, 0, 0, 0, 0},  {4, 5, 3, 40, 0, 0, 0, 0, 0, 0},   {6, 2, 1, 192, 0, 0, 0, 0, 0, 0},
+    {64, 1, 1, 10, 0, 0, 0, 0, 0, 0}, {3, 25, 40, 20, 0, 0, 0, 0, 0, 0}, {33, 4, 4, 100, 0, 0, 0, 0, 0, 0},
+};
+
+typedef struct {
+    const char *name;
+    const shape *shapes;
+    int n_shapes;
+    unsigned uses; // VIEW | STAT | ...
+    int variants;
+    void (*build)(kase *);
+} kernel_cases;
+
+#define SHAPES(list) list, (int)(sizeof list / sizeof *list)
+#define USES_conv_forward SHAPES(conv_shapes), DRAWN | VIEW | STAT, 1
+#define USES_conv_backward_data SHAPES(conv_shapes), DRAWN | VIEW | GRAD | INTO, 1
+#define USES_conv_backward_weights SHAPES(conv_shapes), DRAWN | VIEW | GRAD, 1
+#define USES_pool_forward SHAPES(pool_shapes), VIEW | STAT, 2
+#define USES_pool_backward SHAPES(pool_shapes), VIEW | GRAD | INTO, 2
+#define USES_mean_forward SHAPES(flat_shapes), VIEW | STAT, 1
+#define USES_mean_backward SHAPES(flat_shapes), VIEW | GRAD | INTO, 1
+#define USES_sum_forward SHAPES(flat_shapes), VIEW | STAT, SN_SUM_INPUTS
+#define USES_sum_backward SHAPES(flat_shapes), VIEW | GRAD | INTO | NO_DY, 1
+#define USES_bn_forward SHAPES(flat_shapes), 0, 12
+#define USES_bn_backward SHAPES(flat_shapes), 0, 6
+#define USES_loss SHAPES(flat_shapes), VIEW | INTO | NO_DY, 2
+#define USES_fill SHAPES(flat_shapes), 0, 1
+#define USES_squares SHAPES(flat_shapes), 0, 1
+#define USES_sgd SHAPES(flat_shapes), 0, 8
+#define USES_adam SHAPES(flat_shapes), 0, 4
+
+static const kernel_cases all_cases[SN_KERNELS] = {
+#define X(ENUM, name, record) [SN_##ENUM] = {#name, USES_##name, build_##name},
+#include "kernels/kernels.def"
+#undef X
+};
+
+// Sizes by lot, of at most 300,000 multiplications.
+static inline shape drawn_shape(uint64_t seed) {
+    static const int channels[] = {1, 3, 5, 8, 16, 17, 32, 33, 40, 48, 192}, kernels[] = {1, 1, 3, 3, 5, 7};
+    for (;;) {
+        shape s = {.n = integer(&seed, 1, 3), .h = integer(&seed, 1, 9), .w = integer(&seed, 1, 9), .groups = 1};
+        s.ci = channels[integer(&seed, 0, 10)], s.co = channels[integer(&seed, 0, 10)], s.k = kernels[integer(&seed, 0, 5)];
+        s.stride = integer(&seed, 1, 2), s.dilation = s.k > 1 ? integer(&seed, 1, 2) : 1;
+        s.pad = integer(&seed, 0, 3) ? (s.k - 1) / 2 * s.dilation : integer(&seed, 0, 1);
+        int group_kind = integer(&seed, 0, 4);
+        if (group_kind >= 3) s.groups = s.ci, s.co = s.ci;
+        if (group_kind == 2 && s.ci % 2 == 0 && s.co % 2 == 0) s.groups = 2;
+        int ho = out_size(s.h, s.k, s.stride, s.pad, s.dilation), wo = out_size(s.w, s.k, s.stride, s.pad, s.dilation);
+        if (s.h + 2 * s.pad <= (s.k - 1) * s.dilation || s.w + 2 * s.pad <= (s.k - 1) * s.dilation) continue;
+        if ((double)s.n * ho * wo * s.k * s.k * (s.ci / s.groups) * s.co <= 300000) return s;
+    }
+}
+
+enum { DRAWN_SHAPES = 40 };
+static inline int n_shapes_of(const kernel_cases *c) {
+    return c->n_shapes + (c->uses & DRAWN ? DRAWN_SHAPES : 0);
+}
+static inline shape shape_of(const kernel_cases *c, int i) {
+    return i < c->n_shapes ? c->shapes[i] : drawn_shape((uint64_t)(i - c->n_shapes));
+}
+
+// Takes a digit of the given base off the index.
+static inline int digit(int *index, int base) {
+    int d = *index % base;
+    *index /= base;
+    return d;
+}
+
+static inline options decode(const kernel_cases *cases, int index) {
+    options o = {0};
+    o.variant = digit(&index, cases->variants);
+    if (cases->uses & STAT) o.stat = digit(&index, 2);
+    if (cases->uses & GRAD) o.affine = digit(&index, 2);
+    if (cases->uses & VIEW) o.act = digit(&index, 3), o.view = digit(&index, 3);
+    if (cases->uses & INTO) o.add = digit(&index, 3), o.sums = digit(&index, 3);
+    if (cases->uses & NO_DY) o.no_dy = digit(&index, 2);
+    return o;
+}
+
+static inline int n_options(const kernel_cases *cases) {
+    return cases->variants * (cases->uses & STAT ? 2 : 1) * (cases->uses & GRAD ? 2 : 1) * (cases->uses & VIEW ? 9 : 1) *
+           (cases->uses & INTO ? 9 : 1) * (cases->uses & NO_DY ? 2 : 1);
+}
+
+static inline void case_make(kase *k, sn_kernel kernel, const shape *size, options o, mode m) {
+    static const char *const views[] = {"none", "BN", "bias"}, *const modes[] = {"random", "integer", "far", "constant"};
+    bump_used = 0;
+    memset(k, 0, sizeof *k);
+    k->call.kernel = kernel, k->call.work = SN_NONE;
+    k->size = *size, k->o = o, k->mode = m;
+    k->seed = (uint64_t)kernel << 40 ^ (uint64_t)(in_rows(size) * 1000 + size->ci * 10 + size->k) << 8 ^ (uint64_t)m;
+    snprintf(k->text, sizeof k->text,
+             "%s n %d %dx%d c %d->%d k %d s %d p %d d %d g %d, view %s act %d stat %d affine %d add %d sums %d%s variant %d, %s",
+             all_cases[kernel].name, size->n, size->h, size->w, size->ci, size->co, size->k, size->stride, size->pad,
+             size->dilation, size->groups, views[o.view], o.act, o.stat, o.affine, o.add, o.sums, o.no_dy ? " no dy" : "",
+             o.variant, modes[m]);
+    all_cases[kernel].build(k);
+}
+
+#endif

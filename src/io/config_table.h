@@ -65,7 +65,6 @@ sn_status sn_value_copy(const sn_key *to, sn_config *dst, const sn_key *from, co
 bool sn_value_equal(const sn_key *, const sn_config *, const sn_config *);
 // As in a resolved file, quoted where needed.
 void sn_value_print(const sn_key *, const sn_config *, FILE *);
-void sn_text_print(const char *text, FILE *);
 // What is allowed: "a whole number from 1 to 100", "one of a, b, c".
 sn_phrase sn_value_allowed(const sn_key *, sn_config_words samplers);
 
@@ -73,6 +72,16 @@ sn_phrase sn_value_allowed(const sn_key *, sn_config_words samplers);
 int sn_read_int(const sn_yaml_node *, const char *name, int low, int high, bool odd, sn_problems *);
 int sn_read_bool(const sn_yaml_node *, const char *name, sn_problems *);
 int sn_read_word(const sn_yaml_node *, const char *name, const char *const *words, sn_problems *);
+
+// --- texts and paths (config_text.c)
+
+// Printable UTF-8: what a resolved config can hold.
+bool sn_text_clean(const char *);
+// In quotes where a YAML reader could take it for something else. The text is clean.
+void sn_text_print(const char *text, FILE *);
+// The path made absolute: from the folder of the file that names it, or from the current one for an override. NULL with a
+// problem.
+char *sn_path_absolute(const sn_yaml_node *, sn_problems *);
 
 // --- the space section (config_space.c)
 

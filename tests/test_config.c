@@ -111,8 +111,7 @@ START_TEST(values) {
     snprintf(expected, sizeof expected, "%s/c", here);
     ck_assert_str_eq(c->data.cache, expected);
     ck_assert_int_eq(c->data.memory, 32 << 20);
-    ck_assert(c->data.augment.flip && c->data.augment.crop == 1 && c->data.augment.cutout == 2 &&
-              c->data.augment.resized);
+    ck_assert(c->data.augment.flip && c->data.augment.crop == 1 && c->data.augment.cutout == 2 && c->data.augment.resized);
     ck_assert_str_eq(c->train.sampler, "fair");
     ck_assert_int_eq(c->train.seed, UINT32_MAX);
     const sn_config_optimizer *o = &c->train.optimizer;

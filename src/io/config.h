@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 // Words, in the order of the lists in config_table.c.
-enum { SN_RESIZE_CROP, SN_RESIZE_STRETCH, SN_RESIZE_NONE };               // data.resize
+enum { SN_RESIZE_CROP, SN_RESIZE_STRETCH };                               // data.resize
 enum { SN_TEXT_NAMES, SN_TEXT_DIGITS };                                   // space.text
 enum { SN_MODE_SAMPLE };                                                  // train.mode
 enum { SN_UPDATE_PART, SN_UPDATE_TENSOR };                                // train.update
@@ -39,12 +39,12 @@ typedef struct {
 typedef struct sn_config {
     struct {
         char *source;
-        int validation, images, resize;
+        int validation, images, resize, store;
         struct {
             int crop;
             bool flip;
             int cutout;
-            double resized;
+            bool resized;
         } augment;
         char *cache;    // machine
         int64_t memory; // machine; bytes

@@ -1,6 +1,7 @@
 // The program: one table of commands. main is the only place that exits. Next: cmd_train.c, the main job.
 #include "cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -74,5 +75,6 @@ int main(int argc, char **argv) {
         cli_say(&(cli){.quiet = true}, "%s", ""); // ends an open progress line
         return fail(s);
     }
-    return fflush(stdout) ? fail(sn_error(SN_FAIL, "cannot write to stdout")) : SN_OK;
+    if (!fflush(stdout)) return SN_OK;
+    return errno == EPIPE ? SN_FAIL : fail(sn_error(SN_FAIL, "cannot write to stdout: %s", strerror(errno))); // a reader that left knows
 }

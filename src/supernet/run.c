@@ -65,11 +65,10 @@ static sn_status open_data(sn_run *r, const volatile sig_atomic_t *stop) {
                          .fit = c->data.resize == SN_RESIZE_STRETCH ? SN_FIT_STRETCH : SN_FIT_CROP,
                          .validation = c->data.validation,
                          .images = c->data.images,
+                         .store = c->data.store,
                          .seed = (uint32_t)c->train.seed,
                          .memory = (size_t)c->data.memory,
                          .stop = stop};
-    int shorter = o.height < o.width ? o.height : o.width;
-    if (c->data.augment.resized) o.store = shorter + shorter / 4; // pictures a little larger, to crop from
     SN_TRY(sn_dataset_open(&o, &r->data));
     if (sn_dataset_classes(r->data) != c->space.classes)
         return sn_error(SN_CONFIG, "space.classes is %d, but %s has %d classes", c->space.classes, c->data.source,

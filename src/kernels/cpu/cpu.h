@@ -18,5 +18,8 @@
 SN_CPU_ENTRY(pointwise_forward)
 SN_CPU_ENTRY(pointwise_data)
 SN_CPU_ENTRY(pointwise_weights)
+SN_CPU_ENTRY(depthwise_forward)
+SN_CPU_ENTRY(depthwise_data)
+SN_CPU_ENTRY(depthwise_weights)
 
 #endif

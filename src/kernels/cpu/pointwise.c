@@ -32,12 +32,12 @@ static int rows_in(const geometry *g, int64_t tile) {
     return left < g->tile ? (int)left : g->tile;
 }
 
-// --- scratch, in this order
+// --- scratch
 typedef struct {
     int64_t *rows; // BLOCK_MAX
     float *panel;  // KC * PANEL
-    float *a;      // block * lda
-    float *c;      // backward: block * (one panel, or all columns when k is cut)
+    float *a;      // block * depth_of(k)
+    float *c;      // backward: block * width_of(k, n)
     float *sums;   // 3 vectors of the columns
 } memory;
 
@@ -45,22 +45,18 @@ static int depth_of(int k) { // row length of A
     return round_up(min_int(k, KC), LANE) + LANE; // not a power of two: rows would share cache sets
 }
 
-static int width_of(int k, int n) { // row length of C in scratch
+static int width_of(int k, int n) { // row length of C in scratch: one panel, or all columns when k is cut
     return k > KC ? round_up(n, PANEL) : PANEL;
 }
 
-static size_t memory_bytes(const geometry *g, int k, int n) {
-    return BLOCK_MAX * sizeof(int64_t) +
-           sizeof(float) * ((size_t)KC * PANEL + (size_t)g->block * (size_t)(depth_of(k) + width_of(k, n)) + 3 * (size_t)tile_vector(n));
-}
-
-static memory memory_at(void *scratch, const geometry *g, int k, int n) {
-    memory m = {.rows = scratch};
-    m.panel = (float *)(m.rows + BLOCK_MAX);
-    m.a = m.panel + KC * PANEL;
-    m.c = m.a + (int64_t)g->block * depth_of(k);
-    m.sums = m.c + (int64_t)g->block * width_of(k, n);
-    return m;
+static size_t carve_memory(void *scratch, const geometry *g, int k, int n, memory *m) {
+    carving c = {.base = scratch};
+    m->rows = carve(&c, BLOCK_MAX, sizeof *m->rows);
+    m->panel = carve_floats(&c, KC * PANEL);
+    m->a = carve_floats(&c, (int64_t)g->block * depth_of(k));
+    m->c = carve_floats(&c, (int64_t)g->block * width_of(k, n));
+    m->sums = carve_floats(&c, 3 * tile_vector(n));
+    return c.used;
 }
 
 static void multiply_rows(bool go_on, const product *p) {
@@ -87,7 +83,8 @@ int64_t LANES(pointwise_forward_work)(const sn_call *call) {
 size_t LANES(pointwise_forward_scratch)(const sn_call *call) {
     const sn_conv_size *s = &call->as.conv_forward.size;
     geometry g = geometry_of(s);
-    return memory_bytes(&g, s->ci, s->co);
+    memory mem;
+    return carve_memory(NULL, &g, s->ci, s->co, &mem);
 }
 
 static void forward_block(const sn_bases *b, const sn_conv_forward *p, const memory *mem, const tile_stat *stat, int64_t first,
@@ -114,12 +111,13 @@ static void forward_block(const sn_bases *b, const sn_conv_forward *p, const mem
 void LANES(pointwise_forward_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     const sn_conv_forward *p = &call->as.conv_forward;
     geometry g = geometry_of(&p->size);
-    memory mem = memory_at(scratch, &g, p->size.ci, p->size.co);
+    memory mem;
+    carve_memory(scratch, &g, p->size.ci, p->size.co, &mem);
     tile_stat stat = tile_stat_begin(mem.sums, p->size.co);
     int rows = rows_in(&g, tile);
     for (int r = 0; r < rows; r += g.block)
         forward_block(b, p, &mem, &stat, tile * g.tile + r, min_int(rows - r, g.block), r == 0);
-    if (p->stat.mean != SN_NONE) tile_stat_end(&stat, (float *)b->arena + call->work, tile, p->size.co, rows);
+    if (p->stat.mean != SN_NONE) tile_stat_end(&stat, (float *)b->arena + call->work, tile, p->size.co, 0, p->size.co, rows);
 }
 
 static int64_t forward_rows(const sn_call *call, int64_t tile) {
@@ -150,7 +148,8 @@ int64_t LANES(pointwise_data_work)(const sn_call *call) {
 size_t LANES(pointwise_data_scratch)(const sn_call *call) {
     const sn_conv_size *s = &call->as.conv_backward_data.size;
     geometry g = geometry_of(s);
-    return memory_bytes(&g, s->co, s->ci);
+    memory mem;
+    return carve_memory(NULL, &g, s->co, s->ci, &mem);
 }
 
 static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const memory *mem, const target *into, int64_t first, int m) {
@@ -177,11 +176,12 @@ static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const 
 void LANES(pointwise_data_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     const sn_conv_backward_data *p = &call->as.conv_backward_data;
     geometry g = geometry_of(&p->size);
-    memory mem = memory_at(scratch, &g, p->size.co, p->size.ci);
-    target into = target_of(b, &p->into, mem.sums, p->size.ci);
+    memory mem;
+    carve_memory(scratch, &g, p->size.co, p->size.ci, &mem);
+    target into = target_of(b, &p->into, mem.sums, 0, p->size.ci);
     int rows = rows_in(&g, tile);
     for (int r = 0; r < rows; r += g.block) data_block(b, p, &mem, &into, tile * g.tile + r, min_int(rows - r, g.block));
-    target_end(&into, (float *)b->arena + call->work, tile, p->size.ci);
+    target_end(&into, (float *)b->arena + call->work, tile, p->size.ci, 0, p->size.ci);
 }
 
 void LANES(pointwise_data_finish)(const sn_bases *b, const sn_call *call) {

@@ -49,17 +49,19 @@ typedef struct {
     float *dw;     // (k, n) of the block
 } memory;
 
-size_t LANES(pointwise_weights_scratch)(const sn_call *call) {
-    geometry g = geometry_of(size_of(call));
-    return CHUNK * sizeof(int64_t) + sizeof(float) * (size_t)(CHUNK * (g.k + g.n) + g.k * g.n);
+static size_t carve_memory(void *scratch, const geometry *g, memory *m) {
+    carving c = {.base = scratch};
+    m->rows = carve(&c, CHUNK, sizeof *m->rows);
+    m->z = carve_floats(&c, CHUNK * g->k);
+    m->g = carve_floats(&c, CHUNK * g->n);
+    m->dw = carve_floats(&c, g->k * g->n);
+    return c.used;
 }
 
-static memory memory_at(void *scratch, const geometry *g) {
-    memory m = {.rows = scratch};
-    m.z = (float *)(m.rows + CHUNK);
-    m.g = m.z + CHUNK * g->k;
-    m.dw = m.g + CHUNK * g->n;
-    return m;
+size_t LANES(pointwise_weights_scratch)(const sn_call *call) {
+    geometry g = geometry_of(size_of(call));
+    memory mem;
+    return carve_memory(NULL, &g, &mem);
 }
 
 // Both operands of one chunk into panels; a few rows at a time, so that memory is read in order.
@@ -96,7 +98,8 @@ static void add_chunk(const memory *mem, int ld, int m, int k_n, int n_n) {
 void LANES(pointwise_weights_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     const sn_conv_backward_weights *p = &call->as.conv_backward_weights;
     geometry g = geometry_of(&p->size);
-    memory mem = memory_at(scratch, &g);
+    memory mem;
+    carve_memory(scratch, &g, &mem);
     int n = (int)(tile % g.n_blocks) * g.n, k = (int)(tile / g.n_blocks % g.k_blocks) * g.k;
     int64_t part = tile / g.n_blocks / g.k_blocks, first = part * g.part;
     int64_t end = first + g.part < g.pixels ? first + g.part : g.pixels;

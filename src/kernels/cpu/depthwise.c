@@ -136,7 +136,7 @@ static size_t carve_memory(void *scratch, int64_t offsets, int64_t in, int taps,
 }
 
 static size_t carve_forward(void *scratch, const sn_conv_size *s, memory *m) {
-    planes in = forward_planes(s, NULL, 0, forward_band(s));
+    planes in = forward_planes(s, NULL, LANE, 0, forward_band(s));
     return carve_memory(scratch, s->w, planes_floats(&in), s->kernel * s->kernel, 0, m);
 }
 
@@ -156,7 +156,7 @@ static void forward_taps(const sn_conv_size *s, int width, tap_list *taps) {
 static void forward_rows(const sn_bases *b, const sn_conv_forward *p, const memory *mem, const depthwise_tile *t,
                          const tile_stat *stat, int image, int row, int rows) {
     const sn_conv_size *s = &p->size;
-    planes in = forward_planes(s, mem->planes, row, rows);
+    planes in = forward_planes(s, mem->planes, LANE, row, rows);
     source x = source_of(b, &p->x);
     planes_fill(&in, &x, NULL, image, s->h, s->w, s->ci, t, mem->offsets);
     forward_taps(s, in.width, mem->taps);
@@ -218,30 +218,15 @@ int64_t LANES(depthwise_data_work)(const sn_call *call) { // sums of each image 
     return sums_work(&p->into, depthwise_tiles_of(&p->size).image_groups, p->size.ci);
 }
 
-// The output that reads input coordinate i at tap k, rounded down; exact when the phase matches.
-static int output_of(const sn_conv_size *s, int i, int k) {
-    int o = i + s->pad - k * s->dilation;
-    return o >= 0 ? o / s->stride : -((-o + s->stride - 1) / s->stride);
-}
-
-// Planes of g that the input rows row..row+rows-1 take part in.
-static planes data_planes(const sn_conv_size *s, float *data, int row, int rows) {
-    int last = s->kernel - 1;
-    planes p = {.data = data, .row0 = output_of(s, row, last), .column0 = output_of(s, 0, last)};
-    p.rows = output_of(s, row + rows - 1, 0) - p.row0 + 1;
-    p.width = output_of(s, s->w - 1, 0) - p.column0 + 1;
-    return p;
-}
-
 static int data_band(const sn_conv_size *s) { // input rows in a band: a multiple of the stride, so that all bands have the same phases
-    planes p = data_planes(s, NULL, 0, s->stride);
+    planes p = data_planes(s, NULL, LANE, 0, s->stride);
     int rows = PLANES_MAX / (p.width * CHANNELS), steps = max_int(1, rows - p.rows + 1);
     return min_int(s->h, steps * s->stride);
 }
 
 static size_t carve_data(void *scratch, const sn_conv_size *s, memory *m) {
     int band = data_band(s);
-    planes g = data_planes(s, NULL, 0, band);
+    planes g = data_planes(s, NULL, LANE, 0, band);
     return carve_memory(scratch, max_int(s->wo, band * s->w), planes_floats(&g), s->kernel * s->kernel, (int64_t)band * s->w * LANE, m);
 }
 
@@ -284,7 +269,7 @@ static void data_block(const sn_conv_size *s, const planes *g, const memory *mem
 static void data_rows(const sn_bases *b, const sn_conv_backward_data *p, const memory *mem, const depthwise_tile *t,
                       const target *into, int image, int row, int rows) {
     const sn_conv_size *s = &p->size;
-    planes g = data_planes(s, mem->planes, row, rows);
+    planes g = data_planes(s, mem->planes, LANE, row, rows);
     gradient dy = gradient_of(b, &p->g);
     planes_fill(&g, NULL, &dy, image, s->ho, s->wo, s->co, t, mem->offsets);
     int m = rows * s->w;

@@ -4,7 +4,7 @@
 #ifndef SN_CPU_DEPTHWISE_H
 #define SN_CPU_DEPTHWISE_H
 
-#include "kernels/cpu/view.h"
+#include "kernels/cpu/planes.h"
 
 // A tile is a group of images by a group of channels. It goes through its images in bands of rows, so that the padded planes of a
 // band stay in the second-level cache and those of 16 channels in the first.
@@ -42,16 +42,6 @@ INLINE depthwise_tile depthwise_tile_at(const sn_conv_size *s, int64_t tile) {
 INLINE int64_t depthwise_rows(const sn_conv_size *s, int64_t group, int64_t rows_of_image) {
     depthwise_tiles t = depthwise_tiles_of(s);
     return min_int(s->n - (int)group * t.images, t.images) * rows_of_image;
-}
-
-// Padded planes: (blocks of LANE channels, rows, width, LANE). Pixel (row, column) of the tensor is at (row - row0, column - column0).
-typedef struct {
-    float *data;
-    int row0, rows, column0, width;
-} planes;
-
-INLINE int64_t plane_size(const planes *p) {
-    return (int64_t)p->rows * p->width * LANE;
 }
 
 // Fills row `row` of all blocks from a tensor row of `w` pixels of `c_all` channels that begins at element `at`; outside the image
@@ -92,11 +82,6 @@ INLINE int forward_band(const sn_conv_size *s) { // output rows in a band
     int reach = (s->kernel - 1) * s->dilation + 1, width = (s->wo - 1) * s->stride + reach;
     int rows = PLANES_MAX / (width * CHANNELS); // that fit
     return min_int(s->ho, max_int(1, (rows - reach) / s->stride + 1));
-}
-
-INLINE planes forward_planes(const sn_conv_size *s, float *data, int row, int rows) { // for output rows row..row+rows-1
-    int reach = (s->kernel - 1) * s->dilation + 1;
-    return (planes){data, row * s->stride - s->pad, (rows - 1) * s->stride + reach, -s->pad, (s->wo - 1) * s->stride + reach};
 }
 
 INLINE int64_t planes_floats(const planes *p) {

@@ -36,12 +36,12 @@ typedef struct {
 } memory;
 
 static planes output_planes(const sn_conv_size *s, float *data, int row, int rows) {
-    return (planes){data, row, rows, 0, s->wo};
+    return (planes){data, LANE, row, rows, 0, s->wo};
 }
 
 static size_t carve_memory(void *scratch, const sn_conv_size *s, memory *m) {
     carving c = {.base = scratch};
-    planes x = forward_planes(s, NULL, 0, forward_band(s)), g = output_planes(s, NULL, 0, forward_band(s));
+    planes x = forward_planes(s, NULL, LANE, 0, forward_band(s)), g = output_planes(s, NULL, 0, forward_band(s));
     m->offsets = carve(&c, s->w, sizeof *m->offsets);
     m->x = carve_floats(&c, planes_floats(&x));
     m->g = carve_floats(&c, planes_floats(&g));
@@ -124,7 +124,7 @@ void LANES(depthwise_weights_tile)(const sn_bases *b, const sn_call *call, int64
     for (int image = t.image; image < t.image + t.images; image++)
         for (int row = 0; row < s->ho; row += band) {
             int rows = min_int(band, s->ho - row);
-            planes x = forward_planes(s, mem.x, row, rows), g = output_planes(s, mem.g, row, rows);
+            planes x = forward_planes(s, mem.x, LANE, row, rows), g = output_planes(s, mem.g, row, rows);
             planes_fill(&x, &view, NULL, image, s->h, s->w, s->ci, &t, mem.offsets);
             planes_fill(&g, NULL, &dy, image, s->ho, s->wo, s->co, &t, mem.offsets);
             for (int j = 0; j < t.channels; j += LANE)

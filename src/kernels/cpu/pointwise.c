@@ -61,9 +61,9 @@ static size_t carve_memory(void *scratch, const geometry *g, int k, int n, memor
 
 static void multiply_rows(bool go_on, const product *p) {
     if (go_on)
-        multiply(C_CONTINUE, 1, p);
+        multiply((product_kind){C_CONTINUE, true, false, false}, p);
     else
-        multiply(C_SET, 1, p);
+        multiply((product_kind){C_SET, true, false, false}, p);
 }
 
 // --- forward: y and statistics overwritten

@@ -84,8 +84,9 @@ static void form_chunk(const sn_bases *b, const sn_conv_backward_weights *p, con
 static void add_chunk(const memory *mem, int ld, int m, int k_n, int n_n) {
     for (int i = 0; i < k_n; i += ZPANEL)
         for (int j = 0; j < n_n; j += PANEL)
-            multiply(C_ADD, ZPANEL,
+            multiply((product_kind){C_ADD, false, false, false},
                      &(product){.m = min_int(k_n - i, ZPANEL),
+                                .step = ZPANEL,
                                 .kc = m,
                                 .n = min_int(n_n - j, PANEL),
                                 .a = mem->z + (int64_t)i * CHUNK,

@@ -105,7 +105,8 @@ void LANES(dense_forward_tile)(const sn_bases *b, const sn_call *call, int64_t t
         forward_block(b, p, &mem, &stat, &at, i == first);
     }
     if (p->stat.mean != SN_NONE)
-        tile_stat_end(&stat, (float *)b->arena + call->work, tile, s->co, 0, s->co, dense_tile_pixels(&d, s->n, s->ho, s->wo, tile));
+        tile_stat_end(&stat, (float *)b->arena + call->work, tile, s->co, 0, s->co,
+                      dense_tile_pixels(&d, s->n, s->ho, s->wo, tile));
 }
 
 static int64_t rows_of_tile(const sn_call *call, int64_t tile) {

@@ -1,6 +1,5 @@
-// What the dense convolutions of any kernel share: how pixels are cut into blocks and tiles, and planes of all channels in scratch.
-// Not here: the products (dense.c, dense_data.c, dense_weights.c).
-// Next: dense.c.
+// What the dense convolutions of any kernel share: how pixels are cut into blocks and tiles, and planes of all channels in
+// scratch. Not here: the products (dense.c, dense_data.c, dense_weights.c). Next: dense.c.
 #ifndef SN_CPU_DENSE_H
 #define SN_CPU_DENSE_H
 

@@ -1,6 +1,6 @@
-// Dense convolution of any kernel, stride and dilation, gradient of the input: a matrix product over the gradient's planes for each
-// phase, that is for the input pixels that are reached by the same taps.
-// Not here: forward (dense.c), gradient of the weights (dense_weights.c). Next: dense.h.
+// Dense convolution of any kernel, stride and dilation, gradient of the input: a matrix product over the gradient's planes for
+// each phase, that is for the input pixels that are reached by the same taps. Not here: forward (dense.c), gradient of the
+// weights (dense_weights.c). Next: dense.h.
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/dense.h"
 
@@ -65,8 +65,8 @@ static void phase_rows(const sn_conv_size *s, const dense_block *at, const memor
     for (int i = 0; i < at->images; i++)
         for (int row = f->row; row < at->rows; row += s->stride)
             for (int column = f->column; column < s->w; column += s->stride) {
-                mem->rows[f->m] = f->g->data + i * plane_size(f->g) +
-                                  ((int64_t)(row / s->stride) * f->g->width + column / s->stride) * s->co;
+                mem->rows[f->m] =
+                    f->g->data + i * plane_size(f->g) + ((int64_t)(row / s->stride) * f->g->width + column / s->stride) * s->co;
                 mem->into_rows[f->m++] = ((int64_t)((at->image + i) * s->h + at->row + row) * s->w + column) * s->ci;
             }
 }
@@ -78,14 +78,16 @@ static void phase_taps(const sn_conv_size *s, const dense_block *at, const float
     for (int kh = 0; kh < s->kernel; kh++)
         for (int kw = 0; kw < s->kernel; kw++) {
             int oh = output_of(s, row, kh), ow = output_of(s, f->column, kw);
-            if (oh * s->stride - s->pad + kh * s->dilation != row || ow * s->stride - s->pad + kw * s->dilation != f->column) continue;
+            if (oh * s->stride - s->pad + kh * s->dilation != row || ow * s->stride - s->pad + kw * s->dilation != f->column)
+                continue;
             mem->at_piece[f->taps] = ((int64_t)(oh - f->g->row0) * f->g->width + ow - f->g->column0) * s->co;
-            pack_panel_transposed(w + ((int64_t)(kh * s->kernel + kw) * s->ci + n) * s->co, s->co, s->co, min_int(s->ci - n, PANEL),
-                                  mem->panel + (int64_t)f->taps++ * s->co * PANEL);
+            pack_panel_transposed(w + ((int64_t)(kh * s->kernel + kw) * s->ci + n) * s->co, s->co, s->co,
+                                  min_int(s->ci - n, PANEL), mem->panel + (int64_t)f->taps++ * s->co * PANEL);
         }
 }
 
-static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const memory *mem, const target *into, const dense_block *at) {
+static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const memory *mem, const target *into,
+                       const dense_block *at) {
     const sn_conv_size *s = &p->size;
     gradient g = gradient_of(b, &p->g);
     planes first = data_planes(s, mem->planes, s->co, at->row, at->rows);

@@ -1,6 +1,5 @@
-// Dense convolution of any kernel, stride and dilation, gradient of the weights: dw += transpose(planes of view(x)) * g over pixels.
-// Not here: forward (dense.c), gradient of the input (dense_data.c).
-// Next: dense.h.
+// Dense convolution of any kernel, stride and dilation, gradient of the weights: dw += transpose(planes of view(x)) * g over
+// pixels. Not here: forward (dense.c), gradient of the input (dense_data.c). Next: dense.h.
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/dense.h"
 
@@ -68,7 +67,8 @@ size_t LANES(dense_weights_scratch)(const sn_call *call) {
     return carve_memory(NULL, size_of(call), &mem);
 }
 
-static void add_block(const sn_bases *b, const sn_conv_backward_weights *p, const memory *mem, const dense_block *at, int n, int n_n) {
+static void add_block(const sn_bases *b, const sn_conv_backward_weights *p, const memory *mem, const dense_block *at, int n,
+                      int n_n) {
     const sn_conv_size *s = &p->size;
     source x = source_of(b, &p->x);
     gradient g = gradient_of(b, &p->g);
@@ -120,5 +120,6 @@ void LANES(dense_weights_tile)(const sn_bases *b, const sn_call *call, int64_t t
 
 void LANES(dense_weights_finish)(const sn_bases *b, const sn_call *call) { // dw accumulated
     const sn_conv_backward_weights *p = &call->as.conv_backward_weights;
-    parts_finish((float *)b->grads + p->dw, (const float *)b->arena + call->work, geometry_of(&p->size).parts, weights_of(&p->size));
+    parts_finish((float *)b->grads + p->dw, (const float *)b->arena + call->work, geometry_of(&p->size).parts,
+                 weights_of(&p->size));
 }

@@ -187,8 +187,7 @@ void LANES(depthwise_forward_tile)(const sn_bases *b, const sn_call *call, int64
     tile_stat stat = tile_stat_begin(mem.vectors, CHANNELS);
     int band = forward_band(s);
     for (int image = t.image; image < t.image + t.images; image++)
-        for (int row = 0; row < s->ho; row += band)
-            forward_rows(b, p, &mem, &t, &stat, image, row, min_int(band, s->ho - row));
+        for (int row = 0; row < s->ho; row += band) forward_rows(b, p, &mem, &t, &stat, image, row, min_int(band, s->ho - row));
     if (p->stat.mean != SN_NONE)
         tile_stat_end(&stat, (float *)b->arena + call->work, t.group, s->co, t.c, t.channels, (int64_t)t.images * s->ho * s->wo);
 }
@@ -218,7 +217,8 @@ int64_t LANES(depthwise_data_work)(const sn_call *call) { // sums of each image 
     return sums_work(&p->into, depthwise_tiles_of(&p->size).image_groups, p->size.ci);
 }
 
-static int data_band(const sn_conv_size *s) { // input rows in a band: a multiple of the stride, so that all bands have the same phases
+static int
+data_band(const sn_conv_size *s) { // input rows in a band: a multiple of the stride, so that all bands have the same phases
     planes p = data_planes(s, NULL, LANE, 0, s->stride);
     int rows = PLANES_MAX / (p.width * CHANNELS), steps = max_int(1, rows - p.rows + 1);
     return min_int(s->h, steps * s->stride);
@@ -227,7 +227,8 @@ static int data_band(const sn_conv_size *s) { // input rows in a band: a multipl
 static size_t carve_data(void *scratch, const sn_conv_size *s, memory *m) {
     int band = data_band(s);
     planes g = data_planes(s, NULL, LANE, 0, band);
-    return carve_memory(scratch, max_int(s->wo, band * s->w), planes_floats(&g), s->kernel * s->kernel, (int64_t)band * s->w * LANE, m);
+    return carve_memory(scratch, max_int(s->wo, band * s->w), planes_floats(&g), s->kernel * s->kernel,
+                        (int64_t)band * s->w * LANE, m);
 }
 
 size_t LANES(depthwise_data_scratch)(const sn_call *call) {
@@ -241,7 +242,8 @@ static void data_taps(const sn_conv_size *s, const planes *g, int row, int colum
     for (int kh = 0; kh < s->kernel; kh++)
         for (int kw = 0; kw < s->kernel; kw++) {
             int oh = output_of(s, row, kh), ow = output_of(s, column, kw);
-            if (oh * s->stride - s->pad + kh * s->dilation != row || ow * s->stride - s->pad + kw * s->dilation != column) continue;
+            if (oh * s->stride - s->pad + kh * s->dilation != row || ow * s->stride - s->pad + kw * s->dilation != column)
+                continue;
             taps->at[taps->n] = ((int64_t)(oh - g->row0) * g->width + ow - g->column0) * LANE;
             taps->weight[taps->n++] = kh * s->kernel + kw;
         }

@@ -44,10 +44,10 @@ INLINE int64_t depthwise_rows(const sn_conv_size *s, int64_t group, int64_t rows
     return min_int(s->n - (int)group * t.images, t.images) * rows_of_image;
 }
 
-// Fills row `row` of all blocks from a tensor row of `w` pixels of `c_all` channels that begins at element `at`; outside the image
-// (inside: false) and beside it with 0. Reads a view or a gradient: the other is NULL. offsets: scratch of w.
-INLINE void planes_row(const planes *p, const source *x, const gradient *g, int row, bool inside, int64_t at, int w, int c_all, int c,
-                       int channels, int64_t *offsets) {
+// Fills row `row` of all blocks from a tensor row of `w` pixels of `c_all` channels that begins at element `at`; outside the
+// image (inside: false) and beside it with 0. Reads a view or a gradient: the other is NULL. offsets: scratch of w.
+INLINE void planes_row(const planes *p, const source *x, const gradient *g, int row, bool inside, int64_t at, int w, int c_all,
+                       int c, int channels, int64_t *offsets) {
     int left = max_int(-p->column0, 0), first = max_int(p->column0, 0); // columns of zeros; first pixel wanted
     int m = inside ? max_int(min_int(w - first, p->width - left), 0) : 0;
     for (int i = 0; i < m; i++) offsets[i] = at + (int64_t)(first + i) * c_all;
@@ -67,14 +67,14 @@ INLINE void planes_row(const planes *p, const source *x, const gradient *g, int 
 static inline void planes_fill(const planes *p, const source *x, const gradient *g, int image, int h, int w, int c_all,
                                const depthwise_tile *t, int64_t *offsets) {
     for (int row = p->row0; row < p->row0 + p->rows; row++)
-        planes_row(p, x, g, row, row >= 0 && row < h, ((int64_t)image * h + row) * w * c_all, w, c_all, t->c, t->channels, offsets);
+        planes_row(p, x, g, row, row >= 0 && row < h, ((int64_t)image * h + row) * w * c_all, w, c_all, t->c, t->channels,
+                   offsets);
 }
 
 // out: (blocks, taps, LANE), zeros beyond the channels.
 static inline void depthwise_taps(const float *w, int taps, int c_all, const depthwise_tile *t, float *out) {
     for (int j = 0; j < t->channels; j += LANE)
-        for (int i = 0; i < taps; i++, out += LANE)
-            v_store(out, v_load_to(w + (int64_t)i * c_all + t->c + j, t->channels - j));
+        for (int i = 0; i < taps; i++, out += LANE) v_store(out, v_load_to(w + (int64_t)i * c_all + t->c + j, t->channels - j));
 }
 
 // Forward bands: output rows of one band and the planes that they read.

@@ -16,8 +16,8 @@ enum { MR = 6, PANEL = 16, KC = 256 };
 // What becomes of C: overwritten; the products go on from it (k was cut); the sum of the products is added to it.
 typedef enum { C_SET, C_CONTINUE, C_ADD } c_mode;
 
-// m rows of A, kc deep, times one panel of n <= PANEL columns. The depth of A may be in pieces: piece i of a row begins at_piece[i]
-// after the row does, and is kc deep; B goes on through all pieces.
+// m rows of A, kc deep, times one panel of n <= PANEL columns. The depth of A may be in pieces: piece i of a row begins
+// at_piece[i] after the row does, and is kc deep; B goes on through all pieces.
 typedef struct {
     int m, kc, n;
     const float *a;
@@ -25,7 +25,7 @@ typedef struct {
     const float *const *rows; // where rows are not evenly spaced: each row; a and row are then unused
     const int64_t *at_piece;  // NULL: one piece, at 0
     int pieces;
-    const float *b;           // (pieces*kc, PANEL)
+    const float *b; // (pieces*kc, PANEL)
     float *c;
     int64_t ldc;
 } product;
@@ -46,7 +46,8 @@ INLINE void micro(int mr, int nv, product_kind kind, const product *p, int r0, i
 #pragma GCC unroll 12
     for (int r = 0; r < mr; r++)
 #pragma GCC unroll 2
-        for (int v = 0; v < nv; v++) acc[r][v] = kind.mode == C_CONTINUE ? v_load_to(c + r * ldc + v * LANE, n - v * LANE) : v_zero();
+        for (int v = 0; v < nv; v++)
+            acc[r][v] = kind.mode == C_CONTINUE ? v_load_to(c + r * ldc + v * LANE, n - v * LANE) : v_zero();
     for (int piece = 0; piece < (kind.pieces ? p->pieces : 1); piece++) {
         int64_t at = kind.pieces ? p->at_piece[piece] : 0;
         for (int k = 0; k < p->kc; k++, b += PANEL) {
@@ -84,7 +85,7 @@ INLINE void micro_tail(int mr, product_kind kind, const product *p, int r) {
     switch (mr) {
 #define CASE(i)                                                                                                                  \
     case i:                                                                                                                      \
-        micro_rows(i, kind, p, r);                                                                                         \
+        micro_rows(i, kind, p, r);                                                                                               \
         break;
         CASE(1)
         CASE(2)

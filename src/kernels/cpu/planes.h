@@ -20,7 +20,8 @@ INLINE int64_t plane_size(const planes *p) {
 // What the output rows row..row+rows-1 read of the input.
 INLINE planes forward_planes(const sn_conv_size *s, float *data, int depth, int row, int rows) {
     int reach = (s->kernel - 1) * s->dilation + 1;
-    return (planes){data, depth, row * s->stride - s->pad, (rows - 1) * s->stride + reach, -s->pad, (s->wo - 1) * s->stride + reach};
+    return (planes){
+        data, depth, row * s->stride - s->pad, (rows - 1) * s->stride + reach, -s->pad, (s->wo - 1) * s->stride + reach};
 }
 
 // The output that reads input coordinate i at tap k, rounded down; exact when the phase matches.

@@ -41,7 +41,7 @@ typedef struct {
     float *sums;   // 3 vectors of the columns
 } memory;
 
-static int depth_of(int k) { // row length of A
+static int depth_of(int k) {                      // row length of A
     return round_up(min_int(k, KC), LANE) + LANE; // not a power of two: rows would share cache sets
 }
 
@@ -100,7 +100,9 @@ static void forward_block(const sn_bases *b, const sn_conv_forward *p, const mem
         for (int n = 0; n < n_all; n += PANEL) {
             int columns = min_int(n_all - n, PANEL);
             pack_panel(w + (int64_t)k * n_all + n, n_all, kc, columns, mem->panel);
-            multiply_rows(k > 0, &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = y + n, .ldc = n_all});
+            multiply_rows(
+                k > 0,
+                &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = y + n, .ldc = n_all});
             if (p->stat.mean == SN_NONE || k + kc < k_all) continue;
             for (int j = 0; j < columns; j += LANE)
                 tile_stat_rows(stat, begin, y + n + j, n_all, m, n + j, min_int(columns - j, LANE));
@@ -152,7 +154,8 @@ size_t LANES(pointwise_data_scratch)(const sn_call *call) {
     return carve_memory(NULL, &g, s->co, s->ci, &mem);
 }
 
-static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const memory *mem, const target *into, int64_t first, int m) {
+static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const memory *mem, const target *into, int64_t first,
+                       int m) {
     int k_all = p->size.co, n_all = p->size.ci, lda = depth_of(k_all), ldc = width_of(k_all, n_all);
     gradient g = gradient_of(b, &p->g);
     const float *w = (const float *)b->weights + p->w;
@@ -165,7 +168,8 @@ static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const 
             int columns = min_int(n_all - n, PANEL);
             float *c = mem->c + (k_all > KC ? n : 0);
             pack_panel_transposed(w + (int64_t)n * k_all + k, k_all, kc, columns, mem->panel);
-            multiply_rows(k > 0, &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = c, .ldc = ldc});
+            multiply_rows(
+                k > 0, &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = c, .ldc = ldc});
             if (k + kc < k_all) continue;
             for (int j = 0; j < columns; j += LANE)
                 target_block(into, mem->rows, c + j, ldc, m, n + j, min_int(columns - j, LANE));

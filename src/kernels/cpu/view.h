@@ -113,15 +113,14 @@ static inline void source_block(const source *s, const int64_t *rows, int m, int
 
 // --- gradients
 typedef struct {
-    const float *dy, *x;            // the tensor's shape
-    const float *mean, *a, *b, *c;  // a NULL: dy as it is
+    const float *dy, *x;           // the tensor's shape
+    const float *mean, *a, *b, *c; // a NULL: dy as it is
 } gradient;
 
 INLINE gradient gradient_of(const sn_bases *b, const sn_grad *g) {
     const float *arena = b->arena;
     gradient d = {.dy = arena + g->dy};
-    if (g->a != SN_NONE)
-        d.x = arena + g->x, d.mean = arena + g->mean, d.a = arena + g->a, d.b = arena + g->b, d.c = arena + g->c;
+    if (g->a != SN_NONE) d.x = arena + g->x, d.mean = arena + g->mean, d.a = arena + g->a, d.b = arena + g->b, d.c = arena + g->c;
     return d;
 }
 
@@ -252,9 +251,9 @@ static inline void stat_finish(const sn_bases *b, const sn_call *call, const sn_
 typedef struct {
     const float *x, *mean, *scale, *shift; // x NULL: not needed; mean NULL: u = x
     sn_act act;
-    const float *add; // NULL: nothing
-    int first;        // channel of the sums' first element
-    float *dy;        // NULL: sums only
+    const float *add;        // NULL: nothing
+    int first;               // channel of the sums' first element
+    float *dy;               // NULL: sums only
     float *sum_dy, *sum_dyx; // scratch of the tile, round_up(c, LANE) each; NULL: no sums wanted
 } target;
 

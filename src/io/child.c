@@ -37,8 +37,7 @@ typedef struct { // what comes through the pipe
 static void lower(int resource, uint64_t value) {
     struct rlimit limit;
     if (getrlimit(resource, &limit)) return;
-    if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max > value) limit.rlim_max = value;
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > value) limit.rlim_cur = value; // the hard limit of time kills unseen
     setrlimit(resource, &limit);
 }
 

@@ -529,9 +529,23 @@ START_TEST(cache_folder) {
     snprintf(folder, sizeof folder, "%s/file/cache", scratch);
     o.cache_dir = folder;
     refused(&o, SN_RESOURCE, "data.cache: folder %s cannot be made: Not a directory; name one that can be written", folder);
+    mkdir(at("home"), 0777); // a home that cannot be written to, where a file system of one's own is allowed
+    setenv("HOME", at("home"), 1);
+    if (!unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+        !mount("tmpfs", at("home"), "tmpfs", MS_RDONLY, "size=64k")) {
+        o.cache_dir = "";
+        ck_assert_int_eq(sn_dataset_open(&o, &(sn_dataset *){NULL}), SN_RESOURCE);
+        char expected[512];
+        snprintf(expected, sizeof expected,
+                 "data.cache: folder %s/home/.cache/supernet cannot be made: Read-only file system; name one that can be written",
+                 scratch);
+        ck_assert_str_eq(sn_error_text(), expected);
+        ck_assert_int_eq(umount(at("home")), 0);
+    }
     if (geteuid()) { // root may write everywhere
         mkdir(at("locked"), 0555);
         snprintf(folder, sizeof folder, "%s/locked", scratch);
+        o.cache_dir = folder;
         sn_dataset *d;
         ck_assert_int_eq(sn_dataset_open(&o, &d), SN_RESOURCE);
         ck_assert_ptr_nonnull(strstr(sn_error_text(), "cannot be made: Permission denied"));

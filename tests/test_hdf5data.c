@@ -273,19 +273,26 @@ START_TEST(damaged) {
     put_h5(at("x.h5"), &(how){0});
     sn_data_options o = options(at("x.h5"), C, H, W);
     size_t n = get_file(at("x.h5"), bytes, sizeof bytes);
-    int opened = 0, closed = 0;
-    for (size_t i = 0; i + 8 <= n; i += 7) {
+    int opened = 0, closed = 0, crashed = 0;
+    unsigned version[3];
+    for (size_t i = 0; i + 8 <= n; i += i < 900 ? 8 : 13) {
         uint8_t kept[8];
         memcpy(kept, bytes + i, 8);
         memset(bytes + i, 0xff, 8);
         put_file(at("x.h5"), bytes, n);
         memcpy(bytes + i, kept, 8);
-        if (survives(&o))
+        if (survives(&o)) {
             opened++;
-        else
-            closed++;
+            continue;
+        }
+        closed++;
+        crashed +=
+            strstr(sn_error_text(), ": its reader crashed") || strstr(sn_error_text(), ": its reader ended"); // sanitizers exit
     }
-    ck_assert(opened && closed); // version 1.10.8 crashes at offset 2051, for one
+    H5get_libversion(&version[0], &version[1], &version[2]);
+    ck_assert(opened && closed);
+    ck_assert(crashed || version[0] != 1 || version[1] != 10 ||
+              version[2] != 8); // that one is known to: the test tests something
     for (size_t cut = 0; cut < n; cut += 53) {
         put_file(at("x.h5"), bytes, cut);
         ck_assert_msg(!survives(&o), "cut at %zu of %zu", cut, n);

@@ -67,8 +67,10 @@ static void png_pixel(int colour, int depth, int width, int y, int x, uint8_t rg
     if (depth < 8 || colour == SPNG_COLOR_TYPE_INDEXED) {
         int row = (width * depth + 7) / 8, bit = x * depth;
         int v = noise(y * row + bit / 8) >> (8 - depth - bit % 8) & ((1 << depth) - 1);
-        for (int c = 0; c < 3; c++)
-            rgb[c] = colour == SPNG_COLOR_TYPE_INDEXED ? noise(v + 1000 * (c + 1)) : (uint8_t)(v * 255 / ((1 << depth) - 1));
+        for (int c = 0; c < 3; c++) {
+            int value = colour == SPNG_COLOR_TYPE_INDEXED ? noise(v + 1000 * (c + 1)) : v * 255 / ((1 << depth) - 1);
+            rgb[c] = (uint8_t)value;
+        }
         return;
     }
     int samples = colour == SPNG_COLOR_TYPE_TRUECOLOR         ? 3
@@ -556,6 +558,35 @@ START_TEST(tar_bad) {
 }
 END_TEST
 
+// A tar that says it goes on and on (a hole in the file).
+START_TEST(tar_large) {
+    static encoded one;
+    static uint8_t bytes[1 << 15];
+    one = *plain(1);
+    const int64_t hole = (int64_t)65 << 30;
+    sn_data_options o = options(at("x.tar"), 3, 8, 8);
+    put_tar(at("x.tar"), false, (member[]){{"train/a/1.png", NULL, &one}}, 1);
+    size_t n = get_file(o.source, bytes, sizeof bytes), used;
+    uint8_t head[1024];
+    struct archive *a = archive_write_new();
+    struct archive_entry *e = archive_entry_new();
+    archive_write_set_format_gnutar(a);
+    archive_write_set_bytes_per_block(a, 0);
+    ck_assert_int_eq(archive_write_open_memory(a, head, sizeof head, &used), ARCHIVE_OK);
+    archive_entry_set_pathname(e, "large");
+    archive_entry_set_filetype(e, AE_IFREG);
+    archive_entry_set_size(e, hole);
+    ck_assert_int_eq(archive_write_header(a, e), ARCHIVE_OK);
+    ck_assert_uint_eq(used, 512);
+    archive_entry_free(e);
+    archive_write_fail(a);
+    archive_write_free(a);
+    FILE *f = fopen(o.source, "wb");
+    ck_assert(fwrite(head, 1, 512, f) == 512 && !fseeko(f, 512 + hole, SEEK_SET) && fwrite(bytes, 1, n, f) == n && !fclose(f));
+    refused(&o, SN_DATA, "%s: more than 64 GiB unpacked", o.source);
+}
+END_TEST
+
 // Cut anywhere: refused, or (beyond the last picture) the same data.
 START_TEST(tar_cut) {
     static uint8_t bytes[1 << 16];
@@ -596,6 +627,7 @@ int main(void) {
     tcase_add_test(t, folder_sizes);
     tcase_add_test(t, tar);
     tcase_add_test(t, tar_bad);
+    tcase_add_test(t, tar_large);
     tcase_add_test(t, tar_cut);
     suite_add_tcase(s, t);
     return run_suite(s);

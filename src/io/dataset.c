@@ -177,8 +177,8 @@ static int by_number(const void *x, const void *y) {
 // Keeps a random part of the training split, in the source's order.
 static sn_status limit_training(sn_dataset *d, const sn_data_options *o) {
     if (o->images < 0 || (uint64_t)o->images > d->count[SN_TRAIN])
-        return sn_error(SN_CONFIG, "data.images: %ld images are to be used, but %s has %u for training: 0 to %u are allowed", o->images, o->source,
-                        d->count[SN_TRAIN], d->count[SN_TRAIN]);
+        return sn_error(SN_CONFIG, "data.images: %ld images are to be used, but %s has %u for training: 0 to %u are allowed",
+                        o->images, o->source, d->count[SN_TRAIN], d->count[SN_TRAIN]);
     if (!o->images) return SN_OK;
     SN_TRY(shuffle(d->index[SN_TRAIN], d->count[SN_TRAIN], o->seed));
     d->count[SN_TRAIN] = (uint32_t)o->images;

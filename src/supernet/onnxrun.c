@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST = 1 << 20 }; // of a size; what is larger is no net of ours
+
 // A tensor that a node reads or writes, for one image.
 typedef struct {
     const char *name;
@@ -18,7 +20,7 @@ typedef struct {
 } value;
 
 struct sn_onnxrun {
-    const sn_onnx_model *model;
+    const sn_onnx *model;
     sn_backend *backend;
     sn_plan plan;
     value *values;
@@ -60,9 +62,8 @@ static int64_t elements(const value *v) {
     return (int64_t)v->c * v->h * v->w;
 }
 
-static sn_status add_value(runner *r, value v, int *index) {
+static sn_status add_value(runner *r, value v) {
     SN_TRY(sn_grow(&r->values, &r->value_capacity, (size_t)r->n_values + 1, sizeof *r->values));
-    *index = r->n_values;
     r->values[r->n_values++] = v;
     return SN_OK;
 }
@@ -78,15 +79,9 @@ static sn_status bad(const sn_onnx_node *n, const char *what) {
     return sn_error(SN_DATA, "node '%s' (%s): %s", n->name, n->op, what);
 }
 
-static const sn_onnx_attr *attribute(const sn_onnx_node *n, const char *name) {
-    for (int i = 0; i < n->n_attrs; i++)
-        if (!strcmp(n->attr[i].name, name)) return &n->attr[i];
-    return NULL;
-}
-
 static sn_status get_int(const sn_onnx_node *n, const char *name, int64_t preset, int *out) {
-    const sn_onnx_attr *a = attribute(n, name);
-    if (a && a->type != SN_ONNX_INT) return sn_error(SN_DATA, "node '%s' (%s): %s is not a whole number", n->name, n->op, name);
+    const sn_onnx_attr *a = sn_onnx_find_attr(n, name);
+    if (a && a->kind != SN_ONNX_INT) return sn_error(SN_DATA, "node '%s' (%s): %s is not a whole number", n->name, n->op, name);
     int64_t v = a ? a->i : preset;
     if (v < INT_MIN || v > INT_MAX)
         return sn_error(SN_DATA, "node '%s' (%s): %s is %lld", n->name, n->op, name, (long long)v);
@@ -95,19 +90,19 @@ static sn_status get_int(const sn_onnx_node *n, const char *name, int64_t preset
 }
 
 static sn_status get_float(const sn_onnx_node *n, const char *name, float preset, float *out) {
-    const sn_onnx_attr *a = attribute(n, name);
-    if (a && a->type != SN_ONNX_FLOAT) return sn_error(SN_DATA, "node '%s' (%s): %s is not a number", n->name, n->op, name);
+    const sn_onnx_attr *a = sn_onnx_find_attr(n, name);
+    if (a && a->kind != SN_ONNX_FLOAT) return sn_error(SN_DATA, "node '%s' (%s): %s is not a number", n->name, n->op, name);
     *out = a ? a->f : preset;
     return SN_OK;
 }
 
 // A list of `count` equal whole numbers: the kernels here are square and padded alike on all sides.
 static sn_status get_same(const sn_onnx_node *n, const char *name, size_t count, int preset, int *out) {
-    const sn_onnx_attr *a = attribute(n, name);
+    const sn_onnx_attr *a = sn_onnx_find_attr(n, name);
     *out = preset;
     if (!a) return SN_OK;
-    bool good = a->type == SN_ONNX_INTS && a->n_ints == count;
-    for (size_t i = 0; good && i < count; i++) good = a->ints[i] == a->ints[0] && a->ints[i] >= 0 && a->ints[i] <= 65535;
+    bool good = a->kind == SN_ONNX_INTS && a->n == count;
+    for (size_t i = 0; good && i < count; i++) good = a->ints[i] == a->ints[0] && a->ints[i] >= 0 && a->ints[i] <= 4096;
     if (!good) return sn_error(SN_DATA, "node '%s' (%s): %s is not %zu equal whole numbers", n->name, n->op, name, count);
     *out = (int)a->ints[0];
     return SN_OK;
@@ -115,14 +110,14 @@ static sn_status get_same(const sn_onnx_node *n, const char *name, size_t count,
 
 // An attribute that may be given, but only with the value that means nothing.
 static sn_status expect_int(const sn_onnx_node *n, const char *name, int preset, int allowed) {
-    int v;
+    int v = 0;
     SN_TRY(get_int(n, name, preset, &v));
     if (v != allowed) return sn_error(SN_DATA, "node '%s' (%s): %s is %d; only %d is known", n->name, n->op, name, v, allowed);
     return SN_OK;
 }
 
 static sn_status expect_one(const sn_onnx_node *n, const char *name) {
-    float v;
+    float v = 0;
     SN_TRY(get_float(n, name, 1, &v));
     if (!(v == 1)) return sn_error(SN_DATA, "node '%s' (%s): %s is %g; only 1 is known", n->name, n->op, name, (double)v);
     return SN_OK;
@@ -130,20 +125,20 @@ static sn_status expect_one(const sn_onnx_node *n, const char *name) {
 
 static sn_status find_value(const runner *r, const sn_onnx_node *n, size_t input, value *out) {
     for (int i = 0; i < r->n_values; i++)
-        if (!strcmp(r->values[i].name, n->in[input])) {
+        if (!strcmp(r->values[i].name, n->inputs[input])) {
             *out = r->values[i];
             return SN_OK;
         }
-    return sn_error(SN_DATA, "node '%s' (%s): input '%s' is made by no node before it", n->name, n->op, n->in[input]);
+    return sn_error(SN_DATA, "node '%s' (%s): input '%s' is made by no node before it", n->name, n->op, n->inputs[input]);
 }
 
-// Input `input` as an initializer of rank n_dims; dims that are >= 0 are demanded.
-static sn_status find_tensor(const runner *r, const sn_onnx_node *n, size_t input, size_t n_dims, const int64_t *dims,
+// Input `input` as an initializer of rank ndim; dims that are >= 0 are demanded.
+static sn_status find_tensor(const runner *r, const sn_onnx_node *n, size_t input, int ndim, const int64_t *dims,
                              const sn_onnx_tensor **out) {
-    const sn_onnx_tensor *t = sn_onnx_tensor_find(r->model, n->in[input]);
-    if (!t) return sn_error(SN_DATA, "node '%s' (%s): there is no initializer '%s'", n->name, n->op, n->in[input]);
-    bool good = t->n_dims == n_dims;
-    for (size_t i = 0; good && i < n_dims; i++) good = t->dims[i] > 0 && t->dims[i] <= INT_MAX && (dims[i] < 0 || t->dims[i] == dims[i]);
+    const sn_onnx_tensor *t = sn_onnx_find_initializer(r->model, n->inputs[input]);
+    if (!t) return sn_error(SN_DATA, "node '%s' (%s): there is no initializer '%s'", n->name, n->op, n->inputs[input]);
+    bool good = t->ndim == ndim && t->f32;
+    for (int i = 0; good && i < ndim; i++) good = t->dims[i] > 0 && t->dims[i] <= MOST && (dims[i] < 0 || t->dims[i] == (size_t)dims[i]);
     if (!good) return sn_error(SN_DATA, "node '%s' (%s): initializer '%s' has another shape than it needs", n->name, n->op, t->name);
     *out = t;
     return SN_OK;
@@ -156,12 +151,11 @@ static sn_view plain(const value *v) {
 
 // Makes the node's output of the given shape.
 static sn_status make_output(runner *r, const sn_onnx_node *n, value shape, value *out) {
-    shape.name = n->out[0];
+    if (elements(&shape) > INT32_MAX) return bad(n, "the output is too large");
+    shape.name = n->outputs[0];
     shape.at = take(r, elements(&shape));
-    int index;
-    SN_TRY(add_value(r, shape, &index));
     *out = shape;
-    return SN_OK;
+    return add_value(r, shape);
 }
 
 // y = the view, written out.
@@ -190,14 +184,14 @@ static sn_status lower_conv(runner *r, const sn_onnx_node *n, const value *x, sn
     sn_status s = put_weights(r, ours, shape.size, &conv.w);
     free(ours);
     SN_TRY(s);
-    bool bias = n->n_in == 3;
+    bool bias = n->n_inputs == 3;
     conv.y = bias ? take(r, elements(y)) : y->at;
     SN_TRY(add_call(r, (sn_call){.kernel = SN_CONV_FORWARD, .as.conv_forward = conv}));
     if (!bias) return SN_OK;
     const sn_onnx_tensor *b;
     SN_TRY(find_tensor(r, n, 2, 1, (int64_t[]){y->c}, &b));
     sn_bn_forward view = {.mode = SN_BN_BIAS, .gamma = SN_NONE, .running_mean = SN_NONE, .running_var = SN_NONE};
-    SN_TRY(put_weights(r, b->data, y->c, &view.beta));
+    SN_TRY(put_weights(r, b->f32, y->c, &view.beta));
     return write_bn(r, y, conv.y, view);
 }
 
@@ -212,16 +206,16 @@ static sn_status rule_conv(runner *r, const sn_onnx_node *n) {
     SN_TRY(get_same(n, "strides", 2, 1, &s.stride));
     SN_TRY(get_same(n, "pads", 4, 0, &s.pad));
     SN_TRY(get_same(n, "dilations", 2, 1, &s.dilation));
-    if (x.dims != 4 || s.groups < 1 || s.stride < 1 || w->dims[2] != s.kernel || w->dims[3] != s.kernel ||
-        w->dims[1] * s.groups != x.c || w->dims[0] % s.groups)
-        return bad(n, "weight, groups and input do not fit");
     s.ci = x.c, s.h = x.h, s.w = x.w, s.co = (int)w->dims[0];
+    if (x.dims != 4 || s.groups < 1 || s.stride < 1 || (int)w->dims[2] != s.kernel || (int)w->dims[3] != s.kernel ||
+        (int64_t)w->dims[1] * s.groups != x.c || s.co % s.groups)
+        return bad(n, "weight, groups and input do not fit");
     int span = s.dilation * (s.kernel - 1) + 1;
     if (x.h + 2 * s.pad < span || x.w + 2 * s.pad < span) return bad(n, "the kernel is larger than the padded input");
     s.ho = (x.h + 2 * s.pad - span) / s.stride + 1;
     s.wo = (x.w + 2 * s.pad - span) / s.stride + 1;
     SN_TRY(make_output(r, n, (value){.dims = 4, .c = s.co, .h = s.ho, .w = s.wo}, &y));
-    return lower_conv(r, n, &x, s, w->data, &y);
+    return lower_conv(r, n, &x, s, w->f32, &y);
 }
 
 static sn_status rule_gemm(runner *r, const sn_onnx_node *n) {
@@ -236,21 +230,21 @@ static sn_status rule_gemm(runner *r, const sn_onnx_node *n) {
     if (x.dims != 2) return bad(n, "the input is not a matrix");
     SN_TRY(make_output(r, n, (value){.dims = 2, .c = (int)w->dims[0], .h = 1, .w = 1}, &y));
     sn_conv_size s = {1, 1, 1, x.c, 1, 1, y.c, 1, 1, 0, 1, 1};
-    return lower_conv(r, n, &x, s, w->data, &y);
+    return lower_conv(r, n, &x, s, w->f32, &y);
 }
 
 static sn_status rule_bn(runner *r, const sn_onnx_node *n) {
     value x, y;
     const sn_onnx_tensor *t[4];
-    float eps;
+    float eps = 0;
     SN_TRY(find_value(r, n, 0, &x));
     SN_TRY(get_float(n, "epsilon", 1e-5f, &eps));
     for (size_t i = 0; i < 4; i++) SN_TRY(find_tensor(r, n, i + 1, 1, (int64_t[]){x.c}, &t[i]));
     sn_bn_forward bn = {.mode = SN_BN_RUNNING, .eps = (double)eps};
-    SN_TRY(put_weights(r, t[0]->data, x.c, &bn.gamma));
-    SN_TRY(put_weights(r, t[1]->data, x.c, &bn.beta));
-    SN_TRY(put_stats(r, t[2]->data, x.c, &bn.running_mean));
-    SN_TRY(put_stats(r, t[3]->data, x.c, &bn.running_var));
+    SN_TRY(put_weights(r, t[0]->f32, x.c, &bn.gamma));
+    SN_TRY(put_weights(r, t[1]->f32, x.c, &bn.beta));
+    SN_TRY(put_stats(r, t[2]->f32, x.c, &bn.running_mean));
+    SN_TRY(put_stats(r, t[3]->f32, x.c, &bn.running_var));
     SN_TRY(make_output(r, n, x, &y));
     return write_bn(r, &y, x.at, bn);
 }
@@ -272,7 +266,7 @@ static sn_status rule_clip(runner *r, const sn_onnx_node *n) {
     const sn_onnx_tensor *low, *high;
     SN_TRY(find_tensor(r, n, 1, 0, NULL, &low));
     SN_TRY(find_tensor(r, n, 2, 0, NULL, &high));
-    if (!(low->data[0] == 0 && high->data[0] == 6)) return bad(n, "only limits 0 and 6 are known");
+    if (!(low->f32[0] == 0 && high->f32[0] == 6)) return bad(n, "only limits 0 and 6 are known");
     return lower_act(r, n, SN_RELU6);
 }
 
@@ -323,12 +317,11 @@ static sn_status rule_add(runner *r, const sn_onnx_node *n) {
 
 static sn_status rule_flatten(runner *r, const sn_onnx_node *n) {
     value x;
-    int index;
     SN_TRY(find_value(r, n, 0, &x));
     SN_TRY(expect_int(n, "axis", 1, 1));
     if (x.h != 1 || x.w != 1) return bad(n, "only one pixel can be flattened: memory order is h, w, c");
-    x.name = n->out[0], x.dims = 2;
-    return add_value(r, x, &index);
+    x.name = n->outputs[0], x.dims = 2;
+    return add_value(r, x);
 }
 
 // ---------------------------------------------------------------- the operators known
@@ -359,26 +352,43 @@ static sn_status lower(runner *r, const sn_onnx_node *n) {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!strcmp(rules[i].op, n->op)) found = &rules[i];
     if (!found) return bad(n, "the operator is not known");
-    if (n->n_in < found->least || n->n_in > found->most || n->n_out != 1) return bad(n, "wrong number of inputs or outputs");
+    if (n->n_inputs < found->least || n->n_inputs > found->most || n->n_outputs != 1) return bad(n, "wrong number of inputs or outputs");
     for (size_t i = 0; i < n->n_attrs; i++) {
         const char *const *a = found->attr;
-        while (*a && strcmp(*a, n->attr[i].name)) a++;
-        if (!*a) return sn_error(SN_DATA, "node '%s' (%s): the attribute '%s' is not known", n->name, n->op, n->attr[i].name);
+        while (*a && strcmp(*a, n->attrs[i].name)) a++;
+        if (!*a) return sn_error(SN_DATA, "node '%s' (%s): the attribute '%s' is not known", n->name, n->op, n->attrs[i].name);
     }
     return found->lower(r, n);
 }
 
 // ---------------------------------------------------------------- the whole
+static bool size_fits(int64_t n) {
+    return n > 0 && n <= MOST;
+}
+
+// images [N, C, H, W] in, logits [N, classes] out.
+static sn_status check_ends(const sn_onnx *m) {
+    const sn_onnx_value *x = m->inputs, *y = m->outputs;
+    if (m->n_inputs != 1 || strcmp(x->name, "images") || x->ndim != 4 || x->dims[0] != SN_ONNX_BATCH || !size_fits(x->dims[1]) ||
+        !size_fits(x->dims[2]) || !size_fits(x->dims[3]))
+        return sn_error(SN_DATA, "the model's input is not images [N, C, H, W]");
+    if (m->n_outputs != 1 || strcmp(y->name, "logits") || y->ndim != 2 || y->dims[0] != SN_ONNX_BATCH)
+        return sn_error(SN_DATA, "the model's output is not logits [N, classes]");
+    return SN_OK;
+}
+
 static sn_status lower_all(runner *r) {
-    const sn_onnx_model *m = r->model;
-    int index;
-    r->input = (value){.name = "images", .dims = 4, .c = m->channels, .h = m->height, .w = m->width};
+    const sn_onnx *m = r->model;
+    SN_TRY(check_ends(m));
+    const int64_t *d = m->inputs->dims;
+    r->input = (value){.name = "images", .dims = 4, .c = (int)d[1], .h = (int)d[2], .w = (int)d[3]};
     r->input.at = take(r, elements(&r->input));
-    SN_TRY(add_value(r, r->input, &index));
-    for (size_t i = 0; i < m->n_nodes; i++) SN_TRY(lower(r, &m->node[i]));
+    SN_TRY(add_value(r, r->input));
+    for (size_t i = 0; i < m->n_nodes; i++) SN_TRY(lower(r, &m->nodes[i]));
     for (int i = 0; i < r->n_values; i++)
         if (!strcmp(r->values[i].name, "logits")) r->output = r->values[i];
-    if (r->output.dims != 2) return sn_error(SN_DATA, "no node makes a matrix `logits`");
+    if (r->output.dims != 2 || r->output.c != m->outputs->dims[1])
+        return sn_error(SN_DATA, "no node makes logits [N, %lld]", (long long)m->outputs->dims[1]);
     return SN_OK;
 }
 
@@ -390,7 +400,7 @@ static sn_status open_runner(runner *r) {
     return r->bases.arena ? SN_OK : SN_RESOURCE;
 }
 
-sn_status sn_onnxrun_open(const sn_onnx_model *model, sn_onnxrun **out) {
+sn_status sn_onnxrun_open(const sn_onnx *model, sn_onnxrun **out) {
     runner *r = sn_new(1, sizeof *r);
     if (!r) return SN_RESOURCE;
     r->model = model;

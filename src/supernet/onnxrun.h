@@ -11,7 +11,7 @@ typedef struct sn_onnxrun sn_onnxrun;
 // Lays the model out: input "images" [N, C, H, W], output "logits" [N, classes]. The model is borrowed and must outlive *out.
 // SN_DATA naming the node for an operator, an attribute or a value of one that is not known, a missing initializer, shapes that do
 // not fit.
-sn_status sn_onnxrun_open(const sn_onnx_model *, sn_onnxrun **out);
+sn_status sn_onnxrun_open(const sn_onnx *, sn_onnxrun **out);
 void sn_onnxrun_close(sn_onnxrun *);
 
 void sn_onnxrun_input(const sn_onnxrun *, int *channels, int *height, int *width);

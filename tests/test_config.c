@@ -96,8 +96,7 @@ START_TEST(values) {
     sn_config *c =
         good("data: {source: /a b/../ü, validation: 7, images: 9, resize: stretch, store: 9, cache: c, memory: 32MiB,\n"
              "       augment: {crop: 0, flip: true, cutout: 2, resized: true}}\n"
-             "train: {sampler: fair, epochs: 3, batch: 4, seed: 4294967295, validate_every: 0, save_every: 10, keep: 1, update: "
-             "tensor,\n"
+             "train: {sampler: fair, epochs: 3, batch: 4, seed: 4294967295, validate_every: 0, save_every: 10, keep: 1,\n"
              "        optimizer: {name: adam, lr: 3e-4, momentum: 0.5, nesterov: false, weight_decay: 0, decay_bn: false, beta1: "
              "0.8, beta2: 0.9,\n"
              "                    eps: 1e-6, schedule: step, warmup: 1.5, step_epochs: 2, step_factor: 0.5, lr_min: 1e-5, clip: "
@@ -493,7 +492,7 @@ START_TEST(preset_with_changes) {
     ck_assert_int_eq(c->space.built->classes, 7);
     ck_assert_int_eq(c->space.built->blocks[1].attr[1], 7);
     ck_assert(c->space.built->digits);
-    char *resolved = sn_config_resolved(c);
+    char *resolved = sn_config_resolved(c, true);
     ck_assert_ptr_nonnull(resolved);
     ck_assert_ptr_null(strstr(resolved, "preset"));
     free(resolved);
@@ -570,7 +569,7 @@ END_TEST
 
 // Reads back to an equal config and the same bytes.
 static void check_round_trip(const sn_config *c) {
-    char *text = sn_config_resolved(c);
+    char *text = sn_config_resolved(c, true);
     ck_assert_ptr_nonnull(text);
     sn_config *again = NULL;
     ck_assert_msg(sn_config_parse(text, strlen(text), "resolved", sampler_word, NULL, 0, &again) == SN_OK, "%s\n%s", text,
@@ -578,7 +577,7 @@ static void check_round_trip(const sn_config *c) {
     sn_config_change change;
     ck_assert_int_eq(sn_config_difference(c, again, &change), SN_OK);
     ck_assert_msg(!*change.key, "%s: %s, %s", change.key, change.first, change.second);
-    char *twice = sn_config_resolved(again);
+    char *twice = sn_config_resolved(again, true);
     ck_assert_ptr_nonnull(twice);
     ck_assert_str_eq(text, twice);
     free(text);
@@ -603,7 +602,7 @@ START_TEST(round_trips) {
     sn_config *c = good_with(SMALL, set, 7);
     ck_assert_str_eq(c->data.source, "/a b \"é😀: #");
     check_round_trip(c);
-    char *text = sn_config_resolved(c);
+    char *text = sn_config_resolved(c, true);
     ck_assert_ptr_nonnull(strstr(text, "export:\n  arch: \"null\"\n"));
     ck_assert_ptr_nonnull(strstr(text, "    lr: 0.1\n"));
     ck_assert_ptr_nonnull(strstr(text, "    weight_decay: 0.30000000000000004\n"));

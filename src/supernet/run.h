@@ -1,5 +1,5 @@
-// A run: what a config and a checkpoint make together - data, graph, backend, supernet, progress. Every command but `help` starts here.
-// Not here: the training loop (train.h). Next: train.h, evaluate.h.
+// A run: what a config and a checkpoint make together - data, graph, backend, supernet, progress. Every command but `help` starts
+// here. Not here: the training loop (train.h). Next: train.h, evaluate.h.
 #ifndef SN_RUN_H
 #define SN_RUN_H
 
@@ -15,12 +15,13 @@ typedef struct {
     sn_graph *graph;
     sn_backend *backend;
     sn_dataset *data;
+    sn_augment augment, plain; // the config's augmentation, and normalising alone
     sn_supernet *net;
     sn_optim *optim;
-    char *folder;          // of the run; NULL for a bare checkpoint or config
+    char *folder; // of the run; NULL for a bare checkpoint or config
     // progress
-    int64_t step;          // updates done
-    double best;           // best mean accuracy of the validation paths; NaN: none
+    int64_t step; // updates done
+    double best;  // best mean accuracy of the validation paths; NaN: none
     int64_t best_step;
     int64_t *option_passes; // passes per option, decision after decision
     int n_option_passes;
@@ -29,8 +30,12 @@ typedef struct {
 // The words of train.sampler, for the config layer.
 const char *sn_sampler_word(int i);
 
-// Takes over the config (also on failure). Weights are initial. threads 0 in the config: one per processor.
-sn_status sn_run_create(sn_config *, sn_run **out);
+// wanted, or one per processor when 0.
+int sn_thread_count(int wanted);
+
+// Takes over the config (also on failure). Weights are initial. threads 0 in the config: one per processor. stop: ends the
+// decoding of data (may be NULL).
+sn_status sn_run_create(sn_config *, const volatile sig_atomic_t *stop, sn_run **out);
 // A run folder (its newest whole checkpoint, or the one of `step` >= 0) or a checkpoint file. overrides: "threads=2" and such.
 sn_status sn_run_open(const char *path, const char *const *overrides, int n_overrides, sn_run **out);
 void sn_run_free(sn_run *);
@@ -39,7 +44,8 @@ void sn_run_free(sn_run *);
 sn_status sn_run_save(const sn_run *, const char *path);
 sn_status sn_run_load(sn_run *, const char *path); // SN_DATA when data or shapes differ
 size_t sn_run_checkpoint_bytes(const sn_run *);
-// Loads the newest checkpoint of the folder that is whole, *found says whether there is one. Damaged newer ones are passed over; *passed_over counts them.
+// Loads the newest checkpoint of the folder that is whole, *found says whether there is one. Damaged newer ones are passed over;
+// *passed_over counts them.
 sn_status sn_run_load_newest(sn_run *, const char *folder, bool *found, int *passed_over);
 
 // Index of a decision's option in option_passes.
@@ -55,7 +61,8 @@ typedef struct {
 // count: the first so many of the order; 0 or more than there are: all. batch: most images read at once.
 sn_status sn_run_source(const sn_run *, sn_split, long count, long batch, sn_view_of_split *view, sn_source *out);
 void sn_run_source_free(sn_view_of_split *);
-// The augmentation of the config, and plain normalisation.
-sn_augment sn_run_augment(const sn_run *, bool plain);
+// Bytes of a picture as the data set keeps it; numbers of an image as the net takes it.
+size_t sn_run_picture(const sn_run *);
+size_t sn_run_image(const sn_run *);
 
 #endif

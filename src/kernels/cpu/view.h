@@ -201,18 +201,19 @@ static inline void tile_stat_rows(const tile_stat *t, bool begin, const float *y
         tile_stat_rows_n(t, y, ld, m, c, n);
 }
 
-// Workspace of a call with statistics: for each tile c means, then c of M2.
+// Workspace of a call with statistics: for each tile c pivots, c of mean - pivot, c of M2. (The mean itself would lose its last digits as a float.)
 INLINE int64_t stat_work(const sn_stat *stat, int64_t tiles, int c) {
-    return stat->mean == SN_NONE ? 0 : tiles * 2 * c;
+    return stat->mean == SN_NONE ? 0 : tiles * 3 * c;
 }
 
 // Writes the tile's n channels from first on, of c.
 INLINE void tile_stat_end(const tile_stat *t, float *work, int64_t tile, int c, int first, int n, int64_t rows) {
-    float *mean = work + tile * 2 * c + first, *m2 = mean + c;
+    float *pivot = work + tile * 3 * c + first, *mean = pivot + c, *m2 = mean + c;
     v16 inverse = v_set(1 / (float)rows);
     for (int j = 0; j < n; j += LANE) {
         v16 sum = v_load(t->sum + j), share = v_mul(sum, inverse);
-        v_store_to(mean + j, v_add(v_load(t->pivot + j), share), n - j);
+        v_store_to(pivot + j, v_load(t->pivot + j), n - j);
+        v_store_to(mean + j, share, n - j);
         v_store_to(m2 + j, v_max(v_zero(), v_sub(v_load(t->squares + j), v_mul(sum, share))), n - j);
     }
 }
@@ -228,13 +229,13 @@ static inline void stat_finish(const sn_bases *b, const sn_call *call, const sn_
         double mean[BLOCK], m2[BLOCK];
         int n = min_int(c - j, BLOCK);
         int64_t rows = rows_of(call, 0);
-        for (int i = 0; i < n; i++) mean[i] = work[j + i], m2[i] = work[c + j + i];
+        for (int i = 0; i < n; i++) mean[i] = (double)work[j + i] + work[c + j + i], m2[i] = work[2 * c + j + i];
         for (int64_t t = 1; t < tiles; t++) {
-            const float *tile_mean = work + t * 2 * c + j, *tile_m2 = tile_mean + c;
+            const float *pivot = work + t * 3 * c + j, *tile_mean = pivot + c, *tile_m2 = tile_mean + c;
             int64_t more = rows_of(call, t);
             double share = (double)more / (double)(rows + more), weight = (double)rows * share;
             for (int i = 0; i < n; i++) {
-                double delta = tile_mean[i] - mean[i];
+                double delta = (double)pivot[i] + tile_mean[i] - mean[i];
                 mean[i] += delta * share;
                 m2[i] += tile_m2[i] + delta * delta * weight;
             }

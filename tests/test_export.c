@@ -1,4 +1,5 @@
-// Exported files: every operation, BN folded and kept, against our own forward pass; planted errors; onnxruntime where there is one.
+// Exported files: every operation, BN folded and kept, against our own forward pass; planted errors; onnxruntime where there is
+// one.
 #include "folder.h"
 #include "io/h5file.h"
 #include "io/onnx.h"
@@ -205,7 +206,8 @@ START_TEST(names_and_notes) {
     ck_assert_str_eq(note_of(m, "architecture"), "10210210");
     ck_assert_str_eq(note_of(m, "score.validation.top1"), "0.8125");
     ck_assert_str_eq(note_of(m, "mean"), "[0.25,0.5,0.33333333333333331]");
-    ck_assert_str_eq(note_of(m, "classes"), "[\"cat\",\"dog\",\"?pfel\",\"d\xc3\xa9j\xc3\xa0\",\"e\\\"\",\"f\",\"g\",\"h\",\"i\",\"j\"]");
+    ck_assert_str_eq(note_of(m, "classes"),
+                     "[\"cat\",\"dog\",\"?pfel\",\"d\xc3\xa9j\xc3\xa0\",\"e\\\"\",\"f\",\"g\",\"h\",\"i\",\"j\"]");
     ck_assert_str_eq(note_of(m, "statistics"), "made up");
     ck_assert_str_eq(note_of(m, "bn"), "kept");
     ck_assert_ptr_nonnull(strstr(note_of(m, "input"), "[N, 3, 12, 12]"));
@@ -292,7 +294,7 @@ static const struct {
 };
 
 START_TEST(changed_nodes) {
-    sn_arch a = mixed_arch(2);
+    sn_arch a = mixed_arch(3);
     export_and_compare(&a, true);
     sn_onnx *m = load();
     ck_assert_int_gt(count_ops(m, "AveragePool"), 0);
@@ -302,9 +304,12 @@ START_TEST(changed_nodes) {
     } else {
         sn_onnx_attr *at = attr_of(n, changes[_i].attr);
         ck_assert_ptr_nonnull(at);
-        if (changes[_i].name) at->name = changes[_i].name;
-        else if (at->kind == SN_ONNX_INT) at->i = changes[_i].value;
-        else for (size_t k = 0; k < at->n; k++) ((int64_t *)at->ints)[k] = changes[_i].value;
+        if (changes[_i].name)
+            at->name = changes[_i].name;
+        else if (at->kind == SN_ONNX_INT)
+            at->i = changes[_i].value;
+        else
+            for (size_t k = 0; k < at->n; k++) ((int64_t *)at->ints)[k] = changes[_i].value;
     }
     ck_ok(sn_onnx_save(m, path));
     sn_onnx_free(m);
@@ -316,7 +321,7 @@ END_TEST
 
 // Values that are allowed but other than ours give other logits or other sizes.
 START_TEST(changed_values) {
-    sn_arch a = mixed_arch(2);
+    sn_arch a = mixed_arch(3);
     for (int i = 0; i < 4; i++) {
         export_and_compare(&a, false);
         sn_onnx *m = load();
@@ -392,7 +397,8 @@ static sn_space *named_space(const char *entry) {
     sn_space_add_entry(s, entry, &one);
     sn_space_add_entry(s, "images", &one);
     sn_space_add_entry(s, "logits", &one);
-    sn_space_add_entry(s, "choice", &(sn_entry){.choice = true, .block = {id, c}, .options = 2, .layers = 1, .out = 4, .stride = 1});
+    sn_space_add_entry(s, "choice",
+                       &(sn_entry){.choice = true, .block = {id, c}, .options = 2, .layers = 1, .out = 4, .stride = 1});
     sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});
     return s;
 }
@@ -490,8 +496,13 @@ static sn_status keep_logits(void *arg, const sn_score *s) {
 START_TEST(recalibration) {
     for (int i = 0; i < 7; i++) {
         sn_arch a = mixed_arch(i);
-        sn_score_job job = {.archs = &a, .n = 1, .protocol = {SN_PROTOCOL_RECALIBRATE, 10, 8}, .calibration = source, .images = source,
-                            .want_logits = true, .scored = keep_logits};
+        sn_score_job job = {.archs = &a,
+                            .n = 1,
+                            .protocol = {SN_PROTOCOL_RECALIBRATE, 10, 8},
+                            .calibration = source,
+                            .images = source,
+                            .want_logits = true,
+                            .scored = keep_logits};
         ck_ok(sn_score_archs(net, &job, NULL));
         void *kept = sn_statistics_keep(net);
         size_t bytes = (size_t)graph->params.stats_total * sizeof(float);
@@ -548,8 +559,8 @@ static void put_logits(const char *file, const sn_arch *a) {
 
 static int run_peer(const char *logits, const char *more) {
     char command[1600];
-    snprintf(command, sizeof command, "'%s' '%s/tests/peer/check_export.py' '%s' '%s' %s >/dev/null", python(), SN_SOURCE_DIR, path, logits,
-             more);
+    snprintf(command, sizeof command, "'%s' '%s/tests/peer/check_export.py' '%s' '%s' %s >/dev/null", python(), SN_SOURCE_DIR,
+             path, logits, more);
     int rc = system(command);
     return WIFEXITED(rc) ? WEXITSTATUS(rc) : -1;
 }

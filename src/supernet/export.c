@@ -87,8 +87,8 @@ static sn_status run_theirs(const sn_onnx *model, const sn_graph *g, samples *x)
     sn_onnxrun_input(r, &c, &h, &w);
     if (c != input->c || h != input->h || w != input->w || sn_onnxrun_classes(r) != x->classes) {
         sn_onnxrun_close(r);
-        return sn_error(SN_DATA, "the file's net reads %d x %d x %d numbers (channels, height, width); ours %d x %d x %d", c, h, w, input->c,
-                        input->h, input->w);
+        return sn_error(SN_DATA, "the file's net reads %d x %d x %d numbers (channels, height, width); ours %d x %d x %d", c, h,
+                        w, input->c, input->h, input->w);
     }
     for (int i = 0; i < x->n; i++)
         sn_onnxrun_image(r, x->images + (size_t)i * x->pixels, x->theirs + (size_t)i * (size_t)x->classes);
@@ -107,8 +107,9 @@ static sn_status compare(const samples *x, sn_export_result *out) {
     }
     if (!finite) return sn_error(SN_FAIL, "logits of the exported net or of ours are not finite");
     if (!(difference <= SN_EXPORT_TOLERANCE * largest))
-        return sn_error(SN_FAIL, "the exported net differs from ours by %.3g on %d images, %.3g of the largest logit; at most %g is allowed",
-                        difference, x->n, difference / largest, SN_EXPORT_TOLERANCE);
+        return sn_error(
+            SN_FAIL, "the exported net differs from ours by %.3g on %d images, %.3g of the largest logit; at most %g is allowed",
+            difference, x->n, difference / largest, SN_EXPORT_TOLERANCE);
     out->images = x->n;
     out->difference = difference;
     out->largest_logit = largest;

@@ -43,9 +43,9 @@ typedef struct {
 enum { SN_EXPORT_IMAGES = 16 };
 #define SN_EXPORT_TOLERANCE 1e-4 // of the largest logit
 
-// Writes the file beside `path`, reads it back, runs it with sn_onnxrun on the first SN_EXPORT_IMAGES images of the source (fewer if
-// there are fewer) against sn_supernet_run with running statistics, and only then puts it in `path`'s place. SN_FAIL naming the
-// difference when it is above SN_EXPORT_TOLERANCE of the largest logit, or anything is not finite; then no new file is left.
+// Writes the file beside `path`, reads it back, runs it with sn_onnxrun on the first SN_EXPORT_IMAGES images of the source (fewer
+// if there are fewer) against sn_supernet_run with running statistics, and only then puts it in `path`'s place. SN_FAIL naming
+// the difference when it is above SN_EXPORT_TOLERANCE of the largest logit, or anything is not finite; then no new file is left.
 sn_status sn_export_onnx(sn_supernet *, const sn_arch *, const sn_export_about *, bool fold, const sn_source *images,
                          const char *path, sn_export_result *out);
 // Writes, reads back and compares every tensor bit by bit; errors as above.

@@ -222,7 +222,8 @@ static sn_status add(exporter *e, int i) {
     case SN_NODE_ACT:
         return add_act(e, i);
     case SN_NODE_BIAS:
-        return sn_error(SN_FAIL, "bias '%s' cannot be exported: only that of a convolution or linear layer which nothing else reads",
+        return sn_error(SN_FAIL,
+                        "bias '%s' cannot be exported: only that of a convolution or linear layer which nothing else reads",
                         n->name);
     default: // the choice stands for its option, the loss is not part of the net
         return SN_OK;

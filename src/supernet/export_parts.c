@@ -82,8 +82,8 @@ sn_status sn_export_live(const sn_supernet *net, const sn_arch *a, uint8_t **liv
         if (!l[i]) continue;
         if (!name_fits(n->name)) {
             free(l);
-            return sn_error(SN_FAIL, "node '%s' cannot be exported under this name; allowed are letters, digits, '.', '_' and '-'",
-                            n->name);
+            return sn_error(
+                SN_FAIL, "node '%s' cannot be exported under this name; allowed are letters, digits, '.', '_' and '-'", n->name);
         }
         if (n->weight >= 0) *params += g->params.param[n->weight].size;
         if (n->bias >= 0) *params += g->params.param[n->bias].size;

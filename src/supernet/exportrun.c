@@ -26,11 +26,20 @@ static sn_status write_file(sn_run *r, const sn_arch *a, const char *path, const
     char text[SN_ARCH_TEXT];
     int n = sn_dataset_classes(r->data);
     const char **classes = sn_new((size_t)n, sizeof *classes);
-    if (!classes) return SN_RESOURCE;
+    double *deviation = sn_new((size_t)r->space->channels, sizeof *deviation);
+    if (!classes || !deviation) {
+        free(classes);
+        free(deviation);
+        return SN_RESOURCE;
+    }
     for (int i = 0; i < n; i++) classes[i] = sn_dataset_class_name(r->data, i);
+    for (int c = 0; c < r->space->channels; c++) {
+        double d = sn_dataset_std(r->data)[c];
+        deviation[c] = d > 0 ? d : 1; // as io/augment.h divides
+    }
     sn_export_about about = {.arch = sn_arch_text(r->space, a, text),
                              .mean = sn_dataset_mean(r->data),
-                             .std = sn_dataset_std(r->data),
+                             .std = deviation,
                              .classes = classes,
                              .statistics = words,
                              .scores = o->scores,
@@ -38,6 +47,7 @@ static sn_status write_file(sn_run *r, const sn_arch *a, const char *path, const
     sn_status s = o->format == SN_FORMAT_ONNX ? sn_export_onnx(r->net, a, &about, o->fold, images, path, out)
                                               : sn_export_safetensors(r->net, a, &about, path, out);
     free(classes);
+    free(deviation);
     return s;
 }
 

@@ -1,6 +1,6 @@
 """Holds an exported ONNX model, run by onnxruntime, against logits that this project computed for the same images.
 Not here: any code of this project. It needs Python with numpy, onnx, onnxruntime and, for HDF5, h5py.
-Next: docs/export.md.   Usage: check_export.py MODEL.onnx LOGITS [--images 1000] [--tolerance 1e-4]
+Next: src/supernet/export.h.   Usage: check_export.py MODEL.onnx LOGITS [--images 1000] [--tolerance 1e-4]
 
 LOGITS is an HDF5 file (or .npz) with `images` (n, c, h, w), float32, normalised as the model wants them, and `logits` (n, classes):
 what `supernet eval RUN --arch A --logits FILE` writes. Passes (exit 0) when no logit differs by more than tolerance times the

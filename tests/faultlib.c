@@ -4,7 +4,7 @@
 //   SN_FAULT_FOLDER  only saves into folders whose path ends so
 //   SN_FAULT         SAVE:CALL:ACTION, several with a comma. SAVE: its number from 1, 0 = every one. CALL: 0 to 7 as above.
 //                    ACTION: eNUMBER = the call fails with that errno; sNUMBER = that signal is raised before the call
-// Next: program.h.
+// Next: processes.h.
 #undef _FORTIFY_SOURCE // its inline forms would clash with the definitions here
 #include <errno.h>
 #include <fcntl.h>

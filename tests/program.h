@@ -1,211 +1,104 @@
-// The built program under test: started with faults and limits, killed, waited for; a tiny data set and config for it.
-// Not here: the faults themselves (faultlib.c).
-// Next: test_reliability.c.
+// Runs the program as a user would, in a folder of its own with a cache of its own, and keeps what it printed.
+// Not here: calls into the library. Next: test_program.c.
 #ifndef SN_TEST_PROGRAM_H
 #define SN_TEST_PROGRAM_H
 
-#include "datafiles.h"
-
-#include <dirent.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <sys/personality.h>
-#include <sys/resource.h>
+#include <check.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
-#include <time.h>
+#include <unistd.h>
 
-// How a program is started; all zero: plainly.
-typedef struct {
-    const char *fault, *folder; // SN_FAULT and SN_FAULT_FOLDER of faultlib.c
-    size_t file_size;           // RLIMIT_FSIZE, or 0
-    size_t memory;              // RLIMIT_AS, or 0
-    bool no_aslr;
-    bool nobody; // as a user without rights
-} how;
+static char place[256];    // the working folder of all commands; its name has a space
+static char program[4096]; // `supernet`, beside the test program
 
-enum { SIGNALLED = 1000, OUTPUT = 1 << 16 };
-
-static char printed[OUTPUT], said[OUTPUT]; // stdout and stderr of the last program that was waited for
-
-MAYBE void limit(int resource, size_t value) {
-    struct rlimit l = {value, value};
-    if (value && setrlimit(resource, &l)) _exit(99);
+static char *read_all(const char *name) {
+    static char text[2][1 << 20];
+    static int turn;
+    char path[600], *out = text[turn = !turn];
+    snprintf(path, sizeof path, "%s/%s", place, name);
+    FILE *f = fopen(path, "rb");
+    ck_assert_msg(f != NULL, "%s is missing", path);
+    size_t n = fread(out, 1, sizeof text[0] - 1, f);
+    fclose(f);
+    out[n] = 0;
+    return out;
 }
 
-MAYBE void redirect(const char *path, int to) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (fd < 0 || dup2(fd, to) < 0) _exit(99);
+static void write_all(const char *name, const char *text) {
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", place, name);
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_ge(fputs(text, f), 0);
+    ck_assert_int_eq(fclose(f), 0);
 }
 
-// Starts the program with these arguments; its stdout and stderr go to files NUMBER.out and NUMBER.err.
-MAYBE pid_t start(how h, int number, const char *const *arguments) {
-    const char *argv[32] = {"supernet"};
-    for (int i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
-    int program = open(SN_PROGRAM, O_RDONLY);
-    ck_assert_int_ge(program, 0);
-    sigset_t all, before; // Check's handlers must not run in the child
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t child = fork();
-    if (!child) {
-        for (int s = 1; s < NSIG; s++) signal(s, SIG_DFL);
-        sigprocmask(SIG_SETMASK, &before, NULL);
-        redirect(at("%d.out", number), 1);
-        redirect(at("%d.err", number), 2);
-        if (h.fault) {
-            setenv("LD_PRELOAD", SN_FAULT_LIBRARY, 1);
-            setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
-            setenv("SN_FAULT", h.fault, 1);
-            setenv("SN_FAULT_FOLDER", h.folder, 1);
-        }
-        if (h.no_aslr) personality(ADDR_NO_RANDOMIZE);
-        if (h.nobody && setresuid(65534, 65534, 65534)) _exit(99);
-        limit(RLIMIT_CORE, 1);
-        limit(RLIMIT_FSIZE, h.file_size);
-        limit(RLIMIT_AS, h.memory);
-        fexecve(program, (char *const *)(uintptr_t)argv, environ);
-        _exit(98);
-    }
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    close(program);
-    ck_assert_int_gt(child, 0);
-    return child;
+// Makes the folder and finds the program.
+static void place_make(void) {
+    const char *base = getenv("TMPDIR");
+    snprintf(place, sizeof place, "%s/sn test XXXXXX", base && strlen(base) < 200 ? base : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(place));
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    ck_assert_int_gt(n, 0);
+    program[n] = 0;
+    char *slash = strrchr(program, '/');
+    ck_assert_uint_lt((size_t)(slash - program) + 16, sizeof program);
+    strcpy(slash, "/supernet");
+    char cache[300];
+    snprintf(cache, sizeof cache, "%s/cache", place);
+    ck_assert_int_eq(setenv("XDG_CACHE_HOME", cache, 1), 0);
 }
 
-// The exit code, or SIGNALLED + the signal.
-MAYBE int finish(pid_t child, int number) {
-    int state;
-    ck_assert_int_eq(waitpid(child, &state, 0), child);
-    printed[get_file(at("%d.out", number), printed, sizeof printed)] = 0;
-    said[get_file(at("%d.err", number), said, sizeof said)] = 0;
-    int code = WIFSIGNALED(state) ? SIGNALLED + WTERMSIG(state) : WEXITSTATUS(state);
-    ck_assert_msg(!strstr(said, "Sanitizer"), "%s", said);
-    return code;
+static void place_remove(void) {
+    char command[600];
+    snprintf(command, sizeof command, "rm -rf '%s'", place);
+    ck_assert_int_eq(system(command), 0);
 }
 
-#define START(h, number, ...) start(h, number, (const char *const[]){__VA_ARGS__, NULL})
-#define RUN(h, ...) finish(START(h, 0, __VA_ARGS__), 0)
-#define PLAIN ((how){0})
+// The exit code of a shell line that runs in `place` and may use $S (the program) and $SRC (the sources). What it printed is in
+// the files out and err there.
+__attribute__((format(printf, 1, 2))) static int run(const char *format, ...) {
+    char line[2048], command[8192];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    snprintf(command, sizeof command, "cd '%s' && S='%s' && SRC='%s' && { %s ; } >out 2>err </dev/null", place, program,
+             SN_SOURCE_DIR, line);
+    int status = system(command);
+    ck_assert_msg(status != -1 && WIFEXITED(status), "%s: killed", line);
+    return WEXITSTATUS(status);
+}
 
-#define ck_code(expected, call)                                                                                                  \
+// Runs a line, checks its exit code; on another one shows what was printed.
+#define ck_run(code, ...)                                                                                                        \
     do {                                                                                                                         \
-        int ck_code_ = (call);                                                                                                   \
-        ck_assert_msg(ck_code_ == (expected), "%s: exit %d, expected %d: %s%s", #call, ck_code_, expected, printed, said);       \
+        int ck_code_ = run(__VA_ARGS__);                                                                                         \
+        ck_assert_msg(ck_code_ == (code), "exit code %d, not %d: %s\n%s", ck_code_, (code), #__VA_ARGS__, read_all("err"));      \
     } while (0)
-#define ck_said(text) ck_assert_msg(strstr(said, text), "'%s' lacks '%s'", said, text)
-#define ck_not_said(text) ck_assert_msg(!strstr(said, text), "'%s' holds '%s'", said, text)
 
-MAYBE void wait_ms(double ms) {
-    struct timespec t = {(time_t)(ms / 1000), (long)(ms * 1e6) % 1000000000};
-    nanosleep(&t, NULL);
+// Whether the last line printed this, on stderr or stdout.
+#define ck_printed(where, text)                                                                                                  \
+    ck_assert_msg(strstr(read_all(where), text) != NULL, "%s lacks '%s': %s", where, text, read_all(where))
+
+// Stdout of the last line as one JSON object of schema 1. The caller releases it.
+static inline json_t *printed_json(void) {
+    json_error_t error;
+    json_t *out = json_loads(read_all("out"), JSON_REJECT_DUPLICATES, &error);
+    ck_assert_msg(out != NULL, "stdout is no JSON: line %d: %s", error.line, error.text);
+    ck_assert_int_eq(json_integer_value(json_object_get(out, "schema")), 1);
+    return out;
 }
 
-MAYBE double seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-// A config of 27 archs on the tiny data; `train` is the inside of its section. Data: 1,400 + 100 images of 28 x 28 in ten classes,
-// of which 320 train and 60 validate: more than 1 MiB, so that a small data.memory streams.
-enum { BATCH = 8, STEPS_PER_EPOCH = 40 };
-MAYBE void put_config(const char *path, const char *train) {
-    char text[4096];
-    int n = snprintf(text, sizeof text,
-                     "data: {source: %s/data, cache: %s/cache, validation: 60, images: 320, augment: {crop: 2, flip: true}}\n"
-                     "space:\n"
-                     "  input: {channels: 1, height: 28, width: 28}\n"
-                     "  classes: 10\n"
-                     "  blocks:\n"
-                     "    skip: {op: identity}\n"
-                     "    mb2_k3: {op: mbconv, expand: 2, kernel: 3}\n"
-                     "    sep_k3: {op: sepconv, kernel: 3}\n"
-                     "  network:\n"
-                     "    - {op: conv, kernel: 3, stride: 2, out: 4}\n"
-                     "    - {layers: 3, out: 8, stride: 2, choose: [skip, mb2_k3, sep_k3]}\n"
-                     "    - {op: classifier}\n"
-                     "train: {batch: 8, %s}\n"
-                     "rank: {calibrate: 40, calibrate_batch: 20}\n"
-                     "retrain: {epochs: 2}\n",
-                     scratch, scratch, train);
-    put_file(path, text, (size_t)n);
-}
-
-MAYBE void put_data(void) {
-    uint8_t labels[1500];
-    for (size_t i = 0; i < sizeof labels; i++) labels[i] = (uint8_t)(i * 7 % 10);
-    put_idx(at("data"), 1400, 100, 28, 28, labels);
-}
-
-MAYBE void program_setup(void) {
-    setup();
-    ck_assert_int_eq(chmod(scratch, 0777), 0);
-    put_data();
-}
-
-// at() for the rest of the test.
-MAYBE const char *lasting(const char *path) {
-    static char memory[1 << 16];
-    static size_t used;
-    char *copy = memory + used;
-    used += strlen(path) + 1;
-    ck_assert_uint_le(used, sizeof memory);
-    return strcpy(copy, path);
-}
-
-// --- run folders
-
-MAYBE bool same_files(const char *a, const char *b) {
-    static char x[4 << 20], y[4 << 20];
-    size_t n = get_file(a, x, sizeof x);
-    return n == get_file(b, y, sizeof y) && !memcmp(x, y, n);
-}
-
-MAYBE const char *checkpoint(const char *run, long step) {
-    static char ring[8][512];
-    static int next;
-    char *path = ring[next++ % 8];
-    snprintf(path, sizeof ring[0], "%s/checkpoints/step-%08ld.h5", run, step);
-    return path;
-}
-
-// Step of the newest checkpoint file, or -1.
-MAYBE long newest(const char *run) {
-    long step, most = -1;
-    char folder[512];
-    snprintf(folder, sizeof folder, "%s/checkpoints", run);
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (sscanf(e->d_name, "step-%ld.h5", &step) == 1 && step > most) most = step;
-    if (d) closedir(d);
-    return most;
-}
-
-MAYBE int count_files(const char *folder) {
-    int n = 0;
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d && (e = readdir(d));) n += e->d_name[0] != '.';
-    if (d) closedir(d);
-    return n;
-}
-
-MAYBE bool is_over(pid_t child) {
-    siginfo_t info = {0};
-    return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid;
-}
-
-// Wait until a checkpoint of at least this step, or a file, is there, or the program is over.
-MAYBE void wait_for_step(const char *run, long step, pid_t child) {
-    while (newest(run) < step && !is_over(child)) wait_ms(0.2);
-}
-MAYBE void wait_for_file(const char *path, pid_t child) {
-    while (access(path, F_OK) && !is_over(child)) wait_ms(0.1);
-}
-
-MAYBE long resumed_after(void) {
-    const char *p = strstr(said, "resuming after step ");
-    return p ? strtol(p + 20, NULL, 10) : -1;
+// A number in an object; fails when it is not there.
+static inline double number(const json_t *object, const char *key) {
+    const json_t *x = json_object_get(object, key);
+    ck_assert_msg(json_is_number(x), "no number '%s'", key);
+    return json_number_value(x);
 }
 
 #endif

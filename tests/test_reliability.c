@@ -1,7 +1,7 @@
 // The program when it is killed, stopped and refused by the machine: the same bytes in the end (reliability plan R1, R3, R6, R7, R9,
-// R11). Every test trains the tiny supernet of program.h and holds the last checkpoint against that of an unbroken run.
-// Not here: single calls of a save (test_faults.c), wrong input (test_program.c).
-#include "program.h"
+// R11). Every test trains the tiny supernet of processes.h and holds the last checkpoint against that of an unbroken run.
+// Not here: single calls of a save (test_faults.c), wrong input (test_bad_input.c).
+#include "processes.h"
 
 #include <sched.h>
 #include <stdint.h>

@@ -1,6 +1,7 @@
 // Tables of known accuracies: what is read, and that every kind of bad file is named with its place.
 // Not here: figures over them (test_rankquality.c).
 // Next: test_rankstore.c.
+#include "io/csv.h"
 #include "io/truth.h"
 
 #include <check.h>
@@ -159,6 +160,32 @@ START_TEST(cut_anywhere) { // every prefix of a good file is read or refused, ne
 }
 END_TEST
 
+START_TEST(cells_come_back) {
+    static const struct {
+        const char *text, *cell;
+    } known[] = {{"mb3_k3", "mb3_k3"}, {"a,b", "\"a,b\""}, {"=1+1", "\"=1+1\""},   {"+x", "\"+x\""},
+                 {"-,mb", "\"-,mb\""}, {"@x", "\"@x\""},   {"a\"b", "\"a\"\"b\""}, {"", ""},
+                 {" a ", "\" a \""},   {"0-1", "0-1"},     {"x\x1b[2J", "x?[2J"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        char *line = NULL, *cell;
+        size_t bytes;
+        FILE *f = open_memstream(&line, &bytes);
+        sn_csv_text(f, known[i].text);
+        fputs(",end", f);
+        fclose(f);
+        ck_assert_msg(!strncmp(line, known[i].cell, bytes - 4) && bytes - 4 == strlen(known[i].cell), "'%s' became %s",
+                      known[i].text, line);
+        char *at = line;
+        ck_assert_ptr_null(sn_csv_next(&at, &cell));
+        if (!strchr(known[i].text, 27)) ck_assert_str_eq(cell, known[i].text);
+        ck_assert_ptr_null(sn_csv_next(&at, &cell));
+        ck_assert_str_eq(cell, "end");
+        ck_assert_ptr_null(at);
+        free(line);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("truth");
     TCase *t = tcase_create("all");
@@ -166,6 +193,7 @@ int main(void) {
     tcase_add_test(t, json);
     tcase_add_test(t, bad_files);
     tcase_add_test(t, cut_anywhere);
+    tcase_add_test(t, cells_come_back);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -2,6 +2,7 @@
 // Not here: matching of differently written archs (the caller prints its archs in the table's notation).
 // Next: truth.h.
 #include "io/truth.h"
+#include "io/csv.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -115,29 +116,6 @@ static int control_character(const char *text) {
 
 // --- CSV
 
-// Takes the next cell off *at (in place): trimmed, without quotes. *at is NULL after the last. Returns what is wrong, or NULL.
-static const char *next_cell(char **at, char **cell) {
-    char *p = *at + strspn(*at, " \t"), *to;
-    if (*p == '"') {
-        *cell = to = ++p;
-        while (*p && (*p != '"' || p[1] == '"')) {
-            if (*p == '"') p++; // the first of two
-            *to++ = *p++;
-        }
-        if (!*p) return "a double quote is not closed on its line";
-        p++;
-        p += strspn(p, " \t");
-        if (*p && *p != ',') return "text after a closing double quote";
-    } else {
-        *cell = p;
-        to = p += strcspn(p, ",");
-        while (to > *cell && (to[-1] == ' ' || to[-1] == '\t')) to--;
-    }
-    *at = *p ? p + 1 : NULL;
-    *to = 0;
-    return NULL;
-}
-
 typedef struct {
     const char *path, *key;
     size_t line, cells, arch, value; // cells of the header; which column is which
@@ -148,7 +126,7 @@ static sn_status read_header(csv *c, char *line) {
     size_t none = SIZE_MAX;
     c->arch = c->value = none;
     for (char *at = line, *cell; at; c->cells++) {
-        const char *wrong = next_cell(&at, &cell);
+        const char *wrong = sn_csv_next(&at, &cell);
         if (wrong) return sn_error(SN_DATA, "%s:%zu: %s", c->path, c->line, wrong);
         if (!strcmp(cell, "arch")) c->arch = c->cells;
         if (!strcmp(cell, c->key)) c->value = c->cells;
@@ -172,7 +150,7 @@ static sn_status read_row(const csv *c, char *line, sn_truth *t) {
     const char *arch = "", *number = "";
     size_t n = 0;
     for (char *at = line, *cell; at; n++) {
-        const char *wrong = next_cell(&at, &cell);
+        const char *wrong = sn_csv_next(&at, &cell);
         if (wrong) return sn_error(SN_DATA, "%s:%zu: %s", c->path, c->line, wrong);
         if (n == c->arch) arch = cell;
         if (n == c->value) number = cell;

@@ -10,9 +10,8 @@ typedef struct sn_truth sn_truth;
 
 // Reads a table; the caller owns *out and releases it with sn_truth_free. The file says what it is: JSON starts with '{'.
 //
-// CSV: the first line names the columns; `arch` and the column named key (NULL: "accuracy") are read, others are skipped. Cells
-// that hold commas (an arch of several option names) stand in double quotes, "" is one quote; a cell ends on its line. Spaces
-// around a cell, empty lines, CR LF and a UTF-8 byte order mark are allowed.
+// CSV (cells as in io/csv.h): the first line names the columns; `arch` and the column named key (NULL: "accuracy") are read,
+// others are skipped. Empty lines, CR LF and a UTF-8 byte order mark are allowed.
 //
 // JSON: one object, arch -> number, or arch -> value in which key leads to a number: `mean_acc` a member, `test_acc.0` the first
 // element of a list, and so on (a member whose name has dots in it is found by its full name first). Without a key each value

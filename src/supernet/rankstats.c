@@ -3,7 +3,6 @@
 // Next: rankquality.c.
 #include "supernet/rankstats.h"
 
-#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 

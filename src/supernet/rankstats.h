@@ -5,6 +5,7 @@
 #define SN_RANKSTATS_H
 
 #include "supernet/status.h"
+#include <math.h> // HUGE_VAL in the table
 
 // The figures of a ranking: name for tables and JSON, what it says, least and largest value it can take.
 // "Top" = archs whose truth is at or above the 90th percentile, ties included (sn_rank_top_cut).

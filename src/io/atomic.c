@@ -1,0 +1,209 @@
+// Reading whole files, and replacing files so that a crash at any moment leaves the old or the new one; see atomic.h.
+// Plain system calls; every one of them is checked, and made to fail once by tests/test_faults.c.
+// Next: h5file.h.
+#include "io/atomic.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NAME = 64, TRIES = 100 };
+
+// The message for errno; `otherwise` is the status when the machine is not to blame.
+static sn_status failed(const char *path, const char *what, sn_status otherwise) {
+    int e = errno;
+    sn_status code = otherwise;
+    switch (e) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case EIO:
+    case EROFS:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+        code = SN_RESOURCE;
+        break;
+    default:
+        break;
+    }
+    char text[128];
+    const char *name = strerrorname_np(e);
+    return sn_error(code, "%s: cannot %s: %s (%s)", path, what, strerror_r(e, text, sizeof text), name ? name : "unknown error");
+}
+
+// open, repeated when a signal interrupts it.
+static int open_in(int folder, const char *name, int flags) {
+    int fd;
+    do fd = openat(folder, name, flags | O_CLOEXEC, 0666);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+static int sync_fd(int fd) {
+    int rc;
+    do rc = fsync(fd);
+    while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
+// On Linux a close that was interrupted has closed.
+static int close_fd(int fd) {
+    return close(fd) < 0 && errno != EINTR ? -1 : 0;
+}
+
+static int write_all(int fd, const unsigned char *p, size_t n) {
+    while (n) {
+        ssize_t done = write(fd, p, n < (1u << 30) ? n : 1u << 30);
+        if (done < 0 && errno == EINTR) continue;
+        if (done == 0) errno = EIO;
+        if (done <= 0) return -1;
+        p += done;
+        n -= (size_t)done;
+    }
+    return 0;
+}
+
+// A new file of a name that no other process uses: ".supernet-PID-K.tmp". K moves on when an older process of this id left one.
+static int open_temporary(int folder, char name[NAME]) {
+    for (int k = 0; k < TRIES; k++) {
+        snprintf(name, NAME, ".supernet-%ld-%d.tmp", (long)getpid(), k);
+        int fd = open_in(folder, name, O_WRONLY | O_CREAT | O_EXCL);
+        if (fd >= 0 || errno != EEXIST) return fd;
+    }
+    return -1;
+}
+
+// 0, or -1 with *what naming the step that failed and errno telling why.
+static int fill(int fd, const sn_piece *pieces, size_t n, const char **what) {
+    *what = "write";
+    for (size_t i = 0; i < n; i++)
+        if (write_all(fd, pieces[i].data, pieces[i].size) < 0) return -1;
+    *what = "write (fsync)";
+    return sync_fd(fd);
+}
+
+static int rename_in(int folder, const char *from, const char *to) {
+    int rc;
+    do rc = renameat(folder, from, folder, to);
+    while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
+static sn_status save_in(int folder, const char *path, const char *name, const sn_piece *pieces, size_t n) {
+    char temporary[NAME];
+    int fd = open_temporary(folder, temporary);
+    if (fd < 0) return failed(path, "create a temporary file beside it", SN_FAIL);
+    const char *what;
+    int rc = fill(fd, pieces, n, &what), why = errno;
+    if (close_fd(fd) < 0 && rc == 0) what = "write (close)", why = errno, rc = -1;
+    if (rc == 0 && rename_in(folder, temporary, name) < 0) what = "put the new content in place (rename)", why = errno, rc = -1;
+    if (rc < 0) {
+        unlinkat(folder, temporary, 0); // a failure here adds nothing to the first one; sn_atomic_clean comes by again
+        errno = why;
+        return failed(path, what, SN_FAIL);
+    }
+    // Some network file systems have no fsync of folders (EINVAL); they order the rename themselves.
+    if (sync_fd(folder) < 0 && errno != EINVAL)
+        return failed(path, "make sure that the new content, which is in place, survives a power cut (fsync of the folder)",
+                      SN_FAIL);
+    return SN_OK;
+}
+
+// The folder of a path; name points at its last part.
+static char *folder_of(const char *path, const char **name) {
+    const char *slash = strrchr(path, '/');
+    *name = slash ? slash + 1 : path;
+    if (!slash) return sn_strdup(".");
+    return sn_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n) {
+    const char *name;
+    char *folder = folder_of(path, &name);
+    if (!folder) return SN_RESOURCE;
+    sn_status status;
+    int fd;
+    if (!*name)
+        status = sn_error(SN_USAGE, "%s: cannot write: not a file name", path);
+    else if ((fd = open_in(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY)) < 0)
+        status = failed(path, "open its folder", SN_FAIL);
+    else {
+        status = save_in(fd, path, name, pieces, n);
+        close(fd); // only read: nothing can be lost
+    }
+    free(folder);
+    return status;
+}
+
+// Whether a name is that of a temporary file whose process is gone.
+static bool stale(const char *name) {
+    static const char head[] = ".supernet-";
+    if (strncmp(name, head, sizeof head - 1) != 0 || !isdigit((unsigned char)name[sizeof head - 1])) return false;
+    char *end;
+    errno = 0;
+    long pid = strtol(name + sizeof head - 1, &end, 10);
+    if (errno || pid <= 0 || (pid_t)pid != pid || *end++ != '-' || !isdigit((unsigned char)*end)) return false;
+    (void)strtol(end, &end, 10);
+    if (strcmp(end, ".tmp") != 0) return false;
+    return pid == getpid() || (kill((pid_t)pid, 0) < 0 && errno == ESRCH);
+}
+
+sn_status sn_atomic_clean(const char *folder) {
+    DIR *dir = opendir(folder);
+    if (!dir) return failed(folder, "list the folder", SN_FAIL);
+    sn_status status = SN_OK;
+    struct dirent *entry;
+    while ((errno = 0, entry = readdir(dir)) != NULL)
+        if (stale(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT) {
+            char *path = sn_format("%s/%s", folder, entry->d_name);
+            status = failed(path ? path : folder, "remove this left-over file", SN_FAIL);
+            free(path);
+        }
+    if (errno) status = failed(folder, "list the folder", SN_FAIL);
+    closedir(dir);
+    return status;
+}
+
+static sn_status read_open(int fd, const char *path, size_t cap, unsigned char **bytes, size_t *size) {
+    struct stat st;
+    if (fstat(fd, &st) < 0) return failed(path, "read (fstat)", SN_DATA);
+    if (!S_ISREG(st.st_mode)) return sn_error(SN_DATA, "%s: not a regular file", path);
+    size_t n = (size_t)st.st_size;
+    if (n > cap) return sn_error(SN_DATA, "%s: %zu bytes; at most %zu are allowed here", path, n, cap);
+    unsigned char *p = sn_new(n, 1);
+    if (!p) return sn_error_prefix(SN_RESOURCE, "%s", path);
+    for (size_t done = 0; done < n;) {
+        ssize_t got = read(fd, p + done, n - done);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) {
+            sn_status status = got < 0
+                                   ? failed(path, "read", SN_DATA)
+                                   : sn_error(SN_DATA, "%s: became shorter while it was read: %zu of %zu bytes", path, done, n);
+            free(p);
+            return status;
+        }
+        done += (size_t)got;
+    }
+    *bytes = p;
+    *size = n;
+    return SN_OK;
+}
+
+sn_status sn_file_read(const char *path, size_t cap, unsigned char **bytes, size_t *size) {
+    int fd = open_in(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY); // not to wait on a pipe
+    if (fd < 0 && errno == ELOOP) return sn_error(SN_DATA, "%s: is a symbolic link; allowed are regular files", path);
+    if (fd < 0) return failed(path, "open", SN_DATA);
+    sn_status status = read_open(fd, path, cap, bytes, size);
+    close(fd); // only read: nothing can be lost
+    return status;
+}

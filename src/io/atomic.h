@@ -1,0 +1,32 @@
+// Whole files: read at once, and replaced all or nothing (temporary file, fsync, rename, fsync of the folder).
+// Not here: what is inside a file. No locking: a run folder has one writer.
+// Next: h5file.h, safetensors.h and onnx.h, which read and save through this.
+#ifndef SN_ATOMIC_H
+#define SN_ATOMIC_H
+
+#include "supernet/status.h"
+
+#include <stdint.h>
+
+// A stretch of bytes, borrowed.
+typedef struct {
+    const void *data;
+    size_t size;
+} sn_piece;
+
+// Makes path hold the pieces, one after another. Whatever happens, also SIGKILL or a power cut, path afterwards holds its old
+// content (or is absent as before) or the new one. When this returns SN_OK the new content is on disk. On failure the message
+// names path and errno, the temporary file is removed, and path is untouched, with one exception: if only the last step fails
+// (fsync of the folder), path holds the new content, whole, but a power cut may still bring the old one back; the message says
+// so. SN_RESOURCE: no space, no quota, I/O error, read-only or out of descriptors; SN_FAIL: no such folder, no permission.
+sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n);
+
+// Removes temporary files that dead processes left in a folder; those of running processes stay. Call it before the first save,
+// by the one writer of the folder: a temporary of this very process id is taken for an older process's.
+sn_status sn_atomic_clean(const char *folder);
+
+// Reads a whole regular file; *bytes is the caller's (free). SN_DATA when it is missing, unreadable, a symbolic link, not a
+// regular file, or larger than cap; SN_RESOURCE on an I/O error or out of memory.
+sn_status sn_file_read(const char *path, size_t cap, unsigned char **bytes, size_t *size);
+
+#endif

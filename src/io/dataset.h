@@ -20,6 +20,7 @@ typedef struct {                       // strings are borrowed during sn_dataset
     int store;                         // shorter side of the pictures that are kept, to crop from; 0: as the network takes them
     sn_fit fit;                        // for pictures of other sizes
     long validation;                   // images held out of training; must be 0 when the source has a val part of its own
+    long images;                       // training images to keep after that, drawn by the seed; 0: all
     uint32_t seed;                     // of the choice and the order of the validation split
     size_t memory;                     // pixels are kept in memory when they take at most so many bytes; else read from the cache
     const volatile sig_atomic_t *stop; // decoding ends with SN_INTERRUPTED when it becomes nonzero; NULL: never

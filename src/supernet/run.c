@@ -14,13 +14,23 @@
 const char *sn_sampler_word(int i) { return sn_samplers[i] ? sn_samplers[i]->name : NULL; }
 
 // ---------------------------------------------------------------- making
+static sn_status make_augment(sn_run *r, bool plain, sn_augment *out) {
+    const sn_config *c = r->config;
+    sn_augment_options o = {0};
+    if (!plain)
+        o = (sn_augment_options){c->data.augment.resized ? SN_CROP_RESIZED : SN_CROP_SHIFT, c->data.augment.resized ? 0 : c->data.augment.crop,
+                                 c->data.augment.flip, c->data.augment.cutout};
+    return sn_augment_init(out, &o, c->space.input.channels, sn_dataset_height(r->data), sn_dataset_width(r->data), c->space.input.height,
+                           c->space.input.width, sn_dataset_mean(r->data), sn_dataset_std(r->data));
+}
+
 static sn_optim_settings optim_settings(const sn_config_optimizer *c) {
     return (sn_optim_settings){.kind = c->name == SN_OPTIMIZER_ADAM ? SN_OPTIM_ADAM : SN_OPTIM_SGD, .momentum = c->momentum, .nesterov = c->nesterov,
                                .beta1 = c->beta1, .beta2 = c->beta2, .eps = c->eps, .weight_decay = c->weight_decay, .decay_bn = c->decay_bn,
                                .clip = c->clip};
 }
 
-static int thread_count(int wanted) {
+int sn_thread_count(int wanted) {
     long n = wanted ? wanted : sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : n > 1024 ? 1024 : (int)n;
 }
@@ -28,7 +38,7 @@ static int thread_count(int wanted) {
 static sn_status make_net(sn_run *r) {
     sn_optim_settings settings = optim_settings(&r->config->train.optimizer);
     SN_TRY(sn_graph_build(r->space, &r->graph));
-    SN_TRY(sn_backend_open(r->config->device, thread_count(r->config->threads), &r->backend));
+    SN_TRY(sn_backend_open(r->config->device, sn_thread_count(r->config->threads), &r->backend));
     SN_TRY(sn_supernet_create(r->graph, r->backend, sn_optim_slots(&settings), (uint32_t)r->config->train.seed, &r->net));
     SN_TRY(sn_optim_create(r->net, &settings, &r->optim));
     for (int d = 0; d < r->space->n_decisions; d++) r->n_option_passes += r->space->decisions[d].options;
@@ -36,16 +46,20 @@ static sn_status make_net(sn_run *r) {
     return r->option_passes ? SN_OK : SN_RESOURCE;
 }
 
-static sn_status open_data(sn_run *r) {
+static sn_status open_data(sn_run *r, const volatile sig_atomic_t *stop) {
     const sn_config *c = r->config;
-    sn_data_options o = sn_config_data_options(c);
+    sn_data_options o = {.source = c->data.source, .cache_dir = c->data.cache, .channels = c->space.input.channels, .height = c->space.input.height,
+                         .width = c->space.input.width, .fit = c->data.resize == SN_RESIZE_STRETCH ? SN_FIT_STRETCH : SN_FIT_CROP,
+                         .validation = c->data.validation, .images = c->data.images, .seed = (uint32_t)c->train.seed, .memory = (size_t)c->data.memory, .stop = stop};
+    int shorter = o.height < o.width ? o.height : o.width;
+    if (c->data.augment.resized) o.store = shorter + shorter / 4; // pictures a little larger, to crop from
     SN_TRY(sn_dataset_open(&o, &r->data));
     if (sn_dataset_classes(r->data) != c->space.classes)
         return sn_error(SN_CONFIG, "space.classes is %d, but %s has %d classes", c->space.classes, c->data.source, sn_dataset_classes(r->data));
     return SN_OK;
 }
 
-sn_status sn_run_create(sn_config *config, sn_run **out) {
+sn_status sn_run_create(sn_config *config, const volatile sig_atomic_t *stop, sn_run **out) {
     sn_run *r = sn_new(1, sizeof *r);
     if (!r) {
         sn_config_free(config);
@@ -54,7 +68,9 @@ sn_status sn_run_create(sn_config *config, sn_run **out) {
     r->config = config;
     r->space = config->space.built;
     r->best = NAN;
-    sn_status s = open_data(r);
+    sn_status s = open_data(r, stop);
+    if (s == SN_OK) s = make_augment(r, false, &r->augment);
+    if (s == SN_OK) s = make_augment(r, true, &r->plain);
     if (s == SN_OK) s = make_net(r);
     if (s != SN_OK) sn_run_free(r);
     else *out = r;
@@ -211,7 +227,7 @@ static sn_status open_folder(const char *path, const char *const *overrides, int
     free(config_path);
     if (s != SN_OK) return s;
     sn_run *r;
-    SN_TRY(sn_run_create(config, &r));
+    SN_TRY(sn_run_create(config, NULL, &r));
     bool found;
     int passed;
     s = sn_run_load_newest(r, path, &found, &passed);
@@ -232,7 +248,7 @@ static sn_status open_checkpoint(const char *path, const char *const *overrides,
     sn_checkpoint_close(f);
     if (s != SN_OK) return s;
     sn_run *r;
-    SN_TRY(sn_run_create(config, &r));
+    SN_TRY(sn_run_create(config, NULL, &r));
     s = sn_run_load(r, path);
     if (s != SN_OK) sn_run_free(r);
     else *out = r;
@@ -246,36 +262,25 @@ sn_status sn_run_open(const char *path, const char *const *overrides, int n, sn_
 }
 
 // ---------------------------------------------------------------- images for scoring
-sn_augment sn_run_augment(const sn_run *r, bool plain) {
-    sn_augment a = plain ? (sn_augment){0} : sn_config_augment(r->config);
-    for (int c = 0; c < r->space->channels && c < SN_AUGMENT_CHANNELS; c++) {
-        a.mean[c] = sn_dataset_mean(r->data)[c];
-        a.std[c] = sn_dataset_std(r->data)[c];
-    }
-    return a;
+size_t sn_run_picture(const sn_run *r) {
+    return (size_t)sn_dataset_height(r->data) * (size_t)sn_dataset_width(r->data) * (size_t)r->space->channels;
 }
+
+size_t sn_run_image(const sn_run *r) { return (size_t)r->space->height * (size_t)r->space->width * (size_t)r->space->channels; }
 
 static sn_status read_view(void *arg, long first, long n, float *images, int32_t *labels) {
     sn_view_of_split *v = arg;
-    const sn_space *s = v->run->space;
-    size_t pixels = (size_t)s->height * (size_t)s->width * (size_t)s->channels;
-    int32_t *unwanted = labels ? NULL : sn_new((size_t)n, sizeof *unwanted);
-    if (!labels && !unwanted) return SN_RESOURCE;
-    sn_status status = sn_dataset_read(v->run->data, v->split, v->order + first, n, v->pixels, labels ? labels : unwanted);
-    free(unwanted);
-    SN_TRY(status);
-    sn_augment a = sn_run_augment(v->run, true);
+    SN_TRY(sn_dataset_read(v->run->data, v->split, v->order + first, n, v->pixels, labels));
     for (long i = 0; i < n; i++)
-        sn_augment_image(&a, NULL, v->pixels + (size_t)i * pixels, s->height, s->width, s->channels, images + (size_t)i * pixels);
+        sn_augment_image(&v->run->plain, NULL, v->pixels + (size_t)i * sn_run_picture(v->run), images + (size_t)i * sn_run_image(v->run));
     return SN_OK;
 }
 
 sn_status sn_run_source(const sn_run *r, sn_split split, long count, long batch, sn_view_of_split *view, sn_source *out) {
     static const char *const names[] = {"training", "validation", "test"};
     long all = sn_dataset_count(r->data, split);
-    const sn_space *s = r->space;
     if (all < 1) return sn_error(SN_USAGE, "%s has no %s images", r->config->data.source, names[split]);
-    *view = (sn_view_of_split){r, split, sn_new((size_t)all, sizeof(uint32_t)), sn_new((size_t)batch, (size_t)s->height * (size_t)s->width * (size_t)s->channels)};
+    *view = (sn_view_of_split){r, split, sn_new((size_t)all, sizeof(uint32_t)), sn_new((size_t)batch, sn_run_picture(r))};
     if (!view->order || !view->pixels) {
         sn_run_source_free(view);
         return SN_RESOURCE;

@@ -15,6 +15,7 @@ typedef struct {
     sn_graph *graph;
     sn_backend *backend;
     sn_dataset *data;
+    sn_augment augment, plain; // the config's augmentation, and normalising alone
     sn_supernet *net;
     sn_optim *optim;
     char *folder;          // of the run; NULL for a bare checkpoint or config
@@ -29,8 +30,11 @@ typedef struct {
 // The words of train.sampler, for the config layer.
 const char *sn_sampler_word(int i);
 
-// Takes over the config (also on failure). Weights are initial. threads 0 in the config: one per processor.
-sn_status sn_run_create(sn_config *, sn_run **out);
+// wanted, or one per processor when 0.
+int sn_thread_count(int wanted);
+
+// Takes over the config (also on failure). Weights are initial. threads 0 in the config: one per processor. stop: ends the decoding of data (may be NULL).
+sn_status sn_run_create(sn_config *, const volatile sig_atomic_t *stop, sn_run **out);
 // A run folder (its newest whole checkpoint, or the one of `step` >= 0) or a checkpoint file. overrides: "threads=2" and such.
 sn_status sn_run_open(const char *path, const char *const *overrides, int n_overrides, sn_run **out);
 void sn_run_free(sn_run *);
@@ -55,7 +59,8 @@ typedef struct {
 // count: the first so many of the order; 0 or more than there are: all. batch: most images read at once.
 sn_status sn_run_source(const sn_run *, sn_split, long count, long batch, sn_view_of_split *view, sn_source *out);
 void sn_run_source_free(sn_view_of_split *);
-// The augmentation of the config, and plain normalisation.
-sn_augment sn_run_augment(const sn_run *, bool plain);
+// Bytes of a picture as the data set keeps it; numbers of an image as the net takes it.
+size_t sn_run_picture(const sn_run *);
+size_t sn_run_image(const sn_run *);
 
 #endif

@@ -16,11 +16,10 @@
 static sn_status reserve(sn_trainer *t);
 
 static sn_status allocate(sn_trainer *t) {
-    const sn_space *s = t->run->space;
-    size_t n = (size_t)t->batch, pixels = (size_t)s->height * (size_t)s->width * (size_t)s->channels;
+    size_t n = (size_t)t->batch;
     t->order = sn_new((size_t)sn_dataset_count(t->run->data, SN_TRAIN), sizeof *t->order);
-    t->pixels = sn_new(n, pixels);
-    t->images = sn_new(n, pixels * sizeof *t->images);
+    t->pixels = sn_new(n, sn_run_picture(t->run));
+    t->images = sn_new(n, sn_run_image(t->run) * sizeof *t->images);
     t->labels = sn_new(n, sizeof *t->labels);
     t->samples = sn_new(n, sizeof *t->samples);
     t->draws = sn_new(n, sizeof *t->draws);
@@ -81,10 +80,7 @@ double sn_trainer_lr(const sn_trainer *t, int64_t step) {
 
 static void augment_one(void *arg, int64_t i) {
     sn_trainer *t = arg;
-    const sn_space *s = t->run->space;
-    size_t pixels = (size_t)s->height * (size_t)s->width * (size_t)s->channels;
-    sn_augment a = sn_run_augment(t->run, false);
-    sn_augment_image(&a, &t->draws[i], t->pixels + (size_t)i * pixels, s->height, s->width, s->channels, t->images + (size_t)i * pixels);
+    sn_augment_image(&t->run->augment, &t->draws[i], t->pixels + (size_t)i * sn_run_picture(t->run), t->images + (size_t)i * sn_run_image(t->run));
 }
 
 static sn_status load_batch(sn_trainer *t) {
@@ -96,10 +92,9 @@ static sn_status load_batch(sn_trainer *t) {
         t->order_epoch = epoch;
     }
     SN_TRY(sn_dataset_read(r->data, SN_TRAIN, t->order + first, t->batch, t->pixels, t->labels));
-    sn_augment a = sn_run_augment(r, false);
     for (int i = 0; i < t->batch; i++) {
         t->samples[i] = sn_dataset_sample_id(r->data, SN_TRAIN, t->order[first + i]);
-        t->draws[i] = sn_augment_draw(&a, seed, (uint32_t)epoch, t->samples[i]);
+        t->draws[i] = sn_augment_draw(&r->augment, seed, (uint32_t)epoch, t->samples[i]);
     }
     sn_backend_for(r->backend, t->batch, augment_one, t);
     return SN_OK;

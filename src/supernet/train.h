@@ -50,7 +50,7 @@ typedef struct sn_trainer {
 } sn_trainer;
 
 typedef struct {
-    const volatile int *stop;       // not 0: finish the step, save, return SN_INTERRUPTED; NULL: never
+    const volatile sig_atomic_t *stop; // not 0: finish the step, save, return SN_INTERRUPTED; NULL: never
     void *arg;
     void (*event)(void *arg, const sn_event *); // NULL: nobody listens
     const char *log;                // path of log.jsonl, or NULL

@@ -1,12 +1,28 @@
 // The table of fast kernels for one kind of lanes, chosen by SN_LANES_*: for each kernel a list of entries or NULL.
 // Not here: the complete list of kernels; what is missing is taken from ref.
 // Next: ../backend.c.
+#include "kernels/cpu/cpu.h"
 #include "kernels/tables.h"
 
+#define ENTRY(id, text)                                                                                                          \
+    {                                                                                                                            \
+        LANES_NAME " " text, LANES(id##_supports), LANES(id##_tiles), LANES(id##_work), LANES(id##_scratch), LANES(id##_tile),   \
+            LANES(id##_finish)                                                                                                   \
+    }
+
+static const sn_impl conv_forward[] = {ENTRY(pointwise_forward, "conv_forward 1x1"), {0}};
+static const sn_impl conv_backward_data[] = {ENTRY(pointwise_data, "conv_backward_data 1x1"), {0}};
+static const sn_impl conv_backward_weights[] = {ENTRY(pointwise_weights, "conv_backward_weights 1x1"), {0}};
+
 #if defined(SN_LANES_avx512)
-const sn_table sn_table_cpu_avx512 = {{NULL}};
+#define TABLE sn_table_cpu_avx512
 #elif defined(SN_LANES_avx2)
-const sn_table sn_table_cpu_avx2 = {{NULL}};
+#define TABLE sn_table_cpu_avx2
 #else
-const sn_table sn_table_cpu_plain = {{NULL}};
+#define TABLE sn_table_cpu_plain
 #endif
+const sn_table TABLE = {{
+    [SN_CONV_FORWARD] = conv_forward,
+    [SN_CONV_BACKWARD_DATA] = conv_backward_data,
+    [SN_CONV_BACKWARD_WEIGHTS] = conv_backward_weights,
+}};

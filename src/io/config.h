@@ -1,0 +1,120 @@
+// The config: one struct, made from a YAML file, its presets and --set overrides. Keys, ranges and defaults stand in
+// config_keys.def. Not here: opening the data, building the net. Fields are named as the keys: train.optimizer.lr is
+// config->train.optimizer.lr. Next: config_keys.def, then config_space.c for the `space` section.
+#ifndef SN_CONFIG_H
+#define SN_CONFIG_H
+
+#include "supernet/space.h"
+#include "supernet/status.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+// Words, in the order of the lists in config_table.c.
+enum { SN_RESIZE_CROP, SN_RESIZE_STRETCH };                               // data.resize
+enum { SN_TEXT_NAMES, SN_TEXT_DIGITS };                                   // space.text
+enum { SN_MODE_SAMPLE };                                                  // train.mode
+enum { SN_OPTIMIZER_SGD, SN_OPTIMIZER_ADAM };                             // *.optimizer.name
+enum { SN_SCHEDULE_COSINE, SN_SCHEDULE_STEP, SN_SCHEDULE_CONSTANT };      // *.optimizer.schedule
+enum { SN_STRATEGY_EXHAUSTIVE, SN_STRATEGY_RANDOM, SN_STRATEGY_LIST };    // rank.strategy
+enum { SN_PROTOCOL_RECALIBRATE, SN_PROTOCOL_BATCH, SN_PROTOCOL_RUNNING }; // rank.bn
+enum { SN_START_SCRATCH, SN_START_INHERITED };                            // retrain.init
+enum { SN_FORMAT_ONNX, SN_FORMAT_SAFETENSORS };                           // export.format
+enum { SN_EXPORT_FOLD, SN_EXPORT_KEEP };                                  // export.bn
+
+typedef struct {
+    int name;
+    double lr, momentum;
+    bool nesterov;
+    double weight_decay;
+    bool decay_bn;
+    double beta1, beta2, eps;
+    int schedule;
+    double warmup; // epochs
+    int step_epochs;
+    double step_factor, lr_min, clip, label_smoothing;
+} sn_config_optimizer;
+
+// Texts are owned by the config, never NULL, "" where nothing is given; paths are absolute.
+typedef struct sn_config {
+    struct {
+        char *source;
+        int validation, images, resize;
+        struct {
+            int crop;
+            bool flip;
+            int cutout;
+            bool resized;
+        } augment;
+        char *cache;    // machine
+        int64_t memory; // machine; bytes
+    } data;
+    struct {
+        struct {
+            int channels, height, width;
+        } input;
+        int classes, text;
+        char *arch;      // canonical text of the only arch, "" for all
+        sn_space *built; // owned; finished, restricted to `arch` if that is given, and known to give a graph
+    } space;
+    struct {
+        int mode;
+        char *sampler;
+        int epochs, batch;
+        int64_t seed; // fits 32 bits
+        int validate_every, save_every, keep;
+        sn_config_optimizer optimizer;
+    } train;
+    struct {
+        int strategy, sample;
+        char *archs;
+        int bn, calibrate, calibrate_batch, images;
+    } rank;
+    struct {
+        int epochs, batch, init;
+        bool use_validation;
+        sn_config_optimizer optimizer;
+    } retrain;
+    struct {
+        char *arch;
+        int format, bn;
+    } export;
+    int threads;  // machine
+    char *device; // machine
+} sn_config;
+
+// Words that a table above this layer knows: word i, or NULL at the end.
+typedef const char *(*sn_config_words)(int i);
+
+// Reads a config file of at most 1 MiB. Overrides are texts "a.b=value" in YAML, the last one wins. `samplers` are the words
+// allowed for train.sampler. SN_CONFIG with up to 20 mistakes, one a line: `file:line:column: found; allowed; nearest known
+// word`. Relative paths in the file count from its folder, in overrides from the current folder. *out is owned by the caller.
+sn_status sn_config_load(const char *path, sn_config_words samplers, const char *const *overrides, int n_overrides,
+                         sn_config **out);
+// The same from text (config.yaml of a run, the text in a checkpoint). `name` is the path that messages show and that relative
+// paths and presets count from.
+sn_status sn_config_parse(const char *text, size_t size, const char *name, sn_config_words samplers, const char *const *overrides,
+                          int n_overrides, sn_config **out);
+void sn_config_free(sn_config *);
+
+// The config with every key written out (YAML; the space itself, not a preset's name). Reads back to an equal config, and that
+// one gives the same bytes. Keys of the machine stand last in their section, under a comment. NULL with the message set; free()
+// it.
+// machine false: without those, as checkpoints hold it.
+char *sn_config_resolved(const sn_config *, bool machine);
+
+// What retraining one arch trains: the same config with the space of that arch alone and the keys of `retrain` in place of those
+// of `train`; with retrain.use_validation nothing is held out. SN_USAGE for an arch that is not of this space.
+sn_status sn_config_retrain(const sn_config *, sn_config_words samplers, const char *arch, sn_config **out);
+
+typedef struct {
+    char key[64]; // "" when the configs are the same
+    char first[128], second[128];
+} sn_config_change;
+// The first key whose values differ, keys of the machine left out; for the networks of the spaces the first differing line.
+sn_status sn_config_difference(const sn_config *first, const sn_config *second, sn_config_change *out);
+
+// Every key with meaning, type, unit, range and default, and the operations of spaces; as Markdown this is docs/config.md
+// (`supernet help config --markdown`). NULL with the message set; free() it.
+char *sn_config_help(sn_config_words samplers, bool markdown);
+
+#endif

@@ -1,0 +1,22 @@
+// The fast entries' functions, named after their lanes: sn_cpu_avx2_pointwise_forward_tile and so on.
+// Not here: what each part of an entry means (../backend.h).
+// Next: table.c for the list, lanes.h for the lanes.
+#ifndef SN_CPU_H
+#define SN_CPU_H
+
+#include "kernels/backend.h"
+#include "kernels/cpu/lanes.h"
+
+#define SN_CPU_ENTRY(id)                                                                                                         \
+    bool LANES(id##_supports)(const sn_call *);                                                                                  \
+    int64_t LANES(id##_tiles)(const sn_call *);                                                                                  \
+    int64_t LANES(id##_work)(const sn_call *);                                                                                   \
+    size_t LANES(id##_scratch)(const sn_call *);                                                                                 \
+    void LANES(id##_tile)(const sn_bases *, const sn_call *, int64_t tile, void *scratch);                                       \
+    void LANES(id##_finish)(const sn_bases *, const sn_call *);
+
+SN_CPU_ENTRY(pointwise_forward)
+SN_CPU_ENTRY(pointwise_data)
+SN_CPU_ENTRY(pointwise_weights)
+
+#endif

@@ -1,0 +1,201 @@
+// v16: sixteen floats that go together, as one zmm (SN_LANES_avx512), two ymm (SN_LANES_avx2) or a plain array (SN_LANES_plain).
+// Not here: any operation across lanes. Each lane does the same IEEE operations on every kind, so results have the same bits.
+// Next: view.h.
+#ifndef SN_CPU_LANES_H
+#define SN_CPU_LANES_H
+
+#include <math.h>
+#include <stdint.h>
+
+#define INLINE static inline __attribute__((always_inline))
+enum { LANE = 16 }; // floats in a v16
+
+// v_load_n and v_store_n touch the first n floats only (0 <= n <= 16); lanes not loaded are 0.
+// v_max(a, b) = a > b ? a : b and v_min(a, b) = a < b ? a : b, so a NaN in b comes through.
+// v_inside(x, u, top): x where 0 < u < top, else 0.
+#if defined(SN_LANES_avx512)
+
+#include <immintrin.h>
+#define LANES(name) sn_cpu_avx512_##name
+#define LANES_NAME "cpu-avx512"
+typedef __m512 v16;
+
+INLINE v16 v_zero(void) {
+    return _mm512_setzero_ps();
+}
+INLINE v16 v_set(float x) {
+    return _mm512_set1_ps(x);
+}
+INLINE v16 v_load(const float *p) {
+    return _mm512_loadu_ps(p);
+}
+INLINE void v_store(float *p, v16 x) {
+    _mm512_storeu_ps(p, x);
+}
+INLINE __mmask16 v_first(int n) {
+    return (__mmask16)((1u << n) - 1u);
+}
+INLINE v16 v_load_n(const float *p, int n) {
+    return _mm512_maskz_loadu_ps(v_first(n), p);
+}
+INLINE void v_store_n(float *p, v16 x, int n) {
+    _mm512_mask_storeu_ps(p, v_first(n), x);
+}
+INLINE v16 v_add(v16 a, v16 b) {
+    return _mm512_add_ps(a, b);
+}
+INLINE v16 v_sub(v16 a, v16 b) {
+    return _mm512_sub_ps(a, b);
+}
+INLINE v16 v_mul(v16 a, v16 b) {
+    return _mm512_mul_ps(a, b);
+}
+INLINE v16 v_div(v16 a, v16 b) {
+    return _mm512_div_ps(a, b);
+}
+INLINE v16 v_fma(v16 a, v16 b, v16 c) { // a*b + c
+    return _mm512_fmadd_ps(a, b, c);
+}
+INLINE v16 v_max(v16 a, v16 b) {
+    return _mm512_max_ps(a, b);
+}
+INLINE v16 v_min(v16 a, v16 b) {
+    return _mm512_min_ps(a, b);
+}
+INLINE v16 v_inside(v16 x, v16 u, v16 top) {
+    __mmask16 positive = _mm512_cmp_ps_mask(u, _mm512_setzero_ps(), _CMP_GT_OQ);
+    return _mm512_maskz_mov_ps(_mm512_mask_cmp_ps_mask(positive, u, top, _CMP_LT_OQ), x);
+}
+
+#elif defined(SN_LANES_avx2)
+
+#include <immintrin.h>
+#define LANES(name) sn_cpu_avx2_##name
+#define LANES_NAME "cpu-avx2"
+typedef struct {
+    __m256 lo, hi;
+} v16;
+
+INLINE v16 v_zero(void) {
+    return (v16){_mm256_setzero_ps(), _mm256_setzero_ps()};
+}
+INLINE v16 v_set(float x) {
+    return (v16){_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+INLINE v16 v_load(const float *p) {
+    return (v16){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+INLINE void v_store(float *p, v16 x) {
+    _mm256_storeu_ps(p, x.lo);
+    _mm256_storeu_ps(p + 8, x.hi);
+}
+static const int32_t v_mask_words[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+INLINE __m256i v_mask(int n, int first) { // lanes first..first+7 of the first n
+    return _mm256_loadu_si256((const __m256i *)(const void *)(v_mask_words + 16 - n + first));
+}
+INLINE v16 v_load_n(const float *p, int n) {
+    return (v16){_mm256_maskload_ps(p, v_mask(n, 0)), _mm256_maskload_ps(p + 8, v_mask(n, 8))};
+}
+INLINE void v_store_n(float *p, v16 x, int n) {
+    _mm256_maskstore_ps(p, v_mask(n, 0), x.lo);
+    _mm256_maskstore_ps(p + 8, v_mask(n, 8), x.hi);
+}
+INLINE v16 v_add(v16 a, v16 b) {
+    return (v16){_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
+}
+INLINE v16 v_sub(v16 a, v16 b) {
+    return (v16){_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)};
+}
+INLINE v16 v_mul(v16 a, v16 b) {
+    return (v16){_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
+}
+INLINE v16 v_div(v16 a, v16 b) {
+    return (v16){_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)};
+}
+INLINE v16 v_fma(v16 a, v16 b, v16 c) {
+    return (v16){_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
+}
+INLINE v16 v_max(v16 a, v16 b) {
+    return (v16){_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};
+}
+INLINE v16 v_min(v16 a, v16 b) {
+    return (v16){_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)};
+}
+INLINE __m256 v_inside_half(__m256 x, __m256 u, __m256 top) {
+    __m256 positive = _mm256_cmp_ps(u, _mm256_setzero_ps(), _CMP_GT_OQ);
+    return _mm256_and_ps(x, _mm256_and_ps(positive, _mm256_cmp_ps(u, top, _CMP_LT_OQ)));
+}
+INLINE v16 v_inside(v16 x, v16 u, v16 top) {
+    return (v16){v_inside_half(x.lo, u.lo, top.lo), v_inside_half(x.hi, u.hi, top.hi)};
+}
+
+#else
+
+#define LANES(name) sn_cpu_plain_##name
+#define LANES_NAME "cpu-plain"
+typedef struct {
+    float x[LANE];
+} v16;
+
+#define V_EACH(expression)                                                                                                       \
+    v16 y;                                                                                                                       \
+    for (int i = 0; i < LANE; i++) y.x[i] = (expression);                                                                        \
+    return y
+INLINE v16 v_zero(void) {
+    V_EACH(0);
+}
+INLINE v16 v_set(float x) {
+    V_EACH(x);
+}
+INLINE v16 v_load(const float *p) {
+    V_EACH(p[i]);
+}
+INLINE void v_store(float *p, v16 x) {
+    for (int i = 0; i < LANE; i++) p[i] = x.x[i];
+}
+INLINE v16 v_load_n(const float *p, int n) {
+    V_EACH(i < n ? p[i] : 0);
+}
+INLINE void v_store_n(float *p, v16 x, int n) {
+    for (int i = 0; i < n; i++) p[i] = x.x[i];
+}
+INLINE v16 v_add(v16 a, v16 b) {
+    V_EACH(a.x[i] + b.x[i]);
+}
+INLINE v16 v_sub(v16 a, v16 b) {
+    V_EACH(a.x[i] - b.x[i]);
+}
+INLINE v16 v_mul(v16 a, v16 b) {
+    V_EACH(a.x[i] * b.x[i]);
+}
+INLINE v16 v_div(v16 a, v16 b) {
+    V_EACH(a.x[i] / b.x[i]);
+}
+INLINE v16 v_fma(v16 a, v16 b, v16 c) {
+    V_EACH(fmaf(a.x[i], b.x[i], c.x[i]));
+}
+INLINE v16 v_max(v16 a, v16 b) {
+    V_EACH(a.x[i] > b.x[i] ? a.x[i] : b.x[i]);
+}
+INLINE v16 v_min(v16 a, v16 b) {
+    V_EACH(a.x[i] < b.x[i] ? a.x[i] : b.x[i]);
+}
+INLINE v16 v_inside(v16 x, v16 u, v16 top) {
+    V_EACH(u.x[i] > 0 && u.x[i] < top.x[i] ? x.x[i] : 0);
+}
+#undef V_EACH
+
+#endif
+
+// Loads and stores of a channel block: n >= 16 is a whole one.
+INLINE v16 v_load_to(const float *p, int n) {
+    return n >= LANE ? v_load(p) : v_load_n(p, n);
+}
+INLINE void v_store_to(float *p, v16 x, int n) {
+    if (n >= LANE)
+        v_store(p, x);
+    else
+        v_store_n(p, x, n);
+}
+
+#endif

@@ -9,6 +9,19 @@ import torch.nn.functional as F
 ACTIVATIONS = {"linear": lambda x: x, "relu": F.relu, "relu6": F.relu6}
 
 
+class Sided(torch.autograd.Function):
+    """An activation whose slope is 1 where `inside` says so, and 0 elsewhere."""
+
+    @staticmethod
+    def forward(ctx, y, inside, act):
+        ctx.save_for_backward(inside)
+        return ACTIVATIONS[act](y)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.saved_tensors[0], None, None
+
+
 class Net(nn.Module):
     """space: {input: {channels, height, width}, classes, blocks: {NAME: {op, attributes}}, network: [entry]}; an entry is
     {name, out, stride, block: NAME} or {name, out, stride, layers: [[NAME, ...], ...]}, the options of each layer."""
@@ -17,7 +30,9 @@ class Net(nn.Module):
         super().__init__()
         self.bn = {"eps": bn_eps, "momentum": bn_momentum}
         self.chain = []  # a function, or a list of functions to choose from
-        self.slack = None  # a list: each BN that an activation reads adds how near to a kink it came
+        self.slack = None  # a list: each activation adds how near to a kink its values came
+        self.sides = None  # by BN: where the slope of the activation behind it is 1; without it PyTorch decides
+        self.disagreed = []  # with sides: distances from the kink of the values that PyTorch puts on the other side
         channels = space["input"]["channels"]
         for entry in space["network"]:
             out = entry.get("out") or space["classes"]
@@ -56,10 +71,18 @@ class Net(nn.Module):
 
         def run(x):
             y = bn(before(x))
-            if self.slack is not None and act != "linear":
-                near = y.detach().abs()
-                self.slack.append(float((torch.minimum(near, (y.detach() - 6).abs()) if act == "relu6" else near).min()))
-            return ACTIVATIONS[act](y)
+            if act == "linear" or self.slack is None and self.sides is None:
+                return ACTIVATIONS[act](y)
+            u = y.detach()
+            distance = torch.minimum(u.abs(), (u - 6).abs()) if act == "relu6" else u.abs()
+            if self.slack is not None:
+                self.slack.append(float(distance.min()))
+            if self.sides is None:
+                return ACTIVATIONS[act](y)
+            inside = self.sides[name + "_bn"].view(y.shape)
+            own = (u > 0) & (u < 6) if act == "relu6" else u > 0
+            self.disagreed += distance[own != inside].tolist()
+            return Sided.apply(y, inside, act)
         return run
 
     def op(self, space, block, name, i, o, stride):

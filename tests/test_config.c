@@ -94,8 +94,8 @@ END_TEST
 
 START_TEST(values) {
     sn_config *c =
-        good("data: {source: /a b/../ü, validation: 7, images: 9, resize: stretch, cache: c, memory: 32MiB,\n"
-             "       augment: {crop: 1, flip: true, cutout: 2, resized: true}}\n"
+        good("data: {source: /a b/../ü, validation: 7, images: 9, resize: stretch, store: 9, cache: c, memory: 32MiB,\n"
+             "       augment: {crop: 0, flip: true, cutout: 2, resized: true}}\n"
              "train: {sampler: fair, epochs: 3, batch: 4, seed: 4294967295, validate_every: 0, save_every: 10, keep: 1,\n"
              "        optimizer: {name: adam, lr: 3e-4, momentum: 0.5, nesterov: false, weight_decay: 0, decay_bn: false, beta1: "
              "0.8, beta2: 0.9,\n"
@@ -111,8 +111,7 @@ START_TEST(values) {
     snprintf(expected, sizeof expected, "%s/c", here);
     ck_assert_str_eq(c->data.cache, expected);
     ck_assert_int_eq(c->data.memory, 32 << 20);
-    ck_assert(c->data.augment.flip && c->data.augment.crop == 1 && c->data.augment.cutout == 2 &&
-              c->data.augment.resized);
+    ck_assert(c->data.augment.flip && c->data.store == 9 && c->data.augment.cutout == 2 && c->data.augment.resized);
     ck_assert_str_eq(c->train.sampler, "fair");
     ck_assert_int_eq(c->train.seed, UINT32_MAX);
     const sn_config_optimizer *o = &c->train.optimizer;
@@ -236,8 +235,13 @@ static const struct {
     {SMALL "train: {optimizer: {warmup: 2}}\nretrain: {epochs: 1}\n",
      "11:10: retrain.optimizer.warmup: found 2 epochs; allowed are at most the 1 of retrain.epochs"},
     {SMALL "rank: {strategy: list}\n", "10:18: rank.strategy: found 'list' without a file"},
-    {"data: {source: /d, augment: {cutout: 9}}\n" SPACE,
-     "1:38: data.augment.cutout: found 9; allowed is at most the image's side, 8"},
+    {"data: {source: /d, augment: {cutout: 17}}\n" SPACE,
+     "1:38: data.augment.cutout: found 17; allowed is at most twice the image's side, 16"},
+    {"data: {source: /d, augment: {crop: 9}}\n" SPACE,
+     "1:36: data.augment.crop: found 9; allowed is at most the image's side, 8"},
+    {"data: {source: /d, augment: {crop: 1, resized: true}}\n" SPACE,
+     "1:48: data.augment.resized: found true beside a crop of 1"},
+    {"data: {source: /d, store: 7}\n" SPACE, "1:27: data.store: found 7; allowed is 0, or at least the image's shorter side, 8"},
     {SMALL "threads: 1025\n", "10:10: threads: found '1025'; allowed is a whole number from 0 to 1024"},
 };
 

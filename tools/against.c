@@ -46,20 +46,29 @@ static sn_status number_classes(const sn_run *r, const sn_ranked *const *item, s
     return SN_OK;
 }
 
-static sn_status measure(const sample *s, int by, const sn_ranked *const *item, uint64_t images, uint32_t resamples, uint32_t seed, sn_rank_quality *out) {
+static sn_status measure(const sample *s, int by, const sn_ranked *const *item, uint64_t images, uint32_t resamples,
+                         uint32_t seed, sn_rank_quality *out) {
     for (size_t i = 0; i < s->n; i++) {
         const sn_ranked *x = item[i];
         double loss = isnan(x->loss) ? -INFINITY : -x->loss; // an overflowed net is the worst
         s->score[i] = by == SN_BY_LOSS ? loss : by == SN_BY_MACS ? (double)x->cost.macs : (double)x->cost.params;
     }
-    sn_rank_input in = {.archs = s->n, .truth = s->truth, .score = by == SN_BY_ACCURACY ? NULL : s->score, .hits = by == SN_BY_ACCURACY ? s->hits : NULL,
-                        .images = (size_t)images, .classes = s->repeats ? s->classes : NULL, .resamples = resamples, .seed = seed};
+    sn_rank_input in = {.archs = s->n,
+                        .truth = s->truth,
+                        .score = by == SN_BY_ACCURACY ? NULL : s->score,
+                        .hits = by == SN_BY_ACCURACY ? s->hits : NULL,
+                        .images = (size_t)images,
+                        .classes = s->repeats ? s->classes : NULL,
+                        .resamples = resamples,
+                        .seed = seed};
     return sn_rank_measure(&in, out);
 }
 
 static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_truth *truth, uint32_t resamples, sn_against *out) {
     size_t n = (size_t)k->n;
-    sample s = {0, sn_new(n, sizeof *s.truth), sn_new(n, sizeof *s.score), sn_new(n, sizeof *s.hits), sn_new(n, sizeof *s.classes), false};
+    sample s = {
+        0,    sn_new(n, sizeof *s.truth), sn_new(n, sizeof *s.score), sn_new(n, sizeof *s.hits), sn_new(n, sizeof *s.classes),
+        false};
     const sn_ranked **item = sn_new(n, sizeof *item);
     sn_status status = s.truth && s.score && s.hits && s.classes && item ? SN_OK : SN_RESOURCE;
     char text[SN_ARCH_TEXT];
@@ -73,7 +82,8 @@ static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_trut
         s.hits[s.n] = k->item[i].hits;
         item[s.n++] = &k->item[i];
     }
-    if (status == SN_OK && truth && s.n < 2) status = sn_error(SN_DATA, "only %zu of %zu ranked architectures have a true accuracy; at least 2 are needed", s.n, n);
+    if (status == SN_OK && truth && s.n < 2)
+        status = sn_error(SN_DATA, "only %zu of %zu ranked architectures have a true accuracy; at least 2 are needed", s.n, n);
     if (status == SN_OK) status = number_classes(r, item, &s);
     uint32_t seed = (uint32_t)r->config->train.seed;
     for (int by = 0; status == SN_OK && by < (truth ? SN_RANKED_BY : 1); by++)
@@ -85,7 +95,8 @@ static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_trut
     return status;
 }
 
-sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, const char *path, const char *key, uint32_t resamples, sn_against *out) {
+sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, const char *path, const char *key, uint32_t resamples,
+                             sn_against *out) {
     sn_truth *truth = NULL;
     sn_against a = {.half_tau = NAN};
     sn_status s = path ? sn_truth_read(path, key, &truth) : SN_OK;
@@ -103,7 +114,8 @@ static void print_part(const sn_against *a, const char *title, bool distinct) {
     printf("  by accuracy: 95 %% over images, over archs\n");
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
         printf("%-34s", sn_rank_figure_text(f));
-        for (int by = 0; by < SN_RANKED_BY; by++) printf(" %12.3f", (distinct ? a->by[by].distinct : a->by[by].all).figure[f].value);
+        for (int by = 0; by < SN_RANKED_BY; by++)
+            printf(" %12.3f", (distinct ? a->by[by].distinct : a->by[by].all).figure[f].value);
         const sn_rank_figure *x = &first->figure[f];
         printf("  %.3f to %.3f, %.3f to %.3f\n", x->image[0], x->image[1], x->arch[0], x->arch[1]);
     }
@@ -125,8 +137,8 @@ static json_t *part_json(const sn_rank_part *p) {
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
         const sn_rank_figure *x = &p->figure[f];
         json_object_set_new(figures, sn_rank_figure_name(f),
-                            json_pack("{s:o,s:[o,o],s:[o,o]}", "value", number(x->value), "over_images", number(x->image[0]), number(x->image[1]), "over_archs",
-                                      number(x->arch[0]), number(x->arch[1])));
+                            json_pack("{s:o,s:[o,o],s:[o,o]}", "value", number(x->value), "over_images", number(x->image[0]),
+                                      number(x->image[1]), "over_archs", number(x->arch[0]), number(x->arch[1])));
     }
     return json_pack("{s:I,s:I,s:o}", "archs", (json_int_t)p->archs, "top", (json_int_t)p->top, "figures", figures);
 }

@@ -12,13 +12,14 @@
 #include <unistd.h>
 
 // ---------------------------------------------------------------- options
-static const cli_option common[] = {{"set", 0, "KEY=VALUE", "override a key of the config (`supernet help config`); may be repeated"},
-                                    {"threads", 0, "N", "worker threads (default: one per processor)"},
-                                    {"device", 0, "NAME", "cpu (best instructions of this processor), cpu-avx2, cpu-avx512, cpu-plain, ref, ref64"},
-                                    {"json", 0, NULL, "print the result as JSON"},
-                                    {"quiet", 'q', NULL, "no progress, no messages but errors"},
-                                    {"help", 'h', NULL, "this text"},
-                                    {0}};
+static const cli_option common[] = {
+    {"set", 0, "KEY=VALUE", "override a key of the config (`supernet help config`); may be repeated"},
+    {"threads", 0, "N", "worker threads (default: one per processor)"},
+    {"device", 0, "NAME", "cpu (best instructions of this processor), cpu-avx2, cpu-avx512, cpu-plain, ref, ref64"},
+    {"json", 0, NULL, "print the result as JSON"},
+    {"quiet", 'q', NULL, "no progress, no messages but errors"},
+    {"help", 'h', NULL, "this text"},
+    {0}};
 
 static const cli_option *find(const cli_option *table, const char *name, size_t n, char letter) {
     for (; table && table->name; table++)
@@ -59,8 +60,8 @@ static sn_status add_value(cli *c, const char *name, const char *value) {
 
 static sn_status unknown_option(const cli_command *command, const char *text) {
     const char *near = sn_nearest(text + strspn(text, "-"), option_word, command);
-    return sn_error(SN_USAGE, "unknown option '%s' of `supernet %s`%s%s%s; `supernet %s --help` lists them", text, command->name, near ? "; did you mean --" : "",
-                    near ? near : "", near ? "?" : "", command->name);
+    return sn_error(SN_USAGE, "unknown option '%s' of `supernet %s`%s%s%s; `supernet %s --help` lists them", text, command->name,
+                    near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", command->name);
 }
 
 static sn_status parse_option(const cli_command *command, cli *c, int argc, char **argv, int *i) {
@@ -71,7 +72,8 @@ static sn_status parse_option(const cli_command *command, cli *c, int argc, char
     const cli_option *o = find(command->options, text + 2, n, is_long ? 0 : text[1]);
     if (!o) o = find(common, text + 2, n, is_long ? 0 : text[1]);
     if (!o) return unknown_option(command, text);
-    if (!o->value) return equal && is_long ? sn_error(SN_USAGE, "option --%s takes no value", o->name) : add_value(c, o->name, "");
+    if (!o->value)
+        return equal && is_long ? sn_error(SN_USAGE, "option --%s takes no value", o->name) : add_value(c, o->name, "");
     if (is_long && equal) return add_value(c, o->name, equal + 1);
     if (*i + 1 >= argc) return sn_error(SN_USAGE, "option --%s needs a value: %s", o->name, o->value);
     return add_value(c, o->name, argv[++*i]);
@@ -87,7 +89,8 @@ sn_status cli_parse(const cli_command *command, int argc, char **argv, cli *c, b
         } else if (!only_operands && argv[i][0] == '-' && argv[i][1]) {
             SN_TRY(parse_option(command, c, argc, argv, &i));
         } else if (c->operands == command->most) {
-            return sn_error(SN_USAGE, "`supernet %s` takes %s: '%s' is one too many", command->name, command->most ? command->operands : "no operands", argv[i]);
+            return sn_error(SN_USAGE, "`supernet %s` takes %s: '%s' is one too many", command->name,
+                            command->most ? command->operands : "no operands", argv[i]);
         } else {
             c->operand[c->operands++] = argv[i];
         }
@@ -95,8 +98,11 @@ sn_status cli_parse(const cli_command *command, int argc, char **argv, cli *c, b
     c->quiet = cli_get(c, "quiet");
     c->json = cli_get(c, "json");
     *help = cli_get(c, "help");
-    if (*help) print_help(command);
-    else if (c->operands < command->least) return sn_error(SN_USAGE, "`supernet %s` needs %s; `supernet %s --help` says more", command->name, command->operands, command->name);
+    if (*help)
+        print_help(command);
+    else if (c->operands < command->least)
+        return sn_error(SN_USAGE, "`supernet %s` needs %s; `supernet %s --help` says more", command->name, command->operands,
+                        command->name);
     return SN_OK;
 }
 
@@ -202,17 +208,22 @@ void cli_progress(const cli *c, double done, const char *format, ...) {
     va_end(args);
     for (int i = 0; i < 20; i++) bar[i] = i < (int)(done * 20) ? '=' : ' ';
     bar[20] = 0;
-    if (terminal) fprintf(stderr, "\r[%s] %3.0f %% %s\033[K", bar, done * 100, text);
-    else fprintf(stderr, "%3.0f %% %s\n", done * 100, text);
+    if (terminal)
+        fprintf(stderr, "\r[%s] %3.0f %% %s\033[K", bar, done * 100, text);
+    else
+        fprintf(stderr, "%3.0f %% %s\n", done * 100, text);
     line_open = terminal;
     fflush(stderr);
 }
 
 const char *cli_duration(double seconds, char text[32]) {
     long s = seconds > 0 ? (long)(seconds + 0.5) : 0;
-    if (seconds < 100) snprintf(text, 32, "%.1f s", seconds > 0 ? seconds : 0);
-    else if (s < 6000) snprintf(text, 32, "%ld min %02ld s", s / 60, s % 60);
-    else snprintf(text, 32, "%ld h %02ld min", s / 3600, s % 3600 / 60);
+    if (seconds < 100)
+        snprintf(text, 32, "%.1f s", seconds > 0 ? seconds : 0);
+    else if (s < 6000)
+        snprintf(text, 32, "%ld min %02ld s", s / 60, s % 60);
+    else
+        snprintf(text, 32, "%ld h %02ld min", s / 3600, s % 3600 / 60);
     return text;
 }
 
@@ -260,8 +271,10 @@ sn_status cli_read_archs(const sn_space *s, const char *path, sn_arch **archs, l
     SN_TRY(sn_text_read(path, &text));
     sn_status status = parse_lines(s, path, text, &l);
     free(text);
-    if (status != SN_OK) free(l.arch);
-    else *archs = l.arch, *n = l.n;
+    if (status != SN_OK)
+        free(l.arch);
+    else
+        *archs = l.arch, *n = l.n;
     return status;
 }
 
@@ -294,7 +307,9 @@ static sn_status collect(const cli *c, const sn_run *r, arch_list *l) {
 sn_status cli_archs(const cli *c, const sn_run *r, sn_arch **archs, long *n) {
     arch_list l = {0};
     sn_status s = collect(c, r, &l);
-    if (s != SN_OK) free(l.arch);
-    else *archs = l.arch, *n = l.n;
+    if (s != SN_OK)
+        free(l.arch);
+    else
+        *archs = l.arch, *n = l.n;
     return s;
 }

@@ -57,7 +57,8 @@ sn_status cli_open_run(const cli *, const char *path, sn_run **out);
 extern volatile sig_atomic_t cli_stop;
 void cli_watch_signals(void);
 
-// stderr: a message line unless --quiet; a progress line that replaces itself on a terminal and appears at most every 30 s elsewhere.
+// stderr: a message line unless --quiet; a progress line that replaces itself on a terminal and appears at most every 30 s
+// elsewhere.
 void cli_say(const cli *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_progress(const cli *, double done, const char *format, ...) __attribute__((format(printf, 3, 4)));
 // "12.3 s", "4 min 05 s", "1 h 02 min"

@@ -24,8 +24,10 @@ static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *whi
     sn_arch *archs = NULL, a = sn_arch_first(s);
     long n = 0;
     if (!which) return sn_error(SN_USAGE, "--csv needs --archs all or --archs FILE");
-    if (strcmp(which, "all")) SN_TRY(cli_read_archs(s, which, &archs, &n));
-    else if (sn_space_size(s, NULL, 0) > 1e7) return sn_error(SN_USAGE, "--archs all: the space has more than 10^7 architectures");
+    if (strcmp(which, "all"))
+        SN_TRY(cli_read_archs(s, which, &archs, &n));
+    else if (sn_space_size(s, NULL, 0) > 1e7)
+        return sn_error(SN_USAGE, "--archs all: the space has more than 10^7 architectures");
     printf("arch,params,macs\n");
     if (archs)
         for (long i = 0; i < n; i++) csv_line(s, g, &archs[i]);
@@ -39,13 +41,15 @@ static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *whi
 static json_t *cost_json(const sn_space *s, const sn_graph *g, const sn_arch *a) {
     char text[SN_ARCH_TEXT];
     sn_cost cost = sn_cost_arch(g, a);
-    return json_pack("{s:s,s:I,s:I}", "arch", sn_arch_text(s, a, text), "macs", (json_int_t)cost.macs, "params", (json_int_t)cost.params);
+    return json_pack("{s:s,s:I,s:I}", "arch", sn_arch_text(s, a, text), "macs", (json_int_t)cost.macs, "params",
+                     (json_int_t)cost.params);
 }
 
 static void print_cost(const char *name, const sn_space *s, const sn_graph *g, const sn_arch *a) {
     char text[SN_ARCH_TEXT];
     sn_cost cost = sn_cost_arch(g, a);
-    printf("%-9s %s: %.2f MMACs, %lld params\n", name, sn_arch_text(s, a, text), (double)cost.macs * 1e-6, (long long)cost.params);
+    printf("%-9s %s: %.2f MMACs, %lld params\n", name, sn_arch_text(s, a, text), (double)cost.macs * 1e-6,
+           (long long)cost.params);
 }
 
 static sn_status print_all(const cli *c, const sn_config *config, const sn_graph *g, const sn_arch *asked, const sn_forecast *f) {
@@ -55,16 +59,18 @@ static sn_status print_all(const cli *c, const sn_config *config, const sn_graph
     sn_cost_extremes(g, s, &small, &large);
     sn_space_size(s, size, sizeof size);
     if (c->json) {
-        json_t *out = json_pack("{s:i,s:s,s:o,s:o,s:I,s:I,s:f,s:f}", "schema", 1, "size", size, "smallest", cost_json(s, g, &small), "largest", cost_json(s, g, &large),
-                                "parameters", (json_int_t)f->parameters, "memory_bytes", (json_int_t)f->bytes, "step_seconds", f->step_seconds, "train_seconds",
-                                f->train_seconds);
+        json_t *out =
+            json_pack("{s:i,s:s,s:o,s:o,s:I,s:I,s:f,s:f}", "schema", 1, "size", size, "smallest", cost_json(s, g, &small),
+                      "largest", cost_json(s, g, &large), "parameters", (json_int_t)f->parameters, "memory_bytes",
+                      (json_int_t)f->bytes, "step_seconds", f->step_seconds, "train_seconds", f->train_seconds);
         if (out && asked) json_object_set_new(out, "arch", cost_json(s, g, asked));
         return cli_print_json(out);
     }
     printf("space: %s architectures, %d decisions\n", size, s->n_decisions);
     for (int d = 0; d < s->n_decisions; d++) {
         printf("  %-20s", s->decisions[d].name);
-        for (int k = 0; k < s->decisions[d].options; k++) printf("%s%s", k ? " | " : "", s->blocks[s->decisions[d].block[k]].name);
+        for (int k = 0; k < s->decisions[d].options; k++)
+            printf("%s%s", k ? " | " : "", s->blocks[s->decisions[d].block[k]].name);
         printf("\n");
     }
     print_cost("smallest", s, g, &small);
@@ -73,7 +79,8 @@ static sn_status print_all(const cli *c, const sn_config *config, const sn_graph
     printf("supernet: %lld parameters\n", (long long)f->parameters);
     printf("memory in training at batch %d: %.0f MiB\n", config->train.batch, (double)f->bytes / 0x1p20);
     if (f->step_seconds > 0)
-        printf("training: %lld steps of %.3f s (measured now, on this machine): %s\n", (long long)f->steps, f->step_seconds, cli_duration(f->train_seconds, time));
+        printf("training: %lld steps of %.3f s (measured now, on this machine): %s\n", (long long)f->steps, f->step_seconds,
+               cli_duration(f->train_seconds, time));
     return SN_OK;
 }
 
@@ -106,4 +113,5 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-const cli_command cmd_describe = {"describe", "CONFIG", "size of the space, costs, forecast of memory and time", NULL, 1, 1, options, run};
+const cli_command cmd_describe = {"describe", "CONFIG", "size of the space, costs, forecast of memory and time", NULL, 1, 1,
+                                  options,    run};

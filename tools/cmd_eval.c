@@ -9,14 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_option options[] = {{"arch", 'a', "A", "an architecture, or best (of the ranking); may be repeated"},
-                                     {"sample", 0, "N", "N random architectures"},
-                                     {"archs", 0, "FILE", "one architecture a line"},
-                                     {"split", 0, "NAME", "validation (default) or test; each use of test is logged in the run"},
-                                     {"images", 0, "N", "score on the first N images of the split's order (default: rank.images)"},
-                                     {"bn", 0, "NAME", "recalibrate, batch or running (default: rank.bn; of a retrained run: running)"},
-                                     {"logits", 0, "FILE", "also write images, labels and logits as HDF5 (at most 16 architectures)"},
-                                     {0}};
+static const cli_option options[] = {
+    {"arch", 'a', "A", "an architecture, or best (of the ranking); may be repeated"},
+    {"sample", 0, "N", "N random architectures"},
+    {"archs", 0, "FILE", "one architecture a line"},
+    {"split", 0, "NAME", "validation (default) or test; each use of test is logged in the run"},
+    {"images", 0, "N", "score on the first N images of the split's order (default: rank.images)"},
+    {"bn", 0, "NAME", "recalibrate, batch or running (default: rank.bn; of a retrained run: running)"},
+    {"logits", 0, "FILE", "also write images, labels and logits as HDF5 (at most 16 architectures)"},
+    {0}};
 
 typedef struct {
     const cli *c;
@@ -45,13 +46,14 @@ static sn_status add(void *arg, const sn_score *s) {
     e->n++;
     if (e->c->json) {
         json_t *loss = json_real(s->loss);
-        return json_array_append_new(e->list, json_pack("{s:s,s:f,s:f,s:o,s:I,s:I}", "arch", text, "top1", (double)s->top1 / n, "top5", (double)s->top5 / n, "loss",
-                                                        loss ? loss : json_null(), "macs", (json_int_t)cost.macs, "params", (json_int_t)cost.params))
+        return json_array_append_new(e->list, json_pack("{s:s,s:f,s:f,s:o,s:I,s:I}", "arch", text, "top1", (double)s->top1 / n,
+                                                        "top5", (double)s->top5 / n, "loss", loss ? loss : json_null(), "macs",
+                                                        (json_int_t)cost.macs, "params", (json_int_t)cost.params))
                    ? SN_RESOURCE
                    : SN_OK;
     }
-    printf("%-24s top-1 %.4f  top-5 %.4f  loss %.4f  MACs %lld  params %lld\n", text, (double)s->top1 / n, (double)s->top5 / n, s->loss, (long long)cost.macs,
-           (long long)cost.params);
+    printf("%-24s top-1 %.4f  top-5 %.4f  loss %.4f  MACs %lld  params %lld\n", text, (double)s->top1 / n, (double)s->top5 / n,
+           s->loss, (long long)cost.macs, (long long)cost.params);
     return SN_OK;
 }
 
@@ -67,7 +69,8 @@ static sn_status put_images(evaluation *e, const sn_source *source) {
     float *nhwc = sn_new(n, plane * channels * sizeof *nhwc), *nchw = sn_new(n, plane * channels * sizeof *nchw);
     int32_t *labels = sn_new(n, sizeof *labels);
     sn_status status = nhwc && nchw && labels ? SN_OK : SN_RESOURCE;
-    for (long i = 0; status == SN_OK && i < source->count; i++) status = source->read(source->arg, i, 1, nhwc + (size_t)i * plane * channels, labels + i);
+    for (long i = 0; status == SN_OK && i < source->count; i++)
+        status = source->read(source->arg, i, 1, nhwc + (size_t)i * plane * channels, labels + i);
     for (size_t i = 0; status == SN_OK && i < n; i++)
         for (size_t p = 0; p < plane; p++)
             for (size_t k = 0; k < channels; k++) nchw[(i * channels + k) * plane + p] = nhwc[(i * plane + p) * channels + k];
@@ -103,10 +106,17 @@ static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split, lo
     sn_run *r = e->run;
     sn_view_of_split calibration = {0}, view = {0};
     sn_protocol protocol = sn_run_protocol(r);
-    sn_score_job job = {.archs = archs, .n = n, .protocol = protocol, .want_logits = e->file != NULL, .arg = e, .scored = add, .stop = asked_to_stop};
+    sn_score_job job = {.archs = archs,
+                        .n = n,
+                        .protocol = protocol,
+                        .want_logits = e->file != NULL,
+                        .arg = e,
+                        .scored = add,
+                        .stop = asked_to_stop};
     sn_status s = SN_OK;
     if (protocol.kind == SN_PROTOCOL_RECALIBRATE)
-        s = sn_run_source(r, SN_TRAIN, r->config->rank.calibrate, r->config->rank.calibrate_batch, &calibration, &job.calibration);
+        s = sn_run_source(r, SN_TRAIN, r->config->rank.calibrate, r->config->rank.calibrate_batch, &calibration,
+                          &job.calibration);
     if (s == SN_OK) s = sn_run_source(r, split, images, protocol.batch, &view, &job.images);
     if (s == SN_OK && e->file) s = put_images(e, &job.images);
     if (s == SN_OK) s = sn_score_archs(r->net, &job, NULL);
@@ -160,4 +170,11 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-const cli_command cmd_eval = {"eval", "RUN", "loss, top-1, top-5, MACs and params of architectures", "RUN is a run folder (its newest checkpoint) or a checkpoint file.", 1, 1, options, run};
+const cli_command cmd_eval = {"eval",
+                              "RUN",
+                              "loss, top-1, top-5, MACs and params of architectures",
+                              "RUN is a run folder (its newest checkpoint) or a checkpoint file.",
+                              1,
+                              1,
+                              options,
+                              run};

@@ -1,4 +1,5 @@
-// supernet rank RUN: scores archs with the shared weights, prints the best, the Pareto list, and, --against known accuracies, what the ranking is worth.
+// supernet rank RUN: scores archs with the shared weights, prints the best, the Pareto list, and, --against known accuracies,
+// what the ranking is worth.
 #include "against.h"
 #include "io/runfolder.h"
 #include "supernet/bench.h"
@@ -7,15 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_option options[] = {{"sample", 0, "N", "N different random architectures (default: rank.strategy)"},
-                                     {"archs", 0, "FILE", "one architecture a line"},
-                                     {"max-macs", 0, "N", "only architectures of at most N multiplications"},
-                                     {"max-params", 0, "N", "only architectures of at most N parameters"},
-                                     {"top", 0, "K", "print the K best (default 10)"},
-                                     {"csv", 0, "FILE", "also write every score of the store as CSV"},
-                                     {"against", 0, "FILE", "hold scores against true accuracies: CSV arch,accuracy, or JSON by arch with --key"},
-                                     {"key", 0, "KEY", "which value of the JSON objects, or which column"},
-                                     {0}};
+static const cli_option options[] = {
+    {"sample", 0, "N", "N different random architectures (default: rank.strategy)"},
+    {"archs", 0, "FILE", "one architecture a line"},
+    {"max-macs", 0, "N", "only architectures of at most N multiplications"},
+    {"max-params", 0, "N", "only architectures of at most N parameters"},
+    {"top", 0, "K", "print the K best (default 10)"},
+    {"csv", 0, "FILE", "also write every score of the store as CSV"},
+    {"against", 0, "FILE", "hold scores against true accuracies: CSV arch,accuracy, or JSON by arch with --key"},
+    {"key", 0, "KEY", "which value of the JSON objects, or which column"},
+    {0}};
 
 enum { MOST_ARCHS = 10000000, RESAMPLES = 200 };
 
@@ -23,7 +25,8 @@ enum { MOST_ARCHS = 10000000, RESAMPLES = 200 };
 static sn_status choose(const cli *c, const sn_run *r, sn_arch **archs, long *n) {
     long sample;
     const sn_config *config = r->config;
-    SN_TRY(cli_number(c, "sample", 1, MOST_ARCHS, config->rank.strategy == SN_STRATEGY_RANDOM ? config->rank.sample : 0, &sample));
+    SN_TRY(
+        cli_number(c, "sample", 1, MOST_ARCHS, config->rank.strategy == SN_STRATEGY_RANDOM ? config->rank.sample : 0, &sample));
     if (cli_get(c, "archs")) return cli_read_archs(r->space, cli_get(c, "archs"), archs, n);
     if (cli_get(c, "sample") || config->rank.strategy == SN_STRATEGY_RANDOM) {
         *n = sample;
@@ -43,7 +46,9 @@ static sn_status keep_small(const cli *c, const sn_run *r, sn_arch *archs, long 
         if (cost.macs < least) least = cost.macs;
         if (cost.macs <= macs && cost.params <= params) archs[kept++] = archs[i];
     }
-    if (!kept) return sn_error(SN_USAGE, "none of %ld architectures is within the limits; the smallest has %lld MACs", *n, (long long)least);
+    if (!kept)
+        return sn_error(SN_USAGE, "none of %ld architectures is within the limits; the smallest has %lld MACs", *n,
+                        (long long)least);
     *n = kept;
     return SN_OK;
 }
@@ -60,21 +65,23 @@ static void progress(void *arg, long done, long all) {
     if (!w->first) w->first = done;
     double each = done > w->first ? (sn_now() - w->start) / (double)(done - w->first) : 0;
     char text[32];
-    cli_progress(w->c, (double)done / (double)all, "%ld of %ld architectures, %s left", done, all, cli_duration(each * (double)(all - done), text));
+    cli_progress(w->c, (double)done / (double)all, "%ld of %ld architectures, %s left", done, all,
+                 cli_duration(each * (double)(all - done), text));
 }
 
 // ---------------------------------------------------------------- printing
 static json_t *item_json(const sn_run *r, const sn_ranked *x) {
     char text[SN_ARCH_TEXT];
     json_t *loss = json_real(x->loss);
-    return json_pack("{s:s,s:f,s:f,s:o,s:I,s:I}", "arch", sn_arch_text(r->space, &x->arch, text), "top1", x->top1, "top5", x->top5, "loss", loss ? loss : json_null(),
-                     "macs", (json_int_t)x->cost.macs, "params", (json_int_t)x->cost.params);
+    return json_pack("{s:s,s:f,s:f,s:o,s:I,s:I}", "arch", sn_arch_text(r->space, &x->arch, text), "top1", x->top1, "top5",
+                     x->top5, "loss", loss ? loss : json_null(), "macs", (json_int_t)x->cost.macs, "params",
+                     (json_int_t)x->cost.params);
 }
 
 static void print_item(const sn_run *r, long place, const sn_ranked *x) {
     char text[SN_ARCH_TEXT];
-    printf("%5ld  %-24s  %.4f  %.4f  %8.4f  %9.3f  %9lld\n", place, sn_arch_text(r->space, &x->arch, text), x->top1, x->top5, x->loss, (double)x->cost.macs * 1e-6,
-           (long long)x->cost.params);
+    printf("%5ld  %-24s  %.4f  %.4f  %8.4f  %9.3f  %9lld\n", place, sn_arch_text(r->space, &x->arch, text), x->top1, x->top5,
+           x->loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
 }
 
 static sn_status pareto(const sn_ranking *k, size_t **index, size_t *count) {
@@ -89,25 +96,30 @@ static sn_status pareto(const sn_ranking *k, size_t **index, size_t *count) {
     return s;
 }
 
-static sn_status print_text(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front, const sn_against *a) {
+static sn_status print_text(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front,
+                            const sn_against *a) {
     printf("place  architecture              top-1   top-5      loss      MMACs     params\n");
     for (long i = 0; i < k->n && i < top; i++) print_item(r, i + 1, &k->item[i]);
     printf("\nPareto list (top-1 against MACs):\n");
     for (size_t i = 0; i < n_front; i++) print_item(r, (long)front[i] + 1, &k->item[front[i]]);
     printf("\n%ld architectures, %ld scored now on %llu images each", k->n, k->scored, (unsigned long long)k->images);
-    if (k->work.naive) printf("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive, (double)k->work.done / (double)k->work.naive);
+    if (k->work.naive)
+        printf("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
+               (double)k->work.done / (double)k->work.naive);
     printf("\nagreement of the rankings on two halves of the images: tau %.3f\n", a->half_tau);
     if (a->truths) sn_against_print(a);
     return SN_OK;
 }
 
-static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front, const sn_against *a) {
+static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front,
+                            const sn_against *a) {
     json_t *best = json_array(), *list = json_array();
     for (long i = 0; i < k->n && i < top; i++) json_array_append_new(best, item_json(r, &k->item[i]));
     for (size_t i = 0; i < n_front; i++) json_array_append_new(list, item_json(r, &k->item[front[i]]));
-    json_t *out = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "schema", 1, "archs", (json_int_t)k->n, "scored", (json_int_t)k->scored, "images",
-                            (json_int_t)k->images, "evaluations", (json_int_t)k->work.done, "evaluations_naive", (json_int_t)k->work.naive, "identical",
-                            (json_int_t)k->identical, "best", best, "pareto", list);
+    json_t *out = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "schema", 1, "archs", (json_int_t)k->n, "scored",
+                            (json_int_t)k->scored, "images", (json_int_t)k->images, "evaluations", (json_int_t)k->work.done,
+                            "evaluations_naive", (json_int_t)k->work.naive, "identical", (json_int_t)k->identical, "best", best,
+                            "pareto", list);
     json_t *half = json_real(a->half_tau);
     if (out) json_object_set_new(out, "half_split_tau", half ? half : json_null());
     if (out && a->truths) json_object_set_new(out, "against", sn_against_json(a));
@@ -163,12 +175,20 @@ static sn_status run(const cli *c) {
     sn_run *r;
     sn_folder *lock = NULL;
     SN_TRY(cli_open_run(c, c->operand[0], &r));
-    sn_status s = r->folder ? sn_folder_open(r->folder, &lock, NULL) : sn_error(SN_USAGE, "rank needs a run folder; %s is a file", c->operand[0]);
+    sn_status s = r->folder ? sn_folder_open(r->folder, &lock, NULL)
+                            : sn_error(SN_USAGE, "rank needs a run folder; %s is a file", c->operand[0]);
     if (s == SN_OK) s = rank(c, r);
     sn_folder_close(lock);
     sn_run_free(r);
     return s;
 }
 
-const cli_command cmd_rank = {"rank", "RUN", "score architectures with the shared weights, best first",
-                              "Scores are kept in RUN/ranking.h5 and never measured twice; stopped or killed, the same command goes on.", 1, 1, options, run};
+const cli_command cmd_rank = {
+    "rank",
+    "RUN",
+    "score architectures with the shared weights, best first",
+    "Scores are kept in RUN/ranking.h5 and never measured twice; stopped or killed, the same command goes on.",
+    1,
+    1,
+    options,
+    run};

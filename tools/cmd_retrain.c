@@ -1,7 +1,7 @@
 // supernet retrain RUN: trains one architecture alone, in RUN/retrain/NAME, and scores it on the test split.
-#include "training.h"
 #include "io/runfolder.h"
 #include "supernet/rank.h"
+#include "training.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,8 @@ static const cli_option options[] = {{"arch", 'a', "A", "the architecture, or be
 
 static sn_status check_name(const char *name) {
     size_t good = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
-    if (!*name || name[good] || name[0] == '.') return sn_error(SN_USAGE, "--name: found '%s'; allowed are letters, digits, '-', '_' and '.', not first a '.'", name);
+    if (!*name || name[good] || name[0] == '.')
+        return sn_error(SN_USAGE, "--name: found '%s'; allowed are letters, digits, '-', '_' and '.', not first a '.'", name);
     return SN_OK;
 }
 
@@ -39,7 +40,8 @@ static sn_status test(sn_run *r, test_score *t) {
     sn_run_source_free(&view);
     SN_TRY(s);
     char *path = sn_folder_file(r->folder, "log.jsonl");
-    char *line = sn_format("{\"step\":%lld,\"test_split\":\"retrain\",\"top1\":%.6f,\"loss\":%.6f,\"images\":%ld}", (long long)r->step, t->top1, t->loss, t->images);
+    char *line = sn_format("{\"step\":%lld,\"test_split\":\"retrain\",\"top1\":%.6f,\"loss\":%.6f,\"images\":%ld}",
+                           (long long)r->step, t->top1, t->loss, t->images);
     s = path && line ? sn_log_append(path, line) : SN_RESOURCE;
     free(path);
     free(line);
@@ -48,9 +50,10 @@ static sn_status test(sn_run *r, test_score *t) {
 
 static sn_status print(const cli *c, const sn_run *r, const char *arch, const test_score *t) {
     if (c->json)
-        return cli_print_json(json_pack("{s:i,s:s,s:s,s:f,s:f,s:f,s:I}", "schema", 1, "run", r->folder, "arch", arch, "test_top1", t->top1, "test_top5", t->top5,
-                                        "test_loss", t->loss, "images", (json_int_t)t->images));
-    printf("%s retrained in %s\ntest: top-1 %.4f  top-5 %.4f  loss %.4f on %ld images\n", arch, r->folder, t->top1, t->top5, t->loss, t->images);
+        return cli_print_json(json_pack("{s:i,s:s,s:s,s:f,s:f,s:f,s:I}", "schema", 1, "run", r->folder, "arch", arch, "test_top1",
+                                        t->top1, "test_top5", t->top5, "test_loss", t->loss, "images", (json_int_t)t->images));
+    printf("%s retrained in %s\ntest: top-1 %.4f  top-5 %.4f  loss %.4f on %ld images\n", arch, r->folder, t->top1, t->top5,
+           t->loss, t->images);
     return SN_OK;
 }
 
@@ -60,11 +63,13 @@ static sn_status plan_retrain(const cli *c, const sn_run *r, char arch[SN_ARCH_T
     const char *text = cli_get(c, "arch"), *init = cli_get(c, "init");
     SN_TRY(text && strcmp(text, "best") ? sn_arch_parse(r->space, text, &a) : sn_rank_best(r, &a));
     sn_arch_text(r->space, &a, arch);
-    if (init && strcmp(init, "scratch") && strcmp(init, "inherited")) return sn_error(SN_USAGE, "--init: found '%s'; allowed are scratch, inherited", init);
+    if (init && strcmp(init, "scratch") && strcmp(init, "inherited"))
+        return sn_error(SN_USAGE, "--init: found '%s'; allowed are scratch, inherited", init);
     if (cli_get(c, "name")) SN_TRY(check_name(cli_get(c, "name")));
     SN_TRY(sn_config_retrain(r->config, sn_sampler_word, arch, config));
     if (init) (*config)->retrain.init = strcmp(init, "inherited") ? SN_START_SCRATCH : SN_START_INHERITED;
-    *folder = cli_get(c, "name") ? sn_format("%s/retrain/%s", r->folder, cli_get(c, "name")) : sn_format("%s/retrain/%08x", r->folder, sn_hash_name(arch));
+    *folder = cli_get(c, "name") ? sn_format("%s/retrain/%s", r->folder, cli_get(c, "name"))
+                                 : sn_format("%s/retrain/%08x", r->folder, sn_hash_name(arch));
     return *folder ? SN_OK : SN_RESOURCE;
 }
 
@@ -95,5 +100,12 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-const cli_command cmd_retrain = {"retrain", "RUN", "train one architecture alone, then score it on the test split",
-                                 "Uses the keys of `retrain` in the config. The folder below RUN/retrain is a run like any other; the same command line resumes.", 1, 1, options, run};
+const cli_command cmd_retrain = {"retrain",
+                                 "RUN",
+                                 "train one architecture alone, then score it on the test split",
+                                 "Uses the keys of `retrain` in the config. The folder below RUN/retrain is a run like any "
+                                 "other; the same command line resumes.",
+                                 1,
+                                 1,
+                                 options,
+                                 run};

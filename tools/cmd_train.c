@@ -20,12 +20,13 @@ static sn_status print_result(const cli *c, const sn_run *r) {
         for (int d = 0; d < r->space->n_decisions; d++) {
             json_t *one = json_object();
             for (int k = 0; k < r->space->decisions[d].options; k++)
-                json_object_set_new(one, r->space->blocks[r->space->decisions[d].block[k]].name, json_integer(r->option_passes[sn_run_option(r->space, d, k)]));
+                json_object_set_new(one, r->space->blocks[r->space->decisions[d].block[k]].name,
+                                    json_integer(r->option_passes[sn_run_option(r->space, d, k)]));
             json_object_set_new(passes, r->space->decisions[d].name, one);
         }
         json_t *best = r->best_step ? json_real(r->best) : json_null();
-        return cli_print_json(json_pack("{s:i,s:s,s:I,s:o,s:I,s:o}", "schema", 1, "run", r->folder, "step", (json_int_t)r->step, "best_validation", best,
-                                        "best_step", (json_int_t)r->best_step, "passes", passes));
+        return cli_print_json(json_pack("{s:i,s:s,s:I,s:o,s:I,s:o}", "schema", 1, "run", r->folder, "step", (json_int_t)r->step,
+                                        "best_validation", best, "best_step", (json_int_t)r->best_step, "passes", passes));
     }
     printf("trained %lld steps in %s\n", (long long)r->step, r->folder);
     if (r->best_step) printf("best mean accuracy of the validation paths: %.4f at step %lld\n", r->best, (long long)r->best_step);
@@ -33,7 +34,8 @@ static sn_status print_result(const cli *c, const sn_run *r) {
     for (int d = 0; d < r->space->n_decisions; d++) {
         printf("  %-20s", r->space->decisions[d].name);
         for (int k = 0; k < r->space->decisions[d].options; k++)
-            printf(" %s %lld", r->space->blocks[r->space->decisions[d].block[k]].name, (long long)r->option_passes[sn_run_option(r->space, d, k)]);
+            printf(" %s %lld", r->space->blocks[r->space->decisions[d].block[k]].name,
+                   (long long)r->option_passes[sn_run_option(r->space, d, k)]);
         printf("\n");
     }
     return SN_OK;
@@ -57,7 +59,14 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-const cli_command cmd_train = {"train", "CONFIG", "train a supernet; the same command line resumes",
-                               "Trains until the last epoch or a signal (SIGTERM, SIGINT, SIGUSR1, SIGUSR2: the step is finished, a checkpoint saved, exit code 75).\n"
-                               "The run folder holds config.yaml (resolved), log.jsonl and checkpoints/. A folder of another config is refused.",
-                               1, 1, options, run};
+const cli_command cmd_train = {
+    "train",
+    "CONFIG",
+    "train a supernet; the same command line resumes",
+    "Trains until the last epoch or a signal (SIGTERM, SIGINT, SIGUSR1, SIGUSR2: the step is finished, a checkpoint saved, exit "
+    "code 75).\n"
+    "The run folder holds config.yaml (resolved), log.jsonl and checkpoints/. A folder of another config is refused.",
+    1,
+    1,
+    options,
+    run};

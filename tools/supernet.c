@@ -1,6 +1,7 @@
 // The program: one table of commands. main is the only place that exits. Next: cmd_train.c, the main job.
 #include "cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,8 +29,10 @@ static const cli_command *find(const char *name) {
 }
 
 static void usage(FILE *out) {
-    fprintf(out, "supernet %s: one-shot neural architecture search\n\nUsage: supernet COMMAND [OPERANDS] [OPTIONS]\n\n", SN_VERSION);
-    for (int i = 0; commands[i]; i++) fprintf(out, "  %-9s %-18s %s\n", commands[i]->name, commands[i]->operands, commands[i]->summary);
+    fprintf(out, "supernet %s: one-shot neural architecture search\n\nUsage: supernet COMMAND [OPERANDS] [OPTIONS]\n\n",
+            SN_VERSION);
+    for (int i = 0; commands[i]; i++)
+        fprintf(out, "  %-9s %-18s %s\n", commands[i]->name, commands[i]->operands, commands[i]->summary);
     fprintf(out, "\n`supernet COMMAND --help` explains a command, `supernet help config` every key of a config.\nExit codes:");
 #define X(name, code, text) fprintf(out, " %d %s;", code, text);
     SN_STATUS_TABLE(X)
@@ -58,7 +61,8 @@ int main(int argc, char **argv) {
     const cli_command *command = find(argv[1]);
     if (!command) {
         const char *near = sn_nearest(argv[1], command_word, NULL);
-        return fail(sn_error(SN_USAGE, "unknown command '%s'%s%s%s; `supernet help` lists them", argv[1], near ? "; did you mean " : "", near ? near : "", near ? "?" : ""));
+        return fail(sn_error(SN_USAGE, "unknown command '%s'%s%s%s; `supernet help` lists them", argv[1],
+                             near ? "; did you mean " : "", near ? near : "", near ? "?" : ""));
     }
     cli c;
     bool help;
@@ -71,5 +75,6 @@ int main(int argc, char **argv) {
         cli_say(&(cli){.quiet = true}, "%s", ""); // ends an open progress line
         return fail(s);
     }
-    return fflush(stdout) ? fail(sn_error(SN_FAIL, "cannot write to stdout")) : SN_OK;
+    if (!fflush(stdout)) return SN_OK;
+    return errno == EPIPE ? SN_FAIL : fail(sn_error(SN_FAIL, "cannot write to stdout: %s", strerror(errno))); // a reader that left knows
 }

@@ -21,8 +21,10 @@ typedef struct {
 static void on_step(watcher *w, const sn_event *e) {
     double spent = sn_now() - w->start, each = spent / (double)(e->step - w->first), left = each * (double)(e->steps - e->step);
     char text[32];
-    cli_progress(w->c, (double)e->step / (double)e->steps, "epoch %.2f, loss %.3f, accuracy %.3f, lr %.4f, %.0f images/s, %s left",
-                 (double)e->step / (double)e->steps_per_epoch, e->loss, e->accuracy, e->lr, e->images_per_second, cli_duration(left, text));
+    cli_progress(w->c, (double)e->step / (double)e->steps,
+                 "epoch %.2f, loss %.3f, accuracy %.3f, lr %.4f, %.0f images/s, %s left",
+                 (double)e->step / (double)e->steps_per_epoch, e->loss, e->accuracy, e->lr, e->images_per_second,
+                 cli_duration(left, text));
     if (w->forecast || spent < 60) return;
     w->forecast = true;
     cli_say(w->c, "forecast after a minute: %s more", cli_duration(left, text));
@@ -31,12 +33,18 @@ static void on_step(watcher *w, const sn_event *e) {
 static void on_event(void *arg, const sn_event *e) {
     watcher *w = arg;
     switch (e->kind) {
-    case SN_EVENT_STEP: on_step(w, e); break;
-    case SN_EVENT_VALIDATION:
-        cli_say(w->c, "epoch %lld: mean accuracy of the validation paths %.4f", (long long)(e->step / e->steps_per_epoch), e->validation);
+    case SN_EVENT_STEP:
+        on_step(w, e);
         break;
-    case SN_EVENT_WARNING: cli_say(w->c, "warning: %s", e->text); break;
-    case SN_EVENT_SAVED: break;
+    case SN_EVENT_VALIDATION:
+        cli_say(w->c, "epoch %lld: mean accuracy of the validation paths %.4f", (long long)(e->step / e->steps_per_epoch),
+                e->validation);
+        break;
+    case SN_EVENT_WARNING:
+        cli_say(w->c, "warning: %s", e->text);
+        break;
+    case SN_EVENT_SAVED:
+        break;
     }
 }
 
@@ -50,7 +58,8 @@ static sn_status check_same_config(const sn_config *config, const char *path) {
     sn_config_free(before);
     SN_TRY(s);
     if (!change.key[0]) return SN_OK;
-    return sn_error(SN_CONFIG, "%s belongs to another config: %s was %s, now %s; choose another folder with -o", path, change.key, change.first, change.second);
+    return sn_error(SN_CONFIG, "%s belongs to another config: %s was %s, now %s; choose another folder with -o", path, change.key,
+                    change.first, change.second);
 }
 
 static sn_status write_config(const sn_config *config, const char *path) {
@@ -90,8 +99,10 @@ static sn_status resume_or_start(const cli *c, sn_run *r, const char *folder, co
     int passed;
     SN_TRY(sn_run_load_newest(r, folder, &found, &passed));
     if (passed) cli_say(c, "warning: %d damaged checkpoint%s passed over", passed, passed > 1 ? "s" : "");
-    if (found) cli_say(c, "resuming after step %lld", (long long)r->step);
-    else if (inherit) SN_TRY(inherit_weights(c, r, inherit));
+    if (found)
+        cli_say(c, "resuming after step %lld", (long long)r->step);
+    else if (inherit)
+        SN_TRY(inherit_weights(c, r, inherit));
     return SN_OK;
 }
 
@@ -102,9 +113,12 @@ static sn_status train_run(const cli *c, sn_run *r) {
     sn_train_watch watch = {.stop = &cli_stop, .arg = &w, .event = on_event, .log = log};
     int64_t before = r->step;
     sn_status s = sn_train(r, &watch);
-    if (s == SN_OK && r->step == before) cli_say(c, "%s is finished: %lld steps; nothing to do", r->folder, (long long)r->step);
-    else if (s == SN_OK) cli_say(c, "trained in %s", cli_duration(sn_now() - w.start, text));
-    else if (s == SN_DIVERGED) sn_error(s, "%s; the checkpoints in %s/checkpoints stand", sn_error_text(), r->folder);
+    if (s == SN_OK && r->step == before)
+        cli_say(c, "%s is finished: %lld steps; nothing to do", r->folder, (long long)r->step);
+    else if (s == SN_OK)
+        cli_say(c, "trained in %s", cli_duration(sn_now() - w.start, text));
+    else if (s == SN_DIVERGED)
+        sn_error(s, "%s; the checkpoints in %s/checkpoints stand", sn_error_text(), r->folder);
     free(log);
     return s;
 }
@@ -118,14 +132,18 @@ sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, c
     if (s == SN_OK) s = sn_folder_open(folder, &lock, &warning);
     if (s == SN_OK && warning) cli_say(c, "warning: %s", warning);
     if (s == SN_OK) s = write_config(config, path);
-    if (s == SN_OK) s = sn_run_create(config, &cli_stop, &r);
-    else sn_config_free(config);
+    if (s == SN_OK)
+        s = sn_run_create(config, &cli_stop, &r);
+    else
+        sn_config_free(config);
     if (s == SN_OK) s = (r->folder = sn_strdup(folder)) ? SN_OK : SN_RESOURCE;
     if (s == SN_OK) s = resume_or_start(c, r, folder, inherit);
     if (s == SN_OK) s = train_run(c, r);
     sn_folder_close(lock);
     free(path);
-    if (s == SN_OK) *out = r;
-    else sn_run_free(r);
+    if (s == SN_OK)
+        *out = r;
+    else
+        sn_run_free(r);
     return s;
 }

@@ -38,7 +38,7 @@ typedef struct {
 typedef struct sn_config {
     struct {
         char *source;
-        int validation, images, resize;
+        int validation, images, resize, store;
         struct {
             int crop;
             bool flip;

@@ -1,8 +1,8 @@
 // Forecasts of memory and time; see forecast.h.
 #include "supernet/forecast.h"
 #include "io/checkpoint.h"
-#include "supernet/bench.h"
 #include "sampler/sampler.h"
+#include "supernet/bench.h"
 #include "supernet/cost.h"
 
 #include <stdlib.h>
@@ -13,7 +13,13 @@ static sn_status largest_plan(const sn_run *r, sn_plan *plan) {
     sn_arch small, large;
     sn_cost_extremes(r->graph, r->space, &small, &large);
     int batch = r->config->train.batch;
-    sn_pass pass = {.arch = &large, .batch = batch, .bn = SN_BN_BATCH, .momentum = 0.1, .gradients = true, .loss_scale = 1.0 / batch, .target = -1};
+    sn_pass pass = {.arch = &large,
+                    .batch = batch,
+                    .bn = SN_BN_BATCH,
+                    .momentum = 0.1,
+                    .gradients = true,
+                    .loss_scale = 1.0 / batch,
+                    .target = -1};
     return sn_plan_make(r->graph, r->backend, &pass, plan);
 }
 

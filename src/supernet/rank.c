@@ -9,13 +9,18 @@
 enum { SCORING_BATCH = 250, SUBTREE = 3 };
 
 // ---------------------------------------------------------------- what a score depends on
-sn_protocol sn_run_protocol(const sn_run *r) { return (sn_protocol){r->config->rank.bn, r->config->rank.calibrate_batch, SCORING_BATCH}; }
+sn_protocol sn_run_protocol(const sn_run *r) {
+    return (sn_protocol){r->config->rank.bn, r->config->rank.calibrate_batch, SCORING_BATCH};
+}
 
 void sn_protocol_text(const sn_config *c, char *out, size_t size) {
     const char *word = sn_protocol_words[c->rank.bn];
-    if (c->rank.bn == SN_PROTOCOL_RECALIBRATE) snprintf(out, size, "%s %d images, batches of %d", word, c->rank.calibrate, c->rank.calibrate_batch);
-    else if (c->rank.bn == SN_PROTOCOL_BATCH) snprintf(out, size, "%s of %d", word, SCORING_BATCH);
-    else snprintf(out, size, "%s", word);
+    if (c->rank.bn == SN_PROTOCOL_RECALIBRATE)
+        snprintf(out, size, "%s %d images, batches of %d", word, c->rank.calibrate, c->rank.calibrate_batch);
+    else if (c->rank.bn == SN_PROTOCOL_BATCH)
+        snprintf(out, size, "%s of %d", word, SCORING_BATCH);
+    else
+        snprintf(out, size, "%s", word);
 }
 
 static long scored_images(const sn_run *r) {
@@ -33,19 +38,24 @@ static sn_status open_store(const sn_run *r, sn_rankstore **store, size_t *setti
     sn_status status = path ? sn_rankstore_open(path, store) : SN_RESOURCE;
     free(path);
     SN_TRY(status);
-    if (!s.images) status = sn_error(SN_USAGE, "%s has no validation images to rank on; set data.validation", r->config->data.source);
+    if (!s.images)
+        status = sn_error(SN_USAGE, "%s has no validation images to rank on; set data.validation", r->config->data.source);
     if (status == SN_OK) status = sn_rankstore_setting(*store, &s, setting);
     if (status != SN_OK) sn_rankstore_close(*store);
     return status;
 }
 
 // ---------------------------------------------------------------- lists of archs
-static int by_order(const void *a, const void *b) { return sn_arch_compare(a, b); }
+static int by_order(const void *a, const void *b) {
+    return sn_arch_compare(a, b);
+}
 
 sn_status sn_rank_all(const sn_space *s, long most, sn_arch **archs, long *n) {
     char text[512];
     double size = sn_space_size(s, text, sizeof text);
-    if (size > (double)most) return sn_error(SN_USAGE, "the space has %s archs, more than %ld: rank a sample (--sample N) or a list (--archs FILE)", text, most);
+    if (size > (double)most)
+        return sn_error(SN_USAGE, "the space has %s archs, more than %ld: rank a sample (--sample N) or a list (--archs FILE)",
+                        text, most);
     sn_arch *list = sn_new((size_t)size, sizeof *list);
     if (!list) return SN_RESOURCE;
     long count = 0;
@@ -92,7 +102,14 @@ static sn_status add_score(void *arg, const sn_score *s) {
     ranker *r = arg;
     char text[SN_ARCH_TEXT];
     sn_cost cost = sn_cost_arch(r->run->graph, &s->arch);
-    sn_rank_row row = {sn_arch_text(r->run->space, &s->arch, text), s->loss, (uint64_t)s->top1, (uint64_t)s->top5, (uint64_t)cost.macs, (uint64_t)cost.params, s->logits_hash, s->hits};
+    sn_rank_row row = {sn_arch_text(r->run->space, &s->arch, text),
+                       s->loss,
+                       (uint64_t)s->top1,
+                       (uint64_t)s->top5,
+                       (uint64_t)cost.macs,
+                       (uint64_t)cost.params,
+                       s->logits_hash,
+                       s->hits};
     SN_TRY(sn_rankstore_add(r->store, r->setting, &row));
     r->out->scored++;
     int depth = s->arch.n < SUBTREE ? s->arch.n : SUBTREE;
@@ -110,10 +127,12 @@ static bool asked_to_stop(void *arg) {
 static sn_status score_missing(ranker *r) {
     sn_run *run = r->run;
     sn_view_of_split calibration = {0}, validation = {0};
-    sn_score_job job = {.archs = r->missing, .n = r->n, .protocol = sn_run_protocol(run), .arg = r, .scored = add_score, .stop = asked_to_stop};
+    sn_score_job job = {
+        .archs = r->missing, .n = r->n, .protocol = sn_run_protocol(run), .arg = r, .scored = add_score, .stop = asked_to_stop};
     sn_status s = SN_OK;
     if (job.protocol.kind == SN_PROTOCOL_RECALIBRATE)
-        s = sn_run_source(run, SN_TRAIN, run->config->rank.calibrate, run->config->rank.calibrate_batch, &calibration, &job.calibration);
+        s = sn_run_source(run, SN_TRAIN, run->config->rank.calibrate, run->config->rank.calibrate_batch, &calibration,
+                          &job.calibration);
     if (s == SN_OK) s = sn_run_source(run, SN_VALIDATION, scored_images(run), SCORING_BATCH, &validation, &job.images);
     if (s == SN_OK) s = sn_score_archs(run->net, &job, &r->out->work);
     sn_run_source_free(&calibration);
@@ -139,7 +158,8 @@ static int by_logits(const void *a, const void *b) {
 static void find_identical(sn_ranking *r) {
     qsort(r->item, (size_t)r->n, sizeof *r->item, by_logits);
     for (long i = 1; i < r->n; i++)
-        if (r->item[i].logits == r->item[i - 1].logits && !r->identical++) r->twins[0] = r->item[i - 1].arch, r->twins[1] = r->item[i].arch;
+        if (r->item[i].logits == r->item[i - 1].logits && !r->identical++)
+            r->twins[0] = r->item[i - 1].arch, r->twins[1] = r->item[i].arch;
 }
 
 static int best_first(const void *a, const void *b) {
@@ -156,8 +176,10 @@ static sn_status rank_in(ranker *r, sn_arch *sorted, long n) {
     r->out->item = sn_new((size_t)n, sizeof *r->out->item);
     if (!r->missing || !r->out->item) return SN_RESOURCE;
     for (long i = 0; i < n; i++) {
-        if (sn_rankstore_find(r->store, r->setting, sn_arch_text(r->run->space, &sorted[i], text)) >= 0) r->known++;
-        else r->missing[r->n++] = sorted[i];
+        if (sn_rankstore_find(r->store, r->setting, sn_arch_text(r->run->space, &sorted[i], text)) >= 0)
+            r->known++;
+        else
+            r->missing[r->n++] = sorted[i];
     }
     if (r->n) SN_TRY(score_missing(r));
     for (long i = 0; i < n; i++) {
@@ -187,8 +209,10 @@ sn_status sn_rank(sn_run *run, const sn_arch *archs, long n, const sn_rank_watch
     }
     free(sorted);
     free(r.missing);
-    if (s != SN_OK) sn_ranking_free(&result);
-    else *out = result;
+    if (s != SN_OK)
+        sn_ranking_free(&result);
+    else
+        *out = result;
     return s;
 }
 
@@ -212,7 +236,9 @@ sn_status sn_rank_best(const sn_run *r, sn_arch *out) {
         sn_ranked x = ranked_of(r, store, setting, i, &a);
         if (!i || best_first(&x, &best) < 0) best = x;
     }
-    if (s == SN_OK && !n) s = sn_error(SN_USAGE, "nothing is ranked yet with these weights and this protocol: run `supernet rank %s` first", r->folder);
+    if (s == SN_OK && !n)
+        s = sn_error(SN_USAGE, "nothing is ranked yet with these weights and this protocol: run `supernet rank %s` first",
+                     r->folder);
     if (s == SN_OK) *out = best.arch;
     sn_rankstore_close(store);
     return s;

@@ -11,19 +11,19 @@ typedef struct {
     sn_arch arch;
     double top1, top5, loss; // shares and mean
     sn_cost cost;
-    uint64_t logits;         // hash of the logits on all images
-    const uint64_t *hits;    // borrowed from the store
+    uint64_t logits;      // hash of the logits on all images
+    const uint64_t *hits; // borrowed from the store
 } sn_ranked;
 
 typedef struct {
-    sn_ranked *item;        // best first: by top-1, then loss, then fewer MACs, then order of archs
+    sn_ranked *item; // best first: by top-1, then loss, then fewer MACs, then order of archs
     long n;
     uint64_t images;
-    long scored;            // now; the others were in the store
+    long scored; // now; the others were in the store
     sn_score_work work;
-    long identical;         // archs whose logits equal another's on every image
-    sn_arch twins[2];       // the first such pair
-    sn_rankstore *store;    // owned: the hits live there
+    long identical;      // archs whose logits equal another's on every image
+    sn_arch twins[2];    // the first such pair
+    sn_rankstore *store; // owned: the hits live there
 } sn_ranking;
 
 typedef struct {
@@ -32,8 +32,8 @@ typedef struct {
     void (*progress)(void *arg, long done, long all); // archs
 } sn_rank_watch;
 
-// The archs (any order, repeats count once) by the config's rank section on the validation split. The store is RUN/ranking.h5. Saved after every
-// subtree three decisions deep. SN_INTERRUPTED after a stop, with everything scored saved.
+// The archs (any order, repeats count once) by the config's rank section on the validation split. The store is RUN/ranking.h5.
+// Saved after every subtree three decisions deep. SN_INTERRUPTED after a stop, with everything scored saved.
 sn_status sn_rank(sn_run *, const sn_arch *archs, long n, const sn_rank_watch *, sn_ranking *out);
 void sn_ranking_free(sn_ranking *);
 

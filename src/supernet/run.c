@@ -11,22 +11,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *sn_sampler_word(int i) { return sn_samplers[i] ? sn_samplers[i]->name : NULL; }
+const char *sn_sampler_word(int i) {
+    return sn_samplers[i] ? sn_samplers[i]->name : NULL;
+}
 
 // ---------------------------------------------------------------- making
 static sn_status make_augment(sn_run *r, bool plain, sn_augment *out) {
     const sn_config *c = r->config;
     sn_augment_options o = {0};
     if (!plain)
-        o = (sn_augment_options){c->data.augment.resized ? SN_CROP_RESIZED : SN_CROP_SHIFT, c->data.augment.resized ? 0 : c->data.augment.crop,
-                                 c->data.augment.flip, c->data.augment.cutout};
-    return sn_augment_init(out, &o, c->space.input.channels, sn_dataset_height(r->data), sn_dataset_width(r->data), c->space.input.height,
-                           c->space.input.width, sn_dataset_mean(r->data), sn_dataset_std(r->data));
+        o = (sn_augment_options){c->data.augment.resized ? SN_CROP_RESIZED : SN_CROP_SHIFT,
+                                 c->data.augment.resized ? 0 : c->data.augment.crop, c->data.augment.flip,
+                                 c->data.augment.cutout};
+    return sn_augment_init(out, &o, c->space.input.channels, sn_dataset_height(r->data), sn_dataset_width(r->data),
+                           c->space.input.height, c->space.input.width, sn_dataset_mean(r->data), sn_dataset_std(r->data));
 }
 
 static sn_optim_settings optim_settings(const sn_config_optimizer *c) {
-    return (sn_optim_settings){.kind = c->name == SN_OPTIMIZER_ADAM ? SN_OPTIM_ADAM : SN_OPTIM_SGD, .momentum = c->momentum, .nesterov = c->nesterov,
-                               .beta1 = c->beta1, .beta2 = c->beta2, .eps = c->eps, .weight_decay = c->weight_decay, .decay_bn = c->decay_bn,
+    return (sn_optim_settings){.kind = c->name == SN_OPTIMIZER_ADAM ? SN_OPTIM_ADAM : SN_OPTIM_SGD,
+                               .momentum = c->momentum,
+                               .nesterov = c->nesterov,
+                               .beta1 = c->beta1,
+                               .beta2 = c->beta2,
+                               .eps = c->eps,
+                               .weight_decay = c->weight_decay,
+                               .decay_bn = c->decay_bn,
                                .clip = c->clip};
 }
 
@@ -48,14 +57,22 @@ static sn_status make_net(sn_run *r) {
 
 static sn_status open_data(sn_run *r, const volatile sig_atomic_t *stop) {
     const sn_config *c = r->config;
-    sn_data_options o = {.source = c->data.source, .cache_dir = c->data.cache, .channels = c->space.input.channels, .height = c->space.input.height,
-                         .width = c->space.input.width, .fit = c->data.resize == SN_RESIZE_STRETCH ? SN_FIT_STRETCH : SN_FIT_CROP,
-                         .validation = c->data.validation, .images = c->data.images, .seed = (uint32_t)c->train.seed, .memory = (size_t)c->data.memory, .stop = stop};
-    int shorter = o.height < o.width ? o.height : o.width;
-    if (c->data.augment.resized) o.store = shorter + shorter / 4; // pictures a little larger, to crop from
+    sn_data_options o = {.source = c->data.source,
+                         .cache_dir = c->data.cache,
+                         .channels = c->space.input.channels,
+                         .height = c->space.input.height,
+                         .width = c->space.input.width,
+                         .fit = c->data.resize == SN_RESIZE_STRETCH ? SN_FIT_STRETCH : SN_FIT_CROP,
+                         .validation = c->data.validation,
+                         .images = c->data.images,
+                         .store = c->data.store,
+                         .seed = (uint32_t)c->train.seed,
+                         .memory = (size_t)c->data.memory,
+                         .stop = stop};
     SN_TRY(sn_dataset_open(&o, &r->data));
     if (sn_dataset_classes(r->data) != c->space.classes)
-        return sn_error(SN_CONFIG, "space.classes is %d, but %s has %d classes", c->space.classes, c->data.source, sn_dataset_classes(r->data));
+        return sn_error(SN_CONFIG, "space.classes is %d, but %s has %d classes", c->space.classes, c->data.source,
+                        sn_dataset_classes(r->data));
     return SN_OK;
 }
 
@@ -72,8 +89,10 @@ sn_status sn_run_create(sn_config *config, const volatile sig_atomic_t *stop, sn
     if (s == SN_OK) s = make_augment(r, false, &r->augment);
     if (s == SN_OK) s = make_augment(r, true, &r->plain);
     if (s == SN_OK) s = make_net(r);
-    if (s != SN_OK) sn_run_free(r);
-    else *out = r;
+    if (s != SN_OK)
+        sn_run_free(r);
+    else
+        *out = r;
     return s;
 }
 
@@ -147,11 +166,21 @@ static void put_buffers(sn_run *r, const float_buffers *b) {
 }
 
 static sn_checkpoint describe(const sn_run *r, const float_buffers *b) {
-    return (sn_checkpoint){.step = r->step, .best = r->best, .best_step = r->best_step, .channels = r->space->channels,
-                           .option_passes = r->option_passes, .n_option_passes = r->n_option_passes, .params = &r->graph->params,
-                           .slot_name = {slot_name(r, 0), slot_name(r, 1)}, .weights = b->weights, .slot = {b->slot[0], b->slot[1]},
-                           .stats = b->stats, .updates = r->optim->updates, .fingerprint = sn_dataset_fingerprint(r->data),
-                           .mean = sn_dataset_mean(r->data), .std = sn_dataset_std(r->data)};
+    return (sn_checkpoint){.step = r->step,
+                           .best = r->best,
+                           .best_step = r->best_step,
+                           .channels = r->space->channels,
+                           .option_passes = r->option_passes,
+                           .n_option_passes = r->n_option_passes,
+                           .params = &r->graph->params,
+                           .slot_name = {slot_name(r, 0), slot_name(r, 1)},
+                           .weights = b->weights,
+                           .slot = {b->slot[0], b->slot[1]},
+                           .stats = b->stats,
+                           .updates = r->optim->updates,
+                           .fingerprint = sn_dataset_fingerprint(r->data),
+                           .mean = sn_dataset_mean(r->data),
+                           .std = sn_dataset_std(r->data)};
 }
 
 static char *class_names(const sn_run *r) {
@@ -164,7 +193,9 @@ static char *class_names(const sn_run *r) {
     return all;
 }
 
-size_t sn_run_checkpoint_bytes(const sn_run *r) { return sn_checkpoint_bytes(&r->graph->params, r->net->slots); }
+size_t sn_run_checkpoint_bytes(const sn_run *r) {
+    return sn_checkpoint_bytes(&r->graph->params, r->net->slots);
+}
 
 sn_status sn_run_save(const sn_run *r, const char *path) {
     float_buffers b = {0};
@@ -185,14 +216,16 @@ sn_status sn_run_load(sn_run *r, const char *path) {
     float_buffers b = {0};
     sn_status s = SN_OK;
     if (strcmp(sn_checkpoint_fingerprint(f), sn_dataset_fingerprint(r->data)))
-        s = sn_error(SN_DATA, "%s was trained on other data than %s: fingerprint %s, now %s", path, r->config->data.source, sn_checkpoint_fingerprint(f),
-                     sn_dataset_fingerprint(r->data));
+        s = sn_error(SN_DATA, "%s was trained on other data than %s: fingerprint %s, now %s", path, r->config->data.source,
+                     sn_checkpoint_fingerprint(f), sn_dataset_fingerprint(r->data));
     if (s == SN_OK) s = get_buffers(r, &b);
     if (s == SN_OK) {
         sn_checkpoint c = describe(r, &b);
         s = sn_checkpoint_read(f, &c, r->option_passes, NULL, NULL);
-        if (s == SN_OK) r->step = c.step, r->best = c.best, r->best_step = c.best_step;
-        else sn_error_prefix(s, "%s", path);
+        if (s == SN_OK)
+            r->step = c.step, r->best = c.best, r->best_step = c.best_step;
+        else
+            sn_error_prefix(s, "%s", path);
         if (s == SN_OK) put_buffers(r, &b);
         free_buffers(&b);
     }
@@ -234,8 +267,10 @@ static sn_status open_folder(const char *path, const char *const *overrides, int
     if (s == SN_OK && !found) s = sn_error(SN_DATA, "%s has no checkpoint yet: train it first", path);
     r->folder = s == SN_OK ? sn_strdup(path) : NULL;
     if (s == SN_OK && !r->folder) s = SN_RESOURCE;
-    if (s != SN_OK) sn_run_free(r);
-    else *out = r;
+    if (s != SN_OK)
+        sn_run_free(r);
+    else
+        *out = r;
     return s;
 }
 
@@ -250,8 +285,10 @@ static sn_status open_checkpoint(const char *path, const char *const *overrides,
     sn_run *r;
     SN_TRY(sn_run_create(config, NULL, &r));
     s = sn_run_load(r, path);
-    if (s != SN_OK) sn_run_free(r);
-    else *out = r;
+    if (s != SN_OK)
+        sn_run_free(r);
+    else
+        *out = r;
     return s;
 }
 
@@ -266,13 +303,16 @@ size_t sn_run_picture(const sn_run *r) {
     return (size_t)sn_dataset_height(r->data) * (size_t)sn_dataset_width(r->data) * (size_t)r->space->channels;
 }
 
-size_t sn_run_image(const sn_run *r) { return (size_t)r->space->height * (size_t)r->space->width * (size_t)r->space->channels; }
+size_t sn_run_image(const sn_run *r) {
+    return (size_t)r->space->height * (size_t)r->space->width * (size_t)r->space->channels;
+}
 
 static sn_status read_view(void *arg, long first, long n, float *images, int32_t *labels) {
     sn_view_of_split *v = arg;
     SN_TRY(sn_dataset_read(v->run->data, v->split, v->order + first, n, v->pixels, labels));
     for (long i = 0; i < n; i++)
-        sn_augment_image(&v->run->plain, NULL, v->pixels + (size_t)i * sn_run_picture(v->run), images + (size_t)i * sn_run_image(v->run));
+        sn_augment_image(&v->run->plain, NULL, v->pixels + (size_t)i * sn_run_picture(v->run),
+                         images + (size_t)i * sn_run_image(v->run));
     return SN_OK;
 }
 

@@ -6,7 +6,7 @@
 #include "io/config.h"
 
 typedef struct {
-    int kind; // SN_SCHEDULE_* of io/config.h
+    int kind;           // SN_SCHEDULE_* of io/config.h
     double lr, lr_min;  // cosine ends at lr_min
     double warmup;      // epochs; rises linearly from lr/steps of warm-up
     double step_epochs; // STEP: every so many epochs the rate is multiplied by step_factor

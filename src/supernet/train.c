@@ -30,7 +30,8 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     long images = sn_dataset_count(run->data, SN_TRAIN);
     int batch = run->config->train.batch;
     if (images < batch)
-        return sn_error(SN_CONFIG, "train.batch is %d, but %s has only %ld training images", batch, run->config->data.source, images);
+        return sn_error(SN_CONFIG, "train.batch is %d, but %s has only %ld training images", batch, run->config->data.source,
+                        images);
     sn_trainer *t = sn_new(1, sizeof *t);
     if (!t) return SN_RESOURCE;
     t->run = run;
@@ -38,10 +39,13 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     t->steps_per_epoch = images / batch; // a last partial batch is left out
     t->steps = t->steps_per_epoch * run->config->train.epochs;
     t->order_epoch = -1;
-    sn_status s = t->steps > UINT32_MAX ? sn_error(SN_CONFIG, "%lld steps; at most 2^32 are allowed", (long long)t->steps) : allocate(t);
+    sn_status s =
+        t->steps > UINT32_MAX ? sn_error(SN_CONFIG, "%lld steps; at most 2^32 are allowed", (long long)t->steps) : allocate(t);
     if (s == SN_OK) s = reserve(t);
-    if (s != SN_OK) sn_trainer_free(t);
-    else *out = t;
+    if (s != SN_OK)
+        sn_trainer_free(t);
+    else
+        *out = t;
     return s;
 }
 
@@ -58,8 +62,14 @@ void sn_trainer_free(sn_trainer *t) {
 }
 
 static sn_pass training_pass(const sn_trainer *t, const sn_arch *a) {
-    return (sn_pass){.arch = a, .batch = t->batch, .bn = SN_BN_BATCH, .momentum = 0.1, .gradients = true,
-                     .smoothing = t->run->config->train.optimizer.label_smoothing, .loss_scale = 1.0 / t->batch, .target = -1};
+    return (sn_pass){.arch = a,
+                     .batch = t->batch,
+                     .bn = SN_BN_BATCH,
+                     .momentum = 0.1,
+                     .gradients = true,
+                     .smoothing = t->run->config->train.optimizer.label_smoothing,
+                     .loss_scale = 1.0 / t->batch,
+                     .target = -1};
 }
 
 // Room for the largest step before the first one, so that no step allocates.
@@ -74,13 +84,15 @@ static sn_status reserve(sn_trainer *t) {
 // ---------------------------------------------------------------- one step
 double sn_trainer_lr(const sn_trainer *t, int64_t step) {
     const sn_config_optimizer *o = &t->run->config->train.optimizer;
-    sn_schedule s = {o->schedule, o->lr, o->lr_min, o->warmup, o->step_epochs, o->step_factor, t->run->config->train.epochs, t->steps_per_epoch};
+    sn_schedule s = {o->schedule,       o->lr, o->lr_min, o->warmup, o->step_epochs, o->step_factor, t->run->config->train.epochs,
+                     t->steps_per_epoch};
     return sn_schedule_lr(&s, step);
 }
 
 static void augment_one(void *arg, int64_t i) {
     sn_trainer *t = arg;
-    sn_augment_image(&t->run->augment, &t->draws[i], t->pixels + (size_t)i * sn_run_picture(t->run), t->images + (size_t)i * sn_run_image(t->run));
+    sn_augment_image(&t->run->augment, &t->draws[i], t->pixels + (size_t)i * sn_run_picture(t->run),
+                     t->images + (size_t)i * sn_run_image(t->run));
 }
 
 static sn_status load_batch(sn_trainer *t) {
@@ -113,8 +125,9 @@ static sn_status verb_pass(void *arg, const sn_arch *a) {
     sn_batch_score s = sn_supernet_score(r->net, &t->plan, t->batch);
     if (!s.finite) {
         char text[SN_ARCH_TEXT];
-        return sn_error(SN_DIVERGED, "step %lld: the loss of arch %s is not finite; a smaller learning rate, warm-up or clip may help", (long long)r->step + 1,
-                        sn_arch_text(r->space, a, text));
+        return sn_error(SN_DIVERGED,
+                        "step %lld: the loss of arch %s is not finite; a smaller learning rate, warm-up or clip may help",
+                        (long long)r->step + 1, sn_arch_text(r->space, a, text));
     }
     t->passes++;
     t->loss += s.loss / t->batch;
@@ -177,7 +190,8 @@ static sn_status validate(sn_run *r, validation *v) {
     sn_view_of_split view;
     enum { BATCH = 250 };
     *v = (validation){0};
-    sn_score_job job = {.archs = paths, .n = sn_fixed_paths(r, paths), .protocol = {SN_PROTOCOL_BATCH, 0, BATCH}, .arg = v, .scored = add_score};
+    sn_score_job job = {
+        .archs = paths, .n = sn_fixed_paths(r, paths), .protocol = {SN_PROTOCOL_BATCH, 0, BATCH}, .arg = v, .scored = add_score};
     SN_TRY(sn_run_source(r, SN_VALIDATION, SN_VALIDATION_IMAGES, BATCH, &view, &job.images));
     sn_status s = sn_score_archs(r->net, &job, NULL);
     sn_run_source_free(&view);
@@ -188,8 +202,8 @@ static sn_status validate(sn_run *r, validation *v) {
 typedef struct {
     sn_trainer *trainer;
     const sn_train_watch *watch;
-    double since;          // time of the last speed measurement
-    int64_t images;        // since then
+    double since;   // time of the last speed measurement
+    int64_t images; // since then
     double speed;
     double loss, accuracy; // sums since the last log line
     int64_t logged;        // steps in these sums
@@ -205,15 +219,17 @@ static void tell(const loop *l, sn_event e) {
 // A log that cannot be written never stops training.
 static void log_line(const loop *l, json_t *line) {
     char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    if (!text || (l->watch->log && sn_log_append(l->watch->log, text) != SN_OK)) tell(l, (sn_event){.kind = SN_EVENT_WARNING, .text = sn_error_text()});
+    if (!text || (l->watch->log && sn_log_append(l->watch->log, text) != SN_OK))
+        tell(l, (sn_event){.kind = SN_EVENT_WARNING, .text = sn_error_text()});
     free(text);
     json_decref(line);
 }
 
 static void log_steps(loop *l) {
     sn_trainer *t = l->trainer;
-    log_line(l, json_pack("{s:I,s:f,s:f,s:f,s:f,s:f}", "step", (json_int_t)t->run->step, "epoch", (double)t->run->step / (double)t->steps_per_epoch, "loss",
-                          l->loss / (double)l->logged, "accuracy", l->accuracy / (double)l->logged, "lr", t->lr, "norm", t->run->optim->norm));
+    log_line(l, json_pack("{s:I,s:f,s:f,s:f,s:f,s:f}", "step", (json_int_t)t->run->step, "epoch",
+                          (double)t->run->step / (double)t->steps_per_epoch, "loss", l->loss / (double)l->logged, "accuracy",
+                          l->accuracy / (double)l->logged, "lr", t->lr, "norm", t->run->optim->norm));
     l->loss = l->accuracy = 0;
     l->logged = 0;
 }
@@ -231,7 +247,11 @@ static void after_step(loop *l) {
         l->images = 0;
     }
     if (++l->logged == LOG_EVERY || t->run->step % t->steps_per_epoch == 0) log_steps(l);
-    tell(l, (sn_event){.kind = SN_EVENT_STEP, .loss = t->loss / t->passes, .accuracy = t->top1 / t->passes, .lr = t->lr, .images_per_second = l->speed});
+    tell(l, (sn_event){.kind = SN_EVENT_STEP,
+                       .loss = t->loss / t->passes,
+                       .accuracy = t->top1 / t->passes,
+                       .lr = t->lr,
+                       .images_per_second = l->speed});
 }
 
 static sn_status save(loop *l, bool needed) {
@@ -240,7 +260,8 @@ static sn_status save(loop *l, bool needed) {
     sn_status s = path ? sn_run_save(r, path) : SN_RESOURCE;
     if (s == SN_OK) {
         tell(l, (sn_event){.kind = SN_EVENT_SAVED, .text = path});
-        if (sn_folder_prune(r->folder, r->config->train.keep, r->best_step) != SN_OK) tell(l, (sn_event){.kind = SN_EVENT_WARNING, .text = sn_error_text()});
+        if (sn_folder_prune(r->folder, r->config->train.keep, r->best_step) != SN_OK)
+            tell(l, (sn_event){.kind = SN_EVENT_WARNING, .text = sn_error_text()});
     } else if (!needed && s != SN_DIVERGED) { // a later save may work; training goes on
         char text[1024];
         snprintf(text, sizeof text, "checkpoint not saved, training goes on: %s", sn_error_text());
@@ -274,7 +295,8 @@ static void log_passes(const loop *l) {
     for (int d = 0; d < r->space->n_decisions; d++) {
         json_t *options = json_object();
         for (int k = 0; k < r->space->decisions[d].options; k++)
-            json_object_set_new(options, r->space->blocks[r->space->decisions[d].block[k]].name, json_integer(r->option_passes[sn_run_option(r->space, d, k)]));
+            json_object_set_new(options, r->space->blocks[r->space->decisions[d].block[k]].name,
+                                json_integer(r->option_passes[sn_run_option(r->space, d, k)]));
         json_object_set_new(all, r->space->decisions[d].name, options);
     }
     log_line(l, json_pack("{s:I,s:o}", "step", (json_int_t)r->step, "passes", all));
@@ -287,11 +309,14 @@ static sn_status end_of_step(loop *l) {
     bool epoch_ends = step % t->steps_per_epoch == 0, last = step == t->steps, stop = l->watch->stop && *l->watch->stop;
     bool has_validation = sn_dataset_count(t->run->data, SN_VALIDATION) > 0;
     int64_t epoch = step / t->steps_per_epoch;
-    if (epoch_ends && has_validation && c->train.validate_every && (epoch % c->train.validate_every == 0 || last)) SN_TRY(validate_epoch(l));
+    if (epoch_ends && has_validation && c->train.validate_every && (epoch % c->train.validate_every == 0 || last))
+        SN_TRY(validate_epoch(l));
     if (last) log_passes(l);
     bool due = epoch_ends || (c->train.save_every && step % c->train.save_every == 0);
     if (due || stop) SN_TRY(save(l, last || stop));
-    return stop && !last ? sn_error(SN_INTERRUPTED, "stopped after step %lld of %lld; the same command goes on from there", (long long)step, (long long)t->steps) : SN_OK;
+    return stop && !last ? sn_error(SN_INTERRUPTED, "stopped after step %lld of %lld; the same command goes on from there",
+                                    (long long)step, (long long)t->steps)
+                         : SN_OK;
 }
 
 sn_status sn_train(sn_run *r, const sn_train_watch *watch) {

@@ -18,5 +18,11 @@
 SN_CPU_ENTRY(pointwise_forward)
 SN_CPU_ENTRY(pointwise_data)
 SN_CPU_ENTRY(pointwise_weights)
+SN_CPU_ENTRY(depthwise_forward)
+SN_CPU_ENTRY(depthwise_data)
+SN_CPU_ENTRY(depthwise_weights)
+SN_CPU_ENTRY(dense_forward)
+SN_CPU_ENTRY(dense_data)
+SN_CPU_ENTRY(dense_weights)
 
 #endif

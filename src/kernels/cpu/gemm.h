@@ -16,34 +16,50 @@ enum { MR = 6, PANEL = 16, KC = 256 };
 // What becomes of C: overwritten; the products go on from it (k was cut); the sum of the products is added to it.
 typedef enum { C_SET, C_CONTINUE, C_ADD } c_mode;
 
-typedef struct { // m rows of A, kc deep, times one panel of n <= PANEL columns
+// m rows of A, kc deep, times one panel of n <= PANEL columns. The depth of A may be in pieces: piece i of a row begins
+// at_piece[i] after the row does, and is kc deep; B goes on through all pieces.
+typedef struct {
     int m, kc, n;
     const float *a;
-    int64_t row;       // from one row of A to the next
-    const float *b;    // kc * PANEL
+    int64_t row, step;        // from one row of A to the next, from one k to the next
+    const float *const *rows; // where rows are not evenly spaced: each row; a and row are then unused
+    const int64_t *at_piece;  // NULL: one piece, at 0
+    int pieces;
+    const float *b; // (pieces*kc, PANEL)
     float *c;
     int64_t ldc;
 } product;
 
-// Rows r..r+mr-1; mr, nv, mode and step known at compile time.
-INLINE void micro(int mr, int nv, c_mode mode, int64_t step, const product *p, int r0, int n) {
-    const float *a = p->a + r0 * p->row, *b = p->b;
+typedef struct { // known at compile time
+    c_mode mode;
+    bool unit; // step is 1
+    bool rows, pieces;
+} product_kind;
+
+// Rows r0..r0+mr-1; mr, nv and kind known at compile time.
+INLINE void micro(int mr, int nv, product_kind kind, const product *p, int r0, int n) {
+    const float *a = kind.rows ? NULL : p->a + r0 * p->row, *b = p->b;
+    const float *const *rows = kind.rows ? p->rows + r0 : NULL;
     float *c = p->c + r0 * p->ldc;
-    int64_t lda = p->row, ldc = p->ldc;
+    int64_t lda = p->row, ldc = p->ldc, step = kind.unit ? 1 : p->step;
     v16 acc[MR][PANEL / LANE];
 #pragma GCC unroll 12
     for (int r = 0; r < mr; r++)
 #pragma GCC unroll 2
-        for (int v = 0; v < nv; v++) acc[r][v] = mode == C_CONTINUE ? v_load_to(c + r * ldc + v * LANE, n - v * LANE) : v_zero();
-    for (int k = 0; k < p->kc; k++) {
-        v16 row[PANEL / LANE];
+        for (int v = 0; v < nv; v++)
+            acc[r][v] = kind.mode == C_CONTINUE ? v_load_to(c + r * ldc + v * LANE, n - v * LANE) : v_zero();
+    for (int piece = 0; piece < (kind.pieces ? p->pieces : 1); piece++) {
+        int64_t at = kind.pieces ? p->at_piece[piece] : 0;
+        for (int k = 0; k < p->kc; k++, b += PANEL) {
+            v16 row[PANEL / LANE];
 #pragma GCC unroll 2
-        for (int v = 0; v < nv; v++) row[v] = v_load(b + (int64_t)k * PANEL + v * LANE);
+            for (int v = 0; v < nv; v++) row[v] = v_load(b + v * LANE);
 #pragma GCC unroll 12
-        for (int r = 0; r < mr; r++) {
-            v16 x = v_set(a[r * lda + k * step]);
+            for (int r = 0; r < mr; r++) {
+                v16 x = v_set(kind.rows ? rows[r][at + k * step] : a[r * lda + at + k * step]);
 #pragma GCC unroll 2
-            for (int v = 0; v < nv; v++) acc[r][v] = v_fma(x, row[v], acc[r][v]);
+                for (int v = 0; v < nv; v++) acc[r][v] = v_fma(x, row[v], acc[r][v]);
+            }
         }
     }
 #pragma GCC unroll 12
@@ -51,25 +67,25 @@ INLINE void micro(int mr, int nv, c_mode mode, int64_t step, const product *p, i
 #pragma GCC unroll 2
         for (int v = 0; v < nv; v++) {
             float *to = c + r * ldc + v * LANE;
-            v16 x = mode == C_ADD ? v_add(v_load_to(to, n - v * LANE), acc[r][v]) : acc[r][v];
+            v16 x = kind.mode == C_ADD ? v_add(v_load_to(to, n - v * LANE), acc[r][v]) : acc[r][v];
             v_store_to(to, x, n - v * LANE);
         }
 }
 
-INLINE void micro_rows(int mr, c_mode mode, int64_t step, const product *p, int r) {
+INLINE void micro_rows(int mr, product_kind kind, const product *p, int r) {
     if (p->n == PANEL)
-        micro(mr, PANEL / LANE, mode, step, p, r, PANEL);
+        micro(mr, PANEL / LANE, kind, p, r, PANEL);
     else if (p->n > LANE)
-        micro(mr, PANEL / LANE, mode, step, p, r, p->n);
+        micro(mr, PANEL / LANE, kind, p, r, p->n);
     else
-        micro(mr, 1, mode, step, p, r, p->n);
+        micro(mr, 1, kind, p, r, p->n);
 }
 
-INLINE void micro_tail(int mr, c_mode mode, int64_t step, const product *p, int r) {
+INLINE void micro_tail(int mr, product_kind kind, const product *p, int r) {
     switch (mr) {
 #define CASE(i)                                                                                                                  \
     case i:                                                                                                                      \
-        micro_rows(i, mode, step, p, r);                                                                                         \
+        micro_rows(i, kind, p, r);                                                                                               \
         break;
         CASE(1)
         CASE(2)
@@ -90,11 +106,10 @@ INLINE void micro_tail(int mr, c_mode mode, int64_t step, const product *p, int 
     }
 }
 
-// step: from one k to the next in A.
-INLINE void multiply(c_mode mode, int64_t step, const product *p) {
+INLINE void multiply(product_kind kind, const product *p) {
     int r = 0;
-    for (; r + MR <= p->m; r += MR) micro_rows(MR, mode, step, p, r);
-    micro_tail(p->m - r, mode, step, p, r);
+    for (; r + MR <= p->m; r += MR) micro_rows(MR, kind, p, r);
+    micro_tail(p->m - r, kind, p, r);
 }
 
 // panel[k][0..n-1] = w[k*ld ..]; columns beyond n are 0.

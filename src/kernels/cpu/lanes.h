@@ -187,6 +187,51 @@ INLINE v16 v_inside(v16 x, v16 u, v16 top) {
 
 #endif
 
+// reg: what one register holds, 16 / REG of which make a v16. For loops that need more values in registers than v16 would leave.
+#if defined(SN_LANES_avx2)
+typedef __m256 reg;
+enum { REG = 8 };
+INLINE reg reg_zero(void) {
+    return _mm256_setzero_ps();
+}
+INLINE reg reg_load(const float *p) {
+    return _mm256_loadu_ps(p);
+}
+INLINE void reg_store(float *p, reg x) {
+    _mm256_storeu_ps(p, x);
+}
+INLINE reg reg_add(reg a, reg b) {
+    return _mm256_add_ps(a, b);
+}
+INLINE reg reg_fma(reg a, reg b, reg c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+INLINE void reg_store_n(float *p, reg x, int n) { // the first n <= REG floats
+    _mm256_maskstore_ps(p, v_mask(n, 0), x);
+}
+#else
+typedef v16 reg;
+enum { REG = LANE };
+INLINE reg reg_zero(void) {
+    return v_zero();
+}
+INLINE reg reg_load(const float *p) {
+    return v_load(p);
+}
+INLINE void reg_store(float *p, reg x) {
+    v_store(p, x);
+}
+INLINE reg reg_add(reg a, reg b) {
+    return v_add(a, b);
+}
+INLINE reg reg_fma(reg a, reg b, reg c) {
+    return v_fma(a, b, c);
+}
+INLINE void reg_store_n(float *p, reg x, int n) { // the first n <= REG floats
+    v_store_n(p, x, n);
+}
+#endif
+
 // Loads and stores of a channel block: n >= 16 is a whole one.
 INLINE v16 v_load_to(const float *p, int n) {
     return n >= LANE ? v_load(p) : v_load_n(p, n);

@@ -32,42 +32,38 @@ static int rows_in(const geometry *g, int64_t tile) {
     return left < g->tile ? (int)left : g->tile;
 }
 
-// --- scratch, in this order
+// --- scratch
 typedef struct {
     int64_t *rows; // BLOCK_MAX
     float *panel;  // KC * PANEL
-    float *a;      // block * lda
-    float *c;      // backward: block * (one panel, or all columns when k is cut)
+    float *a;      // block * depth_of(k)
+    float *c;      // backward: block * width_of(k, n)
     float *sums;   // 3 vectors of the columns
 } memory;
 
-static int depth_of(int k) { // row length of A
+static int depth_of(int k) {                      // row length of A
     return round_up(min_int(k, KC), LANE) + LANE; // not a power of two: rows would share cache sets
 }
 
-static int width_of(int k, int n) { // row length of C in scratch
+static int width_of(int k, int n) { // row length of C in scratch: one panel, or all columns when k is cut
     return k > KC ? round_up(n, PANEL) : PANEL;
 }
 
-static size_t memory_bytes(const geometry *g, int k, int n) {
-    return BLOCK_MAX * sizeof(int64_t) +
-           sizeof(float) * ((size_t)KC * PANEL + (size_t)g->block * (size_t)(depth_of(k) + width_of(k, n)) + 3 * (size_t)tile_vector(n));
-}
-
-static memory memory_at(void *scratch, const geometry *g, int k, int n) {
-    memory m = {.rows = scratch};
-    m.panel = (float *)(m.rows + BLOCK_MAX);
-    m.a = m.panel + KC * PANEL;
-    m.c = m.a + (int64_t)g->block * depth_of(k);
-    m.sums = m.c + (int64_t)g->block * width_of(k, n);
-    return m;
+static size_t carve_memory(void *scratch, const geometry *g, int k, int n, memory *m) {
+    carving c = {.base = scratch};
+    m->rows = carve(&c, BLOCK_MAX, sizeof *m->rows);
+    m->panel = carve_floats(&c, KC * PANEL);
+    m->a = carve_floats(&c, (int64_t)g->block * depth_of(k));
+    m->c = carve_floats(&c, (int64_t)g->block * width_of(k, n));
+    m->sums = carve_floats(&c, 3 * tile_vector(n));
+    return c.used;
 }
 
 static void multiply_rows(bool go_on, const product *p) {
     if (go_on)
-        multiply(C_CONTINUE, 1, p);
+        multiply((product_kind){C_CONTINUE, true, false, false}, p);
     else
-        multiply(C_SET, 1, p);
+        multiply((product_kind){C_SET, true, false, false}, p);
 }
 
 // --- forward: y and statistics overwritten
@@ -87,7 +83,8 @@ int64_t LANES(pointwise_forward_work)(const sn_call *call) {
 size_t LANES(pointwise_forward_scratch)(const sn_call *call) {
     const sn_conv_size *s = &call->as.conv_forward.size;
     geometry g = geometry_of(s);
-    return memory_bytes(&g, s->ci, s->co);
+    memory mem;
+    return carve_memory(NULL, &g, s->ci, s->co, &mem);
 }
 
 static void forward_block(const sn_bases *b, const sn_conv_forward *p, const memory *mem, const tile_stat *stat, int64_t first,
@@ -103,7 +100,9 @@ static void forward_block(const sn_bases *b, const sn_conv_forward *p, const mem
         for (int n = 0; n < n_all; n += PANEL) {
             int columns = min_int(n_all - n, PANEL);
             pack_panel(w + (int64_t)k * n_all + n, n_all, kc, columns, mem->panel);
-            multiply_rows(k > 0, &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = y + n, .ldc = n_all});
+            multiply_rows(
+                k > 0,
+                &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = y + n, .ldc = n_all});
             if (p->stat.mean == SN_NONE || k + kc < k_all) continue;
             for (int j = 0; j < columns; j += LANE)
                 tile_stat_rows(stat, begin, y + n + j, n_all, m, n + j, min_int(columns - j, LANE));
@@ -114,12 +113,13 @@ static void forward_block(const sn_bases *b, const sn_conv_forward *p, const mem
 void LANES(pointwise_forward_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     const sn_conv_forward *p = &call->as.conv_forward;
     geometry g = geometry_of(&p->size);
-    memory mem = memory_at(scratch, &g, p->size.ci, p->size.co);
+    memory mem;
+    carve_memory(scratch, &g, p->size.ci, p->size.co, &mem);
     tile_stat stat = tile_stat_begin(mem.sums, p->size.co);
     int rows = rows_in(&g, tile);
     for (int r = 0; r < rows; r += g.block)
         forward_block(b, p, &mem, &stat, tile * g.tile + r, min_int(rows - r, g.block), r == 0);
-    if (p->stat.mean != SN_NONE) tile_stat_end(&stat, (float *)b->arena + call->work, tile, p->size.co, rows);
+    if (p->stat.mean != SN_NONE) tile_stat_end(&stat, (float *)b->arena + call->work, tile, p->size.co, 0, p->size.co, rows);
 }
 
 static int64_t forward_rows(const sn_call *call, int64_t tile) {
@@ -150,10 +150,12 @@ int64_t LANES(pointwise_data_work)(const sn_call *call) {
 size_t LANES(pointwise_data_scratch)(const sn_call *call) {
     const sn_conv_size *s = &call->as.conv_backward_data.size;
     geometry g = geometry_of(s);
-    return memory_bytes(&g, s->co, s->ci);
+    memory mem;
+    return carve_memory(NULL, &g, s->co, s->ci, &mem);
 }
 
-static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const memory *mem, const target *into, int64_t first, int m) {
+static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const memory *mem, const target *into, int64_t first,
+                       int m) {
     int k_all = p->size.co, n_all = p->size.ci, lda = depth_of(k_all), ldc = width_of(k_all, n_all);
     gradient g = gradient_of(b, &p->g);
     const float *w = (const float *)b->weights + p->w;
@@ -166,7 +168,8 @@ static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const 
             int columns = min_int(n_all - n, PANEL);
             float *c = mem->c + (k_all > KC ? n : 0);
             pack_panel_transposed(w + (int64_t)n * k_all + k, k_all, kc, columns, mem->panel);
-            multiply_rows(k > 0, &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = c, .ldc = ldc});
+            multiply_rows(
+                k > 0, &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = c, .ldc = ldc});
             if (k + kc < k_all) continue;
             for (int j = 0; j < columns; j += LANE)
                 target_block(into, mem->rows, c + j, ldc, m, n + j, min_int(columns - j, LANE));
@@ -177,11 +180,12 @@ static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const 
 void LANES(pointwise_data_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     const sn_conv_backward_data *p = &call->as.conv_backward_data;
     geometry g = geometry_of(&p->size);
-    memory mem = memory_at(scratch, &g, p->size.co, p->size.ci);
-    target into = target_of(b, &p->into, mem.sums, p->size.ci);
+    memory mem;
+    carve_memory(scratch, &g, p->size.co, p->size.ci, &mem);
+    target into = target_of(b, &p->into, mem.sums, 0, p->size.ci);
     int rows = rows_in(&g, tile);
     for (int r = 0; r < rows; r += g.block) data_block(b, p, &mem, &into, tile * g.tile + r, min_int(rows - r, g.block));
-    target_end(&into, (float *)b->arena + call->work, tile, p->size.ci);
+    target_end(&into, (float *)b->arena + call->work, tile, p->size.ci, 0, p->size.ci);
 }
 
 void LANES(pointwise_data_finish)(const sn_bases *b, const sn_call *call) {

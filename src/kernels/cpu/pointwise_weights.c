@@ -49,22 +49,24 @@ typedef struct {
     float *dw;     // (k, n) of the block
 } memory;
 
-size_t LANES(pointwise_weights_scratch)(const sn_call *call) {
-    geometry g = geometry_of(size_of(call));
-    return CHUNK * sizeof(int64_t) + sizeof(float) * (size_t)(CHUNK * (g.k + g.n) + g.k * g.n);
+static size_t carve_memory(void *scratch, const geometry *g, memory *m) {
+    carving c = {.base = scratch};
+    m->rows = carve(&c, CHUNK, sizeof *m->rows);
+    m->z = carve_floats(&c, CHUNK * g->k);
+    m->g = carve_floats(&c, CHUNK * g->n);
+    m->dw = carve_floats(&c, g->k * g->n);
+    return c.used;
 }
 
-static memory memory_at(void *scratch, const geometry *g) {
-    memory m = {.rows = scratch};
-    m.z = (float *)(m.rows + CHUNK);
-    m.g = m.z + CHUNK * g->k;
-    m.dw = m.g + CHUNK * g->n;
-    return m;
+size_t LANES(pointwise_weights_scratch)(const sn_call *call) {
+    geometry g = geometry_of(size_of(call));
+    memory mem;
+    return carve_memory(NULL, &g, &mem);
 }
 
 // Both operands of one chunk into panels; a few rows at a time, so that memory is read in order.
-static void form_chunk(const sn_bases *b, const sn_conv_backward_weights *p, const memory *mem, int64_t first, int m, int k, int k_n,
-                       int n, int n_n) {
+static void form_chunk(const sn_bases *b, const sn_conv_backward_weights *p, const memory *mem, int64_t first, int m, int k,
+                       int k_n, int n, int n_n) {
     source x = source_of(b, &p->x);
     gradient g = gradient_of(b, &p->g);
     input_rows(&p->size, first, m, mem->rows);
@@ -82,21 +84,22 @@ static void form_chunk(const sn_bases *b, const sn_conv_backward_weights *p, con
 static void add_chunk(const memory *mem, int ld, int m, int k_n, int n_n) {
     for (int i = 0; i < k_n; i += ZPANEL)
         for (int j = 0; j < n_n; j += PANEL)
-            multiply(C_ADD, ZPANEL,
-                     &(product){.m = min_int(k_n - i, ZPANEL),
-                                .kc = m,
-                                .n = min_int(n_n - j, PANEL),
-                                .a = mem->z + (int64_t)i * CHUNK,
-                                .row = 1,
-                                .b = mem->g + (int64_t)j * CHUNK,
-                                .c = mem->dw + (int64_t)i * ld + j,
-                                .ldc = ld});
+            multiply((product_kind){C_ADD, false, false, false}, &(product){.m = min_int(k_n - i, ZPANEL),
+                                                                            .step = ZPANEL,
+                                                                            .kc = m,
+                                                                            .n = min_int(n_n - j, PANEL),
+                                                                            .a = mem->z + (int64_t)i * CHUNK,
+                                                                            .row = 1,
+                                                                            .b = mem->g + (int64_t)j * CHUNK,
+                                                                            .c = mem->dw + (int64_t)i * ld + j,
+                                                                            .ldc = ld});
 }
 
 void LANES(pointwise_weights_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     const sn_conv_backward_weights *p = &call->as.conv_backward_weights;
     geometry g = geometry_of(&p->size);
-    memory mem = memory_at(scratch, &g);
+    memory mem;
+    carve_memory(scratch, &g, &mem);
     int n = (int)(tile % g.n_blocks) * g.n, k = (int)(tile / g.n_blocks % g.k_blocks) * g.k;
     int64_t part = tile / g.n_blocks / g.k_blocks, first = part * g.part;
     int64_t end = first + g.part < g.pixels ? first + g.part : g.pixels;
@@ -108,8 +111,7 @@ void LANES(pointwise_weights_tile)(const sn_bases *b, const sn_call *call, int64
         add_chunk(&mem, g.n, m, k_n, n_n);
     }
     float *out = (float *)b->arena + call->work + part * p->size.ci * p->size.co + (int64_t)k * p->size.co + n;
-    for (int i = 0; i < k_n; i++)
-        memcpy(out + (int64_t)i * p->size.co, mem.dw + (int64_t)i * g.n, (size_t)n_n * sizeof *out);
+    for (int i = 0; i < k_n; i++) memcpy(out + (int64_t)i * p->size.co, mem.dw + (int64_t)i * g.n, (size_t)n_n * sizeof *out);
 }
 
 void LANES(pointwise_weights_finish)(const sn_bases *b, const sn_call *call) { // dw accumulated

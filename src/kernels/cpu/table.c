@@ -10,9 +10,24 @@
             LANES(id##_finish)                                                                                                   \
     }
 
-static const sn_impl conv_forward[] = {ENTRY(pointwise_forward, "conv_forward 1x1"), {0}};
-static const sn_impl conv_backward_data[] = {ENTRY(pointwise_data, "conv_backward_data 1x1"), {0}};
-static const sn_impl conv_backward_weights[] = {ENTRY(pointwise_weights, "conv_backward_weights 1x1"), {0}};
+static const sn_impl conv_forward[] = {
+    ENTRY(pointwise_forward, "conv_forward 1x1"),
+    ENTRY(depthwise_forward, "conv_forward depthwise"),
+    ENTRY(dense_forward, "conv_forward dense"),
+    {0},
+};
+static const sn_impl conv_backward_data[] = {
+    ENTRY(pointwise_data, "conv_backward_data 1x1"),
+    ENTRY(depthwise_data, "conv_backward_data depthwise"),
+    ENTRY(dense_data, "conv_backward_data dense"),
+    {0},
+};
+static const sn_impl conv_backward_weights[] = {
+    ENTRY(pointwise_weights, "conv_backward_weights 1x1"),
+    ENTRY(depthwise_weights, "conv_backward_weights depthwise"),
+    ENTRY(dense_weights, "conv_backward_weights dense"),
+    {0},
+};
 
 #if defined(SN_LANES_avx512)
 #define TABLE sn_table_cpu_avx512

@@ -21,6 +21,22 @@ INLINE int round_up(int x, int multiple) {
 INLINE int64_t ceil_div(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
+
+// Scratch is carved into pieces by one function per kernel, which also tells the size: base NULL only counts.
+typedef struct {
+    char *base;
+    size_t used;
+} carving;
+
+INLINE void *carve(carving *c, int64_t n, size_t size) { // n elements, aligned as a cache line
+    void *piece = c->base ? c->base + c->used : NULL;
+    c->used += ((size_t)n * size + 63) / 64 * 64;
+    return piece;
+}
+INLINE float *carve_floats(carving *c, int64_t n) {
+    return carve(c, n, sizeof(float));
+}
+
 INLINE const float *vector_at(const float *arena, sn_off offset) {
     return offset == SN_NONE ? NULL : arena + offset;
 }
@@ -97,15 +113,14 @@ static inline void source_block(const source *s, const int64_t *rows, int m, int
 
 // --- gradients
 typedef struct {
-    const float *dy, *x;            // the tensor's shape
-    const float *mean, *a, *b, *c;  // a NULL: dy as it is
+    const float *dy, *x;           // the tensor's shape
+    const float *mean, *a, *b, *c; // a NULL: dy as it is
 } gradient;
 
 INLINE gradient gradient_of(const sn_bases *b, const sn_grad *g) {
     const float *arena = b->arena;
     gradient d = {.dy = arena + g->dy};
-    if (g->a != SN_NONE)
-        d.x = arena + g->x, d.mean = arena + g->mean, d.a = arena + g->a, d.b = arena + g->b, d.c = arena + g->c;
+    if (g->a != SN_NONE) d.x = arena + g->x, d.mean = arena + g->mean, d.a = arena + g->a, d.b = arena + g->b, d.c = arena + g->c;
     return d;
 }
 
@@ -153,7 +168,6 @@ static inline void gradient_block(const gradient *g, const int64_t *rows, int m,
 // --- statistics of what a kernel writes. Scratch of one tile: pivot, sum and squares of all its channels.
 typedef struct {
     float *pivot, *sum, *squares; // round_up(c, LANE) each
-    int rows;                     // so far
 } tile_stat;
 
 INLINE int64_t tile_vector(int c) { // elements of one vector in scratch
@@ -163,42 +177,44 @@ INLINE int64_t tile_vector(int c) { // elements of one vector in scratch
 INLINE tile_stat tile_stat_begin(float *memory, int c) {
     int64_t v = tile_vector(c);
     memset(memory, 0, (size_t)(3 * v) * sizeof *memory);
-    return (tile_stat){memory, memory + v, memory + 2 * v, 0};
+    return (tile_stat){memory, memory + v, memory + 2 * v};
+}
+
+INLINE void tile_stat_rows_n(const tile_stat *t, const float *y, int64_t ld, int m, int c, int n) {
+    v16 pivot = v_load(t->pivot + c), sum[2] = {v_zero(), v_zero()}, squares[2] = {v_zero(), v_zero()};
+    for (int r = 0; r < m; r += 2) // even and odd rows apart: two chains of additions instead of one
+        for (int i = 0; i < 2 && r + i < m; i++) {
+            v16 d = v_sub(v_load_to(y + (r + i) * ld, n), pivot);
+            sum[i] = v_add(sum[i], d);
+            squares[i] = v_fma(d, d, squares[i]);
+        }
+    v_store(t->sum + c, v_add(v_load(t->sum + c), v_add(sum[0], sum[1])));
+    v_store(t->squares + c, v_add(v_load(t->squares + c), v_add(squares[0], squares[1])));
 }
 
 // Adds m rows of n channels at c (n <= 16); `begin`: the first of them is the pivot.
-INLINE void tile_stat_rows(const tile_stat *t, bool begin, const float *y, int64_t ld, int m, int c, int n) {
+static inline void tile_stat_rows(const tile_stat *t, bool begin, const float *y, int64_t ld, int m, int c, int n) {
     if (begin) v_store(t->pivot + c, v_load_to(y, n));
-    v16 pivot = v_load(t->pivot + c), sum = v_load(t->sum + c), squares = v_load(t->squares + c);
-    if (n >= LANE) {
-        for (int r = 0; r < m; r++) {
-            v16 d = v_sub(v_load(y + r * ld), pivot);
-            sum = v_add(sum, d);
-            squares = v_fma(d, d, squares);
-        }
-    } else {
-        for (int r = 0; r < m; r++) {
-            v16 d = v_sub(v_load_n(y + r * ld, n), pivot);
-            sum = v_add(sum, d);
-            squares = v_fma(d, d, squares);
-        }
-    }
-    v_store(t->sum + c, sum);
-    v_store(t->squares + c, squares);
+    if (n >= LANE)
+        tile_stat_rows_n(t, y, ld, m, c, LANE);
+    else
+        tile_stat_rows_n(t, y, ld, m, c, n);
 }
 
-// Workspace of a call with statistics: for each tile c means, then c of M2.
+// Workspace of a call with statistics: for each tile c pivots, c of mean - pivot, c of M2. (The mean itself would lose its last digits as a float.)
 INLINE int64_t stat_work(const sn_stat *stat, int64_t tiles, int c) {
-    return stat->mean == SN_NONE ? 0 : tiles * 2 * c;
+    return stat->mean == SN_NONE ? 0 : tiles * 3 * c;
 }
 
-INLINE void tile_stat_end(const tile_stat *t, float *work, int64_t tile, int c, int rows) {
-    float *mean = work + tile * 2 * c, *m2 = mean + c;
+// Writes the tile's n channels from first on, of c.
+INLINE void tile_stat_end(const tile_stat *t, float *work, int64_t tile, int c, int first, int n, int64_t rows) {
+    float *pivot = work + tile * 3 * c + first, *mean = pivot + c, *m2 = mean + c;
     v16 inverse = v_set(1 / (float)rows);
-    for (int j = 0; j < c; j += LANE) {
+    for (int j = 0; j < n; j += LANE) {
         v16 sum = v_load(t->sum + j), share = v_mul(sum, inverse);
-        v_store_to(mean + j, v_add(v_load(t->pivot + j), share), c - j);
-        v_store_to(m2 + j, v_max(v_zero(), v_sub(v_load(t->squares + j), v_mul(sum, share))), c - j);
+        v_store_to(pivot + j, v_load(t->pivot + j), n - j);
+        v_store_to(mean + j, share, n - j);
+        v_store_to(m2 + j, v_max(v_zero(), v_sub(v_load(t->squares + j), v_mul(sum, share))), n - j);
     }
 }
 
@@ -213,13 +229,13 @@ static inline void stat_finish(const sn_bases *b, const sn_call *call, const sn_
         double mean[BLOCK], m2[BLOCK];
         int n = min_int(c - j, BLOCK);
         int64_t rows = rows_of(call, 0);
-        for (int i = 0; i < n; i++) mean[i] = work[j + i], m2[i] = work[c + j + i];
+        for (int i = 0; i < n; i++) mean[i] = (double)work[j + i] + work[c + j + i], m2[i] = work[2 * c + j + i];
         for (int64_t t = 1; t < tiles; t++) {
-            const float *tile_mean = work + t * 2 * c + j, *tile_m2 = tile_mean + c;
+            const float *pivot = work + t * 3 * c + j, *tile_mean = pivot + c, *tile_m2 = tile_mean + c;
             int64_t more = rows_of(call, t);
             double share = (double)more / (double)(rows + more), weight = (double)rows * share;
             for (int i = 0; i < n; i++) {
-                double delta = tile_mean[i] - mean[i];
+                double delta = (double)pivot[i] + tile_mean[i] - mean[i];
                 mean[i] += delta * share;
                 m2[i] += tile_m2[i] + delta * delta * weight;
             }
@@ -236,8 +252,9 @@ static inline void stat_finish(const sn_bases *b, const sn_call *call, const sn_
 typedef struct {
     const float *x, *mean, *scale, *shift; // x NULL: not needed; mean NULL: u = x
     sn_act act;
-    const float *add; // NULL: nothing
-    float *dy;        // NULL: sums only
+    const float *add;        // NULL: nothing
+    int first;               // channel of the sums' first element
+    float *dy;               // NULL: sums only
     float *sum_dy, *sum_dyx; // scratch of the tile, round_up(c, LANE) each; NULL: no sums wanted
 } target;
 
@@ -245,9 +262,10 @@ INLINE bool into_sums(const sn_into *into) {
     return into->sum_dy != SN_NONE || into->sum_dyx != SN_NONE;
 }
 
-INLINE target target_of(const sn_bases *b, const sn_into *into, float *memory, int c) {
+// Memory: 2 vectors of the n channels from first on.
+INLINE target target_of(const sn_bases *b, const sn_into *into, float *memory, int first, int n) {
     float *arena = b->arena;
-    target t = {.act = into->view.act, .add = vector_at(arena, into->add)};
+    target t = {.act = into->view.act, .add = vector_at(arena, into->add), .first = first};
     if (into->dy != SN_NONE) t.dy = arena + into->dy;
     bool sums = into_sums(into);
     if (t.act != SN_LINEAR || into->sum_dyx != SN_NONE) {
@@ -256,8 +274,8 @@ INLINE target target_of(const sn_bases *b, const sn_into *into, float *memory, i
         if (t.mean) t.scale = arena + into->view.scale, t.shift = arena + into->view.shift;
     }
     if (sums) {
-        memset(memory, 0, (size_t)(2 * tile_vector(c)) * sizeof *memory);
-        t.sum_dy = memory, t.sum_dyx = memory + tile_vector(c);
+        memset(memory, 0, (size_t)(2 * tile_vector(n)) * sizeof *memory);
+        t.sum_dy = memory, t.sum_dyx = memory + tile_vector(n);
     }
     return t;
 }
@@ -267,19 +285,22 @@ INLINE void target_block_as(bool act, bool add, bool sums, bool whole, const tar
     int part = whole ? LANE : n;
     bool with_affine = t->mean != NULL, with_x = sums && t->x;
     affine a = affine_at(with_affine, t->mean, t->scale, t->shift, c, part);
-    v16 top = v_set(act_top(t->act)), sum_dy = v_zero(), sum_dyx = v_zero();
-    if (sums) sum_dy = v_load(t->sum_dy + c), sum_dyx = v_load(t->sum_dyx + c);
-    for (int r = 0; r < m; r++) {
-        int64_t at = rows[r] + c;
-        v16 dy = v_load_to(dz + r * ld, part), d = v_zero();
-        if (act || with_x) d = v_load_to(t->x + at, part);
-        if (with_affine) d = v_sub(d, a.mean);
-        if (act) dy = v_inside(dy, with_affine ? v_fma(a.scale, d, a.shift) : d, top);
-        if (add) dy = v_add(dy, v_load_to(t->add + at, part));
-        if (t->dy) v_store_to(t->dy + at, dy, part);
-        if (sums) sum_dy = v_add(sum_dy, dy), sum_dyx = v_fma(dy, d, sum_dyx);
-    }
-    if (sums) v_store(t->sum_dy + c, sum_dy), v_store(t->sum_dyx + c, sum_dyx);
+    v16 top = v_set(act_top(t->act)), sum_dy[2] = {v_zero(), v_zero()}, sum_dyx[2] = {v_zero(), v_zero()};
+    for (int r = 0; r < m; r += 2) // even and odd rows apart: two chains of additions instead of one
+        for (int i = 0; i < 2 && r + i < m; i++) {
+            int64_t at = rows[r + i] + c;
+            v16 dy = v_load_to(dz + (r + i) * ld, part), d = v_zero();
+            if (act || with_x) d = v_load_to(t->x + at, part);
+            if (with_affine) d = v_sub(d, a.mean);
+            if (act) dy = v_inside(dy, with_affine ? v_fma(a.scale, d, a.shift) : d, top);
+            if (add) dy = v_add(dy, v_load_to(t->add + at, part));
+            if (t->dy) v_store_to(t->dy + at, dy, part);
+            if (sums) sum_dy[i] = v_add(sum_dy[i], dy), sum_dyx[i] = v_fma(dy, d, sum_dyx[i]);
+        }
+    if (!sums) return;
+    float *to_dy = t->sum_dy + (c - t->first), *to_dyx = t->sum_dyx + (c - t->first);
+    v_store(to_dy, v_add(v_load(to_dy), v_add(sum_dy[0], sum_dy[1])));
+    v_store(to_dyx, v_add(v_load(to_dyx), v_add(sum_dyx[0], sum_dyx[1])));
 }
 
 INLINE void target_block_n(bool whole, const target *t, const int64_t *rows, const float *dz, int64_t ld, int m, int c, int n) {
@@ -324,11 +345,13 @@ INLINE int64_t sums_work(const sn_into *into, int64_t tiles, int c) {
     return into_sums(into) ? tiles * 2 * c : 0;
 }
 
-INLINE void target_end(const target *t, float *work, int64_t tile, int c) {
+// Writes the tile's n channels from first on, of c.
+INLINE void target_end(const target *t, float *work, int64_t tile, int c, int first, int n) {
     if (!t->sum_dy) return;
-    for (int j = 0; j < c; j += LANE) {
-        v_store_to(work + tile * 2 * c + j, v_load(t->sum_dy + j), c - j);
-        v_store_to(work + tile * 2 * c + c + j, v_load(t->sum_dyx + j), c - j);
+    float *dy = work + tile * 2 * c + first, *dyx = dy + c;
+    for (int j = 0; j < n; j += LANE) {
+        v_store_to(dy + j, v_load(t->sum_dy + j), n - j);
+        v_store_to(dyx + j, v_load(t->sum_dyx + j), n - j);
     }
 }
 

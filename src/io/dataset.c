@@ -6,6 +6,7 @@
 #include "io/source.h"
 #include "supernet/rng.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,8 +177,8 @@ static int by_number(const void *x, const void *y) {
 // Keeps a random part of the training split, in the source's order.
 static sn_status limit_training(sn_dataset *d, const sn_data_options *o) {
     if (o->images < 0 || (uint64_t)o->images > d->count[SN_TRAIN])
-        return sn_error(SN_CONFIG, "data.images: %ld images are to be used, but %s has %u for training: 0 to %u are allowed", o->images, o->source,
-                        d->count[SN_TRAIN], d->count[SN_TRAIN]);
+        return sn_error(SN_CONFIG, "data.images: %ld images are to be used, but %s has %u for training: 0 to %u are allowed",
+                        o->images, o->source, d->count[SN_TRAIN], d->count[SN_TRAIN]);
     if (!o->images) return SN_OK;
     SN_TRY(shuffle(d->index[SN_TRAIN], d->count[SN_TRAIN], o->seed));
     d->count[SN_TRAIN] = (uint32_t)o->images;
@@ -214,10 +215,6 @@ static sn_status split(sn_dataset *d, const sn_data_options *o) {
 
 // --- statistics
 
-static double root(unsigned __int128 v) {
-    return __builtin_sqrt((double)v);
-}
-
 static sn_status measure(sn_dataset *d) {
     size_t c = (size_t)d->shape.channels, bytes = sn_cache_image_bytes(d->cache);
     uint64_t sum[SN_MOST_CHANNELS] = {0}, squares[SN_MOST_CHANNELS] = {0};
@@ -239,7 +236,8 @@ static sn_status measure(sn_dataset *d) {
     unsigned __int128 n = d->count[SN_TRAIN] * (uint64_t)(bytes / c); // pixels of a channel, below 2^37
     for (size_t k = 0; k < c && status == SN_OK; k++) {
         d->mean[k] = (double)sum[k] / (255 * (double)n);
-        d->std[k] = root(n * squares[k] - (unsigned __int128)sum[k] * sum[k]) / (255 * (double)n); // n^2 variance, exactly
+        d->std[k] =
+            sqrt((double)(n * squares[k] - (unsigned __int128)sum[k] * sum[k])) / (255 * (double)n); // n^2 variance, exactly
     }
     return status;
 }

@@ -33,7 +33,7 @@ typedef struct sn_dataset sn_dataset;
 //   test        the source's, in its order: train, val, test of a folder by class name, then by file name
 //   validation  the source's val part, or `validation` images of train: per class the share nearest to proportional (largest
 //               remainder, then lower class), chosen at random. In either case in random order: a prefix is a random sample.
-//   train       the rest, in the source's order
+//   train       the rest, or `images` of it at random, in the source's order
 // All choices are functions of the seed. SN_DATA: the source (message: path and place); SN_CONFIG: validation; SN_RESOURCE:
 // memory, disk, no permission for the cache; SN_INTERRUPTED.
 sn_status sn_dataset_open(const sn_data_options *, sn_dataset **out);

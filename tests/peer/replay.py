@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from net import Net
 
 LOOSE, TIGHT = 1e-3, 1e-4
-KINK = 1e-4  # how far from a kink the two programs may disagree about the side: what rounding makes of a normalised value
+KINK = 1e-5  # how far from a kink the two programs may disagree about the side: what rounding makes of a normalised value
 
 
 class Trace:
@@ -86,10 +86,11 @@ def norm(x):
     return float(np.linalg.norm(np.asarray(x, np.float64)))
 
 
-def compare_change(worst, kind, where, ours, theirs, before, floor):
-    """ours, theirs, before: arrays of floats. floor: what a gradient error within its own bound may do to this tensor."""
+def compare_change(worst, kind, where, ours, theirs, before, floor, ulp=0):
+    """ours, theirs, before: arrays of floats. floor: what a gradient error within its own bound may do to this tensor. ulp: of what
+    the values were summed from, where that is larger than their own."""
     theirs = theirs.astype(np.float32)
-    ulps = norm(np.spacing(np.abs(theirs)))
+    ulps = norm(np.maximum(np.spacing(np.abs(theirs)), ulp))
     worst.note(kind, where, norm(ours.astype(np.float64) - theirs), max(LOOSE * norm(theirs.astype(np.float64) - before), floor) + ulps)
 
 
@@ -104,9 +105,20 @@ def compare_state(worst, trace, step, net, optimizer, floor, lr):
             if "optim" in after and ours in after["optim"][name]:
                 compare_change(worst, "slots", f"{step.name} {name} {ours}", after["optim"][name][ours][()],
                                optimizer.state[p][own].numpy(), before["optim"][name][ours][()], floor)
-    for name, b in net.named_buffers():
-        if name in after["buffers"]:
-            compare_change(worst, "statistics", f"{step.name} {name}", after["buffers"][name][()], b.numpy(), before["buffers"][name][()], 0)
+    for name, bn in net.named_modules():
+        if name + ".running_mean" in after["buffers"]:
+            compare_statistics(worst, step, name, bn, float(trace.attrs["bn_momentum"]))
+
+
+def compare_statistics(worst, step, name, bn, momentum):
+    """A mean is a sum of values around it: where it is 0 but for rounding, the unit is the last place of their deviation."""
+    before, after = step["before/buffers"], step["after/buffers"]
+    kept = (1 - momentum) ** int(bn.num_batches_tracked)  # of the statistics before the step
+    var, old = bn.running_var.numpy(), before[name + ".running_var"][()]
+    deviation = np.sqrt(np.maximum(var - kept * old, 0) / (1 - kept))
+    compare_change(worst, "statistics", f"{step.name} {name}.running_var", after[name + ".running_var"][()], var, old, 0)
+    compare_change(worst, "statistics", f"{step.name} {name}.running_mean", after[name + ".running_mean"][()], bn.running_mean.numpy(),
+                   before[name + ".running_mean"][()], 0, (1 - kept) * 2.0 ** -23 * deviation)
 
 
 def compare_gradients(worst, step, net, total):
@@ -150,6 +162,9 @@ def replay_step(worst, trace, step, net, args):
     trace.load(step["before"], net, optimizer)
     x, y = tensor(step["images"], net.dtype), tensor(step["labels"], torch.long)
     net.disagreed = []
+    for m in net.modules():
+        if isinstance(m, torch.nn.BatchNorm2d):
+            m.num_batches_tracked.zero_()
     for k in sorted(step["passes"], key=int):
         p = step["passes"][k]
         logits, loss = run_pass(net, trace, x, y, p, not args.own_sides)

@@ -173,7 +173,8 @@ void cli_watch_signals(void) {
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&a.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &a, NULL);
-    signal(SIGPIPE, SIG_IGN); // a reader that left is an error of write, not a death
+    signal(SIGPIPE, SIG_IGN); // a reader that left, and a file that may not grow, are errors of write, not deaths
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 // ---------------------------------------------------------------- stderr

@@ -12,9 +12,9 @@
 sn_status sn_onnx_new(const char *name, const char *producer, const char *producer_version, sn_onnx **out) {
     sn_onnx *m = sn_new(1, sizeof *m);
     if (!m) return SN_RESOURCE;
-    m->name = sn_arena_text(&m->memory, name);
-    m->producer = sn_arena_text(&m->memory, producer);
-    m->producer_version = sn_arena_text(&m->memory, producer_version);
+    m->name = sn_region_text(&m->memory, name);
+    m->producer = sn_region_text(&m->memory, producer);
+    m->producer_version = sn_region_text(&m->memory, producer_version);
     if (!m->name || !m->producer || !m->producer_version) {
         sn_onnx_free(m);
         return SN_RESOURCE;
@@ -31,24 +31,24 @@ void sn_onnx_free(sn_onnx *m) {
     free(m->inputs);
     free(m->outputs);
     free(m->notes);
-    sn_arena_free(&m->memory);
+    sn_region_free(&m->memory);
     free(m);
 }
 
 // --- building
 
 static const char **copy_names(sn_onnx *m, size_t n, const char *const *names) {
-    const char **copy = sn_arena_new(&m->memory, n, sizeof *copy);
+    const char **copy = sn_region_new(&m->memory, n, sizeof *copy);
     for (size_t i = 0; copy && i < n; i++)
-        if (!(copy[i] = sn_arena_text(&m->memory, names[i]))) copy = NULL;
+        if (!(copy[i] = sn_region_text(&m->memory, names[i]))) copy = NULL;
     return copy;
 }
 
 sn_status sn_onnx_add_node(sn_onnx *m, const char *op, const char *name, size_t n_inputs, const char *const *inputs,
                            size_t n_outputs, const char *const *outputs) {
     SN_TRY(sn_grow(&m->nodes, &m->nodes_capacity, m->n_nodes + 1, sizeof *m->nodes));
-    sn_onnx_node node = {.op = sn_arena_text(&m->memory, op),
-                         .name = sn_arena_text(&m->memory, name),
+    sn_onnx_node node = {.op = sn_region_text(&m->memory, op),
+                         .name = sn_region_text(&m->memory, name),
                          .inputs = copy_names(m, n_inputs, inputs),
                          .outputs = copy_names(m, n_outputs, outputs),
                          .n_inputs = n_inputs,
@@ -62,7 +62,7 @@ static sn_status add_attr(sn_onnx *m, const char *name, sn_onnx_attr attr) {
     if (!m->n_nodes) return sn_error(SN_USAGE, "attribute '%s' comes before any node", name);
     sn_onnx_node *node = &m->nodes[m->n_nodes - 1];
     SN_TRY(sn_grow(&node->attrs, &node->attrs_capacity, node->n_attrs + 1, sizeof *node->attrs));
-    if (!(attr.name = sn_arena_text(&m->memory, name))) return SN_RESOURCE;
+    if (!(attr.name = sn_region_text(&m->memory, name))) return SN_RESOURCE;
     node->attrs[node->n_attrs++] = attr;
     return SN_OK;
 }
@@ -76,12 +76,12 @@ sn_status sn_onnx_attr_int(sn_onnx *m, const char *name, int64_t value) {
 }
 
 sn_status sn_onnx_attr_string(sn_onnx *m, const char *name, const char *value) {
-    const char *copy = sn_arena_text(&m->memory, value);
+    const char *copy = sn_region_text(&m->memory, value);
     return copy ? add_attr(m, name, (sn_onnx_attr){.kind = SN_ONNX_STRING, .string = copy}) : SN_RESOURCE;
 }
 
 sn_status sn_onnx_attr_ints(sn_onnx *m, const char *name, size_t n, const int64_t *values) {
-    const int64_t *copy = sn_arena_copy(&m->memory, values, n, sizeof *copy);
+    const int64_t *copy = sn_region_copy(&m->memory, values, n, sizeof *copy);
     return copy ? add_attr(m, name, (sn_onnx_attr){.kind = SN_ONNX_INTS, .ints = copy, .n = n}) : SN_RESOURCE;
 }
 
@@ -101,8 +101,8 @@ static sn_status add_tensor(sn_onnx *m, const char *name, int ndim, const size_t
                         "initializer '%s': with it the model has more than 2 GiB of data, the most that an ONNX file holds",
                         name);
     SN_TRY(sn_grow(&m->initializers, &m->initializers_capacity, m->n_initializers + 1, sizeof t));
-    void *copy = sn_arena_copy(&m->memory, data, t.n, size);
-    if (!copy || !(t.name = sn_arena_text(&m->memory, name))) return SN_RESOURCE;
+    void *copy = sn_region_copy(&m->memory, data, t.n, size);
+    if (!copy || !(t.name = sn_region_text(&m->memory, name))) return SN_RESOURCE;
     if (integers)
         t.i64 = copy;
     else
@@ -123,7 +123,7 @@ sn_status sn_onnx_add_i64(sn_onnx *m, const char *name, int ndim, const size_t *
 static sn_status make_value(sn_onnx *m, const char *name, int ndim, const int64_t *dims, sn_onnx_value *out) {
     if (ndim < 0 || ndim > SN_ONNX_RANK)
         return sn_error(SN_USAGE, "value '%s': %d dimensions; allowed are 0 to %d", name, ndim, SN_ONNX_RANK);
-    *out = (sn_onnx_value){.name = sn_arena_text(&m->memory, name), .ndim = ndim};
+    *out = (sn_onnx_value){.name = sn_region_text(&m->memory, name), .ndim = ndim};
     if (!out->name) return SN_RESOURCE;
     for (int i = 0; i < ndim; i++) {
         if (dims[i] < 0 && dims[i] != SN_ONNX_BATCH)
@@ -150,7 +150,7 @@ sn_status sn_onnx_add_output(sn_onnx *m, const char *name, int ndim, const int64
 
 sn_status sn_onnx_add_note(sn_onnx *m, const char *key, const char *value) {
     SN_TRY(sn_grow(&m->notes, &m->notes_capacity, m->n_notes + 1, sizeof *m->notes));
-    sn_onnx_note note = {sn_arena_text(&m->memory, key), sn_arena_text(&m->memory, value)};
+    sn_onnx_note note = {sn_region_text(&m->memory, key), sn_region_text(&m->memory, value)};
     if (!note.key || !note.value) return SN_RESOURCE;
     m->notes[m->n_notes++] = note;
     return SN_OK;

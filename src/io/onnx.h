@@ -4,7 +4,7 @@
 #ifndef SN_ONNX_H
 #define SN_ONNX_H
 
-#include "io/arena.h"
+#include "io/region.h"
 #include "supernet/status.h"
 
 #include <stdint.h>
@@ -62,7 +62,7 @@ typedef struct {
     size_t n_nodes, n_initializers, n_inputs, n_outputs, n_notes;
     size_t nodes_capacity, initializers_capacity, inputs_capacity, outputs_capacity, notes_capacity;
     size_t tensor_bytes; // of all initializers
-    sn_arena memory;
+    sn_region memory;
 } sn_onnx;
 
 // An empty model. Like all functions here it copies what it is given. The caller owns *out.

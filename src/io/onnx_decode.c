@@ -88,7 +88,7 @@ static sn_status read_attr(sn_onnx *m, const char *node, const Onnx__AttributePr
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS:
         return sn_onnx_attr_ints(m, name, a->n_ints, a->ints);
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING: {
-        char *text = sn_arena_new(&m->memory, a->s.len + 1, 1);
+        char *text = sn_region_new(&m->memory, a->s.len + 1, 1);
         if (!text) return SN_RESOURCE;
         if (a->s.len) memcpy(text, a->s.data, a->s.len);
         return sn_onnx_attr_string(m, name, text);

@@ -16,9 +16,9 @@ static void *plain(const void *p) {
     return (void *)(uintptr_t)p;
 }
 
-// n messages of a kind, initialised: an array of pointers to them, from the arena. NULL when out of memory.
-static void *messages(sn_arena *a, size_t n, const ProtobufCMessageDescriptor *kind) {
-    char *pointers = sn_arena_new(a, n, sizeof(void *)), *items = sn_arena_new(a, n, kind->sizeof_message);
+// n messages of a kind, initialised: an array of pointers to them, from the region. NULL when out of memory.
+static void *messages(sn_region *a, size_t n, const ProtobufCMessageDescriptor *kind) {
+    char *pointers = sn_region_new(a, n, sizeof(void *)), *items = sn_region_new(a, n, kind->sizeof_message);
     if (!pointers || !items) return NULL;
     for (size_t i = 0; i < n; i++) {
         void *item = items + i * kind->sizeof_message;
@@ -28,7 +28,7 @@ static void *messages(sn_arena *a, size_t n, const ProtobufCMessageDescriptor *k
     return pointers;
 }
 
-static void *message(sn_arena *a, const ProtobufCMessageDescriptor *kind) {
+static void *message(sn_region *a, const ProtobufCMessageDescriptor *kind) {
     void *p, *pointers = messages(a, 1, kind);
     if (!pointers) return NULL;
     memcpy(&p, pointers, sizeof p);
@@ -62,7 +62,7 @@ static void fill_attr(const sn_onnx_attr *from, Onnx__AttributeProto *to) {
     }
 }
 
-static bool fill_node(sn_arena *a, const sn_onnx_node *from, Onnx__NodeProto *to) {
+static bool fill_node(sn_region *a, const sn_onnx_node *from, Onnx__NodeProto *to) {
     to->op_type = plain(from->op);
     to->name = plain(from->name);
     to->n_input = from->n_inputs;
@@ -75,10 +75,10 @@ static bool fill_node(sn_arena *a, const sn_onnx_node *from, Onnx__NodeProto *to
     return true;
 }
 
-static bool fill_tensor(sn_arena *a, const sn_onnx_tensor *from, Onnx__TensorProto *to) {
+static bool fill_tensor(sn_region *a, const sn_onnx_tensor *from, Onnx__TensorProto *to) {
     to->name = plain(from->name);
     to->n_dims = (size_t)from->ndim;
-    if (!(to->dims = sn_arena_new(a, to->n_dims, sizeof *to->dims))) return false;
+    if (!(to->dims = sn_region_new(a, to->n_dims, sizeof *to->dims))) return false;
     for (int i = 0; i < from->ndim; i++) to->dims[i] = (int64_t)from->dims[i];
     to->has_data_type = to->has_raw_data = 1;
     to->data_type = from->f32 ? ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT : ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
@@ -87,7 +87,7 @@ static bool fill_tensor(sn_arena *a, const sn_onnx_tensor *from, Onnx__TensorPro
     return true;
 }
 
-static bool fill_value(sn_arena *a, const sn_onnx_value *from, Onnx__ValueInfoProto *to) {
+static bool fill_value(sn_region *a, const sn_onnx_value *from, Onnx__ValueInfoProto *to) {
     to->name = plain(from->name);
     Onnx__TypeProto *type = to->type = message(a, &onnx__type_proto__descriptor);
     Onnx__TypeProto__Tensor *tensor = message(a, &onnx__type_proto__tensor__descriptor);
@@ -111,7 +111,7 @@ static bool fill_value(sn_arena *a, const sn_onnx_value *from, Onnx__ValueInfoPr
     return true;
 }
 
-static bool fill_graph(sn_arena *a, const sn_onnx *m, Onnx__GraphProto *to) {
+static bool fill_graph(sn_region *a, const sn_onnx *m, Onnx__GraphProto *to) {
     to->name = plain(m->name);
     to->n_node = m->n_nodes;
     to->n_initializer = m->n_initializers;
@@ -128,7 +128,7 @@ static bool fill_graph(sn_arena *a, const sn_onnx *m, Onnx__GraphProto *to) {
     return good;
 }
 
-static Onnx__ModelProto *make_tree(sn_arena *a, const sn_onnx *m) {
+static Onnx__ModelProto *make_tree(sn_region *a, const sn_onnx *m) {
     Onnx__ModelProto *to = message(a, &onnx__model_proto__descriptor);
     if (!to) return NULL;
     to->has_ir_version = 1;
@@ -153,7 +153,7 @@ static Onnx__ModelProto *make_tree(sn_arena *a, const sn_onnx *m) {
 
 sn_status sn_onnx_encode(const sn_onnx *m, unsigned char **bytes, size_t *size) {
     SN_TRY(sn_onnx_check(m));
-    sn_arena memory = {0};
+    sn_region memory = {0};
     sn_status status = SN_RESOURCE;
     const Onnx__ModelProto *tree = make_tree(&memory, m);
     if (tree) {
@@ -168,7 +168,7 @@ sn_status sn_onnx_encode(const sn_onnx *m, unsigned char **bytes, size_t *size) 
             status = SN_OK;
         }
     }
-    sn_arena_free(&memory);
+    sn_region_free(&memory);
     return status;
 }
 

@@ -1,8 +1,8 @@
 // Memory that is released all at once.
 // Not here: release of single pieces.
 // Next: onnx.h, which keeps a model in one.
-#ifndef SN_ARENA_H
-#define SN_ARENA_H
+#ifndef SN_REGION_H
+#define SN_REGION_H
 
 #include <stddef.h>
 
@@ -10,13 +10,13 @@
 typedef struct {
     void **blocks;
     size_t n, capacity;
-} sn_arena;
+} sn_region;
 
 // Zeroed memory for n items, or NULL with the message set; n = 0 gives a valid pointer.
-void *sn_arena_new(sn_arena *a, size_t n, size_t size);
+void *sn_region_new(sn_region *a, size_t n, size_t size);
 // A copy of n items of the given size, or of a text; NULL with the message set.
-void *sn_arena_copy(sn_arena *a, const void *items, size_t n, size_t size);
-char *sn_arena_text(sn_arena *a, const char *text);
-void sn_arena_free(sn_arena *a);
+void *sn_region_copy(sn_region *a, const void *items, size_t n, size_t size);
+char *sn_region_text(sn_region *a, const char *text);
+void sn_region_free(sn_region *a);
 
 #endif

@@ -94,10 +94,9 @@ END_TEST
 
 START_TEST(values) {
     sn_config *c =
-        good("data: {source: /a b/../ü, validation: 7, images: 9, resize: none, cache: c, memory: 32MiB,\n"
-             "       augment: {crop: 1, flip: true, cutout: 2, resized: 0.25}}\n"
-             "train: {sampler: fair, epochs: 3, batch: 4, seed: 4294967295, validate_every: 0, save_every: 10, keep: 1, update: "
-             "tensor,\n"
+        good("data: {source: /a b/../ü, validation: 7, images: 9, resize: stretch, store: 9, cache: c, memory: 32MiB,\n"
+             "       augment: {crop: 0, flip: true, cutout: 2, resized: true}}\n"
+             "train: {sampler: fair, epochs: 3, batch: 4, seed: 4294967295, validate_every: 0, save_every: 10, keep: 1,\n"
              "        optimizer: {name: adam, lr: 3e-4, momentum: 0.5, nesterov: false, weight_decay: 0, decay_bn: false, beta1: "
              "0.8, beta2: 0.9,\n"
              "                    eps: 1e-6, schedule: step, warmup: 1.5, step_epochs: 2, step_factor: 0.5, lr_min: 1e-5, clip: "
@@ -108,12 +107,11 @@ START_TEST(values) {
     char here[1024], expected[1100];
     ck_assert_ptr_nonnull(getcwd(here, sizeof here));
     ck_assert_str_eq(c->data.source, "/ü");
-    ck_assert_int_eq(c->data.resize, SN_RESIZE_NONE);
+    ck_assert_int_eq(c->data.resize, SN_RESIZE_STRETCH);
     snprintf(expected, sizeof expected, "%s/c", here);
     ck_assert_str_eq(c->data.cache, expected);
     ck_assert_int_eq(c->data.memory, 32 << 20);
-    ck_assert(c->data.augment.flip && c->data.augment.crop == 1 && c->data.augment.cutout == 2 &&
-              c->data.augment.resized == 0.25);
+    ck_assert(c->data.augment.flip && c->data.store == 9 && c->data.augment.cutout == 2 && c->data.augment.resized);
     ck_assert_str_eq(c->train.sampler, "fair");
     ck_assert_int_eq(c->train.seed, UINT32_MAX);
     const sn_config_optimizer *o = &c->train.optimizer;
@@ -237,8 +235,13 @@ static const struct {
     {SMALL "train: {optimizer: {warmup: 2}}\nretrain: {epochs: 1}\n",
      "11:10: retrain.optimizer.warmup: found 2 epochs; allowed are at most the 1 of retrain.epochs"},
     {SMALL "rank: {strategy: list}\n", "10:18: rank.strategy: found 'list' without a file"},
-    {"data: {source: /d, augment: {cutout: 9}}\n" SPACE,
-     "1:38: data.augment.cutout: found 9; allowed is at most the image's side, 8"},
+    {"data: {source: /d, augment: {cutout: 17}}\n" SPACE,
+     "1:38: data.augment.cutout: found 17; allowed is at most twice the image's side, 16"},
+    {"data: {source: /d, augment: {crop: 9}}\n" SPACE,
+     "1:36: data.augment.crop: found 9; allowed is at most the image's side, 8"},
+    {"data: {source: /d, augment: {crop: 1, resized: true}}\n" SPACE,
+     "1:48: data.augment.resized: found true beside a crop of 1"},
+    {"data: {source: /d, store: 7}\n" SPACE, "1:27: data.store: found 7; allowed is 0, or at least the image's shorter side, 8"},
     {SMALL "threads: 1025\n", "10:10: threads: found '1025'; allowed is a whole number from 0 to 1024"},
 };
 
@@ -489,7 +492,7 @@ START_TEST(preset_with_changes) {
     ck_assert_int_eq(c->space.built->classes, 7);
     ck_assert_int_eq(c->space.built->blocks[1].attr[1], 7);
     ck_assert(c->space.built->digits);
-    char *resolved = sn_config_resolved(c);
+    char *resolved = sn_config_resolved(c, true);
     ck_assert_ptr_nonnull(resolved);
     ck_assert_ptr_null(strstr(resolved, "preset"));
     free(resolved);
@@ -566,7 +569,7 @@ END_TEST
 
 // Reads back to an equal config and the same bytes.
 static void check_round_trip(const sn_config *c) {
-    char *text = sn_config_resolved(c);
+    char *text = sn_config_resolved(c, true);
     ck_assert_ptr_nonnull(text);
     sn_config *again = NULL;
     ck_assert_msg(sn_config_parse(text, strlen(text), "resolved", sampler_word, NULL, 0, &again) == SN_OK, "%s\n%s", text,
@@ -574,7 +577,7 @@ static void check_round_trip(const sn_config *c) {
     sn_config_change change;
     ck_assert_int_eq(sn_config_difference(c, again, &change), SN_OK);
     ck_assert_msg(!*change.key, "%s: %s, %s", change.key, change.first, change.second);
-    char *twice = sn_config_resolved(again);
+    char *twice = sn_config_resolved(again, true);
     ck_assert_ptr_nonnull(twice);
     ck_assert_str_eq(text, twice);
     free(text);
@@ -599,7 +602,7 @@ START_TEST(round_trips) {
     sn_config *c = good_with(SMALL, set, 7);
     ck_assert_str_eq(c->data.source, "/a b \"é😀: #");
     check_round_trip(c);
-    char *text = sn_config_resolved(c);
+    char *text = sn_config_resolved(c, true);
     ck_assert_ptr_nonnull(strstr(text, "export:\n  arch: \"null\"\n"));
     ck_assert_ptr_nonnull(strstr(text, "    lr: 0.1\n"));
     ck_assert_ptr_nonnull(strstr(text, "    weight_decay: 0.30000000000000004\n"));

@@ -339,6 +339,42 @@ START_TEST(splits) {
 }
 END_TEST
 
+// A part of train: of its images, in their order, by seed; validation is that of the whole.
+START_TEST(fewer_images) {
+    uint8_t label[60];
+    for (int i = 0; i < 60; i++) label[i] = (uint8_t)(i % 3);
+    put_idx(at("idx"), 50, 10, 2, 2, label);
+    sn_data_options o = options(at("idx"), 1, 2, 2);
+    o.validation = 8;
+    sn_dataset *all = good(&o);
+    o.images = 20;
+    sn_dataset *d = good(&o), *again = good(&o);
+    o.seed++;
+    sn_dataset *other = good(&o);
+    ck_assert(sn_dataset_count(d, SN_TRAIN) == 20 && sn_dataset_count(d, SN_VALIDATION) == 8 &&
+              sn_dataset_count(d, SN_TEST) == 10);
+    int same = 0, first_ones = 0;
+    for (uint32_t i = 0, k = 0; i < 20; i++) {
+        uint32_t id = sn_dataset_sample_id(d, SN_TRAIN, i);
+        while (k < 42 && sn_dataset_sample_id(all, SN_TRAIN, k) != id) k++; // found in this order
+        ck_assert_uint_lt(k, 42);
+        ck_assert_uint_eq(id, sn_dataset_sample_id(again, SN_TRAIN, i));
+        same += id == sn_dataset_sample_id(other, SN_TRAIN, i);
+        first_ones += k == i;
+    }
+    ck_assert(same < 20 && first_ones < 20);
+    for (uint32_t i = 0; i < 8; i++)
+        ck_assert_uint_eq(sn_dataset_sample_id(d, SN_VALIDATION, i), sn_dataset_sample_id(all, SN_VALIDATION, i));
+    ck_assert(sn_dataset_mean(all)[0] != sn_dataset_mean(d)[0]);
+    sn_dataset_close(all);
+    sn_dataset_close(d);
+    sn_dataset_close(again);
+    sn_dataset_close(other);
+    o.images = 43;
+    refused(&o, SN_CONFIG, "data.images: 43 images are to be used, but %s has 42 for training: 0 to 42 are allowed", o.source);
+}
+END_TEST
+
 // Mean and deviation are those of train after validation is held out.
 START_TEST(statistics) {
     uint8_t label[42];
@@ -529,9 +565,23 @@ START_TEST(cache_folder) {
     snprintf(folder, sizeof folder, "%s/file/cache", scratch);
     o.cache_dir = folder;
     refused(&o, SN_RESOURCE, "data.cache: folder %s cannot be made: Not a directory; name one that can be written", folder);
+    mkdir(at("home"), 0777); // a home that cannot be written to, where a file system of one's own is allowed
+    setenv("HOME", at("home"), 1);
+    if (!unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+        !mount("tmpfs", at("home"), "tmpfs", MS_RDONLY, "size=64k")) {
+        o.cache_dir = "";
+        ck_assert_int_eq(sn_dataset_open(&o, &(sn_dataset *){NULL}), SN_RESOURCE);
+        char expected[512];
+        snprintf(expected, sizeof expected,
+                 "data.cache: folder %s/home/.cache/supernet cannot be made: Read-only file system; name one that can be written",
+                 scratch);
+        ck_assert_str_eq(sn_error_text(), expected);
+        ck_assert_int_eq(umount(at("home")), 0);
+    }
     if (geteuid()) { // root may write everywhere
         mkdir(at("locked"), 0555);
         snprintf(folder, sizeof folder, "%s/locked", scratch);
+        o.cache_dir = folder;
         sn_dataset *d;
         ck_assert_int_eq(sn_dataset_open(&o, &d), SN_RESOURCE);
         ck_assert_ptr_nonnull(strstr(sn_error_text(), "cannot be made: Permission denied"));
@@ -679,6 +729,7 @@ int main(void) {
     tcase_add_test(t, fashion_mnist);
     tcase_add_test(t, cifar);
     tcase_add_test(t, splits);
+    tcase_add_test(t, fewer_images);
     tcase_add_test(t, statistics);
     tcase_add_test(t, epoch_order);
     tcase_add_test(t, streamed);

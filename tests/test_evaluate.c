@@ -24,7 +24,7 @@ static sn_status read_images(void *arg, long first, long n, float *images, int32
 
 static long zero = 0, behind = CALIBRATION;
 
-static sn_score_job job_of(const sn_arch *archs, long n, sn_protocol_kind kind) {
+static sn_score_job job_of(const sn_arch *archs, long n, int kind) {
     return (sn_score_job){.archs = archs,
                           .n = n,
                           .protocol = {kind, 5, 4},
@@ -85,7 +85,7 @@ static void archs_of(sn_arch *archs, int n) {
 START_TEST(equal_to_one_by_one) {
     sn_arch archs[40];
     archs_of(archs, 40);
-    sn_score_job job = job_of(archs, 40, (sn_protocol_kind)_i);
+    sn_score_job job = job_of(archs, 40, _i);
     sn_score_work work;
     job.arg = &shared, job.scored = scored;
     shared.n = single.n = 0;
@@ -93,7 +93,7 @@ START_TEST(equal_to_one_by_one) {
     ck_assert_int_eq(shared.n, 40);
     ck_assert_int_lt(work.done, work.naive);
     for (int i = 39; i >= 0; i--) {
-        job = job_of(&archs[i], 1, (sn_protocol_kind)_i);
+        job = job_of(&archs[i], 1, _i);
         job.arg = &single, job.scored = scored;
         single.n = 0;
         ck_assert_int_eq(sn_score_archs(net, &job, NULL), SN_OK);

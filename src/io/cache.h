@@ -23,7 +23,7 @@ enum {
     SN_MOST_CHANNELS = 16,         // of arrays in HDF5 files; pictures have 1 or 3
     SN_MOST_PICTURE_FILE = 64,     // MiB of one JPEG or PNG file
     SN_MOST_CHUNK = 256,           // MiB of one chunk of an HDF5 file
-    SN_MOST_DATA = 64,             // GiB of the cache
+    SN_MOST_DATA = 64,             // GiB of the cache, and of an unpacked tar
     SN_MOST_GZ_RATIO = 1100,       // unpacked / packed; deflate itself ends at 1032
     SN_MOST_FOLDER_DEPTH = 8,      // below train, val, test
     SN_DECODE_MEMORY = 4,          // GiB for the decoding child

@@ -28,17 +28,16 @@
 enum { MESSAGE = 4096, LOOK_MS = 100 };
 
 typedef struct { // what comes through the pipe
-    int status;
+    sn_status status;
     char message[MESSAGE];
 } answer;
 
 // --- in the child
 
-static void lower(int resource, uint64_t value) {
+static void lower(__rlimit_resource_t resource, uint64_t value) {
     struct rlimit limit;
     if (getrlimit(resource, &limit)) return;
-    if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max > value) limit.rlim_max = value;
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > value) limit.rlim_cur = value; // the hard limit of time kills unseen
     setrlimit(resource, &limit);
 }
 
@@ -142,5 +141,5 @@ sn_status sn_child_run(const sn_child *how, sn_status (*work)(void *context), vo
     if (stopped) return sn_error(SN_INTERRUPTED, "%s: reading it was stopped", how->what);
     if (!WIFEXITED(state) || WEXITSTATUS(state) || got < offsetof(answer, message)) return died(how, state);
     a.message[MESSAGE - 1] = 0;
-    return a.status == SN_OK ? SN_OK : sn_error((sn_status)a.status, "%s", a.message);
+    return a.status == SN_OK ? SN_OK : sn_error(a.status, "%s", a.message);
 }

@@ -222,6 +222,25 @@ static void relate_optimizer(reader *r, const char *section, int epochs, const s
     }
 }
 
+// Sizes against the image's shorter side.
+static void relate_images(reader *r) {
+    const sn_config *c = r->config;
+    int side = c->space.input.height < c->space.input.width ? c->space.input.height : c->space.input.width;
+    if (c->data.augment.crop > side)
+        sn_problem(&r->problems, place_of(r, "data.augment.crop"),
+                   "data.augment.crop: found %d; allowed is at most the image's side, %d", c->data.augment.crop, side);
+    if (c->data.augment.crop && c->data.augment.resized)
+        sn_problem(&r->problems, place_of(r, "data.augment.resized"),
+                   "data.augment.resized: found true beside a crop of %d; allowed is one of the two", c->data.augment.crop);
+    if (c->data.augment.cutout > 2 * side)
+        sn_problem(&r->problems, place_of(r, "data.augment.cutout"),
+                   "data.augment.cutout: found %d; allowed is at most twice the image's side, %d", c->data.augment.cutout,
+                   2 * side);
+    if (c->data.store && c->data.store < side)
+        sn_problem(&r->problems, place_of(r, "data.store"),
+                   "data.store: found %d; allowed is 0, or at least the image's shorter side, %d", c->data.store, side);
+}
+
 static void relate(reader *r) {
     const sn_config *c = r->config;
     relate_optimizer(r, "train", c->train.epochs, &c->train.optimizer);
@@ -230,10 +249,7 @@ static void relate(reader *r) {
     if (c->rank.strategy == SN_STRATEGY_LIST && !*c->rank.archs)
         sn_problem(&r->problems, place_of(r, "rank.strategy"),
                    "rank.strategy: found 'list' without a file; rank.archs must name one");
-    int side = c->space.input.height < c->space.input.width ? c->space.input.height : c->space.input.width;
-    if (c->data.augment.cutout > side)
-        sn_problem(&r->problems, place_of(r, "data.augment.cutout"),
-                   "data.augment.cutout: found %d; allowed is at most the image's side, %d", c->data.augment.cutout, side);
+    relate_images(r);
 }
 
 // --- the whole

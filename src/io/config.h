@@ -10,10 +10,9 @@
 #include <stdint.h>
 
 // Words, in the order of the lists in config_table.c.
-enum { SN_RESIZE_CROP, SN_RESIZE_STRETCH, SN_RESIZE_NONE };               // data.resize
+enum { SN_RESIZE_CROP, SN_RESIZE_STRETCH };                               // data.resize
 enum { SN_TEXT_NAMES, SN_TEXT_DIGITS };                                   // space.text
 enum { SN_MODE_SAMPLE };                                                  // train.mode
-enum { SN_UPDATE_PART, SN_UPDATE_TENSOR };                                // train.update
 enum { SN_OPTIMIZER_SGD, SN_OPTIMIZER_ADAM };                             // *.optimizer.name
 enum { SN_SCHEDULE_COSINE, SN_SCHEDULE_STEP, SN_SCHEDULE_CONSTANT };      // *.optimizer.schedule
 enum { SN_STRATEGY_EXHAUSTIVE, SN_STRATEGY_RANDOM, SN_STRATEGY_LIST };    // rank.strategy
@@ -39,12 +38,12 @@ typedef struct {
 typedef struct sn_config {
     struct {
         char *source;
-        int validation, images, resize;
+        int validation, images, resize, store;
         struct {
             int crop;
             bool flip;
             int cutout;
-            double resized;
+            bool resized;
         } augment;
         char *cache;    // machine
         int64_t memory; // machine; bytes
@@ -62,7 +61,7 @@ typedef struct sn_config {
         char *sampler;
         int epochs, batch;
         int64_t seed; // fits 32 bits
-        int validate_every, save_every, keep, update;
+        int validate_every, save_every, keep;
         sn_config_optimizer optimizer;
     } train;
     struct {
@@ -100,10 +99,11 @@ void sn_config_free(sn_config *);
 // The config with every key written out (YAML; the space itself, not a preset's name). Reads back to an equal config, and that
 // one gives the same bytes. Keys of the machine stand last in their section, under a comment. NULL with the message set; free()
 // it.
-char *sn_config_resolved(const sn_config *);
+// machine false: without those, as checkpoints hold it.
+char *sn_config_resolved(const sn_config *, bool machine);
 
 // What retraining one arch trains: the same config with the space of that arch alone and the keys of `retrain` in place of those
-// of `train`. SN_USAGE for an arch that is not of this space.
+// of `train`; with retrain.use_validation nothing is held out. SN_USAGE for an arch that is not of this space.
 sn_status sn_config_retrain(const sn_config *, sn_config_words samplers, const char *arch, sn_config **out);
 
 typedef struct {

@@ -8,10 +8,9 @@
 #include <string.h>
 
 // In the order of the enums in config.h.
-static const char *const resize_words[] = {"crop", "stretch", "none", NULL};
+static const char *const resize_words[] = {"crop", "stretch", NULL};
 static const char *const text_words[] = {"names", "digits", NULL};
 static const char *const mode_words[] = {"sample", NULL};
-static const char *const update_words[] = {"part", "tensor", NULL};
 static const char *const optimizer_words[] = {"sgd", "adam", NULL};
 static const char *const schedule_words[] = {"cosine", "step", "constant", NULL};
 static const char *const strategy_words[] = {"exhaustive", "random", "list", NULL};

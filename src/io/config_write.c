@@ -46,12 +46,12 @@ static int open_sections(const char *before, const char *path, const char **word
     return depth;
 }
 
-static void write_keys(const sn_config *c, FILE *out) {
+static void write_keys(const sn_config *c, bool machine_too, FILE *out) {
     static const char machine[] = "# of the machine, not of the experiment: other values do not make another config";
     const char *before = "", *word;
     bool was_machine = false;
     for (const sn_key *k = sn_keys; k->path; k++) {
-        if (k->type == SN_KEY_TREE) continue;
+        if (k->type == SN_KEY_TREE || (k->machine && !machine_too)) continue;
         int depth = open_sections(before, k->path, &word, out);
         if (k->machine && !was_machine) {
             indent(depth, out);
@@ -67,12 +67,12 @@ static void write_keys(const sn_config *c, FILE *out) {
     }
 }
 
-char *sn_config_resolved(const sn_config *c) {
+char *sn_config_resolved(const sn_config *c, bool machine) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = start(&text, &size);
     if (!out) return NULL;
-    write_keys(c, out);
+    write_keys(c, machine, out);
     return finish(out, &text);
 }
 
@@ -140,7 +140,7 @@ sn_status sn_config_difference(const sn_config *first, const sn_config *second, 
 
 // The resolved text is read again with the arch as an override; then each key of `retrain` goes to its counterpart in `train`.
 sn_status sn_config_retrain(const sn_config *c, sn_config_words samplers, const char *arch, sn_config **out) {
-    char *text = sn_config_resolved(c), *override = sn_format("space.arch=\"%s\"", arch);
+    char *text = sn_config_resolved(c, true), *override = sn_format("space.arch=\"%s\"", arch);
     sn_config *made = NULL;
     sn_arch parsed;
     sn_status status = text && override ? sn_arch_parse(c->space.built, arch, &parsed) : SN_RESOURCE;
@@ -150,6 +150,7 @@ sn_status sn_config_retrain(const sn_config *c, sn_config_words samplers, const 
         int to = strncmp(k->path, "retrain.", 8) ? -1 : sn_key_find(k->path + 2);
         if (to >= 0) status = sn_value_copy(&sn_keys[to], made, k, made);
     }
+    if (status == SN_OK && made->retrain.use_validation) made->data.validation = 0;
     free(text);
     free(override);
     if (status == SN_OK)

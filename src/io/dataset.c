@@ -6,6 +6,7 @@
 #include "io/source.h"
 #include "supernet/rng.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,6 +169,23 @@ static sn_status check_validation(const sn_data_options *o, uint64_t train, uint
     return SN_OK;
 }
 
+static int by_number(const void *x, const void *y) {
+    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+    return a < b ? -1 : a > b;
+}
+
+// Keeps a random part of the training split, in the source's order.
+static sn_status limit_training(sn_dataset *d, const sn_data_options *o) {
+    if (o->images < 0 || (uint64_t)o->images > d->count[SN_TRAIN])
+        return sn_error(SN_CONFIG, "data.images: %ld images are to be used, but %s has %u for training: 0 to %u are allowed",
+                        o->images, o->source, d->count[SN_TRAIN], d->count[SN_TRAIN]);
+    if (!o->images) return SN_OK;
+    SN_TRY(shuffle(d->index[SN_TRAIN], d->count[SN_TRAIN], o->seed));
+    d->count[SN_TRAIN] = (uint32_t)o->images;
+    qsort(d->index[SN_TRAIN], d->count[SN_TRAIN], sizeof *d->index[SN_TRAIN], by_number);
+    return SN_OK;
+}
+
 static sn_status split(sn_dataset *d, const sn_data_options *o) {
     uint32_t train = (uint32_t)sn_cache_count(d->cache, 0), own = (uint32_t)sn_cache_count(d->cache, 1);
     uint32_t test = (uint32_t)sn_cache_count(d->cache, 2), wanted = (uint32_t)o->validation;
@@ -189,16 +207,13 @@ static sn_status split(sn_dataset *d, const sn_data_options *o) {
             d->index[s][used[s]++] = i;
         }
         status = shuffle(d->index[SN_VALIDATION], d->count[SN_VALIDATION], o->seed);
+        if (status == SN_OK) status = limit_training(d, o);
     }
     free(held);
     return status;
 }
 
 // --- statistics
-
-static double root(unsigned __int128 v) {
-    return __builtin_sqrt((double)v);
-}
 
 static sn_status measure(sn_dataset *d) {
     size_t c = (size_t)d->shape.channels, bytes = sn_cache_image_bytes(d->cache);
@@ -221,7 +236,8 @@ static sn_status measure(sn_dataset *d) {
     unsigned __int128 n = d->count[SN_TRAIN] * (uint64_t)(bytes / c); // pixels of a channel, below 2^37
     for (size_t k = 0; k < c && status == SN_OK; k++) {
         d->mean[k] = (double)sum[k] / (255 * (double)n);
-        d->std[k] = root(n * squares[k] - (unsigned __int128)sum[k] * sum[k]) / (255 * (double)n); // n^2 variance, exactly
+        d->std[k] =
+            sqrt((double)(n * squares[k] - (unsigned __int128)sum[k] * sum[k])) / (255 * (double)n); // n^2 variance, exactly
     }
     return status;
 }

@@ -170,7 +170,7 @@ static sn_status read_labels(const h5 *f, part *p) {
     if (status == SN_OK && size[0] != p->count)
         status = sn_error(SN_DATA, "%s: %s has %llu labels, but %s has %llu images", f->source, p->labels_path,
                           (unsigned long long)size[0], p->images_path, (unsigned long long)p->count);
-    if (status == SN_OK && p->count > INT32_MAX) status = wrong(f, p->labels_path, "2^31 or more");
+    if (status == SN_OK && p->count > INT32_MAX) status = wrong(f, p->labels_path, "more than 2^31 - 1 of them");
     if (status == SN_OK && !(p->label = sn_new(p->count, sizeof *p->label))) status = SN_RESOURCE;
     if (status == SN_OK && H5Dread(set, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, p->label) < 0)
         status = wrong(f, p->labels_path, "damaged: cannot be read");

@@ -31,7 +31,5 @@ const char *sn_h5_type_name(sn_h5_type type);
 sn_status sn_h5_error(sn_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Whether a name is "/" or "/part/part", each part neither empty nor "." nor "..", at most 1024 bytes in all.
 bool sn_h5_path_valid(const char *path);
-// Whether text is UTF-8 (no surrogates, no overlong forms, at most U+10FFFF).
-bool sn_utf8_valid(const char *text);
 
 #endif

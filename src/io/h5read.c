@@ -6,6 +6,7 @@
 #include "io/h5file.h"
 #include "io/h5image.h"
 #include "io/h5text.h"
+#include "io/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,6 +5,7 @@
 #include "io/crc32c.h"
 #include "io/h5file.h"
 #include "io/h5image.h"
+#include "io/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -40,8 +40,18 @@ static sn_status decode_jpeg(sn_imagefile *f, const void *data, size_t n, sn_pic
     return SN_OK;
 }
 
+// Whether the end mark is there: libspng is content with whole pixels.
+static bool png_ends(const unsigned char *b, size_t n) {
+    for (size_t at = 8; n >= 12 && at <= n - 12;) {
+        if (!memcmp(b + at + 4, "IEND", 4)) return true;
+        at += 12 + ((size_t)b[at] << 24 | (size_t)b[at + 1] << 16 | (size_t)b[at + 2] << 8 | b[at + 3]);
+    }
+    return false;
+}
+
 static sn_status png_to_rgb(sn_imagefile *f, spng_ctx *png, const void *data, size_t n, sn_picture *out) {
     struct spng_ihdr head;
+    if (!png_ends(data, n)) return sn_error(SN_DATA, "damaged PNG: cut short");
     int error = spng_set_crc_action(png, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
     if (!error) error = spng_set_chunk_limits(png, MOST_PNG_CHUNK, MOST_PNG_CHUNK);
     if (!error) error = spng_set_png_buffer(png, data, n);

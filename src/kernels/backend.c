@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { TABLES = 2, REGION_CALLS = 256, SCRATCH_ALIGN = 4096 }; // each thread's scratch has its own pages
 
@@ -32,15 +33,16 @@ typedef struct {
     size_t real;
     bool threaded;
     const sn_table *tables[TABLES]; // looked through in this order
+    double (*fma_flops)(int64_t rounds);
 } kind;
 
 // Of the cpu lanes the best come first: "cpu" is the first available one.
 static const kind kinds[] = {
-    {"cpu-avx512", has_avx512, sizeof(float), true, {&sn_table_cpu_avx512, &sn_table_ref_float}},
-    {"cpu-avx2", has_avx2, sizeof(float), true, {&sn_table_cpu_avx2, &sn_table_ref_float}},
-    {"cpu-plain", has_anything, sizeof(float), true, {&sn_table_cpu_plain, &sn_table_ref_float}},
-    {"ref", has_anything, sizeof(float), false, {&sn_table_ref_float, NULL}},
-    {"ref64", has_anything, sizeof(double), false, {&sn_table_ref_double, NULL}},
+    {"cpu-avx512", has_avx512, sizeof(float), true, {&sn_table_cpu_avx512, &sn_table_ref_float}, sn_fma_flops_avx512},
+    {"cpu-avx2", has_avx2, sizeof(float), true, {&sn_table_cpu_avx2, &sn_table_ref_float}, sn_fma_flops_avx2},
+    {"cpu-plain", has_anything, sizeof(float), true, {&sn_table_cpu_plain, &sn_table_ref_float}, sn_fma_flops_plain},
+    {"ref", has_anything, sizeof(float), false, {&sn_table_ref_float, NULL}, NULL},
+    {"ref64", has_anything, sizeof(double), false, {&sn_table_ref_double, NULL}, NULL},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -214,4 +216,23 @@ void sn_real_get(size_t real, const void *base, sn_off offset, float *out, int64
         memcpy(out, (const float *)base + offset, (size_t)n * sizeof *out);
     else
         for (int64_t i = 0; i < n; i++) out[i] = (float)((const double *)base)[offset + i];
+}
+
+// --- the peak
+static double seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double sn_backend_peak(const sn_backend *b) {
+    if (!b->kind->fma_flops) return 0;
+    double best = 0;
+    int64_t rounds = 1000;
+    for (double end = seconds() + 0.1, start = seconds(); start < end; start = seconds()) {
+        double flops = b->kind->fma_flops(rounds), spent = seconds() - start;
+        if (spent > 1e-4 && flops / spent > best) best = flops / spent;
+        if (spent < 5e-3) rounds *= 2;
+    }
+    return best * 1e-9;
 }

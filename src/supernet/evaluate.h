@@ -5,16 +5,15 @@
 #ifndef SN_EVALUATE_H
 #define SN_EVALUATE_H
 
+#include "io/config.h"
 #include "supernet/exec.h"
 
-typedef enum {
-    SN_PROTOCOL_RECALIBRATE, // statistics: cumulative mean of batch means and unbiased variances over the calibration images
-    SN_PROTOCOL_BATCH,       // each scoring batch's own statistics
-    SN_PROTOCOL_RUNNING      // the running statistics of training
-} sn_protocol_kind;
-
+// How a subnetwork's BN statistics are obtained; kind is one of io/config.h:
+//   SN_PROTOCOL_RECALIBRATE  cumulative mean of batch means and unbiased variances over the calibration images
+//   SN_PROTOCOL_BATCH        each scoring batch's own statistics
+//   SN_PROTOCOL_RUNNING      the running statistics of training
 typedef struct {
-    sn_protocol_kind kind;
+    int kind;
     int calibrate_batch; // images per calibration batch (RECALIBRATE)
     int batch;           // images per scoring batch
 } sn_protocol;

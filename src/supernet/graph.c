@@ -225,7 +225,7 @@ static uint64_t signature_of(const sn_graph *g, const sn_arch *a, bool with_name
     node = sn_graph_resolve(g, a, node);
     if (known[node]) return known[node];
     const sn_node *n = &g->node[node];
-    int field[] = {n->kind,
+    int field[] = {(int)n->kind,
                    n->c,
                    n->h,
                    n->w,

@@ -1,8 +1,8 @@
 // Makes the plan of a pass; see plan.h. Forward: nodes in order, views resolved, one call per primitive. Backward: the same list
 // in reverse. The rules for gradients are docs/views.md: one dy per tensor, the last reader reduces, a sum passes its gradient on
-// without copying. Not here: placement (place.c), kernels.
+// without copying. Not here: placement (arena.c), kernels.
 #include "supernet/plan.h"
-#include "supernet/place.h"
+#include "supernet/arena.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ typedef struct {
     const sn_backend *backend;
     const sn_pass *pass;
     sn_plan *plan;
-    sn_place place;
+    sn_arena arena;
     uint8_t *live;
     int *uses;      // per node: direct readers
     int *claim;     // per node: the BN or bias that alone reads it, or -1
@@ -131,9 +131,9 @@ static sn_status emit(planner *p, sn_call call, int node) {
     sn_status s = sn_backend_choose(p->backend, &call);
     if (s != SN_OK) return sn_error_prefix(s, "node '%s'", p->graph->node[node].name);
     int64_t work = call.impl->work ? call.impl->work(&call) : 0;
-    if (work) SN_TRY(sn_place_take(&p->place, work, &call.work));
+    if (work) SN_TRY(sn_arena_take(&p->arena, work, &call.work));
     SN_TRY(sn_plan_add(p->plan, p->backend, &call, false));
-    return work ? sn_place_give(&p->place, call.work, work) : SN_OK;
+    return work ? sn_arena_give(&p->arena, call.work, work) : SN_OK;
 }
 
 static sn_status use_param(planner *p, int param) {
@@ -202,7 +202,7 @@ static sn_status place_output(planner *p, const op *o) {
     }
     int vectors = t->bn < 0 ? 0 : p->pass->gradients ? TRAINING_VECTORS : SCORING_VECTORS;
     t->elements = rounded(t->value.rows * n->c) + vectors * rounded(n->c);
-    return sn_place_take(&p->place, t->elements, &t->value.block);
+    return sn_arena_take(&p->arena, t->elements, &t->value.block);
 }
 
 // The vectors of a tensor that is read through a BN or a bias, after the tensor's own call.
@@ -243,7 +243,7 @@ static sn_status drop_read(planner *p, const op *o) {
     for (int k = 0; k < o->n_in; k++) {
         tensor *x = &p->tensors[o->in[k]];
         if (--x->left == 0 && x->elements) {
-            SN_TRY(sn_place_give(&p->place, x->value.block, x->elements));
+            SN_TRY(sn_arena_give(&p->arena, x->value.block, x->elements));
             x->elements = 0;
         }
     }
@@ -255,8 +255,8 @@ static sn_status emit_loss(planner *p, const op *o, sn_into into) {
     p->tensors[o->in[0]].elements = 0; // stays until the end: the caller may read the logits
     p->plan->logits = p->tensors[o->in[0]].value;
     p->plan->logits.act = o->act[0];
-    SN_TRY(sn_place_take(&p->place, p->pass->batch, &p->plan->loss));
-    SN_TRY(sn_place_take(&p->place, p->pass->batch, &p->plan->rank));
+    SN_TRY(sn_arena_take(&p->arena, p->pass->batch, &p->plan->loss));
+    SN_TRY(sn_arena_take(&p->arena, p->pass->batch, &p->plan->rank));
     sn_loss l = {p->pass->batch, n->c, view_of(p, o->in[0], o->act[0]), p->pass->smoothing, p->pass->loss_scale, p->plan->loss,
                  p->plan->rank,  into};
     return emit(p, (sn_call){.kernel = SN_LOSS, .as.loss = l}, o->node);
@@ -366,14 +366,14 @@ static sn_status plan_forward(planner *p) {
 static sn_status new_gradient(planner *p, int64_t size, int *out) {
     gradient *g = &p->gradients[p->n_gradients];
     *g = (gradient){.size = size, .users = 1};
-    SN_TRY(sn_place_take(&p->place, size, &g->offset));
+    SN_TRY(sn_arena_take(&p->arena, size, &g->offset));
     *out = p->n_gradients++;
     return SN_OK;
 }
 
 static sn_status release_gradient(planner *p, int g) {
     if (g < 0 || --p->gradients[g].users) return SN_OK;
-    return sn_place_give(&p->place, p->gradients[g].offset, p->gradients[g].size);
+    return sn_arena_give(&p->arena, p->gradients[g].offset, p->gradients[g].size);
 }
 
 static sn_off gradient_offset(const planner *p, int g) {
@@ -478,7 +478,7 @@ static sn_status op_backward(planner *p, const op *o) {
     tensor *t = &p->tensors[o->out];
     SN_TRY(release_gradient(p, t->dy));
     t->dy = -1;
-    return t->elements ? sn_place_give(&p->place, t->value.block, t->elements) : SN_OK;
+    return t->elements ? sn_arena_give(&p->arena, t->value.block, t->elements) : SN_OK;
 }
 
 static sn_status plan_backward(planner *p) {
@@ -520,7 +520,7 @@ static sn_status make(planner *p) {
         p->plan->target = p->tensors[r.tensor].value;
         p->plan->target.act = r.act;
     }
-    p->plan->arena = p->place.peak;
+    p->plan->arena = p->arena.peak;
     return SN_OK;
 }
 
@@ -528,7 +528,7 @@ sn_status sn_plan_make(const sn_graph *g, const sn_backend *backend, const sn_pa
     size_t n = (size_t)g->n, m = 2 * n + (size_t)pass->n_given;
     planner p = {.graph = g, .backend = backend, .pass = pass, .plan = out, .target = -1};
     sn_plan_clear(out);
-    sn_place_reset(&p.place, pass->reserved);
+    sn_arena_reset(&p.arena, pass->reserved);
     p.live = sn_new(n, 1);
     p.uses = sn_new(n, sizeof *p.uses);
     p.claim = sn_new(n, sizeof *p.claim);
@@ -546,7 +546,7 @@ sn_status sn_plan_make(const sn_graph *g, const sn_backend *backend, const sn_pa
     free(p.tensors);
     free(p.ops);
     free(p.gradients);
-    sn_place_free(&p.place);
+    sn_arena_free(&p.arena);
     return s;
 }
 

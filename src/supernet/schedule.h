@@ -3,12 +3,10 @@
 #ifndef SN_SCHEDULE_H
 #define SN_SCHEDULE_H
 
-#include <stdint.h>
-
-typedef enum { SN_SCHEDULE_CONSTANT, SN_SCHEDULE_STEP, SN_SCHEDULE_COSINE } sn_schedule_kind;
+#include "io/config.h"
 
 typedef struct {
-    sn_schedule_kind kind;
+    int kind;           // SN_SCHEDULE_* of io/config.h
     double lr, lr_min;  // cosine ends at lr_min
     double warmup;      // epochs; rises linearly from lr/steps of warm-up
     double step_epochs; // STEP: every so many epochs the rate is multiplied by step_factor

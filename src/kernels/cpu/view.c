@@ -83,13 +83,13 @@ void LANES(stat_finish)(const sn_bases *b, const sn_call *call, const sn_stat *s
         double mean[BLOCK], m2[BLOCK];
         int n = min_int(c - j, BLOCK);
         int64_t rows = rows_of(call, 0);
-        for (int i = 0; i < n; i++) mean[i] = work[j + i], m2[i] = work[c + j + i];
+        for (int i = 0; i < n; i++) mean[i] = (double)work[j + i] + work[c + j + i], m2[i] = work[2 * c + j + i];
         for (int64_t t = 1; t < tiles; t++) {
-            const float *tile_mean = work + t * 2 * c + j, *tile_m2 = tile_mean + c;
+            const float *pivot = work + t * 3 * c + j, *tile_mean = pivot + c, *tile_m2 = tile_mean + c;
             int64_t more = rows_of(call, t);
             double share = (double)more / (double)(rows + more), weight = (double)rows * share;
             for (int i = 0; i < n; i++) {
-                double delta = tile_mean[i] - mean[i];
+                double delta = (double)pivot[i] + tile_mean[i] - mean[i];
                 mean[i] += delta * share;
                 m2[i] += tile_m2[i] + delta * delta * weight;
             }

@@ -141,18 +141,20 @@ INLINE tile_stat tile_stat_begin(float *memory, int c) {
 // Adds m rows of n channels at c (n <= 16); `begin`: the first of them is the pivot.
 void LANES(tile_stat_rows)(const tile_stat *t, bool begin, const float *y, int64_t ld, int m, int c, int n);
 
-// Workspace of a call with statistics: for each tile c means, then c of M2.
+// Workspace of a call with statistics: for each tile c pivots, c of mean - pivot, c of M2. (The mean itself would lose its last
+// digits as a float.)
 INLINE int64_t stat_work(const sn_stat *stat, int64_t tiles, int c) {
-    return stat->mean == SN_NONE ? 0 : tiles * 2 * c;
+    return stat->mean == SN_NONE ? 0 : tiles * 3 * c;
 }
 
 // Writes the tile's n channels from first on, of c.
 INLINE void tile_stat_end(const tile_stat *t, float *work, int64_t tile, int c, int first, int n, int64_t rows) {
-    float *mean = work + tile * 2 * c + first, *m2 = mean + c;
+    float *pivot = work + tile * 3 * c + first, *mean = pivot + c, *m2 = mean + c;
     v16 inverse = v_set(1 / (float)rows);
     for (int j = 0; j < n; j += LANE) {
         v16 sum = v_load(t->sum + j), share = v_mul(sum, inverse);
-        v_store_to(mean + j, v_add(v_load(t->pivot + j), share), n - j);
+        v_store_to(pivot + j, v_load(t->pivot + j), n - j);
+        v_store_to(mean + j, share, n - j);
         v_store_to(m2 + j, v_max(v_zero(), v_sub(v_load(t->squares + j), v_mul(sum, share))), n - j);
     }
 }

@@ -1,5 +1,5 @@
-// First-fit placement; see place.h.
-#include "supernet/place.h"
+// First-fit placement; see arena.h.
+#include "supernet/arena.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,17 +8,17 @@ static int64_t rounded(int64_t size) {
     return (size + 15) / 16 * 16;
 }
 
-void sn_place_reset(sn_place *p, int64_t reserved) {
+void sn_arena_reset(sn_arena *p, int64_t reserved) {
     p->n = 0;
     p->end = p->peak = rounded(reserved);
 }
 
-static void remove_hole(sn_place *p, int i) {
+static void remove_hole(sn_arena *p, int i) {
     memmove(p->hole + i, p->hole + i + 1, (size_t)(p->n - i - 1) * sizeof *p->hole);
     p->n--;
 }
 
-sn_status sn_place_take(sn_place *p, int64_t size, int64_t *offset) {
+sn_status sn_arena_take(sn_arena *p, int64_t size, int64_t *offset) {
     size = rounded(size);
     for (int i = 0; i < p->n; i++) {
         sn_hole *h = &p->hole[i];
@@ -35,7 +35,7 @@ sn_status sn_place_take(sn_place *p, int64_t size, int64_t *offset) {
     return SN_OK;
 }
 
-sn_status sn_place_give(sn_place *p, int64_t offset, int64_t size) {
+sn_status sn_arena_give(sn_arena *p, int64_t offset, int64_t size) {
     size = rounded(size);
     if (!size) return SN_OK;
     int i = 0;
@@ -64,7 +64,7 @@ sn_status sn_place_give(sn_place *p, int64_t offset, int64_t size) {
     return SN_OK;
 }
 
-void sn_place_free(sn_place *p) {
+void sn_arena_free(sn_arena *p) {
     free(p->hole);
-    *p = (sn_place){0};
+    *p = (sn_arena){0};
 }

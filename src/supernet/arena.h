@@ -1,6 +1,6 @@
 // First-fit placement in a growing address range: where plan.c puts tensors, gradients and workspace. Offsets only, no memory.
-#ifndef SN_PLACE_H
-#define SN_PLACE_H
+#ifndef SN_ARENA_H
+#define SN_ARENA_H
 
 #include "supernet/status.h"
 #include <stdbool.h>
@@ -15,12 +15,12 @@ typedef struct {
     int n;
     size_t capacity;
     int64_t end, peak; // first never-used element now, and its largest value
-} sn_place;
+} sn_arena;
 
-void sn_place_reset(sn_place *, int64_t reserved);
+void sn_arena_reset(sn_arena *, int64_t reserved);
 // Multiples of 16 elements. SN_RESOURCE when the list of holes cannot grow.
-sn_status sn_place_take(sn_place *, int64_t size, int64_t *offset);
-sn_status sn_place_give(sn_place *, int64_t offset, int64_t size);
-void sn_place_free(sn_place *);
+sn_status sn_arena_take(sn_arena *, int64_t size, int64_t *offset);
+sn_status sn_arena_give(sn_arena *, int64_t offset, int64_t size);
+void sn_arena_free(sn_arena *);
 
 #endif

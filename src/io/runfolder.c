@@ -1,0 +1,211 @@
+// Run folders: names, lock, listing and pruning of checkpoints, the log; see runfolder.h.
+#include "io/runfolder.h"
+#include "io/atomic.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+struct sn_folder {
+    int lock;
+    char warning[256];
+};
+
+// ---------------------------------------------------------------- names
+char *sn_folder_file(const char *path, const char *name) {
+    return sn_format("%s/%s", path, name);
+}
+char *sn_folder_checkpoint(const char *path, int64_t step) {
+    return sn_format("%s/checkpoints/step-%08lld.h5", path, (long long)step);
+}
+
+// ---------------------------------------------------------------- the lock
+static sn_status make_folder(const char *path) {
+    char part[PATH_MAX];
+    if (strlen(path) >= sizeof part) return sn_error(SN_USAGE, "the path '%.60s...' is longer than %d bytes", path, PATH_MAX);
+    strcpy(part, path);
+    for (char *p = part + 1;; p++) {
+        if (*p && *p != '/') continue;
+        char kept = *p;
+        *p = 0;
+        if (mkdir(part, 0777) && errno != EEXIST)
+            return sn_error(errno == ENOSPC || errno == EROFS ? SN_RESOURCE : SN_FAIL, "cannot make folder %s: %s", part,
+                            strerror(errno));
+        if (!kept) return SN_OK;
+        *p = kept;
+    }
+}
+
+static sn_status take_lock(const char *path, sn_folder *f) {
+    char *name = sn_folder_file(path, "lock");
+    if (!name) return SN_RESOURCE;
+    sn_status s = SN_OK;
+    char owner[256] = "";
+    f->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (f->lock < 0) {
+        s = sn_error(errno == ENOSPC || errno == EROFS ? SN_RESOURCE : SN_FAIL, "cannot open %s: %s", name, strerror(errno));
+    } else if (flock(f->lock, LOCK_EX | LOCK_NB) == 0) {
+        char host[128] = "";
+        gethostname(host, sizeof host - 1);
+        int n = snprintf(owner, sizeof owner, "pid %ld on %s\n", (long)getpid(), host);
+        if (ftruncate(f->lock, 0) || pwrite(f->lock, owner, (size_t)n, 0) != n)
+            s = sn_error(SN_RESOURCE, "cannot write %s: %s", name, strerror(errno));
+    } else if (errno == EWOULDBLOCK) {
+        ssize_t n = pread(f->lock, owner, sizeof owner - 1, 0);
+        owner[n > 0 ? n : 0] = 0;
+        owner[strcspn(owner, "\n")] = 0;
+        s = sn_error(SN_FAIL, "%s is in use by %s; wait for it or choose another folder with -o", path,
+                     owner[0] ? owner : "another process");
+    } else {
+        snprintf(f->warning, sizeof f->warning,
+                 "this file system cannot lock files (%s): make sure that no second process uses the run folder",
+                 strerror(errno));
+    }
+    free(name);
+    return s;
+}
+
+sn_status sn_folder_open(const char *path, sn_folder **out, const char **warning) {
+    char *checkpoints = sn_folder_file(path, "checkpoints");
+    sn_folder *f = sn_new(1, sizeof *f);
+    sn_status s = checkpoints && f ? SN_OK : SN_RESOURCE;
+    if (f) f->lock = -1;
+    if (s == SN_OK) s = make_folder(checkpoints);
+    if (s == SN_OK) s = take_lock(path, f);
+    if (s == SN_OK) s = sn_atomic_clean(path);
+    if (s == SN_OK) s = sn_atomic_clean(checkpoints);
+    free(checkpoints);
+    if (s != SN_OK) {
+        sn_folder_close(f);
+        return s;
+    }
+    if (warning) *warning = f->warning[0] ? f->warning : NULL;
+    *out = f;
+    return SN_OK;
+}
+
+void sn_folder_close(sn_folder *f) {
+    if (!f) return;
+    if (f->lock >= 0) close(f->lock);
+    free(f);
+}
+
+// ---------------------------------------------------------------- checkpoints
+static int newest_first(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+sn_status sn_folder_steps(const char *path, int64_t **steps, int *n) {
+    char *checkpoints = sn_folder_file(path, "checkpoints");
+    if (!checkpoints) return SN_RESOURCE;
+    DIR *d = opendir(checkpoints);
+    free(checkpoints);
+    int64_t *list = NULL;
+    size_t capacity = 0;
+    int count = 0;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        long long step;
+        int end = 0;
+        if (sscanf(e->d_name, "step-%lld.h5%n", &step, &end) != 1 || !end || e->d_name[end] || step < 0) continue;
+        if (sn_grow(&list, &capacity, (size_t)count + 1, sizeof *list) != SN_OK) {
+            closedir(d);
+            free(list);
+            return SN_RESOURCE;
+        }
+        list[count++] = step;
+    }
+    if (d) closedir(d);
+    if (count) qsort(list, (size_t)count, sizeof *list, newest_first);
+    *steps = list;
+    *n = count;
+    return SN_OK;
+}
+
+sn_status sn_folder_prune(const char *path, int keep, int64_t best) {
+    int64_t *steps;
+    int n;
+    SN_TRY(sn_folder_steps(path, &steps, &n));
+    sn_status s = SN_OK;
+    for (int i = keep; i < n && s == SN_OK; i++) {
+        if (steps[i] == best) continue;
+        char *name = sn_folder_checkpoint(path, steps[i]);
+        if (!name)
+            s = SN_RESOURCE;
+        else if (unlink(name) && errno != ENOENT)
+            s = sn_error(SN_FAIL, "cannot remove %s: %s", name, strerror(errno));
+        free(name);
+    }
+    free(steps);
+    return s;
+}
+
+sn_status sn_folder_space(const char *path, size_t bytes) {
+    struct statvfs v;
+    if (statvfs(path, &v)) return sn_error(SN_FAIL, "cannot ask for the free space of %s: %s", path, strerror(errno));
+    double room = (double)v.f_bavail * (double)v.f_frsize;
+    if (room < (double)bytes)
+        return sn_error(SN_RESOURCE, "%s has %.1f MiB free; the checkpoints need %.1f MiB", path, room / 0x1p20,
+                        (double)bytes / 0x1p20);
+    return SN_OK;
+}
+
+// ---------------------------------------------------------------- texts and the log
+sn_status sn_text_read(const char *path, char **out) {
+    unsigned char *bytes;
+    size_t n;
+    SN_TRY(sn_file_read(path, 16u << 20, &bytes, &n));
+    char *text = sn_new(n + 1, 1);
+    if (text) memcpy(text, bytes, n);
+    free(bytes);
+    if (!text) return SN_RESOURCE;
+    *out = text;
+    return SN_OK;
+}
+
+sn_status sn_text_write(const char *path, const char *text) {
+    return sn_atomic_save(path, &(sn_piece){text, strlen(text)}, 1);
+}
+
+static int64_t step_of_line(const char *line) {
+    const char *p = strstr(line, "\"step\":");
+    return p ? strtoll(p + 7, NULL, 10) : -1;
+}
+
+sn_status sn_log_cut(const char *path, int64_t step) {
+    FILE *f = fopen(path, "re");
+    if (!f) return errno == ENOENT ? SN_OK : sn_error(SN_FAIL, "cannot read %s: %s", path, strerror(errno));
+    char *kept = NULL, *line = NULL;
+    size_t capacity = 0, used = 0, line_capacity = 0;
+    sn_status s = SN_OK;
+    for (ssize_t n; s == SN_OK && (n = getline(&line, &line_capacity, f)) > 0;) {
+        int64_t at = line[n - 1] == '\n' ? step_of_line(line) : -1; // a cut line goes
+        if (at < 0 || at > step) continue;
+        s = sn_grow(&kept, &capacity, used + (size_t)n, 1);
+        if (s == SN_OK) memcpy(kept + used, line, (size_t)n), used += (size_t)n;
+    }
+    fclose(f);
+    if (s == SN_OK) s = sn_atomic_save(path, &(sn_piece){kept ? kept : "", used}, 1);
+    free(line);
+    free(kept);
+    return s;
+}
+
+sn_status sn_log_append(const char *path, const char *line) {
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    char *text = sn_format("%s\n", line);
+    sn_status s = fd >= 0 && text ? SN_OK : sn_error(SN_RESOURCE, "cannot open %s: %s", path, strerror(errno));
+    size_t n = text ? strlen(text) : 0;
+    if (s == SN_OK && write(fd, text, n) != (ssize_t)n) s = sn_error(SN_RESOURCE, "cannot write %s: %s", path, strerror(errno));
+    if (fd >= 0) close(fd);
+    free(text);
+    return s;
+}

@@ -1,0 +1,338 @@
+// Runs: made from a config, saved to and read from checkpoints, with sources of images for scoring; see run.h.
+#include "supernet/run.h"
+#include "io/checkpoint.h"
+#include "io/runfolder.h"
+#include "sampler/sampler.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *sn_sampler_word(int i) {
+    return sn_samplers[i] ? sn_samplers[i]->name : NULL;
+}
+
+// ---------------------------------------------------------------- making
+static sn_status make_augment(sn_run *r, bool plain, sn_augment *out) {
+    const sn_config *c = r->config;
+    sn_augment_options o = {0};
+    if (!plain)
+        o = (sn_augment_options){c->data.augment.resized ? SN_CROP_RESIZED : SN_CROP_SHIFT,
+                                 c->data.augment.resized ? 0 : c->data.augment.crop, c->data.augment.flip,
+                                 c->data.augment.cutout};
+    return sn_augment_init(out, &o, c->space.input.channels, sn_dataset_height(r->data), sn_dataset_width(r->data),
+                           c->space.input.height, c->space.input.width, sn_dataset_mean(r->data), sn_dataset_std(r->data));
+}
+
+static sn_optim_settings optim_settings(const sn_config_optimizer *c) {
+    return (sn_optim_settings){.kind = c->name == SN_OPTIMIZER_ADAM ? SN_OPTIM_ADAM : SN_OPTIM_SGD,
+                               .momentum = c->momentum,
+                               .nesterov = c->nesterov,
+                               .beta1 = c->beta1,
+                               .beta2 = c->beta2,
+                               .eps = c->eps,
+                               .weight_decay = c->weight_decay,
+                               .decay_bn = c->decay_bn,
+                               .clip = c->clip};
+}
+
+int sn_thread_count(int wanted) {
+    long n = wanted ? wanted : sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > 1024 ? 1024 : (int)n;
+}
+
+static sn_status make_net(sn_run *r) {
+    sn_optim_settings settings = optim_settings(&r->config->train.optimizer);
+    SN_TRY(sn_graph_build(r->space, &r->graph));
+    SN_TRY(sn_backend_open(r->config->device, sn_thread_count(r->config->threads), &r->backend));
+    SN_TRY(sn_supernet_create(r->graph, r->backend, sn_optim_slots(&settings), (uint32_t)r->config->train.seed, &r->net));
+    SN_TRY(sn_optim_create(r->net, &settings, &r->optim));
+    for (int d = 0; d < r->space->n_decisions; d++) r->n_option_passes += r->space->decisions[d].options;
+    r->option_passes = sn_new((size_t)r->n_option_passes, sizeof *r->option_passes);
+    return r->option_passes ? SN_OK : SN_RESOURCE;
+}
+
+static sn_status open_data(sn_run *r, const volatile sig_atomic_t *stop) {
+    const sn_config *c = r->config;
+    sn_data_options o = {.source = c->data.source,
+                         .cache_dir = c->data.cache,
+                         .channels = c->space.input.channels,
+                         .height = c->space.input.height,
+                         .width = c->space.input.width,
+                         .fit = c->data.resize == SN_RESIZE_STRETCH ? SN_FIT_STRETCH : SN_FIT_CROP,
+                         .validation = c->data.validation,
+                         .images = c->data.images,
+                         .store = c->data.store,
+                         .seed = (uint32_t)c->train.seed,
+                         .memory = (size_t)c->data.memory,
+                         .stop = stop};
+    SN_TRY(sn_dataset_open(&o, &r->data));
+    if (sn_dataset_classes(r->data) != c->space.classes)
+        return sn_error(SN_CONFIG, "space.classes is %d, but %s has %d classes", c->space.classes, c->data.source,
+                        sn_dataset_classes(r->data));
+    return SN_OK;
+}
+
+sn_status sn_run_create(sn_config *config, const volatile sig_atomic_t *stop, sn_run **out) {
+    sn_run *r = sn_new(1, sizeof *r);
+    if (!r) {
+        sn_config_free(config);
+        return SN_RESOURCE;
+    }
+    r->config = config;
+    r->space = config->space.built;
+    r->best = NAN;
+    sn_status s = open_data(r, stop);
+    if (s == SN_OK) s = make_augment(r, false, &r->augment);
+    if (s == SN_OK) s = make_augment(r, true, &r->plain);
+    if (s == SN_OK) s = make_net(r);
+    if (s != SN_OK)
+        sn_run_free(r);
+    else
+        *out = r;
+    return s;
+}
+
+void sn_run_free(sn_run *r) {
+    if (!r) return;
+    sn_optim_free(r->optim);
+    sn_supernet_free(r->net);
+    sn_backend_close(r->backend);
+    sn_graph_free(r->graph);
+    sn_dataset_close(r->data);
+    sn_config_free(r->config);
+    free(r->option_passes);
+    free(r->folder);
+    free(r);
+}
+
+int sn_run_option(const sn_space *s, int decision, int option) {
+    int at = option;
+    for (int d = 0; d < decision; d++) at += s->decisions[d].options;
+    return at;
+}
+
+// ---------------------------------------------------------------- checkpoints
+static const char *slot_name(const sn_run *r, int slot) {
+    if (slot >= r->net->slots) return NULL;
+    if (r->optim->settings.kind == SN_OPTIM_SGD) return "momentum";
+    return slot ? "exp_avg_sq" : "exp_avg";
+}
+
+// The net's buffers as floats: themselves, or copies when the backend computes in double.
+typedef struct {
+    float *weights, *slot[2], *stats;
+    bool copies;
+} float_buffers;
+
+static float *as_float(const sn_run *r, void *buffer, int64_t n) {
+    if (r->net->real == sizeof(float)) return buffer;
+    float *copy = sn_new((size_t)n, sizeof *copy);
+    if (copy) sn_real_get(r->net->real, buffer, 0, copy, n);
+    return copy;
+}
+
+static void free_buffers(float_buffers *b) {
+    if (!b->copies) return;
+    free(b->weights);
+    free(b->slot[0]);
+    free(b->slot[1]);
+    free(b->stats);
+}
+
+static sn_status get_buffers(const sn_run *r, float_buffers *b) {
+    const sn_params *p = &r->graph->params;
+    b->copies = r->net->real != sizeof(float);
+    b->weights = as_float(r, r->net->bases.weights, p->total);
+    b->stats = as_float(r, r->net->bases.stats, p->stats_total);
+    bool all = b->weights && b->stats;
+    for (int i = 0; i < r->net->slots; i++) {
+        b->slot[i] = as_float(r, r->net->bases.slot[i], p->total);
+        all = all && b->slot[i];
+    }
+    if (!all) free_buffers(b);
+    return all ? SN_OK : SN_RESOURCE;
+}
+
+static void put_buffers(sn_run *r, const float_buffers *b) {
+    if (!b->copies) return;
+    const sn_params *p = &r->graph->params;
+    sn_real_put(r->net->real, r->net->bases.weights, 0, b->weights, p->total);
+    sn_real_put(r->net->real, r->net->bases.stats, 0, b->stats, p->stats_total);
+    for (int i = 0; i < r->net->slots; i++) sn_real_put(r->net->real, r->net->bases.slot[i], 0, b->slot[i], p->total);
+}
+
+static sn_checkpoint describe(const sn_run *r, const float_buffers *b) {
+    return (sn_checkpoint){.step = r->step,
+                           .best = r->best,
+                           .best_step = r->best_step,
+                           .channels = r->space->channels,
+                           .option_passes = r->option_passes,
+                           .n_option_passes = r->n_option_passes,
+                           .params = &r->graph->params,
+                           .slot_name = {slot_name(r, 0), slot_name(r, 1)},
+                           .weights = b->weights,
+                           .slot = {b->slot[0], b->slot[1]},
+                           .stats = b->stats,
+                           .updates = r->optim->updates,
+                           .fingerprint = sn_dataset_fingerprint(r->data),
+                           .mean = sn_dataset_mean(r->data),
+                           .std = sn_dataset_std(r->data)};
+}
+
+static char *class_names(const sn_run *r) {
+    char *all = sn_strdup("");
+    for (int i = 0; all && i < sn_dataset_classes(r->data); i++) {
+        char *longer = sn_format("%s%s%s", all, i ? "\n" : "", sn_dataset_class_name(r->data, i));
+        free(all);
+        all = longer;
+    }
+    return all;
+}
+
+size_t sn_run_checkpoint_bytes(const sn_run *r) {
+    return sn_checkpoint_bytes(&r->graph->params, r->net->slots);
+}
+
+sn_status sn_run_save(const sn_run *r, const char *path) {
+    float_buffers b = {0};
+    SN_TRY(get_buffers(r, &b));
+    sn_checkpoint c = describe(r, &b);
+    char *config = sn_config_resolved(r->config, false), *names = class_names(r);
+    c.config = config, c.class_names = names;
+    sn_status s = config && names ? sn_checkpoint_save(path, &c) : SN_RESOURCE;
+    free(config);
+    free(names);
+    free_buffers(&b);
+    return s;
+}
+
+sn_status sn_run_load(sn_run *r, const char *path) {
+    sn_checkpoint_file *f;
+    SN_TRY(sn_checkpoint_open(path, &f));
+    float_buffers b = {0};
+    sn_status s = SN_OK;
+    if (strcmp(sn_checkpoint_fingerprint(f), sn_dataset_fingerprint(r->data)))
+        s = sn_error(SN_DATA, "%s was trained on other data than %s: fingerprint %s, now %s", path, r->config->data.source,
+                     sn_checkpoint_fingerprint(f), sn_dataset_fingerprint(r->data));
+    if (s == SN_OK) s = get_buffers(r, &b);
+    if (s == SN_OK) {
+        sn_checkpoint c = describe(r, &b);
+        s = sn_checkpoint_read(f, &c, r->option_passes, NULL, NULL);
+        if (s == SN_OK)
+            r->step = c.step, r->best = c.best, r->best_step = c.best_step;
+        else
+            sn_error_prefix(s, "%s", path);
+        if (s == SN_OK) put_buffers(r, &b);
+        free_buffers(&b);
+    }
+    sn_checkpoint_close(f);
+    return s;
+}
+
+sn_status sn_run_load_newest(sn_run *r, const char *folder, bool *found, int *passed_over) {
+    int64_t *steps;
+    int n;
+    *found = false;
+    *passed_over = 0;
+    SN_TRY(sn_folder_steps(folder, &steps, &n));
+    sn_status s = SN_OK;
+    for (int i = 0; i < n && !*found; i++) {
+        char *path = sn_folder_checkpoint(folder, steps[i]);
+        s = path ? sn_run_load(r, path) : SN_RESOURCE;
+        free(path);
+        *found = s == SN_OK;
+        if (s != SN_OK && s != SN_DATA) break;
+        *passed_over += s == SN_DATA;
+    }
+    free(steps);
+    return s;
+}
+
+// ---------------------------------------------------------------- opening
+static sn_status open_folder(const char *path, const char *const *overrides, int n, sn_run **out) {
+    char *config_path = sn_folder_file(path, "config.yaml");
+    sn_config *config;
+    sn_status s = config_path ? sn_config_load(config_path, sn_sampler_word, overrides, n, &config) : SN_RESOURCE;
+    free(config_path);
+    if (s != SN_OK) return s;
+    sn_run *r;
+    SN_TRY(sn_run_create(config, NULL, &r));
+    bool found;
+    int passed;
+    s = sn_run_load_newest(r, path, &found, &passed);
+    if (s == SN_OK && !found) s = sn_error(SN_DATA, "%s has no checkpoint yet: train it first", path);
+    r->folder = s == SN_OK ? sn_strdup(path) : NULL;
+    if (s == SN_OK && !r->folder) s = SN_RESOURCE;
+    if (s != SN_OK)
+        sn_run_free(r);
+    else
+        *out = r;
+    return s;
+}
+
+static sn_status open_checkpoint(const char *path, const char *const *overrides, int n, sn_run **out) {
+    sn_checkpoint_file *f;
+    SN_TRY(sn_checkpoint_open(path, &f));
+    sn_config *config;
+    const char *text = sn_checkpoint_config(f);
+    sn_status s = sn_config_parse(text, strlen(text), path, sn_sampler_word, overrides, n, &config);
+    sn_checkpoint_close(f);
+    if (s != SN_OK) return s;
+    sn_run *r;
+    SN_TRY(sn_run_create(config, NULL, &r));
+    s = sn_run_load(r, path);
+    if (s != SN_OK)
+        sn_run_free(r);
+    else
+        *out = r;
+    return s;
+}
+
+sn_status sn_run_open(const char *path, const char *const *overrides, int n, sn_run **out) {
+    struct stat st;
+    if (stat(path, &st)) return sn_error(SN_USAGE, "there is no run folder or checkpoint %s", path);
+    return S_ISDIR(st.st_mode) ? open_folder(path, overrides, n, out) : open_checkpoint(path, overrides, n, out);
+}
+
+// ---------------------------------------------------------------- images for scoring
+size_t sn_run_picture(const sn_run *r) {
+    return (size_t)sn_dataset_height(r->data) * (size_t)sn_dataset_width(r->data) * (size_t)r->space->channels;
+}
+
+size_t sn_run_image(const sn_run *r) {
+    return (size_t)r->space->height * (size_t)r->space->width * (size_t)r->space->channels;
+}
+
+static sn_status read_view(void *arg, long first, long n, float *images, int32_t *labels) {
+    sn_view_of_split *v = arg;
+    SN_TRY(sn_dataset_read(v->run->data, v->split, v->order + first, n, v->pixels, labels));
+    for (long i = 0; i < n; i++)
+        sn_augment_image(&v->run->plain, NULL, v->pixels + (size_t)i * sn_run_picture(v->run),
+                         images + (size_t)i * sn_run_image(v->run));
+    return SN_OK;
+}
+
+sn_status sn_run_source(const sn_run *r, sn_split split, long count, long batch, sn_view_of_split *view, sn_source *out) {
+    static const char *const names[] = {"training", "validation", "test"};
+    long all = sn_dataset_count(r->data, split);
+    if (all < 1) return sn_error(SN_USAGE, "%s has no %s images", r->config->data.source, names[split]);
+    *view = (sn_view_of_split){r, split, sn_new((size_t)all, sizeof(uint32_t)), sn_new((size_t)batch, sn_run_picture(r))};
+    if (!view->order || !view->pixels) {
+        sn_run_source_free(view);
+        return SN_RESOURCE;
+    }
+    sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_CALIB, (uint32_t)split, 0, 0);
+    sn_rng_permutation(&rng, (uint32_t)all, view->order);
+    *out = (sn_source){count > 0 && count < all ? count : all, view, read_view};
+    return SN_OK;
+}
+
+void sn_run_source_free(sn_view_of_split *v) {
+    free(v->order);
+    free(v->pixels);
+    *v = (sn_view_of_split){0};
+}

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Runs the commands of README.md that are marked for it (blocks that begin with "```sh test") in a fresh copy of the sources, in
+# a folder whose name has a space. Usage: readme.sh [README]. Not here: commands that take minutes.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+readme=${1:-$root/README.md}
+
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+copy="$place/a copy"
+mkdir "$copy"
+(cd "$root" && tar -c --exclude='./build*' --exclude=./.git --exclude=./runs --exclude=./data --exclude=./shared .) |
+    tar -x -C "$copy"
+
+awk '/^```sh test$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$readme" >"$place/commands"
+[ -s "$place/commands" ] || {
+    echo "readme.sh: $readme has no block that begins with \`\`\`sh test" >&2
+    exit 1
+}
+cd "$copy"
+sh -eux "$place/commands"

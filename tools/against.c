@@ -1,0 +1,154 @@
+// Rankings against truths; see against.h. The figures are supernet/rankquality.h's.
+#include "against.h"
+#include "io/truth.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const words[SN_RANKED_BY] = {"accuracy", "loss", "MACs", "params"};
+
+// The archs that have a truth, in the order of the ranking.
+typedef struct {
+    size_t n;
+    double *truth, *score;
+    const uint64_t **hits;
+    uint32_t *classes; // equal ids: equal as trained nets
+    bool repeats;
+} sample;
+
+static void free_sample(sample *s) {
+    free(s->truth);
+    free(s->score);
+    free(s->hits);
+    free(s->classes);
+}
+
+static int by_value(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+// Ids from signatures: the place of the signature among the sorted ones.
+static sn_status number_classes(const sn_run *r, const sn_ranked *const *item, sample *s) {
+    uint64_t *all = sn_new(2 * s->n, sizeof *all);
+    if (!all) return SN_RESOURCE;
+    for (size_t i = 0; i < s->n; i++) all[i] = all[s->n + i] = sn_graph_signature(r->graph, &item[i]->arch, false);
+    qsort(all, s->n, sizeof *all, by_value);
+    for (size_t i = 0; i < s->n; i++) {
+        const uint64_t *at = bsearch(&all[s->n + i], all, s->n, sizeof *all, by_value);
+        while (at > all && at[-1] == *at) at--;
+        s->classes[i] = (uint32_t)(at - all);
+        s->repeats = s->repeats || (at + 1 < all + s->n && at[1] == *at);
+    }
+    free(all);
+    return SN_OK;
+}
+
+static sn_status measure(const sample *s, int by, const sn_ranked *const *item, uint64_t images, uint32_t resamples,
+                         uint32_t seed, sn_rank_quality *out) {
+    for (size_t i = 0; i < s->n; i++) {
+        const sn_ranked *x = item[i];
+        double loss = isnan(x->loss) ? -INFINITY : -x->loss; // an overflowed net is the worst
+        s->score[i] = by == SN_BY_LOSS ? loss : by == SN_BY_MACS ? (double)x->cost.macs : (double)x->cost.params;
+    }
+    sn_rank_input in = {.archs = s->n,
+                        .truth = s->truth,
+                        .score = by == SN_BY_ACCURACY ? NULL : s->score,
+                        .hits = by == SN_BY_ACCURACY ? s->hits : NULL,
+                        .images = (size_t)images,
+                        .classes = s->repeats ? s->classes : NULL,
+                        .resamples = resamples,
+                        .seed = seed};
+    return sn_rank_measure(&in, out);
+}
+
+static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_truth *truth, uint32_t resamples, sn_against *out) {
+    size_t n = (size_t)k->n;
+    sample s = {
+        0,    sn_new(n, sizeof *s.truth), sn_new(n, sizeof *s.score), sn_new(n, sizeof *s.hits), sn_new(n, sizeof *s.classes),
+        false};
+    const sn_ranked **item = sn_new(n, sizeof *item);
+    sn_status status = s.truth && s.score && s.hits && s.classes && item ? SN_OK : SN_RESOURCE;
+    char text[SN_ARCH_TEXT];
+    for (size_t i = 0; status == SN_OK && i < n; i++) {
+        double known = k->item[i].top1; // without truths only the halves are compared
+        if (truth && !sn_truth_find(truth, sn_arch_text(r->space, &k->item[i].arch, text), &known)) {
+            out->missing++;
+            continue;
+        }
+        s.truth[s.n] = known;
+        s.hits[s.n] = k->item[i].hits;
+        item[s.n++] = &k->item[i];
+    }
+    if (status == SN_OK && truth && s.n < 2)
+        status = sn_error(SN_DATA, "only %zu of %zu ranked architectures have a true accuracy; at least 2 are needed", s.n, n);
+    if (status == SN_OK) status = number_classes(r, item, &s);
+    uint32_t seed = (uint32_t)r->config->train.seed;
+    for (int by = 0; status == SN_OK && by < (truth ? SN_RANKED_BY : 1); by++)
+        status = measure(&s, by, item, k->images, truth ? resamples : 0, seed, &out->by[by]);
+    if (status == SN_OK) out->half_tau = out->by[SN_BY_ACCURACY].all.half_tau;
+    if (status == SN_OK && truth) out->truths = (long)s.n;
+    free_sample(&s);
+    free(item);
+    return status;
+}
+
+sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, const char *path, const char *key, uint32_t resamples,
+                             sn_against *out) {
+    sn_truth *truth = NULL;
+    sn_against a = {.half_tau = NAN};
+    sn_status s = path ? sn_truth_read(path, key, &truth) : SN_OK;
+    if (s == SN_OK && (truth || k->n > 1)) s = measure_all(r, k, truth, resamples, &a);
+    sn_truth_free(truth);
+    if (s == SN_OK) *out = a;
+    return s;
+}
+
+static void print_part(const sn_against *a, const char *title, bool distinct) {
+    const sn_rank_part *first = distinct ? &a->by[0].distinct : &a->by[0].all;
+    printf("\n%s: %zu, of these in the true top 10 %%: %zu\n", title, first->archs, first->top);
+    printf("%-34s", "");
+    for (int by = 0; by < SN_RANKED_BY; by++) printf(" by %-9s", words[by]);
+    printf("  by accuracy: 95 %% over images, over archs\n");
+    for (int f = 0; f < SN_RANK_FIGURES; f++) {
+        printf("%-34s", sn_rank_figure_text(f));
+        for (int by = 0; by < SN_RANKED_BY; by++)
+            printf(" %12.3f", (distinct ? a->by[by].distinct : a->by[by].all).figure[f].value);
+        const sn_rank_figure *x = &first->figure[f];
+        printf("  %.3f to %.3f, %.3f to %.3f\n", x->image[0], x->image[1], x->arch[0], x->arch[1]);
+    }
+}
+
+void sn_against_print(const sn_against *a) {
+    if (a->missing) printf("\n%ld ranked architectures have no true accuracy and are left out\n", a->missing);
+    print_part(a, "architectures", false);
+    if (a->by[0].distinct.archs) print_part(a, "distinct as trained nets (score = mean over equal ones)", true);
+}
+
+static json_t *number(double v) {
+    json_t *x = isfinite(v) ? json_real(v) : json_null();
+    return x;
+}
+
+static json_t *part_json(const sn_rank_part *p) {
+    json_t *figures = json_object();
+    for (int f = 0; f < SN_RANK_FIGURES; f++) {
+        const sn_rank_figure *x = &p->figure[f];
+        json_object_set_new(figures, sn_rank_figure_name(f),
+                            json_pack("{s:o,s:[o,o],s:[o,o]}", "value", number(x->value), "over_images", number(x->image[0]),
+                                      number(x->image[1]), "over_archs", number(x->arch[0]), number(x->arch[1])));
+    }
+    return json_pack("{s:I,s:I,s:o}", "archs", (json_int_t)p->archs, "top", (json_int_t)p->top, "figures", figures);
+}
+
+json_t *sn_against_json(const sn_against *a) {
+    json_t *out = json_pack("{s:I,s:I}", "truths", (json_int_t)a->truths, "missing", (json_int_t)a->missing);
+    for (int by = 0; out && by < SN_RANKED_BY; by++) {
+        json_t *one = json_pack("{s:o}", "all", part_json(&a->by[by].all));
+        if (one && a->by[by].distinct.archs) json_object_set_new(one, "distinct", part_json(&a->by[by].distinct));
+        json_object_set_new(out, words[by], one);
+    }
+    return out;
+}

@@ -1,0 +1,24 @@
+// A ranking held against true accuracies, beside ranking by MACs and by params: figures, intervals, table and JSON.
+#ifndef AGAINST_H
+#define AGAINST_H
+
+#include "cli.h"
+#include "supernet/rank.h"
+#include "supernet/rankquality.h"
+
+enum { SN_BY_ACCURACY, SN_BY_LOSS, SN_BY_MACS, SN_BY_PARAMS, SN_RANKED_BY };
+
+typedef struct {
+    double half_tau; // between the rankings on two halves of the images
+    long truths;     // archs with a known accuracy; 0: no file was given
+    long missing;    // ranked archs without
+    sn_rank_quality by[SN_RANKED_BY];
+} sn_against;
+
+// path NULL: half_tau alone.
+sn_status sn_against_measure(const sn_run *, const sn_ranking *, const char *path, const char *key, uint32_t resamples,
+                             sn_against *out);
+void sn_against_print(const sn_against *);
+json_t *sn_against_json(const sn_against *);
+
+#endif

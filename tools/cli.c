@@ -1,0 +1,316 @@
+// Options, signals, progress and output shared by the commands; see cli.h.
+#include "cli.h"
+#include "io/runfolder.h"
+#include "supernet/bench.h"
+#include "supernet/rank.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// ---------------------------------------------------------------- options
+static const cli_option common[] = {
+    {"set", 0, "KEY=VALUE", "override a key of the config (`supernet help config`); may be repeated"},
+    {"threads", 0, "N", "worker threads (default: one per processor)"},
+    {"device", 0, "NAME", "cpu (best instructions of this processor), cpu-avx2, cpu-avx512, cpu-plain, ref, ref64"},
+    {"json", 0, NULL, "print the result as JSON"},
+    {"quiet", 'q', NULL, "no progress, no messages but errors"},
+    {"help", 'h', NULL, "this text"},
+    {0}};
+
+static const cli_option *find(const cli_option *table, const char *name, size_t n, char letter) {
+    for (; table && table->name; table++)
+        if (letter ? table->letter == letter : strlen(table->name) == n && !strncmp(table->name, name, n)) return table;
+    return NULL;
+}
+
+static const char *option_word(const void *list, int i) {
+    const cli_command *c = list;
+    for (const cli_option *o = c->options; o && o->name; o++)
+        if (i-- == 0) return o->name;
+    return common[i].name;
+}
+
+static void print_options(const cli_option *o) {
+    for (; o && o->name; o++) {
+        char letter[5] = "    ", left[64];
+        if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
+        printf("  %-26s %s\n", left, o->help);
+    }
+}
+
+static void print_help(const cli_command *c) {
+    printf("Usage: supernet %s%s%s [OPTIONS]\n%s\n", c->name, c->operands[0] ? " " : "", c->operands, c->summary);
+    if (c->details) printf("\n%s\n", c->details);
+    printf("\nOptions:\n");
+    print_options(c->options);
+    print_options(common);
+}
+
+static sn_status add_value(cli *c, const char *name, const char *value) {
+    if (c->values == CLI_VALUES) return sn_error(SN_USAGE, "more than %d options", CLI_VALUES);
+    c->name[c->values] = name;
+    c->value[c->values++] = value;
+    return SN_OK;
+}
+
+static sn_status unknown_option(const cli_command *command, const char *text) {
+    const char *near = sn_nearest(text + strspn(text, "-"), option_word, command);
+    return sn_error(SN_USAGE, "unknown option '%s' of `supernet %s`%s%s%s; `supernet %s --help` lists them", text, command->name,
+                    near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", command->name);
+}
+
+static sn_status parse_option(const cli_command *command, cli *c, int argc, char **argv, int *i) {
+    const char *text = argv[*i], *equal = strchr(text, '=');
+    bool is_long = text[1] == '-';
+    size_t n = is_long ? (equal ? (size_t)(equal - text) : strlen(text)) - 2 : 1;
+    if (!is_long && text[2]) return unknown_option(command, text);
+    const cli_option *o = find(command->options, text + 2, n, is_long ? 0 : text[1]);
+    if (!o) o = find(common, text + 2, n, is_long ? 0 : text[1]);
+    if (!o) return unknown_option(command, text);
+    if (!o->value)
+        return equal && is_long ? sn_error(SN_USAGE, "option --%s takes no value", o->name) : add_value(c, o->name, "");
+    if (is_long && equal) return add_value(c, o->name, equal + 1);
+    if (*i + 1 >= argc) return sn_error(SN_USAGE, "option --%s needs a value: %s", o->name, o->value);
+    return add_value(c, o->name, argv[++*i]);
+}
+
+sn_status cli_parse(const cli_command *command, int argc, char **argv, cli *c, bool *help) {
+    *c = (cli){.command = command};
+    *help = false;
+    bool only_operands = false;
+    for (int i = 0; i < argc; i++) {
+        if (!only_operands && !strcmp(argv[i], "--")) {
+            only_operands = true;
+        } else if (!only_operands && argv[i][0] == '-' && argv[i][1]) {
+            SN_TRY(parse_option(command, c, argc, argv, &i));
+        } else if (c->operands == command->most) {
+            return sn_error(SN_USAGE, "`supernet %s` takes %s: '%s' is one too many", command->name,
+                            command->most ? command->operands : "no operands", argv[i]);
+        } else {
+            c->operand[c->operands++] = argv[i];
+        }
+    }
+    c->quiet = cli_get(c, "quiet");
+    c->json = cli_get(c, "json");
+    *help = cli_get(c, "help");
+    if (*help)
+        print_help(command);
+    else if (c->operands < command->least)
+        return sn_error(SN_USAGE, "`supernet %s` needs %s; `supernet %s --help` says more", command->name, command->operands,
+                        command->name);
+    return SN_OK;
+}
+
+const char *cli_get(const cli *c, const char *name) {
+    for (int i = c->values - 1; i >= 0; i--)
+        if (!strcmp(c->name[i], name)) return c->value[i];
+    return NULL;
+}
+
+sn_status cli_number(const cli *c, const char *name, long low, long high, long fallback, long *out) {
+    const char *text = cli_get(c, name);
+    *out = fallback;
+    if (!text) return SN_OK;
+    char *end;
+    errno = 0;
+    long v = strtol(text, &end, 10);
+    if (!*text || *end || errno || v < low || v > high)
+        return sn_error(SN_USAGE, "--%s: found '%s'; allowed are whole numbers from %ld to %ld", name, text, low, high);
+    *out = v;
+    return SN_OK;
+}
+
+sn_status cli_overrides_of(const cli *c, cli_overrides *out) {
+    *out = (cli_overrides){0};
+    for (int i = 0; i < c->values; i++) {
+        bool set = !strcmp(c->name[i], "set"), key = !strcmp(c->name[i], "threads") || !strcmp(c->name[i], "device");
+        if (!set && !key) continue;
+        out->text[out->n] = set ? sn_strdup(c->value[i]) : sn_format("%s=%s", c->name[i], c->value[i]);
+        if (!out->text[out->n++]) {
+            cli_free_overrides(out);
+            return SN_RESOURCE;
+        }
+    }
+    return SN_OK;
+}
+
+void cli_free_overrides(cli_overrides *o) {
+    for (int i = 0; i < o->n; i++) free(o->text[i]);
+    *o = (cli_overrides){0};
+}
+
+sn_status cli_config(const cli *c, const char *path, sn_config **out) {
+    cli_overrides o;
+    SN_TRY(cli_overrides_of(c, &o));
+    sn_status s = sn_config_load(path, sn_sampler_word, (const char *const *)o.text, o.n, out);
+    cli_free_overrides(&o);
+    return s;
+}
+
+sn_status cli_open_run(const cli *c, const char *path, sn_run **out) {
+    cli_overrides o;
+    SN_TRY(cli_overrides_of(c, &o));
+    sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, out);
+    cli_free_overrides(&o);
+    return s;
+}
+
+// ---------------------------------------------------------------- signals
+volatile sig_atomic_t cli_stop;
+
+static void on_signal(int number) {
+    (void)number;
+    cli_stop = 1;
+}
+
+void cli_watch_signals(void) {
+    const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&a.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &a, NULL);
+    signal(SIGPIPE, SIG_IGN); // a reader that left, and a file that may not grow, are errors of write, not deaths
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+// ---------------------------------------------------------------- stderr
+static bool line_open; // a progress line without its end
+static double last_line = -1e9;
+
+static bool on_terminal(void) {
+    const char *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && term && strcmp(term, "dumb");
+}
+
+void cli_say(const cli *c, const char *format, ...) {
+    if (line_open) fputc('\n', stderr);
+    line_open = false;
+    if (c->quiet) return;
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+void cli_progress(const cli *c, double done, const char *format, ...) {
+    bool terminal = on_terminal();
+    double now = sn_now();
+    if (c->quiet || now - last_line < (terminal ? 0.2 : 30)) return;
+    last_line = now;
+    char text[256], bar[21];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    for (int i = 0; i < 20; i++) bar[i] = i < (int)(done * 20) ? '=' : ' ';
+    bar[20] = 0;
+    if (terminal)
+        fprintf(stderr, "\r[%s] %3.0f %% %s\033[K", bar, done * 100, text);
+    else
+        fprintf(stderr, "%3.0f %% %s\n", done * 100, text);
+    line_open = terminal;
+    fflush(stderr);
+}
+
+const char *cli_duration(double seconds, char text[32]) {
+    long s = seconds > 0 ? (long)(seconds + 0.5) : 0;
+    if (seconds < 100)
+        snprintf(text, 32, "%.1f s", seconds > 0 ? seconds : 0);
+    else if (s < 6000)
+        snprintf(text, 32, "%ld min %02ld s", s / 60, s % 60);
+    else
+        snprintf(text, 32, "%ld h %02ld min", s / 3600, s % 3600 / 60);
+    return text;
+}
+
+sn_status cli_print_json(json_t *value) {
+    if (!value) return sn_error(SN_FAIL, "the result cannot be written as JSON: a number is not finite or a text is not UTF-8");
+    int bad = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) || putchar('\n') == EOF;
+    json_decref(value);
+    return bad ? sn_error(SN_FAIL, "cannot write to stdout: %s", strerror(errno)) : SN_OK;
+}
+
+// ---------------------------------------------------------------- archs
+typedef struct {
+    sn_arch *arch;
+    size_t capacity;
+    long n;
+} arch_list;
+
+static sn_status add_arch(arch_list *l, const sn_arch *a) {
+    SN_TRY(sn_grow(&l->arch, &l->capacity, (size_t)l->n + 1, sizeof *l->arch));
+    l->arch[l->n++] = *a;
+    return SN_OK;
+}
+
+static sn_status parse_lines(const sn_space *s, const char *path, char *text, arch_list *l) {
+    long line = 0;
+    for (char *p = text, *next; *p; p = next) {
+        size_t length = strcspn(p, "\n");
+        next = p[length] ? p + length + 1 : p + length;
+        p[length] = 0;
+        line++;
+        p += strspn(p, " \t");
+        p[strcspn(p, "\r \t")] = 0;
+        if (!*p || *p == '#') continue;
+        sn_arch a;
+        sn_status status = sn_arch_parse(s, p, &a);
+        if (status != SN_OK) return sn_error_prefix(status, "%s:%ld", path, line);
+        SN_TRY(add_arch(l, &a));
+    }
+    return l->n ? SN_OK : sn_error(SN_USAGE, "%s holds no arch", path);
+}
+
+sn_status cli_read_archs(const sn_space *s, const char *path, sn_arch **archs, long *n) {
+    char *text;
+    arch_list l = {0};
+    SN_TRY(sn_text_read(path, &text));
+    sn_status status = parse_lines(s, path, text, &l);
+    free(text);
+    if (status != SN_OK)
+        free(l.arch);
+    else
+        *archs = l.arch, *n = l.n;
+    return status;
+}
+
+static sn_status collect(const cli *c, const sn_run *r, arch_list *l) {
+    sn_arch a;
+    for (int i = 0; i < c->values; i++) {
+        if (strcmp(c->name[i], "arch")) continue;
+        SN_TRY(strcmp(c->value[i], "best") ? sn_arch_parse(r->space, c->value[i], &a) : sn_rank_best(r, &a));
+        SN_TRY(add_arch(l, &a));
+    }
+    long sample;
+    SN_TRY(cli_number(c, "sample", 1, 10000000, 0, &sample));
+    sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 0, 0, 0);
+    for (long i = 0; i < sample; i++) {
+        a = sn_arch_random(r->space, &rng);
+        SN_TRY(add_arch(l, &a));
+    }
+    if (cli_get(c, "archs")) {
+        sn_arch *more;
+        long n;
+        SN_TRY(cli_read_archs(r->space, cli_get(c, "archs"), &more, &n));
+        sn_status s = SN_OK;
+        for (long i = 0; i < n && s == SN_OK; i++) s = add_arch(l, &more[i]);
+        free(more);
+        SN_TRY(s);
+    }
+    return l->n ? SN_OK : sn_error(SN_USAGE, "which architecture? give --arch A (a text, or best), --sample N or --archs FILE");
+}
+
+sn_status cli_archs(const cli *c, const sn_run *r, sn_arch **archs, long *n) {
+    arch_list l = {0};
+    sn_status s = collect(c, r, &l);
+    if (s != SN_OK)
+        free(l.arch);
+    else
+        *archs = l.arch, *n = l.n;
+    return s;
+}

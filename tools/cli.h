@@ -1,0 +1,73 @@
+// What all commands share: option tables, parsing and --help, signals, progress, JSON on stdout, lists of archs.
+// Results go to stdout, progress and messages to stderr. Next: supernet.c (the table of commands), cmd_*.c.
+#ifndef CLI_H
+#define CLI_H
+
+#include "supernet/run.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdbool.h>
+
+typedef struct {
+    const char *name;  // "--name"; NULL ends the table
+    char letter;       // "-o", or 0
+    const char *value; // what the help calls its value; NULL: a flag
+    const char *help;
+} cli_option;
+
+struct cli;
+
+typedef struct {
+    const char *name, *operands, *summary, *details;
+    int least, most;           // operands
+    const cli_option *options; // beside the common ones
+    sn_status (*run)(const struct cli *);
+} cli_command;
+
+enum { CLI_VALUES = 256, CLI_OPERANDS = 4 };
+
+typedef struct cli {
+    const cli_command *command;
+    const char *operand[CLI_OPERANDS];
+    int operands;
+    const char *name[CLI_VALUES], *value[CLI_VALUES]; // options in the order given
+    int values;
+    bool quiet, json;
+} cli;
+
+// Fills *c from the arguments behind the command's name. SN_USAGE names the argument. *help: --help was asked for and printed.
+sn_status cli_parse(const cli_command *, int argc, char **argv, cli *c, bool *help);
+const char *cli_get(const cli *, const char *name); // last value given, or NULL
+// A whole number within low .. high; the fallback when the option is not given.
+sn_status cli_number(const cli *, const char *name, long low, long high, long fallback, long *out);
+
+// Overrides for the config from --set, --threads and --device. Texts are owned (cli_free_overrides).
+typedef struct {
+    char *text[CLI_VALUES];
+    int n;
+} cli_overrides;
+sn_status cli_overrides_of(const cli *, cli_overrides *out);
+void cli_free_overrides(cli_overrides *);
+// The config file, or the run, named by an operand, with the overrides of the command line.
+sn_status cli_config(const cli *, const char *path, sn_config **out);
+sn_status cli_open_run(const cli *, const char *path, sn_run **out);
+
+// SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 set this; the work in hand is finished and saved.
+extern volatile sig_atomic_t cli_stop;
+void cli_watch_signals(void);
+
+// stderr: a message line unless --quiet; a progress line that replaces itself on a terminal and appears at most every 30 s
+// elsewhere.
+void cli_say(const cli *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_progress(const cli *, double done, const char *format, ...) __attribute__((format(printf, 3, 4)));
+// "12.3 s", "4 min 05 s", "1 h 02 min"
+const char *cli_duration(double seconds, char text[32]);
+// One JSON object on stdout; takes the reference.
+sn_status cli_print_json(json_t *);
+
+// The archs asked for by --arch (several; a text, or "best" of the ranking), --sample N, --archs FILE. *archs is the caller's.
+sn_status cli_archs(const cli *, const sn_run *, sn_arch **archs, long *n);
+sn_status cli_read_archs(const sn_space *, const char *path, sn_arch **archs, long *n);
+
+#endif

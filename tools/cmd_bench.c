@@ -1,0 +1,90 @@
+// supernet bench CONFIG: whole training steps on this machine, where their time goes, and the share of the processor's FMA peak.
+#include "cli.h"
+#include "supernet/bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static const cli_option options[] = {
+    {"paths", 0, "FILE", "run exactly these architectures, one step each (default: 12 random ones)"},
+    {"steps", 0, "N", "N random architectures"},
+    {"batch", 0, "N", "images of a step (default: train.batch)"},
+    {"warmup", 0, "N", "untimed steps first (default 3)"},
+    {"profile", 0, NULL, "time every kernel alone"},
+    {0}};
+
+static sn_status print(const cli *c, const sn_backend *b, int batch, const sn_bench_result *r) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    double seconds = r->seconds / (double)r->steps, gflops = r->flops / r->seconds * 1e-9,
+           peak = sn_backend_peak(b) * sn_backend_threads(b);
+    if (c->json)
+        return cli_print_json(json_pack("{s:i,s:s,s:i,s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:I,s:I}", "schema", 1, "device",
+                                        sn_backend_name(b), "threads", sn_backend_threads(b), "batch", batch, "steps",
+                                        (json_int_t)r->steps, "mean_s", seconds, "img_per_s", batch / seconds, "gflops", gflops,
+                                        "fma_peak_gflops", peak, "plan_share", r->plan_seconds / r->seconds, "arena_bytes",
+                                        (json_int_t)r->arena_bytes, "peak_rss_mb", (json_int_t)(usage.ru_maxrss / 1024)));
+    printf("%s, %d threads, batch %d: %.4f s a step, %.1f images/s\n", sn_backend_name(b), sn_backend_threads(b), batch, seconds,
+           batch / seconds);
+    printf("convolutions: %.1f GFLOP/s", gflops);
+    if (peak > 0) printf(", %.1f %% of the FMA peak of %.0f GFLOP/s (measured now)", 100 * gflops / peak, peak);
+    printf("\nmaking plans: %.2f %% of the time; arena %.0f MiB; peak memory of the process %ld MiB\n",
+           100 * r->plan_seconds / r->seconds, (double)r->arena_bytes / 0x1p20, usage.ru_maxrss / 1024);
+    for (int i = 0; i < r->rows; i++)
+        printf("  %-22s %-32s %8.2f ms a step  %7.1f GFLOP/s  %6.1f GB/s\n", r->row[i].kernel, r->row[i].impl,
+               1e3 * r->row[i].seconds / (double)r->steps, r->row[i].flops / r->row[i].seconds * 1e-9,
+               r->row[i].bytes / r->row[i].seconds * 1e-9);
+    return SN_OK;
+}
+
+static sn_status choose(const cli *c, const sn_config *config, sn_arch **archs, long *n) {
+    long steps;
+    SN_TRY(cli_number(c, "steps", 1, 100000, 12, &steps));
+    if (cli_get(c, "paths")) return cli_read_archs(config->space.built, cli_get(c, "paths"), archs, n);
+    *archs = sn_new((size_t)steps, sizeof **archs);
+    if (!*archs) return SN_RESOURCE;
+    sn_rng rng = sn_rng_at((uint32_t)config->train.seed, SN_STREAM_ARCHS, 3, 0, 0);
+    for (long i = 0; i < steps; i++) (*archs)[i] = sn_arch_random(config->space.built, &rng);
+    *n = steps;
+    return SN_OK;
+}
+
+static sn_status measure(const cli *c, const sn_config *config, sn_graph *g, sn_backend *b, sn_arch **archs) {
+    sn_supernet *net;
+    sn_bench_result result;
+    long n, batch, warmup;
+    SN_TRY(choose(c, config, archs, &n));
+    SN_TRY(cli_number(c, "batch", 1, 65536, config->train.batch, &batch));
+    SN_TRY(cli_number(c, "warmup", 0, 1000, 3, &warmup));
+    SN_TRY(sn_supernet_create(g, b, 1, (uint32_t)config->train.seed, &net));
+    sn_status s = sn_bench_steps(net, *archs, n, (int)batch, (int)warmup, cli_get(c, "profile") != NULL, &result);
+    sn_supernet_free(net);
+    return s == SN_OK ? print(c, b, (int)batch, &result) : s;
+}
+
+static sn_status run(const cli *c) {
+    sn_config *config;
+    sn_graph *g = NULL;
+    sn_backend *b = NULL;
+    sn_arch *archs = NULL;
+    SN_TRY(cli_config(c, c->operand[0], &config));
+    sn_status s = sn_graph_build(config->space.built, &g);
+    if (s == SN_OK) s = sn_backend_open(config->device, sn_thread_count(config->threads), &b);
+    if (s == SN_OK) s = measure(c, config, g, b, &archs);
+    free(archs);
+    sn_backend_close(b);
+    sn_graph_free(g);
+    sn_config_free(config);
+    return s;
+}
+
+const cli_command cmd_bench = {"bench",
+                               "CONFIG",
+                               "time training steps on this machine and say where the time goes",
+                               "A step is forward, loss, backward and SGD on random images; the data are not opened.",
+                               1,
+                               1,
+                               options,
+                               run};

@@ -1,0 +1,117 @@
+// supernet describe CONFIG: the size of the space, its decisions, costs, and a forecast of memory and time.
+#include "cli.h"
+#include "supernet/cost.h"
+#include "supernet/forecast.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_option options[] = {{"arch", 'a', "A", "costs of this architecture too"},
+                                     {"archs", 0, "all|FILE", "with --csv: print arch,params,macs of all, or of those in FILE"},
+                                     {"csv", 0, NULL, "see --archs"},
+                                     {"no-timing", 0, NULL, "do not time a few steps to forecast the training time"},
+                                     {0}};
+
+static void csv_line(const sn_space *s, const sn_graph *g, const sn_arch *a) {
+    char text[SN_ARCH_TEXT];
+    sn_cost cost = sn_cost_arch(g, a);
+    const char *quote = strchr(sn_arch_text(s, a, text), ',') ? "\"" : "";
+    printf("%s%s%s,%lld,%lld\n", quote, text, quote, (long long)cost.params, (long long)cost.macs);
+}
+
+static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *which) {
+    sn_arch *archs = NULL, a = sn_arch_first(s);
+    long n = 0;
+    if (!which) return sn_error(SN_USAGE, "--csv needs --archs all or --archs FILE");
+    if (strcmp(which, "all"))
+        SN_TRY(cli_read_archs(s, which, &archs, &n));
+    else if (sn_space_size(s, NULL, 0) > 1e7)
+        return sn_error(SN_USAGE, "--archs all: the space has more than 10^7 architectures");
+    printf("arch,params,macs\n");
+    if (archs)
+        for (long i = 0; i < n; i++) csv_line(s, g, &archs[i]);
+    else
+        do csv_line(s, g, &a);
+        while (sn_arch_next(s, &a));
+    free(archs);
+    return SN_OK;
+}
+
+static json_t *cost_json(const sn_space *s, const sn_graph *g, const sn_arch *a) {
+    char text[SN_ARCH_TEXT];
+    sn_cost cost = sn_cost_arch(g, a);
+    return json_pack("{s:s,s:I,s:I}", "arch", sn_arch_text(s, a, text), "macs", (json_int_t)cost.macs, "params",
+                     (json_int_t)cost.params);
+}
+
+static void print_cost(const char *name, const sn_space *s, const sn_graph *g, const sn_arch *a) {
+    char text[SN_ARCH_TEXT];
+    sn_cost cost = sn_cost_arch(g, a);
+    printf("%-9s %s: %.2f MMACs, %lld params\n", name, sn_arch_text(s, a, text), (double)cost.macs * 1e-6,
+           (long long)cost.params);
+}
+
+static sn_status print_all(const cli *c, const sn_config *config, const sn_graph *g, const sn_arch *asked, const sn_forecast *f) {
+    const sn_space *s = config->space.built;
+    sn_arch small, large;
+    char size[512], time[32];
+    sn_cost_extremes(g, s, &small, &large);
+    sn_space_size(s, size, sizeof size);
+    if (c->json) {
+        json_t *out =
+            json_pack("{s:i,s:s,s:o,s:o,s:I,s:I,s:f,s:f}", "schema", 1, "size", size, "smallest", cost_json(s, g, &small),
+                      "largest", cost_json(s, g, &large), "parameters", (json_int_t)f->parameters, "memory_bytes",
+                      (json_int_t)f->bytes, "step_seconds", f->step_seconds, "train_seconds", f->train_seconds);
+        if (out && asked) json_object_set_new(out, "arch", cost_json(s, g, asked));
+        return cli_print_json(out);
+    }
+    printf("space: %s architectures, %d decisions\n", size, s->n_decisions);
+    for (int d = 0; d < s->n_decisions; d++) {
+        printf("  %-20s", s->decisions[d].name);
+        for (int k = 0; k < s->decisions[d].options; k++)
+            printf("%s%s", k ? " | " : "", s->blocks[s->decisions[d].block[k]].name);
+        printf("\n");
+    }
+    print_cost("smallest", s, g, &small);
+    print_cost("largest", s, g, &large);
+    if (asked) print_cost("asked", s, g, asked);
+    printf("supernet: %lld parameters\n", (long long)f->parameters);
+    printf("memory in training at batch %d: %.0f MiB\n", config->train.batch, (double)f->bytes / 0x1p20);
+    if (f->step_seconds > 0)
+        printf("training: %lld steps of %.3f s (measured now, on this machine): %s\n", (long long)f->steps, f->step_seconds,
+               cli_duration(f->train_seconds, time));
+    return SN_OK;
+}
+
+// Costs need the space alone; a forecast needs the data and the backend too.
+static sn_status run_csv(const cli *c, sn_config *config) {
+    sn_graph *g = NULL;
+    sn_status s = sn_graph_build(config->space.built, &g);
+    if (s == SN_OK) s = print_csv(config->space.built, g, cli_get(c, "archs"));
+    sn_graph_free(g);
+    sn_config_free(config);
+    return s;
+}
+
+static sn_status describe(const cli *c, sn_run *r) {
+    sn_arch asked;
+    sn_forecast f;
+    if (cli_get(c, "arch")) SN_TRY(sn_arch_parse(r->space, cli_get(c, "arch"), &asked));
+    SN_TRY(sn_forecast_run(r, !cli_get(c, "no-timing"), &f));
+    return print_all(c, r->config, r->graph, cli_get(c, "arch") ? &asked : NULL, &f);
+}
+
+static sn_status run(const cli *c) {
+    sn_config *config;
+    sn_run *r;
+    SN_TRY(cli_config(c, c->operand[0], &config));
+    if (cli_get(c, "csv")) return run_csv(c, config);
+    SN_TRY(sn_run_create(config, &cli_stop, &r));
+    sn_status s = describe(c, r);
+    sn_run_free(r);
+    return s;
+}
+
+const cli_command cmd_describe = {"describe", "CONFIG", "size of the space, costs, forecast of memory and time", NULL, 1, 1,
+                                  options,    run};

@@ -1,0 +1,180 @@
+// supernet eval RUN: loss, top-1, top-5, MACs and params of some archs, from a run or a bare checkpoint.
+#include "cli.h"
+#include "io/h5file.h"
+#include "io/runfolder.h"
+#include "supernet/cost.h"
+#include "supernet/rank.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_option options[] = {
+    {"arch", 'a', "A", "an architecture, or best (of the ranking); may be repeated"},
+    {"sample", 0, "N", "N random architectures"},
+    {"archs", 0, "FILE", "one architecture a line"},
+    {"split", 0, "NAME", "validation (default) or test; each use of test is logged in the run"},
+    {"images", 0, "N", "score on the first N images of the split's order (default: rank.images)"},
+    {"bn", 0, "NAME", "recalibrate, batch or running (default: rank.bn; of a retrained run: running)"},
+    {"logits", 0, "FILE", "also write images, labels and logits as HDF5 (at most 16 architectures)"},
+    {0}};
+
+typedef struct {
+    const cli *c;
+    sn_run *run;
+    json_t *list;
+    sn_h5w *file; // of --logits, or NULL
+    long n;
+    sn_view_of_split *view;
+} evaluation;
+
+static sn_status put_logits(evaluation *e, const sn_score *s) {
+    char path[64], text[SN_ARCH_TEXT];
+    size_t dims[2] = {(size_t)s->images, (size_t)e->run->space->classes};
+    snprintf(path, sizeof path, "/archs/%04ld/logits", e->n);
+    SN_TRY(sn_h5_put(e->file, path, SN_F32, 2, dims, s->logits));
+    return sn_h5_attr_text(e->file, path, "arch", sn_arch_text(e->run->space, &s->arch, text));
+}
+
+static sn_status add(void *arg, const sn_score *s) {
+    evaluation *e = arg;
+    char text[SN_ARCH_TEXT];
+    double n = (double)s->images;
+    sn_cost cost = sn_cost_arch(e->run->graph, &s->arch);
+    sn_arch_text(e->run->space, &s->arch, text);
+    if (e->file) SN_TRY(put_logits(e, s));
+    e->n++;
+    if (e->c->json) {
+        json_t *loss = json_real(s->loss);
+        return json_array_append_new(e->list, json_pack("{s:s,s:f,s:f,s:o,s:I,s:I}", "arch", text, "top1", (double)s->top1 / n,
+                                                        "top5", (double)s->top5 / n, "loss", loss ? loss : json_null(), "macs",
+                                                        (json_int_t)cost.macs, "params", (json_int_t)cost.params))
+                   ? SN_RESOURCE
+                   : SN_OK;
+    }
+    printf("%-24s top-1 %.4f  top-5 %.4f  loss %.4f  MACs %lld  params %lld\n", text, (double)s->top1 / n, (double)s->top5 / n,
+           s->loss, (long long)cost.macs, (long long)cost.params);
+    return SN_OK;
+}
+
+static bool asked_to_stop(void *arg) {
+    (void)arg;
+    return cli_stop != 0;
+}
+
+// Images as the net saw them, (n, c, h, w), and labels: what another program needs to check the logits.
+static sn_status put_images(evaluation *e, const sn_source *source) {
+    const sn_space *s = e->run->space;
+    size_t plane = (size_t)s->height * (size_t)s->width, channels = (size_t)s->channels, n = (size_t)source->count;
+    float *nhwc = sn_new(n, plane * channels * sizeof *nhwc), *nchw = sn_new(n, plane * channels * sizeof *nchw);
+    int32_t *labels = sn_new(n, sizeof *labels);
+    sn_status status = nhwc && nchw && labels ? SN_OK : SN_RESOURCE;
+    for (long i = 0; status == SN_OK && i < source->count; i++)
+        status = source->read(source->arg, i, 1, nhwc + (size_t)i * plane * channels, labels + i);
+    for (size_t i = 0; status == SN_OK && i < n; i++)
+        for (size_t p = 0; p < plane; p++)
+            for (size_t k = 0; k < channels; k++) nchw[(i * channels + k) * plane + p] = nhwc[(i * plane + p) * channels + k];
+    size_t dims[4] = {n, channels, (size_t)s->height, (size_t)s->width};
+    if (status == SN_OK) status = sn_h5_put(e->file, "/images", SN_F32, 4, dims, nchw);
+    if (status == SN_OK) status = sn_h5_put(e->file, "/labels", SN_I32, 1, &n, labels);
+    free(nhwc);
+    free(nchw);
+    free(labels);
+    return status;
+}
+
+static sn_status word(const char *option, const char *text, const char *const *words, int *out) {
+    for (int i = 0; words[i]; i++)
+        if (!strcmp(text, words[i])) return *out = i, SN_OK;
+    char all[128] = "";
+    for (int i = 0; words[i]; i++) snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", words[i]);
+    return sn_error(SN_USAGE, "--%s: found '%s'; allowed are %s", option, text, all);
+}
+
+// The use of test images is written down in the run.
+static sn_status log_test(const sn_run *r, const char *what, long archs) {
+    if (!r->folder) return SN_OK;
+    char *path = sn_folder_file(r->folder, "log.jsonl");
+    char *line = sn_format("{\"step\":%lld,\"test_split\":\"%s\",\"archs\":%ld}", (long long)r->step, what, archs);
+    sn_status s = path && line ? sn_log_append(path, line) : SN_RESOURCE;
+    free(path);
+    free(line);
+    return s;
+}
+
+static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split, long images) {
+    sn_run *r = e->run;
+    sn_view_of_split calibration = {0}, view = {0};
+    sn_protocol protocol = sn_run_protocol(r);
+    sn_score_job job = {.archs = archs,
+                        .n = n,
+                        .protocol = protocol,
+                        .want_logits = e->file != NULL,
+                        .arg = e,
+                        .scored = add,
+                        .stop = asked_to_stop};
+    sn_status s = SN_OK;
+    if (protocol.kind == SN_PROTOCOL_RECALIBRATE)
+        s = sn_run_source(r, SN_TRAIN, r->config->rank.calibrate, r->config->rank.calibrate_batch, &calibration,
+                          &job.calibration);
+    if (s == SN_OK) s = sn_run_source(r, split, images, protocol.batch, &view, &job.images);
+    if (s == SN_OK && e->file) s = put_images(e, &job.images);
+    if (s == SN_OK) s = sn_score_archs(r->net, &job, NULL);
+    sn_run_source_free(&calibration);
+    sn_run_source_free(&view);
+    return s;
+}
+
+static sn_status print(evaluation *e, const char *split, const char *protocol) {
+    if (!e->c->json) return SN_OK;
+    json_t *list = e->list;
+    e->list = NULL;
+    return cli_print_json(json_pack("{s:i,s:s,s:s,s:o}", "schema", 1, "split", split, "protocol", protocol, "archs", list));
+}
+
+static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
+    static const char *const splits[] = {"validation", "test", NULL};
+    const cli *c = e->c;
+    sn_run *r = e->run;
+    int split = 0;
+    long images;
+    char protocol[128];
+    if (cli_get(c, "split")) SN_TRY(word("split", cli_get(c, "split"), splits, &split));
+    if (r->config->space.arch[0]) r->config->rank.bn = SN_PROTOCOL_RUNNING; // a net of its own has statistics of its own
+    if (cli_get(c, "bn")) SN_TRY(word("bn", cli_get(c, "bn"), sn_protocol_words, &r->config->rank.bn));
+    SN_TRY(cli_number(c, "images", 1, 100000000, split ? 0 : r->config->rank.images, &images));
+    if (cli_get(c, "logits") && n > 16) return sn_error(SN_USAGE, "--logits takes at most 16 architectures; found %ld", n);
+    if (cli_get(c, "logits")) SN_TRY(sn_h5_create(1 << 20, &e->file));
+    if (split) SN_TRY(log_test(r, "eval", n));
+    sn_protocol_text(r->config, protocol, sizeof protocol);
+    cli_say(c, "%ld architecture%s on the %s split, BN %s", n, n > 1 ? "s" : "", splits[split], protocol);
+    SN_TRY(score(e, archs, n, split ? SN_TEST : SN_VALIDATION, images));
+    if (e->file) SN_TRY(sn_h5_save(e->file, cli_get(c, "logits")));
+    return print(e, splits[split], protocol);
+}
+
+static sn_status run(const cli *c) {
+    sn_run *r;
+    SN_TRY(cli_open_run(c, c->operand[0], &r));
+    evaluation e = {.c = c, .run = r, .list = json_array()};
+    sn_arch *archs = NULL, only = sn_arch_first(r->space);
+    long n = 1;
+    bool single = r->config->space.arch[0] && !cli_get(c, "arch") && !cli_get(c, "archs") && !cli_get(c, "sample");
+    sn_status s = e.list ? SN_OK : SN_RESOURCE;
+    if (s == SN_OK && !single) s = cli_archs(c, r, &archs, &n);
+    if (s == SN_OK) s = evaluate(&e, single ? &only : archs, n);
+    sn_h5w_free(e.file);
+    json_decref(e.list);
+    free(archs);
+    sn_run_free(r);
+    return s;
+}
+
+const cli_command cmd_eval = {"eval",
+                              "RUN",
+                              "loss, top-1, top-5, MACs and params of architectures",
+                              "RUN is a run folder (its newest checkpoint) or a checkpoint file.",
+                              1,
+                              1,
+                              options,
+                              run};

@@ -1,0 +1,22 @@
+// supernet help config: every key, from the parser's own table. (Plain `help` is in supernet.c.)
+#include "cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_option options[] = {{"markdown", 0, NULL, "as docs/config.md is made"}, {0}};
+
+static sn_status run(const cli *c) {
+    if (strcmp(c->operand[0], "config"))
+        return sn_error(SN_USAGE, "no help on '%s'; there is `supernet help config`, and `supernet COMMAND --help`",
+                        c->operand[0]);
+    char *text = sn_config_help(sn_sampler_word, cli_get(c, "markdown") != NULL);
+    if (!text) return SN_RESOURCE;
+    fputs(text, stdout);
+    free(text);
+    return SN_OK;
+}
+
+const cli_command cmd_help = {"help",  "config", "every key of a config: meaning, type, unit, range, default", NULL, 1, 1,
+                              options, run};

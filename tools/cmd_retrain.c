@@ -1,0 +1,111 @@
+// supernet retrain RUN: trains one architecture alone, in RUN/retrain/NAME, and scores it on the test split.
+#include "io/runfolder.h"
+#include "supernet/rank.h"
+#include "training.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_option options[] = {{"arch", 'a', "A", "the architecture, or best of the ranking (default)"},
+                                     {"init", 0, "NAME", "first weights: scratch or inherited (default: retrain.init)"},
+                                     {"name", 0, "NAME", "folder below RUN/retrain (default: a hash of the architecture)"},
+                                     {0}};
+
+static sn_status check_name(const char *name) {
+    size_t good = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+    if (!*name || name[good] || name[0] == '.')
+        return sn_error(SN_USAGE, "--name: found '%s'; allowed are letters, digits, '-', '_' and '.', not first a '.'", name);
+    return SN_OK;
+}
+
+typedef struct {
+    double top1, top5, loss;
+    long images;
+} test_score;
+
+static sn_status keep(void *arg, const sn_score *s) {
+    double n = (double)s->images;
+    *(test_score *)arg = (test_score){(double)s->top1 / n, (double)s->top5 / n, s->loss, s->images};
+    return SN_OK;
+}
+
+// The one use of the test split; it is written down.
+static sn_status test(sn_run *r, test_score *t) {
+    sn_arch only = sn_arch_first(r->space);
+    sn_view_of_split view = {0};
+    sn_score_job job = {.archs = &only, .n = 1, .protocol = {SN_PROTOCOL_RUNNING, 0, 250}, .arg = t, .scored = keep};
+    SN_TRY(sn_run_source(r, SN_TEST, 0, job.protocol.batch, &view, &job.images));
+    sn_status s = sn_score_archs(r->net, &job, NULL);
+    sn_run_source_free(&view);
+    SN_TRY(s);
+    char *path = sn_folder_file(r->folder, "log.jsonl");
+    char *line = sn_format("{\"step\":%lld,\"test_split\":\"retrain\",\"top1\":%.6f,\"loss\":%.6f,\"images\":%ld}",
+                           (long long)r->step, t->top1, t->loss, t->images);
+    s = path && line ? sn_log_append(path, line) : SN_RESOURCE;
+    free(path);
+    free(line);
+    return s;
+}
+
+static sn_status print(const cli *c, const sn_run *r, const char *arch, const test_score *t) {
+    if (c->json)
+        return cli_print_json(json_pack("{s:i,s:s,s:s,s:f,s:f,s:f,s:I}", "schema", 1, "run", r->folder, "arch", arch, "test_top1",
+                                        t->top1, "test_top5", t->top5, "test_loss", t->loss, "images", (json_int_t)t->images));
+    printf("%s retrained in %s\ntest: top-1 %.4f  top-5 %.4f  loss %.4f on %ld images\n", arch, r->folder, t->top1, t->top5,
+           t->loss, t->images);
+    return SN_OK;
+}
+
+// What to train and where, from the supernet's run.
+static sn_status plan_retrain(const cli *c, const sn_run *r, char arch[SN_ARCH_TEXT], sn_config **config, char **folder) {
+    sn_arch a;
+    const char *text = cli_get(c, "arch"), *init = cli_get(c, "init");
+    SN_TRY(text && strcmp(text, "best") ? sn_arch_parse(r->space, text, &a) : sn_rank_best(r, &a));
+    sn_arch_text(r->space, &a, arch);
+    if (init && strcmp(init, "scratch") && strcmp(init, "inherited"))
+        return sn_error(SN_USAGE, "--init: found '%s'; allowed are scratch, inherited", init);
+    if (cli_get(c, "name")) SN_TRY(check_name(cli_get(c, "name")));
+    SN_TRY(sn_config_retrain(r->config, sn_sampler_word, arch, config));
+    if (init) (*config)->retrain.init = strcmp(init, "inherited") ? SN_START_SCRATCH : SN_START_INHERITED;
+    *folder = cli_get(c, "name") ? sn_format("%s/retrain/%s", r->folder, cli_get(c, "name"))
+                                 : sn_format("%s/retrain/%08x", r->folder, sn_hash_name(arch));
+    return *folder ? SN_OK : SN_RESOURCE;
+}
+
+static sn_status run(const cli *c) {
+    sn_run *supernet, *r = NULL;
+    char arch[SN_ARCH_TEXT], *folder = NULL, *from = NULL;
+    sn_config *config = NULL;
+    SN_TRY(cli_open_run(c, c->operand[0], &supernet));
+    sn_status s = supernet->folder ? SN_OK : sn_error(SN_USAGE, "retrain needs a run folder; %s is a file", c->operand[0]);
+    if (s == SN_OK) s = plan_retrain(c, supernet, arch, &config, &folder);
+    if (s == SN_OK && config->retrain.init == SN_START_INHERITED) {
+        from = sn_folder_checkpoint(supernet->folder, supernet->step);
+        if (!from) s = SN_RESOURCE;
+    }
+    sn_run_free(supernet);
+    if (s == SN_OK) {
+        cli_say(c, "retraining %s in %s", arch, folder);
+        s = train_in_folder(c, config, folder, from, &r);
+        config = NULL;
+    }
+    test_score t;
+    if (s == SN_OK) s = test(r, &t);
+    if (s == SN_OK) s = print(c, r, arch, &t);
+    sn_config_free(config);
+    sn_run_free(r);
+    free(folder);
+    free(from);
+    return s;
+}
+
+const cli_command cmd_retrain = {"retrain",
+                                 "RUN",
+                                 "train one architecture alone, then score it on the test split",
+                                 "Uses the keys of `retrain` in the config. The folder below RUN/retrain is a run like any "
+                                 "other; the same command line resumes.",
+                                 1,
+                                 1,
+                                 options,
+                                 run};

@@ -1,0 +1,72 @@
+// supernet train CONFIG: the main job; and the part of it that retrain shares.
+#include "training.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_option options[] = {{"output", 'o', "RUN", "run folder (default: runs/ and the config's name)"}, {0}};
+
+static char *default_folder(const char *config) {
+    const char *name = strrchr(config, '/');
+    name = name ? name + 1 : config;
+    const char *dot = strrchr(name, '.');
+    return sn_format("runs/%.*s", (int)(dot && dot > name ? dot - name : (long)strlen(name)), name);
+}
+
+static sn_status print_result(const cli *c, const sn_run *r) {
+    if (c->json) {
+        json_t *passes = json_object();
+        for (int d = 0; d < r->space->n_decisions; d++) {
+            json_t *one = json_object();
+            for (int k = 0; k < r->space->decisions[d].options; k++)
+                json_object_set_new(one, r->space->blocks[r->space->decisions[d].block[k]].name,
+                                    json_integer(r->option_passes[sn_run_option(r->space, d, k)]));
+            json_object_set_new(passes, r->space->decisions[d].name, one);
+        }
+        json_t *best = r->best_step ? json_real(r->best) : json_null();
+        return cli_print_json(json_pack("{s:i,s:s,s:I,s:o,s:I,s:o}", "schema", 1, "run", r->folder, "step", (json_int_t)r->step,
+                                        "best_validation", best, "best_step", (json_int_t)r->best_step, "passes", passes));
+    }
+    printf("trained %lld steps in %s\n", (long long)r->step, r->folder);
+    if (r->best_step) printf("best mean accuracy of the validation paths: %.4f at step %lld\n", r->best, (long long)r->best_step);
+    printf("passes per option:\n");
+    for (int d = 0; d < r->space->n_decisions; d++) {
+        printf("  %-20s", r->space->decisions[d].name);
+        for (int k = 0; k < r->space->decisions[d].options; k++)
+            printf(" %s %lld", r->space->blocks[r->space->decisions[d].block[k]].name,
+                   (long long)r->option_passes[sn_run_option(r->space, d, k)]);
+        printf("\n");
+    }
+    return SN_OK;
+}
+
+static sn_status run(const cli *c) {
+    sn_config *config;
+    SN_TRY(cli_config(c, c->operand[0], &config));
+    char *folder = cli_get(c, "output") ? sn_strdup(cli_get(c, "output")) : default_folder(c->operand[0]);
+    if (!folder) {
+        sn_config_free(config);
+        return SN_RESOURCE;
+    }
+    sn_run *r;
+    sn_status s = train_in_folder(c, config, folder, NULL, &r);
+    if (s == SN_OK) {
+        s = print_result(c, r);
+        sn_run_free(r);
+    }
+    free(folder);
+    return s;
+}
+
+const cli_command cmd_train = {
+    "train",
+    "CONFIG",
+    "train a supernet; the same command line resumes",
+    "Trains until the last epoch or a signal (SIGTERM, SIGINT, SIGUSR1, SIGUSR2: the step is finished, a checkpoint saved, exit "
+    "code 75).\n"
+    "The run folder holds config.yaml (resolved), log.jsonl and checkpoints/. A folder of another config is refused.",
+    1,
+    1,
+    options,
+    run};

@@ -1,0 +1,149 @@
+// Training in a run folder; see training.h.
+#include "training.h"
+#include "io/checkpoint.h"
+#include "io/runfolder.h"
+#include "supernet/bench.h"
+#include "supernet/train.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// ---------------------------------------------------------------- progress
+typedef struct {
+    const cli *c;
+    double start;
+    int64_t first; // step at the start
+    bool forecast; // of the end was printed
+} watcher;
+
+static void on_step(watcher *w, const sn_event *e) {
+    double spent = sn_now() - w->start, each = spent / (double)(e->step - w->first), left = each * (double)(e->steps - e->step);
+    char text[32];
+    cli_progress(w->c, (double)e->step / (double)e->steps,
+                 "epoch %.2f, loss %.3f, accuracy %.3f, lr %.4f, %.0f images/s, %s left",
+                 (double)e->step / (double)e->steps_per_epoch, e->loss, e->accuracy, e->lr, e->images_per_second,
+                 cli_duration(left, text));
+    if (w->forecast || spent < 60) return;
+    w->forecast = true;
+    cli_say(w->c, "forecast after a minute: %s more", cli_duration(left, text));
+}
+
+static void on_event(void *arg, const sn_event *e) {
+    watcher *w = arg;
+    switch (e->kind) {
+    case SN_EVENT_STEP:
+        on_step(w, e);
+        break;
+    case SN_EVENT_VALIDATION:
+        cli_say(w->c, "epoch %lld: mean accuracy of the validation paths %.4f", (long long)(e->step / e->steps_per_epoch),
+                e->validation);
+        break;
+    case SN_EVENT_WARNING:
+        cli_say(w->c, "warning: %s", e->text);
+        break;
+    case SN_EVENT_SAVED:
+        break;
+    }
+}
+
+// ---------------------------------------------------------------- the folder
+static sn_status check_same_config(const sn_config *config, const char *path) {
+    if (access(path, F_OK)) return SN_OK;
+    sn_config *before;
+    sn_config_change change;
+    SN_TRY(sn_config_load(path, sn_sampler_word, NULL, 0, &before));
+    sn_status s = sn_config_difference(before, config, &change);
+    sn_config_free(before);
+    SN_TRY(s);
+    if (!change.key[0]) return SN_OK;
+    return sn_error(SN_CONFIG, "%s belongs to another config: %s was %s, now %s; choose another folder with -o", path, change.key,
+                    change.first, change.second);
+}
+
+static sn_status write_config(const sn_config *config, const char *path) {
+    char *text = sn_config_resolved(config, true);
+    if (!text) return SN_RESOURCE;
+    sn_status s = sn_text_write(path, text);
+    free(text);
+    return s;
+}
+
+// Weights of equal names and shapes from another run's newest checkpoint, or a checkpoint file.
+static sn_status inherit_weights(const cli *c, sn_run *r, const char *from) {
+    sn_checkpoint_file *f;
+    int taken;
+    SN_TRY(sn_checkpoint_open(from, &f));
+    const sn_params *p = &r->graph->params;
+    float *weights = sn_new((size_t)p->total, sizeof *weights), *stats = sn_new((size_t)p->stats_total, sizeof *stats);
+    sn_status s = weights && stats ? SN_OK : SN_RESOURCE;
+    if (s == SN_OK) {
+        sn_real_get(r->net->real, r->net->bases.weights, 0, weights, p->total);
+        sn_real_get(r->net->real, r->net->bases.stats, 0, stats, p->stats_total);
+        s = sn_checkpoint_read_weights(f, p, weights, stats, &taken);
+    }
+    if (s == SN_OK) {
+        sn_real_put(r->net->real, r->net->bases.weights, 0, weights, p->total);
+        sn_real_put(r->net->real, r->net->bases.stats, 0, stats, p->stats_total);
+        cli_say(c, "%d of %d parameters start from %s", taken, p->n, from);
+    }
+    free(weights);
+    free(stats);
+    sn_checkpoint_close(f);
+    return s;
+}
+
+static sn_status resume_or_start(const cli *c, sn_run *r, const char *folder, const char *inherit) {
+    bool found;
+    int passed;
+    SN_TRY(sn_run_load_newest(r, folder, &found, &passed));
+    if (passed) cli_say(c, "warning: %d damaged checkpoint%s passed over", passed, passed > 1 ? "s" : "");
+    if (found)
+        cli_say(c, "resuming after step %lld", (long long)r->step);
+    else if (inherit)
+        SN_TRY(inherit_weights(c, r, inherit));
+    return SN_OK;
+}
+
+static sn_status train_run(const cli *c, sn_run *r) {
+    char *log = sn_folder_file(r->folder, "log.jsonl"), text[32];
+    if (!log) return SN_RESOURCE;
+    watcher w = {.c = c, .start = sn_now(), .first = r->step};
+    sn_train_watch watch = {.stop = &cli_stop, .arg = &w, .event = on_event, .log = log};
+    int64_t before = r->step;
+    sn_status s = sn_train(r, &watch);
+    if (s == SN_OK && r->step == before)
+        cli_say(c, "%s is finished: %lld steps; nothing to do", r->folder, (long long)r->step);
+    else if (s == SN_OK)
+        cli_say(c, "trained in %s", cli_duration(sn_now() - w.start, text));
+    else if (s == SN_DIVERGED)
+        sn_error(s, "%s; the checkpoints in %s/checkpoints stand", sn_error_text(), r->folder);
+    free(log);
+    return s;
+}
+
+sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, const char *inherit, sn_run **out) {
+    char *path = sn_folder_file(folder, "config.yaml");
+    sn_folder *lock = NULL;
+    sn_run *r = NULL;
+    const char *warning = NULL;
+    sn_status s = path ? check_same_config(config, path) : SN_RESOURCE;
+    if (s == SN_OK) s = sn_folder_open(folder, &lock, &warning);
+    if (s == SN_OK && warning) cli_say(c, "warning: %s", warning);
+    if (s == SN_OK) s = write_config(config, path);
+    if (s == SN_OK)
+        s = sn_run_create(config, &cli_stop, &r);
+    else
+        sn_config_free(config);
+    if (s == SN_OK) s = (r->folder = sn_strdup(folder)) ? SN_OK : SN_RESOURCE;
+    if (s == SN_OK) s = resume_or_start(c, r, folder, inherit);
+    if (s == SN_OK) s = train_run(c, r);
+    sn_folder_close(lock);
+    free(path);
+    if (s == SN_OK)
+        *out = r;
+    else
+        sn_run_free(r);
+    return s;
+}

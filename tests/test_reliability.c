@@ -264,7 +264,7 @@ START_TEST(disk_gets_full) {
     ck_code(0, RUN(PLAIN, TRAIN(at("disk/run"))));
     ck_finished(at("disk/run"));
     fill_disk(at("disk/filler"));
-    ck_code(0, RUN(PLAIN, "train", at("c.yaml"), "-o", at("disk/run")));
+    ck_code(0, RUN(PLAIN, "train", at("c.yaml"), "-o", at("disk/run"), "--threads", "1"));
     ck_said("is finished");
     umount(run);
 }

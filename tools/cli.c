@@ -1,6 +1,5 @@
 // Options, signals, progress and output shared by the commands; see cli.h.
 #include "cli.h"
-#include "io/runfolder.h"
 #include "supernet/bench.h"
 #include "supernet/rank.h"
 
@@ -157,6 +156,23 @@ sn_status cli_open_run(const cli *c, const char *path, sn_run **out) {
     SN_TRY(cli_overrides_of(c, &o));
     sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, out);
     cli_free_overrides(&o);
+    if (s == SN_OK && (*out)->passed_over) cli_say(c, "warning: passed over: %s", (*out)->passed_over);
+    return s;
+}
+
+sn_status cli_lock(const cli *c, const char *folder, sn_folder **out) {
+    const char *warning;
+    SN_TRY(sn_folder_open(folder, out, &warning));
+    if (warning) cli_say(c, "warning: %s", warning);
+    return SN_OK;
+}
+
+sn_status cli_lock_run(const cli *c, const char *folder, sn_folder **out) {
+    char *config = sn_folder_file(folder, "config.yaml");
+    if (!config) return SN_RESOURCE;
+    sn_status s = access(config, F_OK) ? sn_error(SN_USAGE, "`supernet %s` needs a run folder; there is no %s", c->command->name, config)
+                                       : cli_lock(c, folder, out);
+    free(config);
     return s;
 }
 
@@ -175,6 +191,11 @@ void cli_watch_signals(void) {
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &a, NULL);
     signal(SIGPIPE, SIG_IGN); // a reader that left, and a file that may not grow, are errors of write, not deaths
     signal(SIGXFSZ, SIG_IGN);
+}
+
+bool cli_asked_to_stop(void *unused) {
+    (void)unused;
+    return cli_stop != 0;
 }
 
 // ---------------------------------------------------------------- stderr

@@ -3,6 +3,7 @@
 #ifndef CLI_H
 #define CLI_H
 
+#include "io/runfolder.h"
 #include "supernet/run.h"
 
 #include <jansson.h>
@@ -53,9 +54,16 @@ void cli_free_overrides(cli_overrides *);
 sn_status cli_config(const cli *, const char *path, sn_config **out);
 sn_status cli_open_run(const cli *, const char *path, sn_run **out);
 
-// SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 set this; the work in hand is finished and saved.
+// Becomes the writer of a run folder, which is made if needed; says so when the file system cannot lock.
+sn_status cli_lock(const cli *, const char *folder, sn_folder **out);
+// The same for a folder that must be a run already; SN_USAGE names the command when it is not.
+sn_status cli_lock_run(const cli *, const char *folder, sn_folder **out);
+
+// SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 set this; the work in hand is finished and saved. A write beyond the largest file, or to a
+// reader that left, is an error of that write.
 extern volatile sig_atomic_t cli_stop;
 void cli_watch_signals(void);
+bool cli_asked_to_stop(void *unused); // for sn_score_job
 
 // stderr: a message line unless --quiet; a progress line that replaces itself on a terminal and appears at most every 30 s
 // elsewhere.

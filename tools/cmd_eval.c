@@ -1,7 +1,6 @@
 // supernet eval RUN: loss, top-1, top-5, MACs and params of some archs, from a run or a bare checkpoint.
 #include "cli.h"
 #include "io/h5file.h"
-#include "io/runfolder.h"
 #include "supernet/cost.h"
 #include "supernet/rank.h"
 
@@ -57,11 +56,6 @@ static sn_status add(void *arg, const sn_score *s) {
     return SN_OK;
 }
 
-static bool asked_to_stop(void *arg) {
-    (void)arg;
-    return cli_stop != 0;
-}
-
 // Images as the net saw them, (n, c, h, w), and labels: what another program needs to check the logits.
 static sn_status put_images(evaluation *e, const sn_source *source) {
     const sn_space *s = e->run->space;
@@ -112,7 +106,7 @@ static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split, lo
                         .want_logits = e->file != NULL,
                         .arg = e,
                         .scored = add,
-                        .stop = asked_to_stop};
+                        .stop = cli_asked_to_stop};
     sn_status s = SN_OK;
     if (protocol.kind == SN_PROTOCOL_RECALIBRATE)
         s = sn_run_source(r, SN_TRAIN, r->config->rank.calibrate, r->config->rank.calibrate_batch, &calibration,

@@ -1,7 +1,6 @@
 // supernet rank RUN: scores archs with the shared weights, prints the best, the Pareto list, and, --against known accuracies,
 // what the ranking is worth.
 #include "against.h"
-#include "io/runfolder.h"
 #include "supernet/bench.h"
 
 #include <stdio.h>
@@ -172,11 +171,10 @@ static sn_status rank(const cli *c, sn_run *r) {
 }
 
 static sn_status run(const cli *c) {
-    sn_run *r;
-    sn_folder *lock = NULL;
-    SN_TRY(cli_open_run(c, c->operand[0], &r));
-    sn_status s = r->folder ? sn_folder_open(r->folder, &lock, NULL)
-                            : sn_error(SN_USAGE, "rank needs a run folder; %s is a file", c->operand[0]);
+    sn_run *r = NULL;
+    sn_folder *lock;
+    SN_TRY(cli_lock_run(c, c->operand[0], &lock));
+    sn_status s = cli_open_run(c, c->operand[0], &r);
     if (s == SN_OK) s = rank(c, r);
     sn_folder_close(lock);
     sn_run_free(r);

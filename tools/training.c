@@ -1,7 +1,6 @@
 // Training in a run folder; see training.h.
 #include "training.h"
 #include "io/checkpoint.h"
-#include "io/runfolder.h"
 #include "supernet/bench.h"
 #include "supernet/train.h"
 
@@ -62,10 +61,13 @@ static sn_status check_same_config(const sn_config *config, const char *path) {
                     change.first, change.second);
 }
 
+// Writes nothing when nothing is new, so that a finished run on a full disk still says that it is finished.
 static sn_status write_config(const sn_config *config, const char *path) {
-    char *text = sn_config_resolved(config, true);
+    char *text = sn_config_resolved(config, true), *before = NULL;
     if (!text) return SN_RESOURCE;
-    sn_status s = sn_text_write(path, text);
+    bool same = !access(path, F_OK) && sn_text_read(path, &before) == SN_OK && !strcmp(text, before);
+    sn_status s = same ? SN_OK : sn_text_write(path, text);
+    free(before);
     free(text);
     return s;
 }
@@ -96,9 +98,8 @@ static sn_status inherit_weights(const cli *c, sn_run *r, const char *from) {
 
 static sn_status resume_or_start(const cli *c, sn_run *r, const char *folder, const char *inherit) {
     bool found;
-    int passed;
-    SN_TRY(sn_run_load_newest(r, folder, &found, &passed));
-    if (passed) cli_say(c, "warning: %d damaged checkpoint%s passed over", passed, passed > 1 ? "s" : "");
+    SN_TRY(sn_run_resume(r, folder, &found));
+    if (r->passed_over) cli_say(c, "warning: passed over: %s", r->passed_over);
     if (found)
         cli_say(c, "resuming after step %lld", (long long)r->step);
     else if (inherit)
@@ -118,7 +119,7 @@ static sn_status train_run(const cli *c, sn_run *r) {
     else if (s == SN_OK)
         cli_say(c, "trained in %s", cli_duration(sn_now() - w.start, text));
     else if (s == SN_DIVERGED)
-        sn_error(s, "%s; the checkpoints in %s/checkpoints stand", sn_error_text(), r->folder);
+        sn_error(s, "%s; the last checkpoints stand, in %s/checkpoints", sn_error_text(), r->folder);
     free(log);
     return s;
 }
@@ -127,10 +128,8 @@ sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, c
     char *path = sn_folder_file(folder, "config.yaml");
     sn_folder *lock = NULL;
     sn_run *r = NULL;
-    const char *warning = NULL;
-    sn_status s = path ? check_same_config(config, path) : SN_RESOURCE;
-    if (s == SN_OK) s = sn_folder_open(folder, &lock, &warning);
-    if (s == SN_OK && warning) cli_say(c, "warning: %s", warning);
+    sn_status s = path ? cli_lock(c, folder, &lock) : SN_RESOURCE;
+    if (s == SN_OK) s = check_same_config(config, path);
     if (s == SN_OK) s = write_config(config, path);
     if (s == SN_OK)
         s = sn_run_create(config, &cli_stop, &r);

@@ -17,8 +17,7 @@
 
 enum { NAME = 64, TRIES = 100 };
 
-// The message for errno; `otherwise` is the status when the machine is not to blame.
-static sn_status failed(const char *path, const char *what, sn_status otherwise) {
+sn_status sn_file_failed(const char *path, const char *what, sn_status otherwise) {
     int e = errno;
     sn_status code = otherwise;
     switch (e) {
@@ -102,7 +101,7 @@ static int rename_in(int folder, const char *from, const char *to) {
 static sn_status save_in(int folder, const char *path, const char *name, const sn_piece *pieces, size_t n) {
     char temporary[NAME];
     int fd = open_temporary(folder, temporary);
-    if (fd < 0) return failed(path, "create a temporary file beside it", SN_FAIL);
+    if (fd < 0) return sn_file_failed(path, "create a temporary file beside it", SN_FAIL);
     const char *what;
     int rc = fill(fd, pieces, n, &what), why = errno;
     if (close_fd(fd) < 0 && rc == 0) what = "write (close)", why = errno, rc = -1;
@@ -110,11 +109,11 @@ static sn_status save_in(int folder, const char *path, const char *name, const s
     if (rc < 0) {
         unlinkat(folder, temporary, 0); // a failure here adds nothing to the first one; sn_atomic_clean comes by again
         errno = why;
-        return failed(path, what, SN_FAIL);
+        return sn_file_failed(path, what, SN_FAIL);
     }
     // Some network file systems have no fsync of folders (EINVAL); they order the rename themselves.
     if (sync_fd(folder) < 0 && errno != EINVAL)
-        return failed(path, "make sure that the new content, which is in place, survives a power cut (fsync of the folder)",
+        return sn_file_failed(path, "make sure that the new content, which is in place, survives a power cut (fsync of the folder)",
                       SN_FAIL);
     return SN_OK;
 }
@@ -136,7 +135,7 @@ sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n) {
     if (!*name)
         status = sn_error(SN_USAGE, "%s: cannot write: not a file name", path);
     else if ((fd = open_in(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY)) < 0)
-        status = failed(path, "open its folder", SN_FAIL);
+        status = sn_file_failed(path, "open its folder", SN_FAIL);
     else {
         status = save_in(fd, path, name, pieces, n);
         close(fd); // only read: nothing can be lost
@@ -160,23 +159,23 @@ static bool stale(const char *name) {
 
 sn_status sn_atomic_clean(const char *folder) {
     DIR *dir = opendir(folder);
-    if (!dir) return failed(folder, "list the folder", SN_FAIL);
+    if (!dir) return sn_file_failed(folder, "list the folder", SN_FAIL);
     sn_status status = SN_OK;
     struct dirent *entry;
     while ((errno = 0, entry = readdir(dir)) != NULL)
         if (stale(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT) {
             char *path = sn_format("%s/%s", folder, entry->d_name);
-            status = failed(path ? path : folder, "remove this left-over file", SN_FAIL);
+            status = sn_file_failed(path ? path : folder, "remove this left-over file", SN_FAIL);
             free(path);
         }
-    if (errno) status = failed(folder, "list the folder", SN_FAIL);
+    if (errno) status = sn_file_failed(folder, "list the folder", SN_FAIL);
     closedir(dir);
     return status;
 }
 
 static sn_status read_open(int fd, const char *path, size_t cap, unsigned char **bytes, size_t *size) {
     struct stat st;
-    if (fstat(fd, &st) < 0) return failed(path, "read (fstat)", SN_DATA);
+    if (fstat(fd, &st) < 0) return sn_file_failed(path, "read (fstat)", SN_DATA);
     if (!S_ISREG(st.st_mode)) return sn_error(SN_DATA, "%s: not a regular file", path);
     size_t n = (size_t)st.st_size;
     if (n > cap) return sn_error(SN_DATA, "%s: %zu bytes; at most %zu are allowed here", path, n, cap);
@@ -187,7 +186,7 @@ static sn_status read_open(int fd, const char *path, size_t cap, unsigned char *
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) {
             sn_status status = got < 0
-                                   ? failed(path, "read", SN_DATA)
+                                   ? sn_file_failed(path, "read", SN_DATA)
                                    : sn_error(SN_DATA, "%s: became shorter while it was read: %zu of %zu bytes", path, done, n);
             free(p);
             return status;
@@ -202,7 +201,7 @@ static sn_status read_open(int fd, const char *path, size_t cap, unsigned char *
 sn_status sn_file_read(const char *path, size_t cap, unsigned char **bytes, size_t *size) {
     int fd = open_in(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY); // not to wait on a pipe
     if (fd < 0 && errno == ELOOP) return sn_error(SN_DATA, "%s: is a symbolic link; allowed are regular files", path);
-    if (fd < 0) return failed(path, "open", SN_DATA);
+    if (fd < 0) return sn_file_failed(path, "open", SN_DATA);
     sn_status status = read_open(fd, path, cap, bytes, size);
     close(fd); // only read: nothing can be lost
     return status;

@@ -25,6 +25,10 @@ sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n);
 // by the one writer of the folder: a temporary of this very process id is taken for an older process's.
 sn_status sn_atomic_clean(const char *folder);
 
+// The message "PATH: cannot WHAT: reason (errno)" for errno. SN_RESOURCE for errors of the machine (no space, no quota, I/O,
+// read-only, out of descriptors or memory), else `otherwise`.
+sn_status sn_file_failed(const char *path, const char *what, sn_status otherwise);
+
 // Reads a whole regular file; *bytes is the caller's (free). SN_DATA when it is missing, unreadable, a symbolic link, not a
 // regular file, or larger than cap; SN_RESOURCE on an I/O error or out of memory.
 sn_status sn_file_read(const char *path, size_t cap, unsigned char **bytes, size_t *size);

@@ -70,12 +70,25 @@ static sn_status put_progress(sn_h5w *w, const sn_checkpoint *c) {
 }
 
 // A checkpoint with a number that is not finite is never written.
-static sn_status check_finite(const sn_params *p, const float *weights) {
-    for (int i = 0; i < p->n; i++)
-        for (int64_t k = 0; k < p->param[i].size; k++)
-            if (!isfinite(weights[p->param[i].offset + k]))
-                return sn_error(SN_DIVERGED, "weight %lld of '%s' is not finite; nothing was saved", (long long)k,
-                                p->param[i].name);
+static sn_status check_numbers(const float *v, int64_t n, const char *what, const char *name) {
+    for (int64_t k = 0; k < n; k++)
+        if (!isfinite(v[k]))
+            return sn_error(SN_DIVERGED, "%s %lld of '%s' is not finite; nothing was saved", what, (long long)k, name);
+    return SN_OK;
+}
+
+static sn_status check_finite(const sn_checkpoint *c) {
+    for (int i = 0; i < c->params->n; i++) {
+        const sn_param *p = &c->params->param[i];
+        SN_TRY(check_numbers(c->weights + p->offset, p->size, "weight", p->name));
+        for (int k = 0; k < 2; k++)
+            if (c->slot_name[k]) SN_TRY(check_numbers(c->slot[k] + p->offset, p->size, c->slot_name[k], p->name));
+    }
+    for (int i = 0; i < c->params->n_stats; i++) {
+        const sn_stats *s = &c->params->stats[i];
+        SN_TRY(check_numbers(c->stats + s->mean, s->c, "running mean", s->name));
+        SN_TRY(check_numbers(c->stats + s->var, s->c, "running variance", s->name));
+    }
     return SN_OK;
 }
 
@@ -87,7 +100,7 @@ static int64_t largest_param(const sn_params *p) {
 }
 
 sn_status sn_checkpoint_save(const char *path, const sn_checkpoint *c) {
-    SN_TRY(check_finite(c->params, c->weights));
+    SN_TRY(check_finite(c));
     sn_h5w *w = NULL;
     float *scratch = sn_new((size_t)largest_param(c->params), sizeof *scratch);
     sn_status s = scratch

@@ -31,6 +31,7 @@ typedef struct {
 
 // About how many bytes a save writes.
 size_t sn_checkpoint_bytes(const sn_params *, int slots);
+// SN_DIVERGED naming the first weight, slot or statistic that is not finite: then nothing is written.
 sn_status sn_checkpoint_save(const char *path, const sn_checkpoint *);
 
 // Reading: open gives the texts and numbers, from which the caller builds the graph and so the shapes; read fills buffers of

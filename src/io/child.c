@@ -51,8 +51,22 @@ static uint64_t mapped(void) {
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void set_limits(const sn_child *how) {
+// Dies with its caller, also when that is dead already.
+static void follow(pid_t caller) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != caller) _exit(1);
+}
+
+// Closes the caller's files but the answer's pipe: with a copy of a run folder's lock the child would hold that beyond its caller's
+// death.
+static int keep_only(int pipe_end) {
+    int fd = STDERR_FILENO + 1;
+    if (pipe_end != fd && dup3(pipe_end, fd, O_CLOEXEC) < 0) return pipe_end;
+    close_range((unsigned)fd + 1, ~0u, 0);
+    return fd;
+}
+
+static void set_limits(const sn_child *how) {
     for (int s = 1; s < NSIG; s++) signal(s, SIG_DFL); // the caller's handlers are not ours
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); // a write beyond the limit then fails with EFBIG
@@ -119,7 +133,7 @@ sn_status sn_child_run(const sn_child *how, sn_status (*work)(void *context), vo
     int ends[2];
     if (pipe2(ends, O_CLOEXEC)) return sn_error(SN_RESOURCE, "%s: no pipe for its reader: %s", how->what, strerror(errno));
     answer a = {0};
-    pid_t child = fork();
+    pid_t caller = getpid(), child = fork();
     if (child < 0) {
         int why = errno;
         close(ends[0]);
@@ -127,10 +141,12 @@ sn_status sn_child_run(const sn_child *how, sn_status (*work)(void *context), vo
         return sn_error(SN_RESOURCE, "%s: no process for its reader: %s", how->what, strerror(why));
     }
     if (!child) {
+        follow(caller);
+        int answer_fd = keep_only(ends[1]);
         set_limits(how);
         a.status = work(context);
         snprintf(a.message, sizeof a.message, "%s", sn_error_text());
-        send(ends[1], &a, offsetof(answer, message) + strlen(a.message));
+        send(answer_fd, &a, offsetof(answer, message) + strlen(a.message));
         _exit(0);
     }
     close(ends[1]);

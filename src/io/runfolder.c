@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +21,13 @@ struct sn_folder {
 };
 
 // ---------------------------------------------------------------- names
+#define CHECKPOINT_NAME "step-%08lld.h5"
+
 char *sn_folder_file(const char *path, const char *name) {
     return sn_format("%s/%s", path, name);
 }
 char *sn_folder_checkpoint(const char *path, int64_t step) {
-    return sn_format("%s/checkpoints/step-%08lld.h5", path, (long long)step);
+    return sn_format("%s/checkpoints/" CHECKPOINT_NAME, path, (long long)step);
 }
 
 // ---------------------------------------------------------------- the lock
@@ -36,9 +39,7 @@ static sn_status make_folder(const char *path) {
         if (*p && *p != '/') continue;
         char kept = *p;
         *p = 0;
-        if (mkdir(part, 0777) && errno != EEXIST)
-            return sn_error(errno == ENOSPC || errno == EROFS ? SN_RESOURCE : SN_FAIL, "cannot make folder %s: %s", part,
-                            strerror(errno));
+        if (mkdir(part, 0777) && errno != EEXIST) return sn_file_failed(part, "make this folder", SN_FAIL);
         if (!kept) return SN_OK;
         *p = kept;
     }
@@ -51,13 +52,13 @@ static sn_status take_lock(const char *path, sn_folder *f) {
     char owner[256] = "";
     f->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (f->lock < 0) {
-        s = sn_error(errno == ENOSPC || errno == EROFS ? SN_RESOURCE : SN_FAIL, "cannot open %s: %s", name, strerror(errno));
+        s = sn_file_failed(name, "open", SN_FAIL);
     } else if (flock(f->lock, LOCK_EX | LOCK_NB) == 0) {
         char host[128] = "";
         gethostname(host, sizeof host - 1);
         int n = snprintf(owner, sizeof owner, "pid %ld on %s\n", (long)getpid(), host);
         if (ftruncate(f->lock, 0) || pwrite(f->lock, owner, (size_t)n, 0) != n)
-            s = sn_error(SN_RESOURCE, "cannot write %s: %s", name, strerror(errno));
+            s = sn_file_failed(name, "write", SN_FAIL);
     } else if (errno == EWOULDBLOCK) {
         ssize_t n = pread(f->lock, owner, sizeof owner - 1, 0);
         owner[n > 0 ? n : 0] = 0;
@@ -104,44 +105,59 @@ static int newest_first(const void *a, const void *b) {
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
+// The step in a name that sn_folder_checkpoint gives, or -1.
+static int64_t step_of_name(const char *name) {
+    long long step;
+    char again[NAME_MAX + 1];
+    if (sscanf(name, "step-%lld", &step) != 1 || step < 0) return -1;
+    snprintf(again, sizeof again, CHECKPOINT_NAME, step);
+    return strcmp(name, again) ? -1 : step;
+}
+
+static sn_status list_steps(DIR *d, const char *path, int64_t **list, int *n) {
+    size_t capacity = 0;
+    for (struct dirent *e; errno = 0, (e = readdir(d));) {
+        int64_t step = step_of_name(e->d_name);
+        if (step < 0) continue;
+        SN_TRY(sn_grow(list, &capacity, (size_t)*n + 1, sizeof **list));
+        (*list)[(*n)++] = step;
+    }
+    return errno ? sn_file_failed(path, "list the checkpoints", SN_FAIL) : SN_OK;
+}
+
 sn_status sn_folder_steps(const char *path, int64_t **steps, int *n) {
     char *checkpoints = sn_folder_file(path, "checkpoints");
     if (!checkpoints) return SN_RESOURCE;
-    DIR *d = opendir(checkpoints);
-    free(checkpoints);
     int64_t *list = NULL;
-    size_t capacity = 0;
     int count = 0;
-    for (struct dirent *e; d && (e = readdir(d));) {
-        long long step;
-        int end = 0;
-        if (sscanf(e->d_name, "step-%lld.h5%n", &step, &end) != 1 || !end || e->d_name[end] || step < 0) continue;
-        if (sn_grow(&list, &capacity, (size_t)count + 1, sizeof *list) != SN_OK) {
-            closedir(d);
-            free(list);
-            return SN_RESOURCE;
-        }
-        list[count++] = step;
-    }
+    DIR *d = opendir(checkpoints);
+    sn_status s = d                 ? list_steps(d, checkpoints, &list, &count)
+                  : errno == ENOENT ? SN_OK
+                                    : sn_file_failed(checkpoints, "list the checkpoints", SN_FAIL);
     if (d) closedir(d);
+    free(checkpoints);
+    if (s != SN_OK) {
+        free(list);
+        return s;
+    }
     if (count) qsort(list, (size_t)count, sizeof *list, newest_first);
     *steps = list;
     *n = count;
     return SN_OK;
 }
 
-sn_status sn_folder_prune(const char *path, int keep, int64_t best) {
+sn_status sn_folder_prune(const char *path, int keep, int64_t step, int64_t best) {
     int64_t *steps;
-    int n;
+    int n, kept = 0;
     SN_TRY(sn_folder_steps(path, &steps, &n));
     sn_status s = SN_OK;
-    for (int i = keep; i < n && s == SN_OK; i++) {
-        if (steps[i] == best) continue;
+    for (int i = 0; i < n && s == SN_OK; i++) {
+        if (steps[i] > step || kept++ < keep || steps[i] == best) continue;
         char *name = sn_folder_checkpoint(path, steps[i]);
         if (!name)
             s = SN_RESOURCE;
         else if (unlink(name) && errno != ENOENT)
-            s = sn_error(SN_FAIL, "cannot remove %s: %s", name, strerror(errno));
+            s = sn_file_failed(name, "remove this old checkpoint", SN_FAIL);
         free(name);
     }
     free(steps);
@@ -175,36 +191,55 @@ sn_status sn_text_write(const char *path, const char *text) {
     return sn_atomic_save(path, &(sn_piece){text, strlen(text)}, 1);
 }
 
-static int64_t step_of_line(const char *line) {
-    const char *p = strstr(line, "\"step\":");
-    return p ? strtoll(p + 7, NULL, 10) : -1;
+// Whether a line of the log stays when training goes on after `step`. What was cut short by a kill does not.
+static bool line_stays(const char *line, int64_t step) {
+    json_t *object = json_loads(line, 0, NULL), *at = json_object_get(object, "step");
+    bool stays = json_is_integer(at) && (json_integer_value(at) <= step || json_object_get(object, "test_split"));
+    json_decref(object);
+    return stays;
 }
 
 sn_status sn_log_cut(const char *path, int64_t step) {
     FILE *f = fopen(path, "re");
-    if (!f) return errno == ENOENT ? SN_OK : sn_error(SN_FAIL, "cannot read %s: %s", path, strerror(errno));
+    if (!f) return errno == ENOENT ? SN_OK : sn_file_failed(path, "open", SN_FAIL);
     char *kept = NULL, *line = NULL;
-    size_t capacity = 0, used = 0, line_capacity = 0;
+    size_t capacity = 0, used = 0, all = 0, line_capacity = 0;
     sn_status s = SN_OK;
-    for (ssize_t n; s == SN_OK && (n = getline(&line, &line_capacity, f)) > 0;) {
-        int64_t at = line[n - 1] == '\n' ? step_of_line(line) : -1; // a cut line goes
-        if (at < 0 || at > step) continue;
+    for (ssize_t n; s == SN_OK && (n = getline(&line, &line_capacity, f)) > 0; all += (size_t)n) {
+        if (line[n - 1] != '\n' || !line_stays(line, step)) continue;
         s = sn_grow(&kept, &capacity, used + (size_t)n, 1);
         if (s == SN_OK) memcpy(kept + used, line, (size_t)n), used += (size_t)n;
     }
+    if (s == SN_OK && ferror(f)) s = sn_file_failed(path, "read", SN_FAIL);
     fclose(f);
-    if (s == SN_OK) s = sn_atomic_save(path, &(sn_piece){kept ? kept : "", used}, 1);
+    if (s == SN_OK && used < all) s = sn_atomic_save(path, &(sn_piece){kept ? kept : "", used}, 1);
     free(line);
     free(kept);
     return s;
 }
 
+// text: a newline, a line and its newline; the first one is needed behind what a killed process left. What cannot be written whole
+// is taken back.
+static sn_status append(int fd, const char *path, const char *text) {
+    struct stat before;
+    char last = '\n';
+    if (fstat(fd, &before)) return sn_file_failed(path, "append a line (fstat)", SN_FAIL);
+    if (before.st_size && pread(fd, &last, 1, before.st_size - 1) < 0) return sn_file_failed(path, "read", SN_FAIL);
+    text += last == '\n';
+    size_t n = strlen(text);
+    ssize_t done = write(fd, text, n);
+    if (done == (ssize_t)n) return SN_OK;
+    if (done >= 0) errno = ENOSPC;
+    sn_status s = sn_file_failed(path, "append a line", SN_FAIL);
+    if (done > 0 && ftruncate(fd, before.st_size)) return sn_error_prefix(s, "a part of a line is left");
+    return s;
+}
+
 sn_status sn_log_append(const char *path, const char *line) {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    char *text = sn_format("%s\n", line);
-    sn_status s = fd >= 0 && text ? SN_OK : sn_error(SN_RESOURCE, "cannot open %s: %s", path, strerror(errno));
-    size_t n = text ? strlen(text) : 0;
-    if (s == SN_OK && write(fd, text, n) != (ssize_t)n) s = sn_error(SN_RESOURCE, "cannot write %s: %s", path, strerror(errno));
+    char *text = sn_format("\n%s\n", line);
+    if (!text) return SN_RESOURCE;
+    int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    sn_status s = fd < 0 ? sn_file_failed(path, "open", SN_FAIL) : append(fd, path, text);
     if (fd >= 0) close(fd);
     free(text);
     return s;

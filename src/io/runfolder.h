@@ -18,17 +18,20 @@ void sn_folder_close(sn_folder *);
 // PATH/NAME in new memory, or NULL with the message set.
 char *sn_folder_file(const char *path, const char *name);
 char *sn_folder_checkpoint(const char *path, int64_t step);
-// Steps of the checkpoint files, newest first; *steps is the caller's. A folder without checkpoints/ has none.
+// Steps of the checkpoint files, newest first; *steps is the caller's. A folder without checkpoints/ has none; one that cannot be
+// read is an error.
 sn_status sn_folder_steps(const char *path, int64_t **steps, int *n);
-// Removes all but the newest `keep` checkpoints and that of step `best`.
-sn_status sn_folder_prune(const char *path, int keep, int64_t best);
+// Of the checkpoints up to `step`, removes all but the newest `keep` and that of step `best`. Later ones are damaged files that
+// were passed over: they must not crowd out good ones, and are replaced when training comes by.
+sn_status sn_folder_prune(const char *path, int keep, int64_t step, int64_t best);
 // SN_RESOURCE when the file system has fewer than `bytes` free.
 sn_status sn_folder_space(const char *path, size_t bytes);
 // Whole small text file (at most 16 MiB) into new memory; all or nothing writing.
 sn_status sn_text_read(const char *path, char **out);
 sn_status sn_text_write(const char *path, const char *text);
 
-// log.jsonl: one JSON object a line, each with "step". Opening for training cuts it back to lines of at most `step`.
+// log.jsonl: one JSON object a line, each with "step". Opening for training cuts it back to lines of at most `step`; records of
+// a use of the test split ("test_split") stay.
 sn_status sn_log_cut(const char *path, int64_t step);
 // Adds one line (without newline) at the end; a partial line is never left behind a whole one.
 sn_status sn_log_append(const char *path, const char *line);

@@ -11,10 +11,28 @@ static int64_t aligned(int64_t n) {
     return (n + 15) / 16 * 16;
 }
 
+// The slot that holds this name, or the free one where it belongs.
+static size_t slot_of(const sn_params *p, const char *name) {
+    size_t i = sn_hash_name(name) & (p->n_slots - 1);
+    while (p->slot[i] && strcmp(p->param[p->slot[i] - 1].name, name) != 0) i = (i + 1) & (p->n_slots - 1);
+    return i;
+}
+
 int sn_params_find(const sn_params *p, const char *name) {
-    for (int i = 0; i < p->n; i++)
-        if (!strcmp(p->param[i].name, name)) return i;
-    return -1;
+    return p->n_slots ? (int)p->slot[slot_of(p, name)] - 1 : -1;
+}
+
+// Room for one more name: the table is at most half full.
+static sn_status grow_slots(sn_params *p) {
+    if (2 * ((size_t)p->n + 1) <= p->n_slots) return SN_OK;
+    sn_params wider = *p;
+    wider.n_slots = p->n_slots ? 2 * p->n_slots : 64;
+    wider.slot = sn_new(wider.n_slots, sizeof *wider.slot);
+    if (!wider.slot) return SN_RESOURCE;
+    for (int i = 0; i < p->n; i++) wider.slot[slot_of(&wider, p->param[i].name)] = (uint32_t)i + 1;
+    free(p->slot);
+    *p = wider;
+    return SN_OK;
 }
 
 int sn_params_add(sn_params *p, const char *name, sn_param_kind kind, int kernel, int in, int out, int groups) {
@@ -28,9 +46,10 @@ int sn_params_add(sn_params *p, const char *name, sn_param_kind kind, int kernel
                  out, in, kernel, kernel);
         return -1;
     }
-    if (sn_grow(&p->param, &p->capacity, (size_t)p->n + 1, sizeof *p->param) != SN_OK) return -1;
+    if (sn_grow(&p->param, &p->capacity, (size_t)p->n + 1, sizeof *p->param) != SN_OK || grow_slots(p) != SN_OK) return -1;
     char *copy = sn_strdup(name);
     if (!copy) return -1;
+    p->slot[slot_of(p, name)] = (uint32_t)p->n + 1;
     p->param[p->n] = (sn_param){copy, kind, kernel, in, out, groups, p->total, size};
     p->total += aligned(size);
     return p->n++;
@@ -49,6 +68,7 @@ void sn_params_free(sn_params *p) {
     for (int i = 0; i < p->n; i++) free(p->param[i].name);
     for (int i = 0; i < p->n_stats; i++) free(p->stats[i].name);
     free(p->param);
+    free(p->slot);
     free(p->stats);
     *p = (sn_params){0};
 }

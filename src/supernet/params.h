@@ -26,6 +26,8 @@ typedef struct {
     sn_param *param;
     int n;
     size_t capacity;
+    uint32_t *slot; // hash table of the names: 1 + the index, 0 where free; n_slots is a power of 2
+    size_t n_slots;
     int64_t total; // elements of the weight buffer
     sn_stats *stats;
     int n_stats;

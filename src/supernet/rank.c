@@ -1,6 +1,7 @@
 // Ranking over the store; see rank.h.
 #include "supernet/rank.h"
 #include "io/runfolder.h"
+#include "supernet/bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +97,18 @@ typedef struct {
     sn_arch last;
     sn_arch *missing;
     long n, known;
+    double saved, saving; // when the store was saved, and the seconds that this took
 } ranker;
+
+// A save writes the whole store: it waits until the last one has cost at most a twentieth of the time since.
+static sn_status save_now_and_then(ranker *r) {
+    double now = sn_now();
+    if (now - r->saved < 20 * r->saving) return SN_OK;
+    SN_TRY(sn_rankstore_save(r->store));
+    r->saved = sn_now();
+    r->saving = r->saved - now;
+    return SN_OK;
+}
 
 static sn_status add_score(void *arg, const sn_score *s) {
     ranker *r = arg;
@@ -116,7 +128,7 @@ static sn_status add_score(void *arg, const sn_score *s) {
     bool new_subtree = r->out->scored > 1 && memcmp(r->last.option, s->arch.option, (size_t)depth);
     r->last = s->arch;
     if (r->watch->progress) r->watch->progress(r->watch->arg, r->known + r->out->scored, r->known + r->n);
-    return new_subtree ? sn_rankstore_save(r->store) : SN_OK;
+    return new_subtree ? save_now_and_then(r) : SN_OK;
 }
 
 static bool asked_to_stop(void *arg) {
@@ -137,8 +149,12 @@ static sn_status score_missing(ranker *r) {
     if (s == SN_OK) s = sn_score_archs(run->net, &job, &r->out->work);
     sn_run_source_free(&calibration);
     sn_run_source_free(&validation);
-    sn_status saved = sn_rankstore_save(r->store); // also what was scored before a stop
-    return s != SN_OK ? s : saved;
+    if (s == SN_INTERRUPTED) sn_error(s, "%s; the same command goes on from there", sn_error_text());
+    char *message = sn_strdup(sn_error_text());
+    sn_status saved = sn_rankstore_save(r->store); // also what was scored before a stop or a failure
+    if (saved == SN_OK && s != SN_OK && message) sn_error(s, "%s", message);
+    free(message);
+    return saved != SN_OK ? saved : s;
 }
 
 // ---------------------------------------------------------------- the ranking

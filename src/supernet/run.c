@@ -106,6 +106,7 @@ void sn_run_free(sn_run *r) {
     sn_config_free(r->config);
     free(r->option_passes);
     free(r->folder);
+    free(r->passed_over);
     free(r);
 }
 
@@ -210,46 +211,89 @@ sn_status sn_run_save(const sn_run *r, const char *path) {
     return s;
 }
 
+static sn_status load(sn_run *r, const sn_checkpoint_file *f, const char *path) {
+    if (strcmp(sn_checkpoint_fingerprint(f), sn_dataset_fingerprint(r->data)))
+        return sn_error(SN_DATA, "%s was trained on other data than %s: fingerprint %s, now %s", path, r->config->data.source,
+                        sn_checkpoint_fingerprint(f), sn_dataset_fingerprint(r->data));
+    float_buffers b = {0};
+    SN_TRY(get_buffers(r, &b));
+    sn_checkpoint c = describe(r, &b);
+    sn_status s = sn_checkpoint_read(f, &c, r->option_passes, NULL, NULL);
+    if (s == SN_OK) {
+        put_buffers(r, &b);
+        r->step = c.step, r->best = c.best, r->best_step = c.best_step;
+    } else
+        sn_error_prefix(s, "%s", path);
+    free_buffers(&b);
+    return s;
+}
+
 sn_status sn_run_load(sn_run *r, const char *path) {
     sn_checkpoint_file *f;
     SN_TRY(sn_checkpoint_open(path, &f));
-    float_buffers b = {0};
-    sn_status s = SN_OK;
-    if (strcmp(sn_checkpoint_fingerprint(f), sn_dataset_fingerprint(r->data)))
-        s = sn_error(SN_DATA, "%s was trained on other data than %s: fingerprint %s, now %s", path, r->config->data.source,
-                     sn_checkpoint_fingerprint(f), sn_dataset_fingerprint(r->data));
-    if (s == SN_OK) s = get_buffers(r, &b);
-    if (s == SN_OK) {
-        sn_checkpoint c = describe(r, &b);
-        s = sn_checkpoint_read(f, &c, r->option_passes, NULL, NULL);
-        if (s == SN_OK)
-            r->step = c.step, r->best = c.best, r->best_step = c.best_step;
-        else
-            sn_error_prefix(s, "%s", path);
-        if (s == SN_OK) put_buffers(r, &b);
-        free_buffers(&b);
-    }
+    sn_status s = load(r, f, path);
     sn_checkpoint_close(f);
     return s;
 }
 
-sn_status sn_run_load_newest(sn_run *r, const char *folder, bool *found, int *passed_over) {
+// A training goes on only under the config that it began with.
+static sn_status check_config(const sn_run *r, const sn_checkpoint_file *f, const char *path) {
+    const char *text = sn_checkpoint_config(f);
+    sn_config *before;
+    sn_config_change change;
+    SN_TRY(sn_config_parse(text, strlen(text), path, sn_sampler_word, NULL, 0, &before));
+    sn_status s = sn_config_difference(before, r->config, &change);
+    sn_config_free(before);
+    SN_TRY(s);
+    if (!change.key[0]) return SN_OK;
+    return sn_error(SN_CONFIG, "%s was trained with another config: %s was %s, now %s; choose another folder with -o", path,
+                    change.key, change.first, change.second);
+}
+
+// Remembers in the run that a damaged file is not used; the message says why.
+static sn_status pass_over(sn_run *r, bool first) {
+    char *text = first ? sn_strdup(sn_error_text()) : sn_format("%s; an older one is damaged too", r->passed_over);
+    if (!text) return SN_RESOURCE;
+    free(r->passed_over);
+    r->passed_over = text;
+    return SN_OK;
+}
+
+// Opens the newest checkpoint that is whole; *out is NULL when the folder has none at all. *path is the caller's.
+static sn_status open_newest(sn_run *r, const char *folder, sn_checkpoint_file **out, char **path) {
     int64_t *steps;
-    int n;
-    *found = false;
-    *passed_over = 0;
+    int n, i = 0;
     SN_TRY(sn_folder_steps(folder, &steps, &n));
     sn_status s = SN_OK;
-    for (int i = 0; i < n && !*found; i++) {
-        char *path = sn_folder_checkpoint(folder, steps[i]);
-        s = path ? sn_run_load(r, path) : SN_RESOURCE;
-        free(path);
-        *found = s == SN_OK;
-        if (s != SN_OK && s != SN_DATA) break;
-        *passed_over += s == SN_DATA;
+    for (; i < n; i++) {
+        *path = sn_folder_checkpoint(folder, steps[i]);
+        s = *path ? sn_checkpoint_open(*path, out) : SN_RESOURCE;
+        if (s == SN_DATA) s = pass_over(r, i == 0);
+        if (*out || s != SN_OK) break;
+        free(*path);
+        *path = NULL;
     }
     free(steps);
+    if (s == SN_OK && n && i == n)
+        s = sn_error(SN_DATA, "%s has no checkpoint that is whole: %s; without its checkpoints it can be trained anew", folder,
+                     r->passed_over);
     return s;
+}
+
+static sn_status load_newest(sn_run *r, const char *folder, bool same_config, bool *found) {
+    sn_checkpoint_file *f = NULL;
+    char *path = NULL;
+    sn_status s = open_newest(r, folder, &f, &path);
+    *found = f != NULL;
+    if (s == SN_OK && f && same_config) s = check_config(r, f, path);
+    if (s == SN_OK && f) s = load(r, f, path);
+    sn_checkpoint_close(f);
+    free(path);
+    return s;
+}
+
+sn_status sn_run_resume(sn_run *r, const char *folder, bool *found) {
+    return load_newest(r, folder, true, found);
 }
 
 // ---------------------------------------------------------------- opening
@@ -262,8 +306,7 @@ static sn_status open_folder(const char *path, const char *const *overrides, int
     sn_run *r;
     SN_TRY(sn_run_create(config, NULL, &r));
     bool found;
-    int passed;
-    s = sn_run_load_newest(r, path, &found, &passed);
+    s = load_newest(r, path, false, &found);
     if (s == SN_OK && !found) s = sn_error(SN_DATA, "%s has no checkpoint yet: train it first", path);
     r->folder = s == SN_OK ? sn_strdup(path) : NULL;
     if (s == SN_OK && !r->folder) s = SN_RESOURCE;

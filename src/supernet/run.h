@@ -18,7 +18,8 @@ typedef struct {
     sn_augment augment, plain; // the config's augmentation, and normalising alone
     sn_supernet *net;
     sn_optim *optim;
-    char *folder; // of the run; NULL for a bare checkpoint or config
+    char *folder;      // of the run; NULL for a bare checkpoint or config
+    char *passed_over; // damaged checkpoints newer than the loaded one, and what is wrong with the newest; NULL: none
     // progress
     int64_t step; // updates done
     double best;  // best mean accuracy of the validation paths; NaN: none
@@ -44,9 +45,9 @@ void sn_run_free(sn_run *);
 sn_status sn_run_save(const sn_run *, const char *path);
 sn_status sn_run_load(sn_run *, const char *path); // SN_DATA when data or shapes differ
 size_t sn_run_checkpoint_bytes(const sn_run *);
-// Loads the newest checkpoint of the folder that is whole, *found says whether there is one. Damaged newer ones are passed over;
-// *passed_over counts them.
-sn_status sn_run_load_newest(sn_run *, const char *folder, bool *found, int *passed_over);
+// To go on with a training: loads the newest checkpoint of the folder that is whole; *found says whether there is any. Damaged ones
+// are passed over (run->passed_over); SN_DATA when all are. SN_CONFIG when it was trained with another config.
+sn_status sn_run_resume(sn_run *, const char *folder, bool *found);
 
 // Index of a decision's option in option_passes.
 int sn_run_option(const sn_space *, int decision, int option);

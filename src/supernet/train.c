@@ -112,10 +112,18 @@ static sn_status load_batch(sn_trainer *t) {
     return SN_OK;
 }
 
+// Puts the step and its last arch before the message.
+static sn_status in_step(const sn_trainer *t, sn_status s, int64_t step) {
+    char text[SN_ARCH_TEXT];
+    sn_error_prefix(s, "step %lld, arch %s", (long long)step, sn_arch_text(t->run->space, &t->arch, text));
+    return s == SN_DIVERGED ? sn_error(s, "%s; a smaller learning rate, warm-up or clip may help", sn_error_text()) : s;
+}
+
 static sn_status verb_pass(void *arg, const sn_arch *a) {
     sn_trainer *t = arg;
     sn_run *r = t->run;
     sn_pass pass = training_pass(t, a);
+    t->arch = *a;
     SN_TRY(sn_plan_make(r->graph, r->backend, &pass, &t->plan));
     SN_TRY(sn_supernet_reserve(r->net, &t->plan));
     SN_TRY(sn_optim_use(r->optim, &t->plan));
@@ -123,12 +131,7 @@ static sn_status verb_pass(void *arg, const sn_arch *a) {
     sn_supernet_put_images(r->net, &t->plan, t->images, (int64_t)t->batch * input->h * input->w * input->c);
     sn_supernet_run(r->net, &t->plan, t->labels);
     sn_batch_score s = sn_supernet_score(r->net, &t->plan, t->batch);
-    if (!s.finite) {
-        char text[SN_ARCH_TEXT];
-        return sn_error(SN_DIVERGED,
-                        "step %lld: the loss of arch %s is not finite; a smaller learning rate, warm-up or clip may help",
-                        (long long)r->step + 1, sn_arch_text(r->space, a, text));
-    }
+    if (!s.finite) return in_step(t, sn_error(SN_DIVERGED, "the loss is not finite"), r->step + 1);
     t->passes++;
     t->loss += s.loss / t->batch;
     t->top1 += (double)s.top1 / t->batch;
@@ -140,7 +143,7 @@ static sn_status verb_update_weights(void *arg) {
     sn_trainer *t = arg;
     if (t->hooks.update) SN_TRY(t->hooks.update(t->hooks.arg, t));
     sn_status s = sn_optim_update(t->run->optim, t->lr);
-    return s == SN_OK ? s : sn_error_prefix(s, "step %lld", (long long)t->run->step + 1);
+    return s == SN_OK ? s : in_step(t, s, t->run->step + 1);
 }
 
 sn_status sn_trainer_step(sn_trainer *t) {
@@ -207,6 +210,7 @@ typedef struct {
     double speed;
     double loss, accuracy; // sums since the last log line
     int64_t logged;        // steps in these sums
+    bool log_failed;       // and was warned of
 } loop;
 
 static void tell(const loop *l, sn_event e) {
@@ -216,11 +220,23 @@ static void tell(const loop *l, sn_event e) {
     if (l->watch->event) l->watch->event(l->watch->arg, &e);
 }
 
-// A log that cannot be written never stops training.
-static void log_line(const loop *l, json_t *line) {
+static void warn(const loop *l, const char *what) {
+    char text[1024];
+    snprintf(text, sizeof text, "%s: %s", what, sn_error_text());
+    tell(l, (sn_event){.kind = SN_EVENT_WARNING, .text = text});
+}
+
+// A log that cannot be written never stops training; the first failure is told.
+static void log_result(loop *l, sn_status s) {
+    if (s != SN_OK && !l->log_failed) warn(l, "the log is not complete, training goes on");
+    l->log_failed = s != SN_OK;
+}
+
+static void log_line(loop *l, json_t *line) {
     char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    if (!text || (l->watch->log && sn_log_append(l->watch->log, text) != SN_OK))
-        tell(l, (sn_event){.kind = SN_EVENT_WARNING, .text = sn_error_text()});
+    sn_status s = text ? SN_OK : sn_error(SN_FAIL, "a line cannot be written as JSON");
+    if (s == SN_OK && l->watch->log) s = sn_log_append(l->watch->log, text);
+    log_result(l, s);
     free(text);
     json_decref(line);
 }
@@ -246,7 +262,8 @@ static void after_step(loop *l) {
         l->since = now;
         l->images = 0;
     }
-    if (++l->logged == LOG_EVERY || t->run->step % t->steps_per_epoch == 0) log_steps(l);
+    l->logged++;
+    if (t->run->step % LOG_EVERY == 0 || t->run->step % t->steps_per_epoch == 0) log_steps(l);
     tell(l, (sn_event){.kind = SN_EVENT_STEP,
                        .loss = t->loss / t->passes,
                        .accuracy = t->top1 / t->passes,
@@ -254,18 +271,19 @@ static void after_step(loop *l) {
                        .images_per_second = l->speed});
 }
 
+// Unless needed, a save that the machine refuses is only warned of: a later one may work.
 static sn_status save(loop *l, bool needed) {
     sn_run *r = l->trainer->run;
     char *path = sn_folder_checkpoint(r->folder, r->step);
     sn_status s = path ? sn_run_save(r, path) : SN_RESOURCE;
     if (s == SN_OK) {
         tell(l, (sn_event){.kind = SN_EVENT_SAVED, .text = path});
-        if (sn_folder_prune(r->folder, r->config->train.keep, r->best_step) != SN_OK)
-            tell(l, (sn_event){.kind = SN_EVENT_WARNING, .text = sn_error_text()});
-    } else if (!needed && s != SN_DIVERGED) { // a later save may work; training goes on
-        char text[1024];
-        snprintf(text, sizeof text, "checkpoint not saved, training goes on: %s", sn_error_text());
-        tell(l, (sn_event){.kind = SN_EVENT_WARNING, .text = text});
+        if (sn_folder_prune(r->folder, r->config->train.keep, r->step, r->best_step) != SN_OK)
+            warn(l, "old checkpoints stay");
+    } else if (s == SN_DIVERGED) {
+        in_step(l->trainer, s, r->step);
+    } else if (!needed && (s == SN_RESOURCE || s == SN_FAIL)) {
+        warn(l, "checkpoint not saved, training goes on");
         s = SN_OK;
     }
     free(path);
@@ -289,7 +307,7 @@ static sn_status validate_epoch(loop *l) {
 }
 
 // Passes per option, decision by decision.
-static void log_passes(const loop *l) {
+static void log_passes(loop *l) {
     const sn_run *r = l->trainer->run;
     json_t *all = json_object();
     for (int d = 0; d < r->space->n_decisions; d++) {
@@ -319,12 +337,28 @@ static sn_status end_of_step(loop *l) {
                          : SN_OK;
 }
 
+// Room for the checkpoints to come: at most the kept ones, the best one and the one being written lie there at once.
+static sn_status check_space(const sn_trainer *t) {
+    const sn_config *c = t->run->config;
+    int64_t *steps, left = t->steps - t->run->step;
+    int n;
+    SN_TRY(sn_folder_steps(t->run->folder, &steps, &n));
+    free(steps);
+    int64_t saves = left / t->steps_per_epoch + 1 + (c->train.save_every ? left / c->train.save_every : 0);
+    int64_t wanted = c->train.keep + 2 - n;
+    if (wanted > saves) wanted = saves;
+    return sn_folder_space(t->run->folder, sn_run_checkpoint_bytes(t->run) * (size_t)(wanted > 1 ? wanted : 1));
+}
+
 sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
     sn_trainer *t;
     SN_TRY(sn_trainer_create(r, &t));
     loop l = {.trainer = t, .watch = watch, .since = sn_now()};
-    sn_status s = sn_folder_space(r->folder, sn_run_checkpoint_bytes(r) * (size_t)(r->config->train.keep < 3 ? 2 : 3));
-    if (s == SN_OK && watch->log) s = sn_log_cut(watch->log, r->step);
+    sn_status s = SN_OK;
+    if (r->step < t->steps) {
+        s = check_space(t);
+        if (watch->log) log_result(&l, sn_log_cut(watch->log, r->step));
+    }
     while (s == SN_OK && r->step < t->steps) {
         s = sn_trainer_step(t);
         if (s != SN_OK) break;

@@ -44,6 +44,7 @@ typedef struct sn_trainer {
     sn_draw *draws;
     // the step so far
     sn_plan plan;
+    sn_arch arch; // of the last pass
     int passes;
     double loss, top1; // sums over passes
     sn_train_hooks hooks;

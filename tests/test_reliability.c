@@ -1,0 +1,559 @@
+// The program when it is killed, stopped and refused by the machine: the same bytes in the end (reliability plan R1, R3, R6, R7, R9,
+// R11). Every test trains the tiny supernet of processes.h and holds the last checkpoint against that of an unbroken run.
+// Not here: single calls of a save (test_faults.c), wrong input (test_bad_input.c).
+#include "processes.h"
+
+#include <sched.h>
+#include <stdint.h>
+#include <sys/mount.h>
+
+enum { EPOCHS = 10, STEPS = EPOCHS * STEPS_PER_EPOCH };
+
+#define TRAIN(run) "train", at("c.yaml"), "-o", run, "--threads", "1", "--quiet"
+
+static const char *whole; // an unbroken run
+static unsigned random_state = 1;
+
+static double uniform(void) {
+    random_state = random_state * 1664525 + 1013904223;
+    return random_state / 4294967296.0;
+}
+
+// The unbroken run is trained once, in the first test that wants it, and kept in a folder of its own.
+static char kept[64];
+
+static void remove_kept(void) {
+    if (kept[0]) remove_tree(kept);
+}
+
+static void suite_setup(void) {
+    program_setup();
+    snprintf(kept, sizeof kept, "%s", scratch);
+    put_config(at("c.yaml"), "epochs: 10, save_every: 10");
+    ck_code(0, RUN(PLAIN, TRAIN(at("whole"))));
+    ck_assert_int_eq(newest(at("whole")), STEPS);
+}
+
+static void others_setup(void) {
+    program_setup();
+    put_config(at("c.yaml"), "epochs: 10, save_every: 10");
+}
+
+static void use_kept(void) {
+    whole = lasting(at("whole"));
+}
+
+static void ck_finished(const char *run) {
+    ck_assert_msg(same_files(checkpoint(whole, STEPS), checkpoint(run, STEPS)), "%s ended with other bytes", run);
+}
+
+static void ck_no_temporaries(const char *run) {
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/checkpoints", run);
+    DIR *d = opendir(folder);
+    ck_assert_ptr_nonnull(d);
+    for (struct dirent *e; (e = readdir(d));)
+        ck_assert_msg(e->d_name[0] != '.' || !strstr(e->d_name, ".tmp"), "%s is left", e->d_name);
+    closedir(d);
+}
+
+// --- R1: SIGKILL
+
+// Lets a run get to a step, kills it a moment later; the next start must go on from the newest checkpoint.
+START_TEST(killed_twenty_times) {
+    enum { KILLS = 20 };
+    const char *run = lasting(at("killed"));
+    long before = -1;
+    for (int i = 0; i < KILLS; i++) {
+        long target = (2 * i + 1) * STEPS / (2 * KILLS);
+        char fault[32];
+        bool inside = i % 4 == 1; // of the first save of this process, at one of its calls 1 to 6
+        snprintf(fault, sizeof fault, "1:%d:s9", 1 + i / 4);
+        pid_t p = START(((how){inside ? fault : NULL, "/killed/checkpoints", .nobody = false}), 0, "train", at("c.yaml"), "-o", run,
+                        "--threads", "1");
+        if (!inside) {
+            wait_for_step(run, target, p);
+            wait_ms(5 * uniform());
+            kill(p, SIGKILL);
+        }
+        int code = finish(p, 0);
+        ck_assert_msg(code == SIGNALLED + SIGKILL, "kill %d: exit %d: %s", i, code, said);
+        ck_not_said("passed over");
+        ck_assert_int_eq(resumed_after(), before);
+        before = newest(run);
+        ck_assert_int_ge(before, inside ? -1 : target);
+    }
+    ck_assert_int_ge(before, STEPS - 2 * STEPS / KILLS);
+    ck_code(0, RUN(PLAIN, TRAIN(run)));
+    ck_finished(run);
+    ck_no_temporaries(run);
+}
+END_TEST
+
+// Kills at random times, wherever that is: start, reading of data, steps, validation, saves.
+START_TEST(killed_at_random_times) {
+    const char *run = lasting(at("random"));
+    double start_time = seconds();
+    ck_code(0, RUN(PLAIN, TRAIN(at("timed"))));
+    double length = 1000 * (seconds() - start_time);
+    int kills = 0, code;
+    do {
+        ck_assert_int_lt(kills, 200);
+        pid_t p = START(PLAIN, 0, TRAIN(run));
+        wait_ms(length * 0.3 * uniform());
+        kill(p, SIGKILL);
+        code = finish(p, 0);
+        kills += code != 0;
+        ck_assert_msg(code == 0 || code == SIGNALLED + SIGKILL, "exit %d: %s", code, said);
+    } while (code);
+    ck_assert_int_ge(kills, 3);
+    ck_finished(run);
+}
+END_TEST
+
+// --- R3: SIGTERM, SIGINT, SIGUSR1, SIGUSR2
+
+START_TEST(stopped_by_signals) {
+    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+    int number = numbers[_i], stops = 0, code = 75;
+    const char *run = lasting(at("stopped%d", _i));
+    enum { STOPS = 20 };
+    for (int i = 0; i <= STOPS && code; i++) {
+        pid_t p = START(PLAIN, 0, "train", at("c.yaml"), "-o", run, "--threads", "2");
+        wait_for_step(run, (2 * i + 1) * STEPS / (2 * STOPS), p);
+        wait_ms(5 * uniform());
+        long before = newest(run);
+        double then = seconds();
+        kill(p, number);
+        code = finish(p, 0);
+        ck_assert_msg(code == 0 || code == 75, "exit %d: %s", code, said);
+        if (code != 75) continue;
+        stops++;
+        ck_assert(seconds() - then < 30); // a step and a save of this net take milliseconds
+        ck_assert_int_gt(newest(run), before - 1);
+        char text[64];
+        snprintf(text, sizeof text, "stopped after step %ld of %d", newest(run), STEPS);
+        ck_said(text);
+    }
+    if (code) ck_code(0, RUN(PLAIN, TRAIN(run)));
+    ck_assert_int_ge(stops, STOPS - 5);
+    ck_finished(run);
+}
+END_TEST
+
+// A signal inside a periodic save ends the run after one more step; a second one inside the last save changes nothing.
+START_TEST(signals_inside_a_save) {
+    for (int call = 0; call < 8; call++) {
+        const char *run = lasting(at("inside%d", call));
+        char fault[64];
+        snprintf(fault, sizeof fault, "3:%d:s%d,4:%d:s%d", call, SIGTERM, call, SIGINT);
+        ck_code(75, RUN(((how){.fault = fault, .folder = "/checkpoints"}), TRAIN(run)));
+        ck_assert_int_eq(newest(run), 31);
+        ck_code(0, RUN(PLAIN, TRAIN(run)));
+        ck_finished(run);
+        remove_tree(run);
+    }
+}
+END_TEST
+
+// --- R6, R7: failing calls, full disks
+
+static const struct {
+    int error;
+    const char *name;
+} errors[] = {{ENOSPC, "ENOSPC"}, {EIO, "EIO"}, {EDQUOT, "EDQUOT"}, {EROFS, "EROFS"}, {EMFILE, "EMFILE"}, {EINTR, NULL}};
+enum { CALLS = 8, LAST_CLOSE = 7 };
+
+// One periodic save fails: a warning names file and errno, training goes on and ends with the same bytes.
+START_TEST(periodic_save_fails) {
+    for (int call = 0; call < CALLS; call++) {
+        const char *run = lasting(at("periodic%d", call));
+        char fault[64];
+        snprintf(fault, sizeof fault, "2:%d:e%d", call, errors[_i].error);
+        ck_code(0, RUN(((how){.fault = fault, .folder = "/checkpoints"}), "train", at("c.yaml"), "-o", run, "--threads", "1"));
+        ck_finished(run);
+        ck_no_temporaries(run);
+        if (!errors[_i].name || call == LAST_CLOSE) {
+            ck_not_said("warning");
+        } else {
+            ck_said("warning: checkpoint not saved, training goes on: ");
+            ck_said("/checkpoints/step-00000020.h5: cannot ");
+            ck_said(errors[_i].name);
+        }
+        remove_tree(run);
+    }
+}
+END_TEST
+
+// The last save fails: exit 5, the one before stands, the same command ends the work.
+START_TEST(last_save_fails) {
+    for (int call = 0; call < CALLS; call++) {
+        const char *run = lasting(at("last%d", call));
+        char fault[64];
+        snprintf(fault, sizeof fault, "40:%d:e%d", call, errors[_i].error);
+        bool fails = errors[_i].name && call != LAST_CLOSE;
+        ck_code(fails ? 5 : 0, RUN(((how){.fault = fault, .folder = "/checkpoints"}), TRAIN(run)));
+        if (fails) {
+            ck_said("/checkpoints/step-00000400.h5: cannot ");
+            ck_said(errors[_i].name);
+            ck_code(0, RUN(PLAIN, "verify", checkpoint(run, STEPS - 10)));
+            ck_code(0, RUN(PLAIN, TRAIN(run)));
+        }
+        ck_finished(run);
+        remove_tree(run);
+    }
+}
+END_TEST
+
+// No save works at all: every one is warned of, the end is exit 5 and no checkpoint.
+START_TEST(no_save_works) {
+    const char *run = lasting(at("never"));
+    ck_code(5, RUN(((how){.fault = "0:2:e28", .folder = "/checkpoints"}), "train", at("c.yaml"), "-o", run));
+    int warnings = 0;
+    for (const char *p = said; (p = strstr(p, "checkpoint not saved")); p++) warnings++;
+    ck_assert_int_eq(warnings, STEPS / 10 - 1);
+    ck_assert_int_eq(newest(run), -1);
+    ck_no_temporaries(run);
+}
+END_TEST
+
+// The largest file that may be written, at 32 sizes up to the checkpoint's and 64 KiB more.
+START_TEST(largest_file) {
+    struct stat s;
+    ck_assert_int_eq(stat(checkpoint(whole, STEPS), &s), 0);
+    size_t size = (size_t)s.st_size;
+    for (size_t i = 0; i < 32; i++) {
+        const char *run = lasting(at("limit%zu", i));
+        size_t most = 1 + i * (size + (64 << 10)) / 32;
+        int code = RUN(((how){.file_size = most}), TRAIN(run), "--set", "train.save_every=0");
+        ck_assert_msg(code == (most < size ? 5 : 0), "limit %zu: exit %d: %s", most, code, said);
+        if (code) ck_said("(EFBIG)");
+        ck_assert_int_eq(newest(run), code ? -1 : STEPS);
+        ck_no_temporaries(run);
+        remove_tree(run);
+    }
+}
+END_TEST
+
+static bool own_mounts(void) {
+    if (unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS)) return false;
+    return !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+static void fill_disk(const char *path) {
+    static const char block[4096];
+    int fd = open(path, O_WRONLY | O_CREAT, 0666);
+    ck_assert_int_ge(fd, 0);
+    while (write(fd, block, sizeof block) > 0) continue;
+    close(fd);
+}
+
+// A disk of 8 MiB that becomes full while the program trains on it, and is cleared again.
+START_TEST(disk_gets_full) {
+    const char *run = lasting(at("disk"));
+    ck_assert_int_eq(mkdir(run, 0777), 0);
+    if (!own_mounts() || mount("none", run, "tmpfs", 0, "size=8m")) {
+        puts("no tmpfs can be mounted here: disk_gets_full is skipped");
+        return;
+    }
+    pid_t p = START(PLAIN, 0, "train", at("c.yaml"), "-o", at("disk/run"), "--threads", "1");
+    wait_for_step(at("disk/run"), 100, p);
+    fill_disk(at("disk/filler"));
+    ck_code(5, finish(p, 0));
+    ck_said("warning: checkpoint not saved, training goes on: ");
+    ck_said("No space left on device (ENOSPC)");
+    long last = newest(at("disk/run"));
+    ck_assert_int_ge(last, 100);
+    ck_code(0, RUN(PLAIN, "verify", checkpoint(at("disk/run"), last)));
+    ck_code(5, RUN(PLAIN, TRAIN(at("disk/run")))); // still full: said at the start
+    ck_said("MiB free");
+    unlink(at("disk/filler"));
+    ck_code(0, RUN(PLAIN, TRAIN(at("disk/run"))));
+    ck_finished(at("disk/run"));
+    fill_disk(at("disk/filler"));
+    ck_code(0, RUN(PLAIN, "train", at("c.yaml"), "-o", at("disk/run")));
+    ck_said("is finished");
+    umount(run);
+}
+END_TEST
+
+// --- R8, R9: damaged checkpoints
+
+static void damage(const char *path, long place, bool cut) {
+    struct stat s;
+    ck_assert_int_eq(stat(path, &s), 0);
+    place = place < 0 ? s.st_size + place : place;
+    int fd = open(path, O_RDWR);
+    unsigned char byte;
+    ck_assert_int_ge(fd, 0);
+    if (cut) {
+        ck_assert_int_eq(ftruncate(fd, place), 0);
+    } else {
+        ck_assert_int_eq(pread(fd, &byte, 1, place), 1);
+        byte ^= 1;
+        ck_assert_int_eq(pwrite(fd, &byte, 1, place), 1);
+    }
+    close(fd);
+}
+
+static void stop_at(const char *run, int step) { // a multiple of 10
+    char fault[64];
+    snprintf(fault, sizeof fault, "%d:7:s15", step / 10 - 1);
+    ck_code(75, RUN(((how){.fault = fault, .folder = "/checkpoints"}), TRAIN(run)));
+    ck_assert_int_eq(newest(run), step - 9);
+}
+
+// The newest checkpoint is cut or has a flipped bit: it is passed over with a warning, and the end is the same.
+START_TEST(damaged_newest) {
+    static const struct {
+        long place;
+        bool cut;
+        const char *reason;
+    } cases[] = {{0, true, ""}, {100, true, ""}, {-1, true, ""}, {0, false, ""}, {8, false, ""}, {600, false, ""}, {-1, false, ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *run = lasting(at("damaged%zu", i));
+        stop_at(run, 100);
+        damage(checkpoint(run, 91), cases[i].place, cases[i].cut);
+        ck_code(4, RUN(PLAIN, "verify", checkpoint(run, 91)));
+        ck_said("step-00000091.h5");
+        ck_code(0, RUN(PLAIN, "eval", run, "--sample", "1"));
+        ck_said("warning: passed over: ");
+        ck_said("step-00000091.h5");
+        ck_code(0, RUN(PLAIN, "train", at("c.yaml"), "-o", run));
+        ck_said("warning: passed over: ");
+        ck_said("step-00000091.h5");
+        ck_assert_int_eq(resumed_after(), 90);
+        ck_finished(run);
+        ck_assert_int_ne(access(checkpoint(run, 91), F_OK), 0); // cleared away in time
+        remove_tree(run);
+    }
+}
+END_TEST
+
+// A damaged file is newer than what is saved next: it must not count among those that are kept.
+START_TEST(damaged_does_not_crowd_out) {
+    const char *run = lasting(at("crowd"));
+    put_config(at("one.yaml"), "epochs: 10, save_every: 10, keep: 1, validate_every: 0");
+    ck_code(75, RUN(((how){.fault = "9:7:s15", .folder = "/checkpoints"}), "train", at("one.yaml"), "-o", run));
+    ck_assert_int_eq(newest(run), 91);
+    ck_assert_int_eq(count_files(at("crowd/checkpoints")), 1);
+    ck_assert_int_eq(link(checkpoint(run, 91), checkpoint(run, 395)), 0); // as if training had been there
+    char text[] = "garbage";
+    unlink(checkpoint(run, 395));
+    put_file(checkpoint(run, 395), text, sizeof text);
+    ck_code(75, RUN(((how){.fault = "2:7:s15", .folder = "/checkpoints"}), "train", at("one.yaml"), "-o", run));
+    ck_said("passed over");
+    ck_assert_int_eq(resumed_after(), 91);
+    ck_assert_int_eq(access(checkpoint(run, 111), F_OK), 0);
+    ck_code(0, RUN(PLAIN, "train", at("one.yaml"), "-o", run));
+    ck_assert_int_eq(resumed_after(), 111);
+    ck_assert_int_eq(count_files(at("crowd/checkpoints")), 1);
+}
+END_TEST
+
+START_TEST(all_damaged) {
+    const char *run = lasting(at("all"));
+    stop_at(run, 40);
+    for (long step = 10; step <= 31; step += step == 30 ? 1 : 10)
+        if (!access(checkpoint(run, step), F_OK)) damage(checkpoint(run, step), -1, false);
+    for (int i = 0; i < 2; i++) {
+        ck_code(4, RUN(PLAIN, TRAIN(run)));
+        ck_said("no checkpoint that is whole");
+        ck_said("step-00000031.h5");
+    }
+    ck_code(4, RUN(PLAIN, "eval", run, "--sample", "1"));
+    ck_said("step-00000031.h5");
+}
+END_TEST
+
+// --- R11: others at the same time
+
+START_TEST(two_trainers) {
+    const char *run = lasting(at("both"));
+    put_config(at("long.yaml"), "epochs: 1000, save_every: 1000");
+    pid_t first = START(PLAIN, 1, "train", at("long.yaml"), "-o", run, "--threads", "1", "--quiet");
+    wait_for_file(at("both/config.yaml"), first);
+    char owner[128], host[64] = "";
+    gethostname(host, sizeof host - 1);
+    snprintf(owner, sizeof owner, "in use by pid %ld on %s", (long)first, host);
+    for (int i = 0; i < 50; i++) {
+        ck_code(1, RUN(PLAIN, "train", at("long.yaml"), "-o", run));
+        ck_said(owner);
+    }
+    ck_code(1, RUN(PLAIN, "rank", run));
+    ck_said(owner);
+    kill(first, SIGTERM);
+    ck_code(75, finish(first, 1));
+    // Readers need no lock.
+    first = START(PLAIN, 1, "train", at("long.yaml"), "-o", run, "--threads", "1", "--quiet");
+    ck_code(0, RUN(PLAIN, "eval", run, "--sample", "1"));
+    kill(first, SIGKILL);
+    ck_code(SIGNALLED + SIGKILL, finish(first, 1));
+    ck_code(0, RUN(PLAIN, "rank", run, "--sample", "2")); // the lock died with it
+}
+END_TEST
+
+// A lock file of a dead process, or with anything in it, stops nobody.
+START_TEST(stale_lock) {
+    ck_assert_int_eq(mkdir(at("stale"), 0777), 0);
+    put_file(at("stale/lock"), "pid 1 on elsewhere\n", 19);
+    pid_t p = START(PLAIN, 0, TRAIN(at("stale")));
+    wait_for_step(at("stale"), 10, p);
+    kill(p, SIGTERM);
+    ck_code(75, finish(p, 0));
+}
+END_TEST
+
+// Killed while its child decodes the data: the child must not hold the lock any longer.
+START_TEST(killed_while_decoding) {
+    for (int i = 0; i < 20; i++) {
+        remove_tree(at("cache"));
+        pid_t p = START(PLAIN, 0, TRAIN(at("decoding")));
+        wait_for_file(at("cache"), p);
+        wait_ms(2 * uniform());
+        kill(p, SIGKILL);
+        ck_code(SIGNALLED + SIGKILL, finish(p, 0));
+        p = START(PLAIN, 0, TRAIN(at("decoding")));
+        wait_ms(1);
+        kill(p, SIGKILL);
+        ck_assert_msg(finish(p, 0) == SIGNALLED + SIGKILL, "%s", said);
+    }
+}
+END_TEST
+
+// Whoever reads while a run saves sees a whole file, or one that was pruned meanwhile.
+START_TEST(reader_during_saves) {
+    const char *run = lasting(at("read"));
+    put_config(at("often.yaml"), "epochs: 13, save_every: 1, validate_every: 0");
+    pid_t p = START(PLAIN, 1, "train", at("often.yaml"), "-o", run, "--threads", "1", "--quiet");
+    int reads = 0;
+    long last = -1;
+    while (!is_over(p)) {
+        long step = newest(run);
+        ck_assert_int_ge(step, last);
+        last = step;
+        if (step < 0) continue;
+        int code = RUN(PLAIN, "verify", checkpoint(run, step));
+        if (code) ck_said("(ENOENT)");
+        reads += !code;
+    }
+    ck_code(0, finish(p, 1));
+    ck_assert_int_ge(reads, 10);
+}
+END_TEST
+
+// --- ranking and retraining
+
+static void put_slow_ranking(void) {
+    put_config(at("c.yaml"), "epochs: 1");
+    ck_code(0, RUN(PLAIN, TRAIN(at("r"))));
+    ck_code(0, RUN(PLAIN, TRAIN(at("s"))));
+    ck_code(0, RUN(PLAIN, "rank", at("r"), "--csv", at("r.csv"), "--quiet"));
+}
+
+// Killed inside each save, at random times, and stopped: the same store in the end, no arch scored twice.
+START_TEST(ranking_is_broken_off) {
+    put_slow_ranking();
+    int kills = 0, stops = 0, code;
+    for (int i = 0; i < 8; i++) { // inside the saves of the store: each process gets two saves further
+        char fault[32];
+        snprintf(fault, sizeof fault, "2:%d:s9", i % 7);
+        code = RUN(((how){.fault = fault, .folder = "/s"}), "rank", at("s"), "--quiet");
+        ck_assert(code == SIGNALLED + SIGKILL || code == 0);
+        kills += code != 0;
+    }
+    unlink(at("s/ranking.h5"));
+    double length = seconds();
+    ck_code(0, RUN(PLAIN, "rank", at("s"), "--quiet"));
+    length = 1000 * (seconds() - length);
+    ck_assert(same_files(at("r/ranking.h5"), at("s/ranking.h5")));
+    unlink(at("s/ranking.h5"));
+    for (int i = 0; i < 40; i++) {
+        pid_t p = START(PLAIN, 0, "rank", at("s"));
+        wait_ms(length * uniform());
+        kill(p, i % 2 ? SIGKILL : SIGTERM);
+        code = finish(p, 0);
+        if (code == 75) ck_said("the same command goes on");
+        ck_assert(code == 0 || code == 75 || code == SIGNALLED + SIGKILL || code == SIGNALLED + SIGTERM);
+        kills += code == SIGNALLED + SIGKILL, stops += code == 75;
+        if (!code) unlink(at("s/ranking.h5"));
+    }
+    ck_assert_int_ge(kills, 3);
+    ck_assert_int_ge(stops, 3);
+    ck_code(0, RUN(PLAIN, "rank", at("s"), "--csv", at("s.csv"), "--quiet"));
+    ck_assert(same_files(at("r.csv"), at("s.csv")));
+    ck_assert(same_files(at("r/ranking.h5"), at("s/ranking.h5")));
+    ck_code(0, RUN(PLAIN, "rank", at("s"), "--json"));
+    ck_assert_ptr_nonnull(strstr(printed, "\"scored\": 0"));
+}
+END_TEST
+
+START_TEST(ranking_is_stopped_inside_a_save) {
+    put_slow_ranking();
+    ck_code(75, RUN(((how){.fault = "1:3:s15", .folder = "/s"}), "rank", at("s")));
+    ck_code(0, RUN(PLAIN, "rank", at("s"), "--quiet"));
+    ck_assert(same_files(at("r/ranking.h5"), at("s/ranking.h5")));
+    unlink(at("s/ranking.h5"));
+    ck_code(5, RUN(((how){.fault = "0:3:e28", .folder = "/s"}), "rank", at("s")));
+    ck_said("ranking.h5: cannot ");
+    ck_said("(ENOSPC)");
+    ck_code(0, RUN(PLAIN, "rank", at("s"), "--quiet"));
+    ck_assert(same_files(at("r/ranking.h5"), at("s/ranking.h5")));
+}
+END_TEST
+
+START_TEST(retraining_is_broken_off) {
+    put_slow_ranking();
+#define RETRAIN(run) "retrain", run, "--arch", "mb2_k3,sep_k3,skip", "--name", "a", "--init", "inherited"
+    ck_code(0, RUN(PLAIN, RETRAIN(at("r"))));
+    static char result[OUTPUT];
+    snprintf(result, sizeof result, "%s", strstr(printed, "test:"));
+    int kills = 0, stops = 0, code = 1;
+    for (int i = 0; code; i++) {
+        ck_assert_int_lt(i, 60);
+        pid_t p = START(PLAIN, 0, RETRAIN(at("s")), "--set", "train.save_every=0");
+        wait_ms(i < 12 ? 60 * uniform() : 1e4);
+        kill(p, i % 2 ? SIGKILL : SIGTERM);
+        code = finish(p, 0);
+        ck_assert_msg(code == 0 || code == 75 || code >= SIGNALLED, "exit %d: %s", code, said);
+        kills += code == SIGNALLED + SIGKILL, stops += code == 75;
+    }
+    ck_assert_int_ge(stops, 1);
+    ck_assert_int_ge(kills, 1);
+    ck_assert_str_eq(strstr(printed, "test:"), result);
+    ck_assert(same_files(checkpoint(at("r/retrain/a"), 2 * STEPS_PER_EPOCH), checkpoint(at("s/retrain/a"), 2 * STEPS_PER_EPOCH)));
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("reliability");
+    TCase *t = tcase_create("training");
+    tcase_add_unchecked_fixture(t, suite_setup, remove_kept);
+    tcase_add_checked_fixture(t, use_kept, NULL);
+    tcase_set_timeout(t, 400);
+    tcase_add_test(t, killed_twenty_times);
+    tcase_add_test(t, killed_at_random_times);
+    tcase_add_loop_test(t, stopped_by_signals, 0, 4);
+    tcase_add_test(t, signals_inside_a_save);
+    tcase_add_loop_test(t, periodic_save_fails, 0, sizeof errors / sizeof *errors);
+    tcase_add_loop_test(t, last_save_fails, 0, sizeof errors / sizeof *errors);
+    tcase_add_test(t, no_save_works);
+    tcase_add_test(t, largest_file);
+    tcase_add_test(t, disk_gets_full);
+    tcase_add_test(t, damaged_newest);
+    tcase_add_test(t, all_damaged);
+    suite_add_tcase(s, t);
+    t = tcase_create("others");
+    tcase_add_checked_fixture(t, others_setup, teardown);
+    tcase_set_timeout(t, 400);
+    tcase_add_test(t, damaged_does_not_crowd_out);
+    tcase_add_test(t, two_trainers);
+    tcase_add_test(t, stale_lock);
+    tcase_add_test(t, killed_while_decoding);
+    tcase_add_test(t, reader_during_saves);
+    tcase_add_test(t, ranking_is_broken_off);
+    tcase_add_test(t, ranking_is_stopped_inside_a_save);
+    tcase_add_test(t, retraining_is_broken_off);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}

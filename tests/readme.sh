@@ -1,9 +1,9 @@
 #!/bin/sh
 # Runs the commands of README.md that are marked for it (blocks that begin with "```sh test") in a fresh copy of the sources, in
-# a folder whose name has a space. Usage: readme.sh [README]. Not here: commands that take minutes.
+# a folder whose name has a space, and compares the config it shows with the file. Not here: commands that take minutes.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-readme=${1:-$root/README.md}
+readme=$root/README.md
 
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
@@ -15,6 +15,10 @@ mkdir "$copy"
 awk '/^```sh test$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$readme" >"$place/commands"
 [ -s "$place/commands" ] || {
     echo "readme.sh: $readme has no block that begins with \`\`\`sh test" >&2
+    exit 1
+}
+awk '/^```yaml$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$readme" | diff - "$root/configs/quickstart.yaml" || {
+    echo "readme.sh: $readme shows another configs/quickstart.yaml" >&2
     exit 1
 }
 cd "$copy"

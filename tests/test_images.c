@@ -566,21 +566,20 @@ START_TEST(tar_large) {
     const int64_t hole = (int64_t)65 << 30;
     sn_data_options o = options(at("x.tar"), 3, 8, 8);
     put_tar(at("x.tar"), false, (member[]){{"train/a/1.png", NULL, &one}}, 1);
-    size_t n = get_file(o.source, bytes, sizeof bytes), used;
-    uint8_t head[1024];
-    struct archive *a = archive_write_new();
-    struct archive_entry *e = archive_entry_new();
-    archive_write_set_format_gnutar(a);
-    archive_write_set_bytes_per_block(a, 0);
-    ck_assert_int_eq(archive_write_open_memory(a, head, sizeof head, &used), ARCHIVE_OK);
-    archive_entry_set_pathname(e, "large");
-    archive_entry_set_filetype(e, AE_IFREG);
-    archive_entry_set_size(e, hole);
-    ck_assert_int_eq(archive_write_header(a, e), ARCHIVE_OK);
-    ck_assert_uint_eq(used, 512);
-    archive_entry_free(e);
-    archive_write_fail(a);
-    archive_write_free(a);
+    size_t n = get_file(o.source, bytes, sizeof bytes);
+    uint8_t head[512] = "large"; // fields: name, mode, owner, group, size, time, checksum, kind, magic
+    snprintf((char *)head + 100, 24, "0000644");
+    head[124] = 0x80; // a size in binary
+    for (int i = 0; i < 8; i++) head[135 - i] = (uint8_t)(hole >> 8 * i);
+    snprintf((char *)head + 136, 12, "00000000000");
+    head[156] = '0';
+    memcpy(head + 257,
+           "ustar\0"
+           "00",
+           8);
+    unsigned sum = 8 * ' ';
+    for (int i = 0; i < 512; i++) sum += head[i];
+    snprintf((char *)head + 148, 8, "%06o", sum);
     FILE *f = fopen(o.source, "wb");
     ck_assert(fwrite(head, 1, 512, f) == 512 && !fseeko(f, 512 + hole, SEEK_SET) && fwrite(bytes, 1, n, f) == n && !fclose(f));
     refused(&o, SN_DATA, "%s: more than 64 GiB unpacked", o.source);

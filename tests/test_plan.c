@@ -1,6 +1,7 @@
 // Plans of whole nets: gradients by finite differences in double, the float backends against double, evaluation in parts,
 // poisoned arenas.
 #include "macro.h"
+#include "mixed.h"
 #include "supernet/optim.h"
 
 #include <check.h>
@@ -19,31 +20,6 @@ typedef struct {
     float images[BATCH * IMAGE];
     int32_t labels[BATCH];
 } bed;
-
-// A chain in which every operation of ops.def is an option, beside Macro.
-static sn_space *mixed_space(void) {
-    sn_space *s = sn_space_new();
-    s->channels = 3, s->height = s->width = SIZE, s->classes = 10;
-    const int conv[SN_OP_ATTRS] = {3, 2, 1, 2}, sep[SN_OP_ATTRS] = {5, 1, 1}, max[SN_OP_ATTRS] = {0, 3},
-              avg[SN_OP_ATTRS] = {1, 3}, mb[SN_OP_ATTRS] = {1, 3, 0, 1};
-    const int none[SN_OP_ATTRS] = {0}, grouped[SN_OP_ATTRS] = {3, 1, 2, 0};
-    int k[7] = {
-        sn_space_add_block(s, "conv", sn_op_find("conv"), conv),      sn_space_add_block(s, "sep", sn_op_find("sepconv"), sep),
-        sn_space_add_block(s, "max", sn_op_find("pool"), max),        sn_space_add_block(s, "avg", sn_op_find("pool"), avg),
-        sn_space_add_block(s, "mb", sn_op_find("mbconv"), mb),        sn_space_add_block(s, "id", sn_op_find("identity"), none),
-        sn_space_add_block(s, "grouped", sn_op_find("conv"), grouped)};
-    const int stem[SN_OP_ATTRS] = {3, 1, 1, 1};
-    int first = sn_space_add_block(s, "stem", sn_op_find("conv"), stem),
-        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), none);
-    sn_entry e = {.choice = true, .options = 7, .layers = 2, .out = 6, .stride = 2};
-    memcpy(e.block, k, sizeof k);
-    sn_space_add_entry(s, "stem", &(sn_entry){.block = {first}, .options = 1, .layers = 1, .out = 4, .stride = 1});
-    sn_space_add_entry(s, "stage1", &e);
-    e.out = 10, e.layers = 3;
-    sn_space_add_entry(s, "stage2", &e);
-    sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});
-    return s;
-}
 
 static void bed_open(bed *b, sn_space *space, const char *backend, int threads) {
     *b = (bed){.space = space};
@@ -151,7 +127,7 @@ END_TEST
 
 START_TEST(gradients_mixed) {
     bed b;
-    bed_open(&b, mixed_space(), "ref64", 1);
+    bed_open(&b, mixed_space(SIZE), "ref64", 1);
     for (int i = 0; i < 7; i++) { // option (i + layer) mod 7: every option at every kind of place
         sn_arch a = sn_arch_first(b.space);
         for (int d = 0; d < a.n; d++) a.option[d] = (uint8_t)((i + 3 * d) % 7);
@@ -166,14 +142,14 @@ static const char *const backends[] = {"ref", "cpu-plain", "cpu-avx2", "cpu-avx5
 // Loss and gradients of a float backend against double.
 START_TEST(backends_agree) {
     bed exact, b;
-    bed_open(&exact, mixed_space(), "ref64", 1);
+    bed_open(&exact, mixed_space(SIZE), "ref64", 1);
     sn_backend *probe;
     if (sn_backend_open(backends[_i], 2, &probe) != SN_OK) { // lanes this processor lacks
         bed_close(&exact);
         return;
     }
     sn_backend_close(probe);
-    bed_open(&b, mixed_space(), backends[_i], 2);
+    bed_open(&b, mixed_space(SIZE), backends[_i], 2);
     for (int i = 0; i < 7; i++) {
         sn_arch a = sn_arch_first(b.space);
         for (int d = 0; d < a.n; d++) a.option[d] = (uint8_t)((i + 3 * d) % 7);
@@ -203,7 +179,7 @@ END_TEST
 // From choice to choice, as ranking does it, gives the same bits as the whole pass.
 START_TEST(parts_equal_whole) {
     bed b;
-    bed_open(&b, mixed_space(), "cpu", 2);
+    bed_open(&b, mixed_space(SIZE), "cpu", 2);
     for (int i = 0; i < 14; i++) {
         sn_arch a = sn_arch_first(b.space);
         for (int d = 0; d < a.n; d++) a.option[d] = (uint8_t)((i + 3 * d) % 7);

@@ -12,7 +12,7 @@ static sn_status run(const cli *c) {
             SN_TRY(
                 cli_print_json(json_pack("{s:i,s:s,s:b,s:s}", "schema", 1, "file", c->operand[i], "whole", 1, "holds", summary)));
         else
-            printf("%s: whole; %s\n", c->operand[i], summary);
+            printf("%s: %s\n", c->operand[i], summary);
     }
     return SN_OK;
 }

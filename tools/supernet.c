@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COMMANDS(X) X(train) X(rank) X(eval) X(retrain) X(describe) X(verify) X(bench) X(help)
+#define COMMANDS(X) X(train) X(rank) X(eval) X(retrain) X(export) X(describe) X(trace) X(verify) X(bench) X(help)
 
 #define X(name) extern const cli_command cmd_##name;
 COMMANDS(X)

@@ -1,6 +1,7 @@
 // The trie of prefixes, walked depth first; see evaluate.h. One level per cut: a node that everything behind it reads and nothing
 // else crosses.
 #include "supernet/evaluate.h"
+#include "supernet/recalibrate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -259,17 +260,12 @@ sn_status sn_score_archs(sn_supernet *net, const sn_score_job *job, sn_score_wor
     SN_TRY(check(job));
     evaluator e = {.net = net, .job = job};
     count_chunks(&e);
-    size_t bytes = (size_t)net->graph->params.stats_total * net->real;
-    void *kept = sn_new(1, bytes);
+    void *kept = sn_statistics_keep(net);
     sn_status s = kept ? prepare(&e) : SN_RESOURCE;
-    if (s == SN_OK) {
-        memcpy(kept, net->bases.stats, bytes);
-        s = walk(&e);
-        memcpy(net->bases.stats, kept, bytes);
-    }
+    if (s == SN_OK) s = walk(&e);
+    sn_statistics_restore(net, kept);
     if (work) *work = e.work;
     release(&e);
-    free(kept);
     return s;
 }
 

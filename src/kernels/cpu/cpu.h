@@ -24,5 +24,13 @@ SN_CPU_ENTRY(depthwise_weights)
 SN_CPU_ENTRY(dense_forward)
 SN_CPU_ENTRY(dense_data)
 SN_CPU_ENTRY(dense_weights)
+SN_CPU_ENTRY(sum_forward)
+SN_CPU_ENTRY(sum_backward)
+SN_CPU_ENTRY(mean_forward)
+SN_CPU_ENTRY(mean_backward)
+SN_CPU_ENTRY(fill)
+SN_CPU_ENTRY(squares)
+SN_CPU_ENTRY(sgd)
+SN_CPU_ENTRY(adam)
 
 #endif

@@ -29,6 +29,16 @@ static const sn_impl conv_backward_weights[] = {
     {0},
 };
 
+#define SINGLE(id) static const sn_impl id[] = {ENTRY(id, #id), {0}};
+SINGLE(sum_forward)
+SINGLE(sum_backward)
+SINGLE(mean_forward)
+SINGLE(mean_backward)
+SINGLE(fill)
+SINGLE(squares)
+SINGLE(sgd)
+SINGLE(adam)
+
 #if defined(SN_LANES_avx512)
 #define TABLE sn_table_cpu_avx512
 #elif defined(SN_LANES_avx2)
@@ -40,4 +50,12 @@ const sn_table TABLE = {{
     [SN_CONV_FORWARD] = conv_forward,
     [SN_CONV_BACKWARD_DATA] = conv_backward_data,
     [SN_CONV_BACKWARD_WEIGHTS] = conv_backward_weights,
+    [SN_SUM_FORWARD] = sum_forward,
+    [SN_SUM_BACKWARD] = sum_backward,
+    [SN_MEAN_FORWARD] = mean_forward,
+    [SN_MEAN_BACKWARD] = mean_backward,
+    [SN_FILL] = fill,
+    [SN_SQUARES] = squares,
+    [SN_SGD] = sgd,
+    [SN_ADAM] = adam,
 }};

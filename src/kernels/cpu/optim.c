@@ -1,0 +1,128 @@
+// The optimiser's loops in tiles of elements: zeroing, sum of squares, SGD, Adam. Each element in double, as ref does it, so the
+// bits are ref's. Not here: which parts are active and with which learning rate (supernet/optim.h). Next: ref/optim.c for the
+// plain form.
+#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/view.h"
+
+enum { TILE = 16384 };
+
+typedef struct {
+    int64_t first, end; // elements of the buffer
+} range;
+
+static range range_of(sn_off offset, int64_t n, int64_t tile) {
+    int64_t first = tile * TILE, end = first + TILE < n ? first + TILE : n;
+    return (range){offset + first, offset + end};
+}
+
+#define NEEDS_NOTHING(id)                                                                                                        \
+    bool LANES(id##_supports)(const sn_call *call) {                                                                             \
+        return (void)call, true;                                                                                                 \
+    }                                                                                                                            \
+    size_t LANES(id##_scratch)(const sn_call *call) {                                                                            \
+        return (void)call, 0;                                                                                                    \
+    }
+#define NEEDS_NO_FINISH(id)                                                                                                      \
+    int64_t LANES(id##_work)(const sn_call *call) {                                                                              \
+        return (void)call, 0;                                                                                                    \
+    }                                                                                                                            \
+    void LANES(id##_finish)(const sn_bases *b, const sn_call *call) {                                                            \
+        (void)b, (void)call;                                                                                                     \
+    }
+
+// --- grads overwritten
+NEEDS_NOTHING(fill)
+NEEDS_NO_FINISH(fill)
+int64_t LANES(fill_tiles)(const sn_call *call) {
+    return ceil_div(call->as.fill.n, TILE);
+}
+
+void LANES(fill_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    (void)scratch;
+    range r = range_of(call->as.fill.offset, call->as.fill.n, tile);
+    memset((float *)b->grads + r.first, 0, (size_t)(r.end - r.first) * sizeof(float));
+}
+
+// --- arena[out] overwritten; the tiles' sums are doubles in the workspace
+NEEDS_NOTHING(squares)
+int64_t LANES(squares_tiles)(const sn_call *call) {
+    return ceil_div(call->as.squares.n, TILE);
+}
+
+int64_t LANES(squares_work)(const sn_call *call) {
+    return 2 * ceil_div(call->as.squares.n, TILE);
+}
+
+void LANES(squares_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    (void)scratch;
+    enum { CHAINS = 8 };
+    range r = range_of(call->as.squares.offset, call->as.squares.n, tile);
+    const float *grads = b->grads;
+    double sum[CHAINS] = {0};
+    int64_t i = r.first;
+    for (; i + CHAINS <= r.end; i += CHAINS)
+        for (int k = 0; k < CHAINS; k++) sum[k] += (double)grads[i + k] * (double)grads[i + k];
+    for (; i < r.end; i++) sum[0] += (double)grads[i] * (double)grads[i];
+    for (int k = 1; k < CHAINS; k++) sum[0] += sum[k];
+    memcpy((float *)b->arena + call->work + 2 * tile, sum, sizeof *sum);
+}
+
+void LANES(squares_finish)(const sn_bases *b, const sn_call *call) {
+    float *arena = b->arena;
+    double sum = 0;
+    for (int64_t tile = 0; tile < ceil_div(call->as.squares.n, TILE); tile++) {
+        double part;
+        memcpy(&part, arena + call->work + 2 * tile, sizeof part);
+        sum += part;
+    }
+    arena[call->as.squares.out] = (float)sum;
+}
+
+// --- weights and the momentum slot updated; gradients kept
+NEEDS_NOTHING(sgd)
+NEEDS_NO_FINISH(sgd)
+int64_t LANES(sgd_tiles)(const sn_call *call) {
+    return ceil_div(call->as.sgd.n, TILE);
+}
+
+void LANES(sgd_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    (void)scratch;
+    const sn_sgd *p = &call->as.sgd;
+    range r = range_of(p->offset, p->n, tile);
+    float *restrict w = b->weights, *restrict slot = b->slot[0];
+    const float *restrict g = b->grads;
+    double scale = p->scale, decay = p->decay, momentum = p->momentum, lr = p->lr;
+    if (momentum == 0) {
+        for (int64_t i = r.first; i < r.end; i++) w[i] = (float)(w[i] - lr * (scale * g[i] + decay * w[i]));
+        return;
+    }
+    double own = p->nesterov ? 1 : 0, old = p->nesterov ? momentum : 1; // step = own*d + old*v
+    for (int64_t i = r.first; i < r.end; i++) {
+        double d = scale * g[i] + decay * w[i], v = momentum * slot[i] + d;
+        slot[i] = (float)v;
+        w[i] = (float)(w[i] - lr * (own * d + old * v));
+    }
+}
+
+// --- weights and both slots updated; gradients kept
+NEEDS_NOTHING(adam)
+NEEDS_NO_FINISH(adam)
+int64_t LANES(adam_tiles)(const sn_call *call) {
+    return ceil_div(call->as.adam.n, TILE);
+}
+
+void LANES(adam_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    (void)scratch;
+    const sn_adam *p = &call->as.adam;
+    range r = range_of(p->offset, p->n, tile);
+    float *restrict w = b->weights, *restrict first = b->slot[0], *restrict second = b->slot[1];
+    const float *restrict g = b->grads;
+    double correction1 = 1 - pow(p->beta1, (double)p->t), correction2 = 1 - pow(p->beta2, (double)p->t);
+    for (int64_t i = r.first; i < r.end; i++) {
+        double d = p->scale * g[i] + p->decay * w[i];
+        double m = p->beta1 * first[i] + (1 - p->beta1) * d, v = p->beta2 * second[i] + (1 - p->beta2) * d * d;
+        first[i] = (float)m;
+        second[i] = (float)v;
+        w[i] = (float)(w[i] - p->lr * (m / correction1) / (sqrt(v / correction2) + p->eps));
+    }
+}

@@ -1,0 +1,144 @@
+"""A supernet in PyTorch, written from the definitions of its operations and the description of its space (`space` in a trace).
+
+Names of parameters and buffers are those of the trace. Not here: steps and comparisons (replay.py).
+"""
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+ACTIVATIONS = {"linear": lambda x: x, "relu": F.relu, "relu6": F.relu6}
+
+
+class Sided(torch.autograd.Function):
+    """An activation whose slope is 1 where `inside` says so, and 0 elsewhere."""
+
+    @staticmethod
+    def forward(ctx, y, inside, act):
+        ctx.save_for_backward(inside)
+        return ACTIVATIONS[act](y)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.saved_tensors[0], None, None
+
+
+class Net(nn.Module):
+    """space: {input: {channels, height, width}, classes, blocks: {NAME: {op, attributes}}, network: [entry]}; an entry is
+    {name, out, stride, block: NAME} or {name, out, stride, layers: [[NAME, ...], ...]}, the options of each layer."""
+
+    def __init__(self, space, bn_eps=1e-5, bn_momentum=0.1):
+        super().__init__()
+        self.bn = {"eps": bn_eps, "momentum": bn_momentum}
+        self.chain = []  # a function, or a list of functions to choose from
+        self.slack = None  # a list: each activation adds how near to a kink its values came
+        self.sides = None  # by BN: where the slope of the activation behind it is 1; without it PyTorch decides
+        self.disagreed = []  # with sides: distances from the kink of the values that PyTorch puts on the other side
+        channels = space["input"]["channels"]
+        for entry in space["network"]:
+            out = entry.get("out") or space["classes"]
+            if "block" in entry:
+                self.chain.append(self.op(space, entry["block"], entry["name"], channels, out, entry["stride"]))
+                channels = out
+            for i, options in enumerate(entry.get("layers", ())):
+                self.chain.append([self.op(space, o, f"{entry['name']}.layer{i + 1}.{o}", channels, out, 1 if i else entry["stride"])
+                                   for o in options])
+                channels = out
+
+    def forward(self, x, mask):
+        chosen = iter(mask)
+        for part in self.chain:
+            x = (part[next(chosen)] if isinstance(part, list) else part)(x)
+        return x
+
+    # ------------------------------------------------------------ parts
+    def put(self, name, module):
+        """Registers a module under a dotted path, so that its parameters get that name."""
+        *above, last = name.split(".")
+        place = self
+        for part in above:
+            if part not in place._modules:
+                place.add_module(part, nn.Module())
+            place = place._modules[part]
+        place.add_module(last, module)
+        return module
+
+    def conv_bn(self, name, i, o, kernel, stride=1, groups=1, act="linear", dilation=1):
+        conv = self.put(name, nn.Conv2d(i, o, kernel, stride, dilation * (kernel // 2), dilation, groups, bias=False))
+        return self.bn_act(name, o, act, conv)
+
+    def bn_act(self, name, channels, act, before):
+        bn = self.put(name + "_bn", nn.BatchNorm2d(channels, **self.bn))
+
+        def run(x):
+            y = bn(before(x))
+            if act == "linear" or self.slack is None and self.sides is None:
+                return ACTIVATIONS[act](y)
+            u = y.detach()
+            distance = torch.minimum(u.abs(), (u - 6).abs()) if act == "relu6" else u.abs()
+            if self.slack is not None:
+                self.slack.append(float(distance.min()))
+            if self.sides is None:
+                return ACTIVATIONS[act](y)
+            inside = self.sides[name + "_bn"].view(y.shape)
+            own = (u > 0) & (u < 6) if act == "relu6" else u > 0
+            self.disagreed += distance[own != inside].tolist()
+            return Sided.apply(y, inside, act)
+        return run
+
+    def op(self, space, block, name, i, o, stride):
+        a = dict(space["blocks"][block])
+        return getattr(self, "op_" + a.pop("op"))(name, i, o, stride, **a)
+
+    # ------------------------------------------------------------ operations
+    def op_conv(self, name, i, o, stride, kernel, dilation, groups, activation):
+        return self.conv_bn(name, i, o, kernel, stride, groups, activation, dilation)
+
+    def op_mbconv(self, name, i, o, stride, expand, kernel, activation, residual):
+        h, parts = i * expand, []
+        if h != i:
+            parts.append(self.conv_bn(name + ".expand", i, h, 1, act=activation))
+        parts.append(self.conv_bn(name + ".dw", h, h, kernel, stride, h, activation))
+        parts.append(self.conv_bn(name + ".project", h, o, 1))
+        return self.series(parts, residual and i == o and stride == 1)
+
+    def op_sepconv(self, name, i, o, stride, kernel, activation, residual):
+        parts = [self.conv_bn(name + ".dw", i, i, kernel, stride, i, activation), self.conv_bn(name + ".pw", i, o, 1, act=activation)]
+        return self.series(parts, residual and i == o and stride == 1)
+
+    def op_pool(self, name, i, o, stride, kind, kernel):
+        pool = nn.MaxPool2d(kernel, stride, kernel // 2) if kind == "max" else nn.AvgPool2d(kernel, stride, kernel // 2, count_include_pad=False)
+        parts = [] if i == o else [self.conv_bn(name + ".project", i, o, 1)]
+        return self.series(parts + [self.bn_act(name + ".pool", o, "linear", pool)], False)
+
+    def op_identity(self, name, i, o, stride):
+        return (lambda x: x) if i == o and stride == 1 else self.conv_bn(name + ".project", i, o, 1, stride)
+
+    def op_classifier(self, name, i, o, stride):
+        linear = self.put(name, nn.Linear(i, o))
+        return lambda x: linear(x.mean((2, 3)))
+
+    @staticmethod
+    def series(parts, residual):
+        def run(x):
+            y = x
+            for part in parts:
+                y = part(y)
+            return y + x if residual else y
+        return run
+
+
+def macro(size=32, width=32, head=1280, classes=10):
+    """NAS-Bench-Macro (Su et al., CVPR 2021); width 32 and head 1280 are the published net."""
+    def mb(e, k):
+        return {"op": "mbconv", "expand": e, "kernel": k, "activation": "relu", "residual": True}
+
+    def conv(k):
+        return {"op": "conv", "kernel": k, "dilation": 1, "groups": 1, "activation": "relu"}
+    options = ["id", "mb3_k3", "mb6_k5"]
+    stages = [{"name": f"stage{s + 1}", "out": width * 2 << s, "stride": 2, "layers": [options] * n} for s, n in enumerate((2, 3, 3))]
+    return {"input": {"channels": 3, "height": size, "width": size}, "classes": classes,
+            "blocks": {"id": {"op": "identity"}, "mb3_k3": mb(3, 3), "mb6_k5": mb(6, 5), "stem": conv(3), "head": conv(1),
+                       "classifier": {"op": "classifier"}},
+            "network": [{"name": "stem", "block": "stem", "out": width, "stride": 1}, *stages,
+                        {"name": "head", "block": "head", "out": head, "stride": 1},
+                        {"name": "classifier", "block": "classifier", "stride": 1}]}

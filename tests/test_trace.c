@@ -1,0 +1,456 @@
+// Traces: what a trace says is what training did, and tracing changes nothing. Every figure is recomputed here from the others
+// with the plainest formula; PyTorch does the same on whole nets (tests/peer).
+#include "datafiles.h"
+#include "io/h5file.h"
+#include "supernet/trace.h"
+#include "supernet/train.h"
+
+#include <math.h>
+
+enum { IMAGES = 40, SIDE = 9, BATCH = 6, CHANNELS = 5, CLASSES = 10, STEPS = IMAGES / BATCH };
+
+static const char config_text[] = "data: {source: idx, cache: cache, augment: {crop: 1, flip: true, cutout: 3}}\n"
+                                  "space:\n"
+                                  "  input: {channels: 1, height: 9, width: 9}\n"
+                                  "  classes: 10\n"
+                                  "  blocks:\n"
+                                  "    id: {op: identity}\n"
+                                  "    mb: {op: mbconv, expand: 2, kernel: 3, activation: relu6}\n"
+                                  "    sep: {op: sepconv, kernel: 3, residual: true}\n"
+                                  "  network:\n"
+                                  "    - {op: conv, kernel: 3, out: 5}\n"
+                                  "    - {layers: 3, out: 8, stride: 2, choose: [id, mb, sep]}\n"
+                                  "    - {op: classifier}\n"
+                                  "train:\n"
+                                  "  epochs: 1\n"
+                                  "  batch: 6\n"
+                                  "  optimizer: {lr: 0.05, weight_decay: 0.01, label_smoothing: 0.1, clip: 0.5}\n"
+                                  "device: ref\n"
+                                  "threads: 1\n";
+
+static const char *const sgd[] = {"train.optimizer.decay_bn=false", "train.sampler=fair"};
+static const char *const adam[] = {"train.optimizer.name=adam", "train.optimizer.beta1=0.8"};
+static const char *const fast[] = {"device=cpu", "threads=2"};
+
+#define ck_ok(call) ck_assert_msg((call) == SN_OK, "%s", sn_error_text())
+
+static sn_run *new_run(const char *const *overrides) {
+    uint8_t labels[IMAGES + 4];
+    for (int i = 0; i < IMAGES + 4; i++) labels[i] = (uint8_t)(i % CLASSES);
+    put_idx(at("idx"), IMAGES, 4, SIDE, SIDE, labels);
+    sn_config *c;
+    ck_ok(sn_config_parse(config_text, strlen(config_text), at("config.yaml"), sn_sampler_word, overrides, 2, &c));
+    sn_run *r;
+    ck_ok(sn_run_create(c, NULL, &r));
+    return r;
+}
+
+static sn_h5r *traced(const char *const *overrides, int first, int last, bool inputs_only) {
+    sn_run *r = new_run(overrides);
+    ck_ok(sn_trace(r, first, last, inputs_only, at("trace.h5")));
+    sn_run_free(r);
+    sn_h5r *f;
+    ck_ok(sn_h5_open(at("trace.h5"), 1 << 26, &f));
+    return f;
+}
+
+// ---------------------------------------------------------------- reading
+__attribute__((format(printf, 3, 4))) static float *floats(const sn_h5r *f, size_t *n, const char *format, ...) {
+    char path[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(path, sizeof path, format, args);
+    va_end(args);
+    size_t dims[4];
+    int rank = 1;
+    while (rank < 4 && sn_h5_shape(f, path, SN_F32, rank, dims) != SN_OK) rank++;
+    ck_ok(sn_h5_shape(f, path, SN_F32, rank, dims));
+    *n = 1;
+    for (int i = 0; i < rank; i++) *n *= dims[i];
+    float *v = sn_new(*n, sizeof *v);
+    ck_ok(sn_h5_read(f, path, SN_F32, rank, dims, v));
+    return v;
+}
+
+static double real(const sn_h5r *f, const char *where, const char *name) {
+    double v;
+    ck_ok(sn_h5_attr_f64_read(f, where, name, &v));
+    return v;
+}
+
+static char *words(const sn_h5r *f, const char *where, const char *name) {
+    char *v;
+    ck_ok(sn_h5_attr_text_read(f, where, name, SN_H5_TEXT_MAX, &v));
+    return v;
+}
+
+// ---------------------------------------------------------------- the optimiser
+typedef struct {
+    const sn_h5r *file;
+    const char *step;
+    bool adam;
+    double lr, factor, squares;
+    char *decay_free; // names of the group without decay; "" when there is none
+    int params;
+} update;
+
+static void close_to(float found, double expected, const char *what, const char *name) {
+    double bound = 2e-7 * fabs(expected) + 1e-12;
+    ck_assert_msg(fabs((double)found - expected) <= bound, "%s of %s: %.9g, expected %.9g", what, name, (double)found, expected);
+}
+
+static bool is_word(const char *list, const char *name) {
+    size_t n = strlen(name);
+    for (const char *p = strstr(list, name); p; p = strstr(p + 1, name))
+        if ((p == list || p[-1] == '\n') && (!p[n] || p[n] == '\n')) return true;
+    return false;
+}
+
+static void check_sgd(const update *u, const char *name, double decay, const float *g, const float *w, const float *after,
+                      size_t n) {
+    size_t same;
+    float *m = floats(u->file, &same, "%s/before/optim/%s/momentum", u->step, name),
+          *v = floats(u->file, &same, "%s/after/optim/%s/momentum", u->step, name);
+    ck_assert_uint_eq(n, same);
+    for (size_t i = 0; i < n; i++) {
+        double d = u->factor * (double)g[i] + decay * (double)w[i], moved = 0.9 * (double)m[i] + d;
+        close_to(v[i], moved, "momentum", name);
+        double step = u->lr * (d + 0.9 * moved); // Nesterov is the default
+        ck_assert(fabs((double)after[i] - ((double)w[i] - step)) <= 1.2e-7 * fabs((double)w[i]) + 1e-6 * fabs(step) + 1e-12);
+    }
+    free(m);
+    free(v);
+}
+
+static void check_adam(const update *u, const char *name, double decay, const float *g, const float *w, const float *after,
+                       size_t n) {
+    size_t same;
+    char path[256];
+    int64_t t;
+    snprintf(path, sizeof path, "%s/after/optim/%s/step", u->step, name);
+    ck_ok(sn_h5_read(u->file, path, SN_I64, 0, NULL, &t));
+    float *m = floats(u->file, &same, "%s/after/optim/%s/exp_avg", u->step, name),
+          *v = floats(u->file, &same, "%s/after/optim/%s/exp_avg_sq", u->step, name),
+          *before = floats(u->file, &same, "%s/before/optim/%s/exp_avg", u->step, name);
+    for (size_t i = 0; i < n; i++) {
+        double d = u->factor * (double)g[i] + decay * (double)w[i];
+        close_to(m[i], 0.8 * (double)before[i] + 0.2 * d, "first moment", name);
+        double step =
+            u->lr * (double)m[i] / (1 - pow(0.8, (double)t)) / (sqrt((double)v[i] / (1 - pow(0.999, (double)t))) + 1e-8);
+        ck_assert(fabs((double)after[i] - ((double)w[i] - step)) <= 1.2e-7 * fabs((double)w[i]) + 1e-6 * fabs(step) + 1e-12);
+    }
+    free(m);
+    free(v);
+    free(before);
+}
+
+static sn_status check_param(void *context, const char *name, bool is_group) {
+    update *u = context;
+    ck_assert(!is_group);
+    size_t n, same;
+    float *g = floats(u->file, &n, "%s/gradients/%s", u->step, name),
+          *w = floats(u->file, &same, "%s/before/params/%s", u->step, name),
+          *after = floats(u->file, &same, "%s/after/params/%s", u->step, name);
+    ck_assert_uint_eq(n, same);
+    for (size_t i = 0; i < n; i++) u->squares += (double)g[i] * (double)g[i];
+    (u->adam ? check_adam : check_sgd)(u, name, is_word(u->decay_free, name) ? 0 : 0.01, g, w, after, n);
+    u->params++;
+    free(g);
+    free(w);
+    free(after);
+    return SN_OK;
+}
+
+// The names of the group without decay.
+static char *decay_free(const sn_h5r *f) {
+    for (int i = 0; i < 2; i++) {
+        char group[32], path[64];
+        double decay;
+        snprintf(group, sizeof group, "/decay_groups/%d", i);
+        snprintf(path, sizeof path, "%s/weight_decay", group);
+        if (!sn_h5_has(f, group)) break;
+        ck_ok(sn_h5_read(f, path, SN_F64, 0, NULL, &decay));
+        ck_assert(decay == 0 || decay == 0.01);
+        if (decay == 0) return words(f, group, "params");
+    }
+    return sn_strdup("");
+}
+
+static void check_update(const sn_h5r *f, const char *step, bool is_adam) {
+    update u = {.file = f,
+                .step = step,
+                .adam = is_adam,
+                .lr = real(f, step, "lr"),
+                .factor = real(f, step, "factor"),
+                .decay_free = decay_free(f)};
+    char group[64];
+    snprintf(group, sizeof group, "%s/gradients", step);
+    ck_ok(sn_h5_list(f, group, check_param, &u));
+    double norm = real(f, step, "norm");
+    ck_assert(u.params > 8);
+    ck_assert(fabs(sqrt(u.squares) - norm) <= 1e-6 * norm);
+    ck_assert(fabs(u.factor - fmin(1, 0.5 / (norm + 1e-6))) <= 1e-12);
+    ck_assert_int_eq(is_word(u.decay_free, "stem_bn.bias"), !is_adam);
+    ck_assert_int_eq(is_word(u.decay_free, "stem.weight"), false);
+    free(u.decay_free);
+}
+
+// ---------------------------------------------------------------- a pass
+static void check_loss(const sn_h5r *f, const char *pass, const int32_t *labels) {
+    size_t n;
+    float *z = floats(f, &n, "%s/logits", pass);
+    ck_assert_uint_eq(n, BATCH * CLASSES);
+    double loss = 0;
+    for (int i = 0; i < BATCH; i++) {
+        double sum = 0, mean = 0;
+        for (int k = 0; k < CLASSES; k++) sum += exp((double)z[i * CLASSES + k]), mean += (double)z[i * CLASSES + k] / CLASSES;
+        loss += (log(sum) - 0.9 * (double)z[i * CLASSES + labels[i]] - 0.1 * mean) / BATCH;
+    }
+    ck_assert(fabs(loss - real(f, pass, "loss")) <= 1e-6 * loss);
+    free(z);
+}
+
+static void check_mask(const sn_h5r *f, const char *pass) {
+    static const char *const names[] = {"id", "mb", "sep"};
+    char path[128], text[64];
+    size_t n = 3;
+    int32_t mask[3];
+    snprintf(path, sizeof path, "%s/mask", pass);
+    ck_ok(sn_h5_read(f, path, SN_I32, 1, &n, mask));
+    for (int i = 0; i < 3; i++) ck_assert(mask[i] >= 0 && mask[i] < 3);
+    snprintf(text, sizeof text, "%s,%s,%s", names[mask[0]], names[mask[1]], names[mask[2]]);
+    char *arch = words(f, pass, "arch");
+    ck_assert_str_eq(arch, text);
+    free(arch);
+}
+
+static double stem_value(const float *image, const float *weights, int c, int y, int x) { // convolution 3x3, padding 1
+    double v = 0;
+    for (int ky = 0; ky < 3; ky++)
+        for (int kx = 0; kx < 3; kx++) {
+            int iy = y + ky - 1, ix = x + kx - 1;
+            if (iy >= 0 && iy < SIDE && ix >= 0 && ix < SIDE)
+                v += (double)image[iy * SIDE + ix] * (double)weights[(c * 3 + ky) * 3 + kx];
+        }
+    return v;
+}
+
+// The stem by hand: convolution, batch normalisation, the sign; which is the order of images, weights and bits at once.
+static void check_sides(const sn_h5r *f, const char *step, const char *pass) {
+    enum { PLANE = SIDE * SIDE };
+    size_t n, bytes = (BATCH * CHANNELS * PLANE + 7) / 8;
+    float *image = floats(f, &n, "%s/images", step), *w = floats(f, &n, "%s/before/params/stem.weight", step),
+          *gamma = floats(f, &n, "%s/before/params/stem_bn.weight", step),
+          *beta = floats(f, &n, "%s/before/params/stem_bn.bias", step);
+    uint8_t bits[(BATCH * CHANNELS * PLANE + 7) / 8];
+    char path[128];
+    snprintf(path, sizeof path, "%s/inside/stem_bn", pass);
+    ck_ok(sn_h5_read(f, path, SN_U8, 1, &bytes, bits));
+    for (int c = 0; c < CHANNELS; c++) {
+        double value[BATCH * PLANE], mean = 0, var = 0;
+        for (int i = 0; i < BATCH * PLANE; i++) {
+            value[i] = stem_value(image + i / PLANE * PLANE, w, c, i % PLANE / SIDE, i % SIDE);
+            mean += value[i] / (BATCH * PLANE);
+        }
+        for (int i = 0; i < BATCH * PLANE; i++) var += pow(value[i] - mean, 2) / (BATCH * PLANE);
+        for (int i = 0; i < BATCH * PLANE; i++) {
+            double u = (double)gamma[c] * (value[i] - mean) / sqrt(var + 1e-5) + (double)beta[c];
+            int place = (i / PLANE * CHANNELS + c) * PLANE + i % PLANE;
+            if (fabs(u) > 1e-5) ck_assert_int_eq(bits[place / 8] >> (7 - place % 8) & 1, u > 0);
+        }
+    }
+    free(image);
+    free(w);
+    free(gamma);
+    free(beta);
+}
+
+// Pixels of sample i are (7 i + 13 p) mod 251: an image that is normalised again the same way differs from the file's by one
+// scale and shift, a crop and a flip; its place under the draw is looked up.
+static void check_images(const sn_h5r *f, const char *step) {
+    char path[128];
+    size_t n = BATCH, dims[2] = {BATCH, 7}, all;
+    uint32_t samples[BATCH];
+    int32_t draws[BATCH][7], labels[BATCH];
+    snprintf(path, sizeof path, "%s/samples", step);
+    ck_ok(sn_h5_read(f, path, SN_U32, 1, &n, samples));
+    snprintf(path, sizeof path, "%s/labels", step);
+    ck_ok(sn_h5_read(f, path, SN_I32, 1, &n, labels));
+    snprintf(path, sizeof path, "%s/draws", step);
+    ck_ok(sn_h5_read(f, path, SN_I32, 2, dims, draws));
+    float *images = floats(f, &all, "%s/images", step);
+    double level[251] = {0}; // normalised value of each pixel value
+    bool known[251] = {false};
+    for (int i = 0; i < BATCH; i++) {
+        ck_assert_int_eq(labels[i], samples[i] % CLASSES);
+        for (int y = 0; y < SIDE; y++)
+            for (int x = 0; x < SIDE; x++) {
+                const int32_t *d = draws[i]; // dy dx height width flip cut_y cut_x
+                int from_y = y + d[0], from_x = (d[4] ? SIDE - 1 - x : x) + d[1];
+                bool cut = y >= d[5] - 1 && y <= d[5] + 1 && x >= d[6] - 1 && x <= d[6] + 1;
+                bool black = from_y < 0 || from_y >= SIDE || from_x < 0 || from_x >= SIDE;
+                int pixel = black ? 0 : idx_pixel(samples[i], (size_t)(from_y * SIDE + from_x));
+                double v = (double)images[(i * SIDE + y) * SIDE + x];
+                if (cut) ck_assert(v == 0);
+                if (cut) continue;
+                if (known[pixel]) ck_assert(level[pixel] == v);
+                known[pixel] = true, level[pixel] = v;
+            }
+    }
+    double least = 1e9;
+    for (int i = 0, last = -1; i < 251; i++) { // rising with the pixel value
+        if (known[i] && last >= 0) least = fmin(least, (level[i] - level[last]) / (i - last));
+        if (known[i]) last = i;
+    }
+    ck_assert(least > 0);
+    free(images);
+}
+
+static void check_step(const sn_h5r *f, const char *step, int passes, bool is_adam) {
+    char path[128];
+    size_t n = BATCH;
+    int32_t labels[BATCH];
+    snprintf(path, sizeof path, "%s/labels", step);
+    ck_ok(sn_h5_read(f, path, SN_I32, 1, &n, labels));
+    check_images(f, step);
+    check_update(f, step, is_adam);
+    for (int p = 0; p < passes; p++) {
+        snprintf(path, sizeof path, "%s/passes/%d", step, p);
+        check_mask(f, path);
+        check_loss(f, path, labels);
+        check_sides(f, step, path);
+    }
+    snprintf(path, sizeof path, "%s/passes/%d", step, passes);
+    ck_assert(!sn_h5_has(f, path));
+}
+
+START_TEST(steps_are_told_as_they_were) {
+    static const char *const *const all[] = {sgd, adam, fast};
+    sn_h5r *f = traced(all[_i], 1, 3, false);
+    char *format = words(f, "/", "format"), *split = words(f, "/steps/00000002", "split");
+    ck_assert_str_eq(format, "supernet-trace");
+    ck_assert_str_eq(split, "train");
+    ck_assert(real(f, "/", "bn_momentum") == 0.1 && real(f, "/", "bn_eps") == 1e-5 && real(f, "/", "label_smoothing") == 0.1);
+    if (_i < 2)
+        for (int k = 1; k <= 3; k++) {
+            char step[32];
+            snprintf(step, sizeof step, "/steps/%08d", k);
+            check_step(f, step, all[_i] == sgd ? 3 : 1, all[_i] == adam);
+        }
+    else
+        check_sides(f, "/steps/00000003", "/steps/00000003/passes/0");
+    ck_assert(!sn_h5_has(f, "/steps/00000004"));
+    free(format);
+    free(split);
+    sn_h5r_free(f);
+}
+END_TEST
+
+// The bytes of a dataset of floats in two traces.
+static void same(const sn_h5r *a, const sn_h5r *b, const char *path) {
+    size_t n, m;
+    float *x = floats(a, &n, "%s", path), *y = floats(b, &m, "%s", path);
+    ck_assert_uint_eq(n, m);
+    ck_assert_mem_eq(x, y, n * sizeof *x);
+    free(x);
+    free(y);
+}
+
+// Trained silently up to step 3, or traced from step 1: the same step 3. Its initial state is the state before it.
+START_TEST(later_steps_are_the_same) {
+    sn_h5r *whole = traced(sgd, 1, 3, false), *part = traced(sgd, 3, 3, false);
+    static const char *const paths[] = {"images", "gradients/stem.weight", "before/params/stem.weight",
+                                        "after/optim/stem.weight/momentum", "after/buffers/stem_bn.running_var"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "/steps/00000003/%s", paths[i]);
+        same(whole, part, path);
+    }
+    size_t n;
+    float *initial = floats(part, &n, "/initial/params/stem.weight"),
+          *before = floats(part, &n, "/steps/00000003/before/params/stem.weight");
+    ck_assert_mem_eq(initial, before, n * sizeof *initial);
+    ck_assert(!sn_h5_has(part, "/steps/00000002"));
+    free(initial);
+    free(before);
+    sn_h5r_free(whole);
+    sn_h5r_free(part);
+}
+END_TEST
+
+// All state after some steps, as a number that any change of a bit changes.
+static uint64_t state_hash(const sn_run *r) {
+    const sn_params *p = &r->graph->params;
+    uint64_t h = sn_supernet_weights_hash(r->net);
+    const unsigned char *parts[] = {r->net->bases.stats, r->net->bases.slot[0]};
+    const size_t sizes[] = {(size_t)p->stats_total * r->net->real, (size_t)p->total * r->net->real};
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; i < sizes[k]; i++) h = (h ^ parts[k][i]) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+START_TEST(tracing_changes_nothing) {
+    sn_run *watched = new_run(sgd), *alone = new_run(sgd);
+    ck_ok(sn_trace(watched, 1, 4, false, at("trace.h5")));
+    sn_trainer *t;
+    ck_ok(sn_trainer_create(alone, &t));
+    for (int i = 0; i < 4; i++) ck_ok(sn_trainer_step(t));
+    ck_assert_int_eq(watched->step, alone->step);
+    ck_assert_uint_eq(state_hash(watched), state_hash(alone));
+    ck_ok(sn_trainer_step(t));
+    ck_assert_uint_ne(state_hash(watched), state_hash(alone)); // the hash sees a step
+    sn_trainer_free(t);
+    sn_run_free(watched);
+    sn_run_free(alone);
+}
+END_TEST
+
+START_TEST(inputs_only_has_inputs_and_losses) {
+    sn_h5r *whole = traced(sgd, 1, 2, false), *f = traced(sgd, 1, 2, true);
+    static const char *const absent[] = {"gradients", "before", "after", "draws", "passes/0/logits", "passes/0/inside"};
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "/steps/00000002/%s", absent[i]);
+        ck_assert(sn_h5_has(whole, path) && !sn_h5_has(f, path));
+    }
+    same(whole, f, "/steps/00000002/images");
+    same(whole, f, "/initial/params/stem.weight");
+    check_mask(f, "/steps/00000002/passes/2");
+    ck_assert(real(f, "/steps/00000002/passes/2", "loss") == real(whole, "/steps/00000002/passes/2", "loss"));
+    sn_h5r_free(whole);
+    sn_h5r_free(f);
+}
+END_TEST
+
+static void refuse(sn_run *r, int first, int last, const char *message) {
+    ck_assert_int_eq(sn_trace(r, first, last, false, at("none.h5")), SN_USAGE);
+    ck_assert_str_eq(sn_error_text(), message);
+    ck_assert_int_ne(access(at("none.h5"), F_OK), 0);
+}
+
+START_TEST(wrong_steps_are_refused) {
+    sn_run *r = new_run(sgd);
+    ck_ok(sn_trace(r, 2, 2, true, at("trace.h5")));
+    refuse(r, 0, 2, "steps 0:2: wanted is A:B with 1 <= A <= B");
+    refuse(r, 4, 3, "steps 4:3: wanted is A:B with 1 <= A <= B");
+    refuse(r, 5, STEPS + 1, "step 7: the training has 6 steps");
+    refuse(r, 2, 3, "step 2: the run stands after step 2; trace a later one, or start from an earlier checkpoint or the config");
+    ck_assert_int_eq(r->step, 2);
+    ck_assert_int_ne(sn_trace(r, 3, 3, false, at("absent/none.h5")), SN_OK); // a folder that is not there
+    sn_run_free(r);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("trace");
+    TCase *t = tcase_create("steps");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, steps_are_told_as_they_were, 0, 3);
+    tcase_add_test(t, later_steps_are_the_same);
+    tcase_add_test(t, tracing_changes_nothing);
+    tcase_add_test(t, inputs_only_has_inputs_and_losses);
+    tcase_add_test(t, wrong_steps_are_refused);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}

@@ -1,0 +1,131 @@
+// supernet export RUN: one architecture as a file that other programs open, checked before anyone is told "done".
+#include "cli.h"
+#include "io/runfolder.h"
+#include "supernet/exportrun.h"
+#include "supernet/rank.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const cli_option options[] = {
+    {"arch", 'a', "A", "the architecture, or best of the ranking (default: export.arch; of a retrained run: its own)"},
+    {"output", 'o', "FILE", "where to (default: RUN/export/ and a hash of the architecture)"},
+    {"format", 0, "NAME", "onnx or safetensors (default: by the ending of FILE, else export.format)"},
+    {"bn", 0, "NAME", "fold (normalisations into convolutions) or keep (default: export.bn)"},
+    {0}};
+
+static sn_status choose_word(const char *option, const char *text, const char *first, const char *second, int *out) {
+    if (!text) return SN_OK;
+    if (strcmp(text, first) && strcmp(text, second))
+        return sn_error(SN_USAGE, "--%s: found '%s'; allowed are %s, %s", option, text, first, second);
+    *out = strcmp(text, first) != 0;
+    return SN_OK;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && !strcmp(text + n - m, end);
+}
+
+// What --format and the ending of the file say must agree with each other.
+static sn_status choose_format(const cli *c, int *format) {
+    const char *file = cli_get(c, "output");
+    if (file && ends_with(file, ".onnx")) *format = SN_FORMAT_ONNX;
+    if (file && ends_with(file, ".safetensors")) *format = SN_FORMAT_SAFETENSORS;
+    return choose_word("format", cli_get(c, "format"), "onnx", "safetensors", format);
+}
+
+static sn_status choose_arch(const cli *c, const sn_run *r, sn_arch *a) {
+    const char *text = cli_get(c, "arch");
+    *a = sn_arch_first(r->space);
+    if (!text && r->config->space.arch[0]) return SN_OK; // a retrained net
+    if (!text) text = r->config->export.arch;
+    return strcmp(text, "best") ? sn_arch_parse(r->space, text, a) : sn_rank_best(r, a);
+}
+
+static sn_status choose_file(const cli *c, const sn_run *r, const char *arch, int format, char **path) {
+    if (cli_get(c, "output")) return (*path = sn_strdup(cli_get(c, "output"))) ? SN_OK : SN_RESOURCE;
+    if (!r->folder) return sn_error(SN_USAGE, "where to? give -o FILE: a bare checkpoint has no export folder");
+    char *folder = sn_folder_file(r->folder, "export");
+    *path = sn_format("%s/export/%08x.%s", r->folder, sn_hash_name(arch), format == SN_FORMAT_ONNX ? "onnx" : "safetensors");
+    if (folder) mkdir(folder, 0777); // a failure shows when the file is written
+    free(folder);
+    return folder && *path ? SN_OK : SN_RESOURCE;
+}
+
+// The scores that go into the file: what the ranking knows of the arch.
+typedef struct {
+    char text[3][32];
+    sn_export_note note[3];
+    int n;
+} score_notes;
+
+static sn_status find_scores(const sn_run *r, const sn_arch *a, score_notes *s) {
+    sn_ranked ranked;
+    bool found = false;
+    s->n = 0;
+    if (r->folder && !r->config->space.arch[0]) SN_TRY(sn_rank_find(r, a, &ranked, &found));
+    if (!found) return SN_OK;
+    static const char *const keys[3] = {"validation.top1", "validation.top5", "validation.loss"};
+    const double values[3] = {ranked.top1, ranked.top5, ranked.loss};
+    for (; s->n < 3; s->n++) {
+        snprintf(s->text[s->n], sizeof s->text[0], "%.6g", values[s->n]);
+        s->note[s->n] = (sn_export_note){keys[s->n], s->text[s->n]};
+    }
+    return SN_OK;
+}
+
+static sn_status print(const cli *c, const char *arch, const char *path, const sn_export_result *x) {
+    if (c->json)
+        return cli_print_json(json_pack("{s:i,s:s,s:s,s:i,s:i,s:I,s:I,s:i,s:f,s:f}", "schema", 1, "file", path, "arch", arch,
+                                        "nodes", x->nodes, "tensors", x->tensors, "params", (json_int_t)x->params, "bytes",
+                                        (json_int_t)x->bytes, "images", x->images, "difference", x->difference, "largest_logit",
+                                        x->largest_logit));
+    printf("%s: %s, %lld parameters in %d tensors, %lld bytes\n", path, arch, (long long)x->params, x->tensors,
+           (long long)x->bytes);
+    if (x->nodes)
+        printf("checked: its %d nodes on %d images give our logits to %.2g (largest logit %.3g)\n", x->nodes, x->images,
+               x->difference, x->largest_logit);
+    else
+        printf("checked: every tensor reads back bit-equal\n");
+    return SN_OK;
+}
+
+static sn_status export_run(const cli *c, sn_run *r, char **path) {
+    sn_arch a;
+    char arch[SN_ARCH_TEXT];
+    score_notes scores;
+    sn_export_result result;
+    int format = r->config->export.format, keep = r->config->export.bn == SN_EXPORT_KEEP;
+    SN_TRY(choose_format(c, &format));
+    SN_TRY(choose_word("bn", cli_get(c, "bn"), "fold", "keep", &keep));
+    SN_TRY(choose_arch(c, r, &a));
+    SN_TRY(choose_file(c, r, sn_arch_text(r->space, &a, arch), format, path));
+    SN_TRY(find_scores(r, &a, &scores));
+    sn_export_options o = {format, !keep, scores.note, scores.n};
+    SN_TRY(sn_export_arch(r, &a, *path, &o, &result));
+    return print(c, arch, *path, &result);
+}
+
+static sn_status run(const cli *c) {
+    sn_run *r;
+    char *path = NULL;
+    SN_TRY(cli_open_run(c, c->operand[0], &r));
+    sn_status s = export_run(c, r, &path);
+    free(path);
+    sn_run_free(r);
+    return s;
+}
+
+const cli_command cmd_export = {
+    "export",
+    "RUN",
+    "one architecture with its weights as ONNX or safetensors",
+    "From a supernet the statistics of the architecture are measured anew first; RUN/retrain/NAME exports the retrained net.\n"
+    "The written file is read back and run against our own forward pass before it takes its name.",
+    1,
+    1,
+    options,
+    run};

@@ -107,8 +107,8 @@ MAYBE double seconds(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-// A config of 27 archs on the tiny data; `train` is the inside of its section. Data: 1,400 + 100 images of 28 x 28 in ten classes,
-// of which 320 train and 60 validate: more than 1 MiB, so that a small data.memory streams.
+// A config of 27 archs on the tiny data; `train` is the inside of its section. Data: 1,400 + 100 images of 28 x 28 in ten
+// classes, of which 320 train and 60 validate: more than 1 MiB, so that a small data.memory streams.
 enum { BATCH = 8, STEPS_PER_EPOCH = 40 };
 MAYBE void put_config(const char *path, const char *train) {
     char text[4096];

@@ -1,6 +1,5 @@
-// The same bytes in the last checkpoint whatever the machine is asked to do: threads, lanes, streaming, addresses, breaks (issue's
-// fifth figure; reliability plan R12).
-// Not here: kills (test_reliability.c), single kernels (test_backend.c).
+// The same bytes in the last checkpoint whatever the machine is asked to do: threads, lanes, streaming, addresses, breaks
+// (issue's fifth figure; reliability plan R12). Not here: kills (test_reliability.c), single kernels (test_backend.c).
 #include "processes.h"
 
 #include <stdint.h>
@@ -63,7 +62,8 @@ END_TEST
 // Every part of the state comes back: samplers, optimisers, schedules, broken off in the middle of an epoch, on another machine.
 START_TEST(broken_off) {
     static const char *const settings[] = {"train.sampler=fair", "train.sampler=uniform", "train.optimizer.nesterov=false"};
-    static const char *const optimizers[] = {"train.optimizer.name=adam", "train.optimizer.name=sgd", "train.optimizer.momentum=0"};
+    static const char *const optimizers[] = {"train.optimizer.name=adam", "train.optimizer.name=sgd",
+                                             "train.optimizer.momentum=0"};
     static const char *const schedules[] = {"train.optimizer.schedule=cosine", "train.optimizer.schedule=step",
                                             "train.optimizer.warmup=1.5"};
     const char *one = lasting(at("one%d", _i)), *two = lasting(at("two%d", _i));

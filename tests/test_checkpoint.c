@@ -1,6 +1,5 @@
-// Checkpoints: everything comes back, equal contents are equal bytes, damage of any kind is refused, numbers that are not finite are
-// never written (reliability plan R8, R9, R13).
-// Not here: whole trainings (test_train.c, test_reliability.c).
+// Checkpoints: everything comes back, equal contents are equal bytes, damage of any kind is refused, numbers that are not finite
+// are never written (reliability plan R8, R9, R13). Not here: whole trainings (test_train.c, test_reliability.c).
 #include "folder.h"
 #include "io/checkpoint.h"
 #include "io/h5file.h"
@@ -39,7 +38,8 @@ static void make(net *n, int slots, int wider) {
             for (int64_t k = 0; k < n->params.param[i].size; k++)
                 n->buffer[b][n->params.param[i].offset + k] = (float)(1000 * b + 100 * i) + (float)k / 8;
         const sn_stats *s = n->params.stats;
-        for (int64_t k = 0; b == 3 && k < s->c; k++) n->buffer[b][s->mean + k] = (float)k, n->buffer[b][s->var + k] = (float)k + 50;
+        for (int64_t k = 0; b == 3 && k < s->c; k++)
+            n->buffer[b][s->mean + k] = (float)k, n->buffer[b][s->var + k] = (float)k + 50;
     }
     for (int i = 0; i < n->params.n; i++) n->updates[i] = 7 * i;
     for (int i = 0; i < PASSES; i++) n->passes[i] = INT64_C(1) << (10 * i);

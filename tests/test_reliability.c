@@ -1,6 +1,6 @@
-// The program when it is killed, stopped and refused by the machine: the same bytes in the end (reliability plan R1, R3, R6, R7, R9,
-// R11). Every test trains the tiny supernet of processes.h and holds the last checkpoint against that of an unbroken run.
-// Not here: single calls of a save (test_faults.c), wrong input (test_bad_input.c).
+// The program when it is killed, stopped and refused by the machine: the same bytes in the end (reliability plan R1, R3, R6, R7,
+// R9, R11). Every test trains the tiny supernet of processes.h and holds the last checkpoint against that of an unbroken run. Not
+// here: single calls of a save (test_faults.c), wrong input (test_bad_input.c).
 #include "processes.h"
 
 #include <sched.h>
@@ -63,8 +63,8 @@ START_TEST(killed_twenty_times) {
         char fault[32];
         bool inside = i % 4 == 1; // of the first save of this process, at one of its calls 1 to 6
         snprintf(fault, sizeof fault, "1:%d:s9", 1 + i / 4);
-        pid_t p = START(((how){.fault = inside ? fault : NULL, .folder = "/killed/checkpoints"}), 0, "train", at("c.yaml"), "-o", run,
-                        "--threads", "1");
+        pid_t p = START(((how){.fault = inside ? fault : NULL, .folder = "/killed/checkpoints"}), 0, "train", at("c.yaml"), "-o",
+                        run, "--threads", "1");
         if (!inside) {
             wait_for_step(run, target, p);
             wait_ms(5 * uniform());
@@ -302,7 +302,8 @@ START_TEST(damaged_newest) {
         long place;
         bool cut;
         const char *reason;
-    } cases[] = {{0, true, ""}, {100, true, ""}, {-1, true, ""}, {0, false, ""}, {8, false, ""}, {600, false, ""}, {-1, false, ""}};
+    } cases[] = {{0, true, ""},  {100, true, ""},  {-1, true, ""}, {0, false, ""},
+                 {8, false, ""}, {600, false, ""}, {-1, false, ""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *run = lasting(at("damaged%zu", i));
         stop_at(run, 30);

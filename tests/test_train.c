@@ -1,6 +1,6 @@
-// The training loop from inside: it stops after the step in hand, and whatever is not finite is caught before it reaches a checkpoint
-// (reliability plan R3, R13).
-// Not here: the program around it (test_reliability.c), whole steps against PyTorch (tests of traces).
+// The training loop from inside: it stops after the step in hand, and whatever is not finite is caught before it reaches a
+// checkpoint (reliability plan R3, R13). Not here: the program around it (test_reliability.c), whole steps against PyTorch (tests
+// of traces).
 #include "io/checkpoint.h"
 #include "io/runfolder.h"
 #include "processes.h"
@@ -322,7 +322,7 @@ START_TEST(checkpoints_cannot_be_listed) {
 END_TEST
 
 START_TEST(names_of_checkpoints) {
-    static const char *const others[] = {"step-7.h5",       "step-0000000a.h5", "step-00000007.h5~",       "xstep-00000007.h5",
+    static const char *const others[] = {"step-7.h5",        "step-0000000a.h5", "step-00000007.h5~",        "xstep-00000007.h5",
                                          "step--0000007.h5", "step-+0000007.h5", "step-00000005.h5.damaged", "step-00000009.H5"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) put_file(at("run/checkpoints/%s", others[i]), "", 0);
     const long good[] = {3, 12, 123456789012, 0, 99999999};

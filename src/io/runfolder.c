@@ -237,8 +237,8 @@ sn_status sn_log_cut(const char *path, int64_t step) {
     return s;
 }
 
-// text: a newline, a line and its newline; the first one is needed behind what a killed process left. What cannot be written whole
-// is taken back.
+// text: a newline, a line and its newline; the first one is needed behind what a killed process left. What cannot be written
+// whole is taken back.
 static sn_status append(int fd, const char *path, const char *text) {
     struct stat before;
     char last = '\n';

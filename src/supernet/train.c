@@ -278,8 +278,7 @@ static sn_status save(loop *l, bool needed) {
     sn_status s = path ? sn_run_save(r, path) : SN_RESOURCE;
     if (s == SN_OK) {
         tell(l, (sn_event){.kind = SN_EVENT_SAVED, .text = path});
-        if (sn_folder_prune(r->folder, r->config->train.keep, r->best_step) != SN_OK)
-            warn(l, "old checkpoints stay");
+        if (sn_folder_prune(r->folder, r->config->train.keep, r->best_step) != SN_OK) warn(l, "old checkpoints stay");
     } else if (s == SN_DIVERGED) {
         in_step(l->trainer, s, r->step);
     } else if (!needed && (s == SN_RESOURCE || s == SN_FAIL)) {

@@ -51,7 +51,8 @@ void LANES(sum_forward_tile)(const sn_bases *b, const sn_call *call, int64_t til
         int64_t first = tile * ROWS + r;
         for (int c = 0; c < p->c; c += LANE) {
             sum_rows(p, x, y, first, m, c, p->c - c);
-            if (p->stat.mean != SN_NONE) LANES(tile_stat_rows)(&stat, r == 0, y + first * p->c + c, p->c, m, c, min_int(p->c - c, LANE));
+            if (p->stat.mean != SN_NONE)
+                LANES(tile_stat_rows)(&stat, r == 0, y + first * p->c + c, p->c, m, c, min_int(p->c - c, LANE));
         }
     }
     if (p->stat.mean != SN_NONE) tile_stat_end(&stat, (float *)b->arena + call->work, tile, p->c, 0, p->c, rows);

@@ -7,6 +7,7 @@
 #include "datafiles.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -54,7 +55,8 @@ MAYBE pid_t start(how h, int number, const char *const *arguments) {
         redirect(at("%d.out", number), 1);
         redirect(at("%d.err", number), 2);
         if (h.fault) {
-            setenv("LD_PRELOAD", SN_FAULT_LIBRARY, 1);
+            if (symlink(SN_FAULT_LIBRARY, at("fault.so")) && errno != EEXIST) _exit(99);
+            setenv("LD_PRELOAD", at("fault.so"), 1); // a name without spaces, which would divide it
             setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
             setenv("SN_FAULT", h.fault, 1);
             setenv("SN_FAULT_FOLDER", h.folder, 1);

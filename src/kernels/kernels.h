@@ -174,8 +174,9 @@ typedef struct { // softmax cross-entropy per sample, against (1 - smoothing)*on
     double smoothing;
     double scale; // of the gradient: 1/n for the mean over the batch
     sn_off loss;  // arena, n: loss of each sample
-    sn_off rank;  // arena, n: how many classes beat the label (logit greater, or equal with a lower index): 0 = top-1 hit, < 5 =
-                 // top-5 hit; a NaN among the logits gives `classes`
+    // arena, n: how many classes beat the label (logit greater, or equal with a lower index): 0 = top-1 hit, < 5 = top-5 hit; a
+    // NaN among the logits gives `classes`
+    sn_off rank;
     sn_into into; // dy = SN_NONE and both sums SN_NONE: no gradient wanted
 } sn_loss;
 

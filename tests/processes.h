@@ -29,7 +29,7 @@ enum { SIGNALLED = 1000, OUTPUT = 1 << 16 };
 
 static char printed[OUTPUT], said[OUTPUT]; // stdout and stderr of the last program that was waited for
 
-MAYBE void limit(int resource, size_t value) {
+MAYBE void limit(__rlimit_resource_t resource, size_t value) {
     struct rlimit l = {value, value};
     if (value && setrlimit(resource, &l)) _exit(99);
 }

@@ -82,8 +82,7 @@ static void add_block(const sn_bases *b, const sn_conv_backward_weights *p, cons
             mem->at_row[lines++] = i * plane_size(&in) + (int64_t)row * s->stride * in.width * s->ci;
     }
     for (int r = 0; r < m; r++) mem->rows[r] = (((int64_t)at->image * s->ho + at->row) * s->wo + r) * s->co;
-    for (int j = 0; j < n_n; j += PANEL)
-        LANES(gradient_block)(&g, mem->rows, m, n + j, min_int(n_n - j, PANEL), mem->g + (int64_t)j * m, PANEL);
+    LANES(gradient_block)(&g, mem->rows, m, n, n_n, (sheet){mem->g, PANEL, PANEL, (int64_t)PANEL * m});
     dense_pieces pieces = dense_pieces_of(s);
     int k = pieces.taps * s->ci;
     for (int i = 0; i < pieces.pieces; i++)

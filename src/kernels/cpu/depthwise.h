@@ -8,10 +8,10 @@
 
 // A tile is a group of images by a group of channels. It goes through its images in bands of rows, so that the padded planes of a
 // band stay in the second-level cache and those of 16 channels in the first.
-enum { CHANNELS = 64, TILES_WANTED = 96, PLANES_MAX = 24 * 1024, TAPS_MAX = 15 * 15 }; // PLANES_MAX: floats of a band
+enum { CHANNELS = 128, TILES_WANTED = 96, PLANE_PIXELS = 384, SIDE_MAX = 15 }; // PLANE_PIXELS: of a band
 
 INLINE bool is_depthwise(const sn_conv_size *s) {
-    return s->groups == s->ci && s->groups == s->co && s->kernel * s->kernel <= TAPS_MAX && s->groups > 1;
+    return s->groups == s->ci && s->groups == s->co && s->kernel <= SIDE_MAX && s->groups > 1;
 }
 
 typedef struct {
@@ -51,16 +51,17 @@ INLINE void planes_row(const planes *p, const source *x, const gradient *g, int 
     int left = max_int(-p->column0, 0), first = max_int(p->column0, 0); // columns of zeros; first pixel wanted
     int m = inside ? max_int(min_int(w - first, p->width - left), 0) : 0;
     for (int i = 0; i < m; i++) offsets[i] = at + (int64_t)(first + i) * c_all;
+    float *out = p->data + (int64_t)(row - p->row0) * p->width * LANE;
     for (int j = 0; j < channels; j += LANE) {
-        float *out = p->data + j / LANE * plane_size(p) + (int64_t)(row - p->row0) * p->width * LANE;
-        memset(out, 0, (size_t)(m ? left : p->width) * LANE * sizeof *out);
-        if (!m) continue;
-        if (x)
-            LANES(source_block)(x, offsets, m, c + j, min_int(channels - j, LANE), out + left * LANE, LANE);
-        else
-            LANES(gradient_block)(g, offsets, m, c + j, min_int(channels - j, LANE), out + left * LANE, LANE);
-        memset(out + (left + m) * LANE, 0, (size_t)(p->width - left - m) * LANE * sizeof *out);
+        float *plane = out + j / LANE * plane_size(p);
+        memset(plane, 0, (size_t)(m ? left : p->width) * LANE * sizeof *plane);
+        if (m) memset(plane + (left + m) * LANE, 0, (size_t)(p->width - left - m) * LANE * sizeof *plane);
     }
+    sheet to = {out + left * LANE, LANE, LANE, plane_size(p)};
+    if (x)
+        LANES(source_block)(x, offsets, m, c, channels, to);
+    else
+        LANES(gradient_block)(g, offsets, m, c, channels, to);
 }
 
 // The whole of p for one image of a tensor (h, w, c_all).
@@ -80,8 +81,41 @@ static inline void depthwise_taps(const float *w, int taps, int c_all, const dep
 // Forward bands: output rows of one band and the planes that they read.
 INLINE int forward_band(const sn_conv_size *s) { // output rows in a band
     int reach = (s->kernel - 1) * s->dilation + 1, width = (s->wo - 1) * s->stride + reach;
-    int rows = PLANES_MAX / (width * CHANNELS); // that fit
+    int rows = PLANE_PIXELS / width; // that fit
     return min_int(s->ho, max_int(1, (rows - reach) / s->stride + 1));
+}
+
+// The pixels of an image group as they lie in memory, fetched into the second-level cache a little ahead of the planes: a few at
+// a time, while sums are taken.
+typedef struct {
+    const float *x[2];           // first pixel of the group at the tile's first channel; of one or two tensors
+    int64_t pixel;               // from one pixel to the next, in floats
+    int lines;                   // cache lines of a pixel that the tile wants
+    int64_t pixels, done, until; // of the group; fetched so far; wanted by the end of this band
+    int share;                   // to fetch at one time
+} upcoming;
+
+INLINE upcoming upcoming_of(const float *x, const float *y, int64_t pixels_of_image, int c_all, const depthwise_tile *t) {
+    int64_t first = t->image * pixels_of_image * c_all + t->c;
+    upcoming u = {.x = {x + first, y ? y + first : NULL}, .pixel = c_all, .lines = (int)ceil_div(t->channels, LANE)};
+    u.pixels = t->images * pixels_of_image;
+    return u;
+}
+
+// By the end of a band that is worked on in `times` steps, all up to pixel `until` shall be there.
+INLINE void upcoming_plan(upcoming *u, int64_t begin, int64_t until, int times) {
+    if (u->done < begin) u->done = begin;
+    u->until = until < u->pixels ? until : u->pixels;
+    u->share = u->until > u->done ? (int)ceil_div(u->until - u->done, times) : 0;
+}
+
+INLINE void upcoming_fetch(upcoming *u) {
+    int64_t end = u->done + u->share < u->until ? u->done + u->share : u->until;
+    for (; u->done < end; u->done++)
+        for (int i = 0; i < u->lines; i++) {
+            __builtin_prefetch(u->x[0] + u->done * u->pixel + i * LANE, 0, 2);
+            if (u->x[1]) __builtin_prefetch(u->x[1] + u->done * u->pixel + i * LANE, 0, 2);
+        }
 }
 
 INLINE int64_t planes_floats(const planes *p) {

@@ -59,46 +59,51 @@ typedef struct {
     float *dw;          // (taps, LANE)
     int width;          // of x
     int rows;           // of g
+    upcoming *next[2];  // of the tensors that x and g are formed of
 } block;
 
-// `count` taps from `tap` on.
-INLINE void add_taps(int count, const sn_conv_size *s, const block *b, int tap, int part) {
+// `count` taps from `first` on of a kernel of k x k; `near`: no dilation. All known at compile time, or not.
+INLINE void add_taps(int k, int first, int count, bool near, const sn_conv_size *s, const block *b, int part) {
     reg acc[AT_ONCE];
-    const float *at[AT_ONCE];
+    int64_t step = s->stride * LANE, down = (int64_t)s->dilation * b->width * LANE, right = near ? LANE : s->dilation * LANE;
     UNROLL
-    for (int i = 0; i < count; i++) {
-        acc[i] = reg_zero();
-        at[i] = b->x + ((int64_t)((tap + i) / s->kernel) * b->width + (tap + i) % s->kernel) * s->dilation * LANE + part;
-    }
-    int64_t step = s->stride * LANE;
+    for (int i = 0; i < count; i++) acc[i] = reg_zero();
     const float *g = b->g + part;
     for (int row = 0; row < b->rows; row++) {
-        int64_t x = (int64_t)row * s->stride * b->width * LANE;
+        const float *x = b->x + (int64_t)row * s->stride * b->width * LANE + part;
+        upcoming_fetch(b->next[0]);
+        upcoming_fetch(b->next[1]);
         for (int column = 0; column < s->wo; column++, x += step, g += LANE) {
             reg d = reg_load(g);
             UNROLL
-            for (int i = 0; i < count; i++) acc[i] = reg_fma(reg_load(at[i] + x), d, acc[i]);
+            for (int i = 0; i < count; i++)
+                acc[i] = reg_fma(reg_load(x + (first + i) / k * down + (first + i) % k * right), d, acc[i]);
         }
     }
     UNROLL
     for (int i = 0; i < count; i++) {
-        float *dw = b->dw + (tap + i) * LANE + part;
+        float *dw = b->dw + (first + i) * LANE + part;
         reg_store(dw, reg_add(reg_load(dw), acc[i]));
     }
 }
 
 static void add_block(const sn_conv_size *s, const block *b) {
-    int taps = s->kernel * s->kernel;
-    for (int part = 0; part < LANE; part += REG) {
-        int tap = 0;
+    int k = s->kernel, taps = k * k;
+    for (int part = 0; part < LANE; part += REG)
 #if !defined(SN_COMPACT)
-        // the usual kernels' taps are known at compile time: 25 = 13 + 12 or 25; 49 = 3*13 + 9 + 1 or 25 + 12 + 12; 9
-        for (; taps - tap >= AT_ONCE; tap += AT_ONCE) add_taps(AT_ONCE, s, b, tap, part);
-        for (; taps - tap >= 12; tap += 12) add_taps(12, s, b, tap, part);
-        for (; taps - tap >= 9; tap += 9) add_taps(9, s, b, tap, part);
+        if (k == 3 && s->dilation == 1) {
+            add_taps(3, 0, 9, true, s, b, part);
+        } else if (k == 5 && s->dilation == 1) {
+            add_taps(5, 0, AT_ONCE, true, s, b, part);
+            if (AT_ONCE < 25) add_taps(5, 13, 12, true, s, b, part);
+        } else if (k == 7 && s->dilation == 1) {
+            add_taps(7, 0, 13, true, s, b, part);
+            add_taps(7, 13, 12, true, s, b, part);
+            add_taps(7, 25, 12, true, s, b, part);
+            add_taps(7, 37, 12, true, s, b, part);
+        } else
 #endif
-        for (; tap < taps; tap++) add_taps(1, s, b, tap, part);
-    }
+            for (int tap = 0; tap < taps; tap++) add_taps(k, tap, 1, false, s, b, part);
 }
 
 void LANES(depthwise_weights_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
@@ -109,6 +114,8 @@ void LANES(depthwise_weights_tile)(const sn_bases *b, const sn_call *call, int64
     carve_memory(scratch, s, &mem);
     source view = source_of(b, &p->x);
     gradient dy = gradient_of(b, &p->g);
+    upcoming next_x = upcoming_of(view.x, NULL, (int64_t)s->h * s->w, s->ci, &t);
+    upcoming next_g = upcoming_of(dy.dy, dy.a ? dy.x : NULL, (int64_t)s->ho * s->wo, s->co, &t);
     int band = forward_band(s), taps = s->kernel * s->kernel;
     memset(mem.dw, 0, (size_t)(taps * CHANNELS) * sizeof *mem.dw);
     for (int image = t.image; image < t.image + t.images; image++)
@@ -117,12 +124,18 @@ void LANES(depthwise_weights_tile)(const sn_bases *b, const sn_call *call, int64
             planes x = forward_planes(s, mem.x, LANE, row, rows), g = output_planes(s, mem.g, row, rows);
             planes_fill(&x, &view, NULL, image, s->h, s->w, s->ci, &t, mem.offsets);
             planes_fill(&g, NULL, &dy, image, s->ho, s->wo, s->co, &t, mem.offsets);
+            int64_t at = image - t.image, x_end = (at * s->h + (row + rows) * s->stride) * s->w,
+                    g_end = (at * s->ho + row + rows) * s->wo;
+            int times = (int)ceil_div(t.channels, LANE) * rows;
+            upcoming_plan(&next_x, x_end, x_end + (int64_t)rows * s->stride * s->w, times);
+            upcoming_plan(&next_g, g_end, g_end + (int64_t)rows * s->wo, times);
             for (int j = 0; j < t.channels; j += LANE)
                 add_block(s, &(block){.x = x.data + j / LANE * plane_size(&x),
                                       .g = g.data + j / LANE * plane_size(&g),
                                       .dw = mem.dw + j * taps,
                                       .width = x.width,
-                                      .rows = rows});
+                                      .rows = rows,
+                                      .next = {&next_x, &next_g}});
         }
     float *out = (float *)b->arena + call->work + (int64_t)t.group * taps * s->co + t.c;
     for (int j = 0; j < t.channels; j += LANE)

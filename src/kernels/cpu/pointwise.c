@@ -96,7 +96,7 @@ static void forward_block(const sn_bases *b, const sn_conv_forward *p, const mem
     input_rows(&p->size, first, m, mem->rows);
     for (int k = 0; k < k_all; k += KC) {
         int kc = min_int(k_all - k, KC);
-        LANES(source_block)(&x, mem->rows, m, k, kc, mem->a, lda);
+        LANES(source_block)(&x, mem->rows, m, k, kc, (sheet){mem->a, lda, lda, 0});
         for (int n = 0; n < n_all; n += PANEL) {
             int columns = min_int(n_all - n, PANEL);
             pack_panel(w + (int64_t)k * n_all + n, n_all, kc, columns, mem->panel);
@@ -162,7 +162,7 @@ static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const 
     for (int k = 0; k < k_all; k += KC) {
         int kc = min_int(k_all - k, KC);
         for (int r = 0; r < m; r++) mem->rows[r] = (first + r) * k_all;
-        LANES(gradient_block)(&g, mem->rows, m, k, kc, mem->a, lda);
+        LANES(gradient_block)(&g, mem->rows, m, k, kc, (sheet){mem->a, lda, lda, 0});
         for (int r = 0; r < m; r++) mem->rows[r] = (first + r) * n_all;
         for (int n = 0; n < n_all; n += PANEL) {
             int columns = min_int(n_all - n, PANEL);

@@ -6,7 +6,7 @@
 
 // A tile is one part of the pixels by one block of dw. Pixels are taken in chunks: within a chunk each element of dw is summed in
 // pixel order from 0, the chunks of a part are added in order, and finish adds the parts in order.
-enum { CHUNK = 96, ZPANEL = 48, BLOCK_MAX = 192, COLUMN_STEP = 32, TILES_WANTED = 32, ROWS_TOGETHER = 8 };
+enum { CHUNK = 96, ZPANEL = 48, BLOCK_MAX = 192, COLUMN_STEP = 32, TILES_WANTED = 32 };
 
 typedef struct {
     int64_t pixels, part;          // of all, of one part
@@ -64,21 +64,15 @@ size_t LANES(pointwise_weights_scratch)(const sn_call *call) {
     return carve_memory(NULL, &g, &mem);
 }
 
-// Both operands of one chunk into panels; a few rows at a time, so that memory is read in order.
+// Both operands of one chunk into panels.
 static void form_chunk(const sn_bases *b, const sn_conv_backward_weights *p, const memory *mem, int64_t first, int m, int k,
                        int k_n, int n, int n_n) {
     source x = source_of(b, &p->x);
     gradient g = gradient_of(b, &p->g);
     input_rows(&p->size, first, m, mem->rows);
-    for (int r = 0; r < m; r += ROWS_TOGETHER)
-        for (int j = 0; j < k_n; j += ZPANEL) LANES(source_block)
-    (&x, mem->rows + r, min_int(m - r, ROWS_TOGETHER), k + j, min_int(k_n - j, ZPANEL), mem->z + (int64_t)j * CHUNK + r * ZPANEL,
-     ZPANEL);
+    LANES(source_block)(&x, mem->rows, m, k, k_n, (sheet){mem->z, ZPANEL, ZPANEL, CHUNK * ZPANEL});
     for (int r = 0; r < m; r++) mem->rows[r] = (first + r) * p->size.co;
-    for (int r = 0; r < m; r += ROWS_TOGETHER)
-        for (int j = 0; j < n_n; j += PANEL) LANES(gradient_block)
-    (&g, mem->rows + r, min_int(m - r, ROWS_TOGETHER), n + j, min_int(n_n - j, PANEL), mem->g + (int64_t)j * CHUNK + r * PANEL,
-     PANEL);
+    LANES(gradient_block)(&g, mem->rows, m, n, n_n, (sheet){mem->g, PANEL, PANEL, CHUNK * PANEL});
 }
 
 static void add_chunk(const memory *mem, int ld, int m, int k_n, int n_n) {

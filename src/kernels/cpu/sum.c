@@ -112,7 +112,7 @@ void LANES(sum_backward_tile)(const sn_bases *b, const sn_call *call, int64_t ti
         for (int i = 0; i < m; i++) mem.rows[i] = (tile * ROWS + r + i) * p->c;
         for (int c = 0; c < p->c; c += LANE) {
             int n = min_int(p->c - c, LANE);
-            LANES(gradient_block)(&g, mem.rows, m, c, n, mem.dz, LANE);
+            LANES(gradient_block)(&g, mem.rows, m, c, n, (sheet){mem.dz, LANE, LANE, 0});
             LANES(target_block)(&into, mem.rows, mem.dz, LANE, m, c, n);
         }
     }
@@ -201,7 +201,7 @@ void LANES(mean_backward_tile)(const sn_bases *b, const sn_call *call, int64_t t
             for (int c = 0; c < p->c; c += LANE) {
                 int n = min_int(p->c - c, LANE);
                 int64_t row = i * p->c;
-                LANES(gradient_block)(&g, &row, 1, c, n, mem.dz, LANE);
+                LANES(gradient_block)(&g, &row, 1, c, n, (sheet){mem.dz, LANE, LANE, 0});
                 v_store(mem.dz, v_div(v_load(mem.dz), v_set((float)p->pixels)));
                 LANES(target_block)(&into, mem.rows, mem.dz, 0, m, c, n);
             }

@@ -3,52 +3,72 @@
 // Next: gemm.h.
 #include "kernels/cpu/view.h"
 
-// out[r][0..n-1] = view of the n channels from c on of row r, which begins at x + rows[r]; written in whole v16.
-INLINE void source_block_as(bool with_affine, sn_act act, const source *s, const int64_t *rows, int m, int c, int n, float *out,
-                            int ld) {
-    enum { TOGETHER = 4 }; // rows that share one load of the vectors
-    for (int r = 0; r < m; r += TOGETHER)
-        for (int j = 0; j < n; j += LANE) {
+enum { TOGETHER = 4, AHEAD = 16 }; // rows that share one load of the vectors; rows to fetch ahead
+
+// Elements to what will be read AHEAD rows later, if rows go on as the first two lie. (It may lie outside the tensor: no matter.)
+INLINE int64_t ahead(const int64_t *rows, int m) {
+    return m > 1 ? AHEAD * (rows[1] - rows[0]) : 0;
+}
+
+INLINE void fetch(const float *p, int64_t distance) {
+    __builtin_prefetch((const void *)((uintptr_t)p + (uintptr_t)distance * sizeof *p));
+}
+
+INLINE void source_block_as(bool with_affine, sn_act act, const source *s, const int64_t *rows, int m, int c, int n, sheet out) {
+    int64_t distance = ahead(rows, m);
+    for (int r = 0; r < m; r += TOGETHER) {
+        int last = min_int(m - r, TOGETHER);
+        float *to = out.data + r * out.row;
+        for (int j = 0, column = 0; j < n; j += LANE) {
             affine a = affine_at(with_affine, s->mean, s->scale, s->shift, c + j, n - j);
-            int last = min_int(m - r, TOGETHER);
             for (int i = 0; i < last; i++) {
-                v16 x = v_load_to(s->x + rows[r + i] + c + j, n - j);
-                v_store(out + (int64_t)(r + i) * ld + j, act_apply(act, affine_apply(with_affine, &a, x)));
+                const float *from = s->x + rows[r + i] + c + j;
+                v16 x = v_load_to(from, n - j);
+                fetch(from, distance);
+                v_store(to + column + i * out.row, act_apply(act, affine_apply(with_affine, &a, x)));
             }
+            if ((column += LANE) == out.width) to += out.panel, column = 0;
         }
+    }
 }
 
-void LANES(source_block)(const source *s, const int64_t *rows, int m, int c, int n, float *out, int ld) {
+void LANES(source_block)(const source *s, const int64_t *rows, int m, int c, int n, sheet out) {
     bool with_affine = s->mean != NULL;
-    if (with_affine && s->act == SN_LINEAR) source_block_as(true, SN_LINEAR, s, rows, m, c, n, out, ld);
-    if (with_affine && s->act == SN_RELU) source_block_as(true, SN_RELU, s, rows, m, c, n, out, ld);
-    if (with_affine && s->act == SN_RELU6) source_block_as(true, SN_RELU6, s, rows, m, c, n, out, ld);
-    if (!with_affine && s->act == SN_LINEAR) source_block_as(false, SN_LINEAR, s, rows, m, c, n, out, ld);
-    if (!with_affine && s->act == SN_RELU) source_block_as(false, SN_RELU, s, rows, m, c, n, out, ld);
-    if (!with_affine && s->act == SN_RELU6) source_block_as(false, SN_RELU6, s, rows, m, c, n, out, ld);
+    if (with_affine && s->act == SN_LINEAR) source_block_as(true, SN_LINEAR, s, rows, m, c, n, out);
+    if (with_affine && s->act == SN_RELU) source_block_as(true, SN_RELU, s, rows, m, c, n, out);
+    if (with_affine && s->act == SN_RELU6) source_block_as(true, SN_RELU6, s, rows, m, c, n, out);
+    if (!with_affine && s->act == SN_LINEAR) source_block_as(false, SN_LINEAR, s, rows, m, c, n, out);
+    if (!with_affine && s->act == SN_RELU) source_block_as(false, SN_RELU, s, rows, m, c, n, out);
+    if (!with_affine && s->act == SN_RELU6) source_block_as(false, SN_RELU6, s, rows, m, c, n, out);
 }
 
-INLINE void gradient_block_as(bool with_slopes, const gradient *g, const int64_t *rows, int m, int c, int n, float *out, int ld) {
-    enum { TOGETHER = 4 };
-    for (int r = 0; r < m; r += TOGETHER)
-        for (int j = 0; j < n; j += LANE) {
+INLINE void gradient_block_as(bool with_slopes, const gradient *g, const int64_t *rows, int m, int c, int n, sheet out) {
+    int64_t distance = ahead(rows, m);
+    for (int r = 0; r < m; r += TOGETHER) {
+        int last = min_int(m - r, TOGETHER);
+        float *to = out.data + r * out.row;
+        for (int j = 0, column = 0; j < n; j += LANE) {
             slopes s = slopes_at(with_slopes, g, c + j, n - j);
-            int last = min_int(m - r, TOGETHER);
             for (int i = 0; i < last; i++) {
                 int64_t at = rows[r + i] + c + j;
                 v16 dy = v_load_to(g->dy + at, n - j);
-                if (with_slopes) dy = slopes_apply(&s, dy, v_load_to(g->x + at, n - j));
-                v_store(out + (int64_t)(r + i) * ld + j, dy);
+                fetch(g->dy + at, distance);
+                if (with_slopes) {
+                    dy = slopes_apply(&s, dy, v_load_to(g->x + at, n - j));
+                    fetch(g->x + at, distance);
+                }
+                v_store(to + column + i * out.row, dy);
             }
+            if ((column += LANE) == out.width) to += out.panel, column = 0;
         }
+    }
 }
 
-// As source_block, of the gradient.
-void LANES(gradient_block)(const gradient *g, const int64_t *rows, int m, int c, int n, float *out, int ld) {
+void LANES(gradient_block)(const gradient *g, const int64_t *rows, int m, int c, int n, sheet out) {
     if (g->a)
-        gradient_block_as(true, g, rows, m, c, n, out, ld);
+        gradient_block_as(true, g, rows, m, c, n, out);
     else
-        gradient_block_as(false, g, rows, m, c, n, out, ld);
+        gradient_block_as(false, g, rows, m, c, n, out);
 }
 
 INLINE void tile_stat_rows_n(const tile_stat *t, const float *y, int64_t ld, int m, int c, int n) {
@@ -107,16 +127,26 @@ INLINE void target_block_as(bool act, bool add, bool sums, bool whole, const tar
     int part = whole ? LANE : n;
     bool with_affine = t->mean != NULL, with_x = sums && t->x;
     affine a = affine_at(with_affine, t->mean, t->scale, t->shift, c, part);
+    int64_t distance = ahead(rows, m);
     v16 top = v_set(act_top(t->act)), sum_dy[2] = {v_zero(), v_zero()}, sum_dyx[2] = {v_zero(), v_zero()};
     for (int r = 0; r < m; r += 2) // even and odd rows apart: two chains of additions instead of one
         for (int i = 0; i < 2 && r + i < m; i++) {
             int64_t at = rows[r + i] + c;
             v16 dy = v_load_to(dz + (r + i) * ld, part), d = v_zero();
-            if (act || with_x) d = v_load_to(t->x + at, part);
+            if (act || with_x) {
+                d = v_load_to(t->x + at, part);
+                fetch(t->x + at, distance);
+            }
             if (with_affine) d = v_sub(d, a.mean);
             if (act) dy = v_inside(dy, with_affine ? v_fma(a.scale, d, a.shift) : d, top);
-            if (add) dy = v_add(dy, v_load_to(t->add + at, part));
-            if (t->dy) v_store_to(t->dy + at, dy, part);
+            if (add) {
+                dy = v_add(dy, v_load_to(t->add + at, part));
+                fetch(t->add + at, distance);
+            }
+            if (t->dy) {
+                v_store_to(t->dy + at, dy, part);
+                fetch(t->dy + at, distance);
+            }
             if (sums) sum_dy[i] = v_add(sum_dy[i], dy), sum_dyx[i] = v_fma(dy, d, sum_dyx[i]);
         }
     if (!sums) return;

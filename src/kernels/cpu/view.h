@@ -86,8 +86,16 @@ INLINE v16 source_read(const source *s, const affine *a, const float *x, int n) 
     return act_apply(s->act, affine_apply(s->mean != NULL, a, v_load_to(x, n)));
 }
 
-// out[r][0..n-1] = view of the n channels from c on of row r, which begins at x + rows[r]; written in whole v16.
-void LANES(source_block)(const source *s, const int64_t *rows, int m, int c, int n, float *out, int ld);
+// Rows of channels in scratch, in panels of `width` channels (a multiple of LANE): channel j of row r is at
+// data + j / width * panel + r*row + j % width.
+typedef struct {
+    float *data;
+    int width;
+    int64_t row, panel;
+} sheet;
+
+// The n channels from c on of the view of m rows; row r begins at x + rows[r]. Written in whole v16.
+void LANES(source_block)(const source *s, const int64_t *rows, int m, int c, int n, sheet out);
 
 // --- gradients
 typedef struct {
@@ -121,7 +129,7 @@ INLINE v16 gradient_read(const gradient *g, const slopes *s, int64_t i, int n) {
 }
 
 // As source_block, of the gradient.
-void LANES(gradient_block)(const gradient *g, const int64_t *rows, int m, int c, int n, float *out, int ld);
+void LANES(gradient_block)(const gradient *g, const int64_t *rows, int m, int c, int n, sheet out);
 
 // --- statistics of what a kernel writes. Scratch of one tile: pivot, sum and squares of all its channels.
 typedef struct {

@@ -66,18 +66,25 @@ typedef struct {
 INLINE void add_taps(int k, int first, int count, bool near, const sn_conv_size *s, const block *b, int part) {
     reg acc[AT_ONCE];
     int64_t step = s->stride * LANE, down = (int64_t)s->dilation * b->width * LANE, right = near ? LANE : s->dilation * LANE;
+    int top = first / k, lines = (first + count - 1) / k - top + 1; // rows of the kernel
     UNROLL
     for (int i = 0; i < count; i++) acc[i] = reg_zero();
     const float *g = b->g + part;
     for (int row = 0; row < b->rows; row++) {
-        const float *x = b->x + (int64_t)row * s->stride * b->width * LANE + part;
+        const float *line[SIDE_MAX];
+        UNROLL
+        for (int i = 0; i < lines; i++) {
+            line[i] = b->x + (int64_t)row * s->stride * b->width * LANE + (top + i) * down + part;
+            __asm__("" : "+r"(line[i])); // keep one pointer for each row: one for each tap would not fit in the registers
+        }
         upcoming_fetch(b->next[0]);
         upcoming_fetch(b->next[1]);
+        int64_t x = 0;
         for (int column = 0; column < s->wo; column++, x += step, g += LANE) {
             reg d = reg_load(g);
             UNROLL
             for (int i = 0; i < count; i++)
-                acc[i] = reg_fma(reg_load(x + (first + i) / k * down + (first + i) % k * right), d, acc[i]);
+                acc[i] = reg_fma(reg_load(line[(first + i) / k - top] + (first + i) % k * right + x), d, acc[i]);
         }
     }
     UNROLL

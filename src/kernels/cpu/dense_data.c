@@ -124,7 +124,7 @@ void LANES(dense_data_tile)(const sn_bases *b, const sn_call *call, int64_t tile
     dense_blocks d = blocks_of(s);
     memory mem;
     carve_memory(scratch, s, &mem);
-    target into = target_of(b, &p->into, mem.vectors, 0, s->ci);
+    target into = target_of(b, &p->into, (int64_t)s->n * s->h * s->w, s->ci, mem.vectors, 0, s->ci);
     int64_t first = tile * d.tile;
     for (int64_t i = first; i < first + d.tile && i < d.blocks; i++) {
         dense_block at = dense_block_at(&d, s->n, s->h, i);

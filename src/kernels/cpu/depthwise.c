@@ -361,7 +361,7 @@ static void data_block(const sn_conv_size *s, const planes *g, const memory *mem
             int touches = 0;
             if (into->x) sum.touch[touches++] = into->x + pixel;
             if (into->add) sum.touch[touches++] = into->add + pixel;
-            if (into->dy && into->dy != into->add) sum.touch[touches++] = into->dy + pixel;
+            if (into->dy && into->dy != into->add && !into->streams) sum.touch[touches++] = into->dy + pixel;
             tap_sums(mem->taps, &sum);
         }
 }
@@ -390,7 +390,7 @@ void LANES(depthwise_data_tile)(const sn_bases *b, const sn_call *call, int64_t 
     memory mem;
     carve_data(scratch, s, &mem);
     depthwise_taps((const float *)b->weights + p->w, s->kernel * s->kernel, s->co, &t, mem.w);
-    target into = target_of(b, &p->into, mem.vectors, t.c, CHANNELS);
+    target into = target_of(b, &p->into, (int64_t)s->n * s->h * s->w, s->ci, mem.vectors, t.c, CHANNELS);
     upcoming next = upcoming_of((const float *)b->arena + p->g.dy, p->g.a == SN_NONE ? NULL : (const float *)b->arena + p->g.x,
                                 (int64_t)s->ho * s->wo, s->co, &t);
     int band = data_band(s);

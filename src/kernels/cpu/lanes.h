@@ -20,6 +20,7 @@ enum { LANE = 16 }; // floats in a v16
 #endif
 
 // v_load_n and v_store_n touch the first n floats only (0 <= n <= 16); lanes not loaded are 0.
+// v_stream: a store past the caches; p on a boundary of 64 bytes; v_stream_end before another thread reads.
 // v_max(a, b) = a > b ? a : b and v_min(a, b) = a < b ? a : b, so a NaN in b comes through.
 // v_inside(x, u, top): x where 0 < u < top, else 0.
 #if defined(SN_LANES_avx512)
@@ -40,6 +41,12 @@ INLINE v16 v_load(const float *p) {
 }
 INLINE void v_store(float *p, v16 x) {
     _mm512_storeu_ps(p, x);
+}
+INLINE void v_stream(float *p, v16 x) {
+    _mm512_stream_ps(p, x);
+}
+INLINE void v_stream_end(void) {
+    _mm_sfence();
 }
 INLINE __mmask16 v_first(int n) {
     return (__mmask16)((1u << n) - 1u);
@@ -97,6 +104,13 @@ INLINE v16 v_load(const float *p) {
 INLINE void v_store(float *p, v16 x) {
     _mm256_storeu_ps(p, x.lo);
     _mm256_storeu_ps(p + 8, x.hi);
+}
+INLINE void v_stream(float *p, v16 x) {
+    _mm256_stream_ps(p, x.lo);
+    _mm256_stream_ps(p + 8, x.hi);
+}
+INLINE void v_stream_end(void) {
+    _mm_sfence();
 }
 static const int32_t v_mask_words[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 INLINE __m256i v_mask(int n, int first) { // lanes first..first+7 of the first n
@@ -162,6 +176,10 @@ INLINE v16 v_load(const float *p) {
 INLINE void v_store(float *p, v16 x) {
     for (int i = 0; i < LANE; i++) p[i] = x.x[i];
 }
+INLINE void v_stream(float *p, v16 x) {
+    v_store(p, x);
+}
+INLINE void v_stream_end(void) {}
 INLINE v16 v_load_n(const float *p, int n) {
     V_EACH(i < n ? p[i] : 0);
 }

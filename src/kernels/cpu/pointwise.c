@@ -182,7 +182,7 @@ void LANES(pointwise_data_tile)(const sn_bases *b, const sn_call *call, int64_t 
     geometry g = geometry_of(&p->size);
     memory mem;
     carve_memory(scratch, &g, p->size.co, p->size.ci, &mem);
-    target into = target_of(b, &p->into, mem.sums, 0, p->size.ci);
+    target into = target_of(b, &p->into, g.pixels, p->size.ci, mem.sums, 0, p->size.ci);
     int rows = rows_in(&g, tile);
     for (int r = 0; r < rows; r += g.block) data_block(b, p, &mem, &into, tile * g.tile + r, min_int(rows - r, g.block));
     target_end(&into, (float *)b->arena + call->work, tile, p->size.ci, 0, p->size.ci);

@@ -105,7 +105,7 @@ void LANES(sum_backward_tile)(const sn_bases *b, const sn_call *call, int64_t ti
     memory mem;
     carve_memory(scratch, p->c, &mem);
     gradient g = gradient_of(b, &p->g);
-    target into = target_of(b, &p->into, mem.sums, 0, p->c);
+    target into = target_of(b, &p->into, p->rows, p->c, mem.sums, 0, p->c);
     int rows = part(p->rows, tile, ROWS);
     for (int r = 0; r < rows; r += BLOCK) {
         int m = min_int(rows - r, BLOCK);
@@ -193,7 +193,7 @@ void LANES(mean_backward_tile)(const sn_bases *b, const sn_call *call, int64_t t
     memory mem;
     carve_memory(scratch, p->c, &mem);
     gradient g = gradient_of(b, &p->g);
-    target into = target_of(b, &p->into, mem.sums, 0, p->c);
+    target into = target_of(b, &p->into, (int64_t)p->n * p->pixels, p->c, mem.sums, 0, p->c);
     for (int64_t i = tile * IMAGES, end = i + part(p->n, tile, IMAGES); i < end; i++)
         for (int r = 0; r < p->pixels; r += BLOCK) {
             int m = min_int(p->pixels - r, BLOCK);

@@ -143,7 +143,9 @@ INLINE void target_block_as(bool act, bool add, bool sums, bool whole, const tar
                 dy = v_add(dy, v_load_to(t->add + at, part));
                 fetch(t->add + at, distance);
             }
-            if (t->dy) {
+            if (whole && t->streams) {
+                v_stream(t->dy + at, dy);
+            } else if (t->dy) {
                 v_store_to(t->dy + at, dy, part);
                 fetch(t->dy + at, distance);
             }

@@ -178,6 +178,7 @@ typedef struct {
     const float *add;        // NULL: nothing
     int first;               // channel of the sums' first element
     float *dy;               // NULL: sums only
+    bool streams;            // dy is too large for the caches: written past them
     float *sum_dy, *sum_dyx; // scratch of the tile, round_up(c, LANE) each; NULL: no sums wanted
 } target;
 
@@ -185,11 +186,18 @@ INLINE bool into_sums(const sn_into *into) {
     return into->sum_dy != SN_NONE || into->sum_dyx != SN_NONE;
 }
 
-// Memory: 2 vectors of the n channels from first on.
-INLINE target target_of(const sn_bases *b, const sn_into *into, float *memory, int first, int n) {
+// Whether rows of c channels, in all too many for the caches, can be written past them.
+INLINE bool streams_to(const float *p, int64_t rows, int c) {
+    enum { LARGE = 1 << 22 }; // elements
+    return rows * c > LARGE && c % LANE == 0 && (uintptr_t)p % 64 == 0;
+}
+
+// Of a tensor of `rows` rows of c channels. Memory: 2 vectors of the n channels from first on.
+INLINE target target_of(const sn_bases *b, const sn_into *into, int64_t rows, int c, float *memory, int first, int n) {
     float *arena = b->arena;
     target t = {.act = into->view.act, .add = vector_at(arena, into->add), .first = first};
     if (into->dy != SN_NONE) t.dy = arena + into->dy;
+    t.streams = t.dy && t.dy != t.add && streams_to(t.dy, rows, c);
     bool sums = into_sums(into);
     if (t.act != SN_LINEAR || into->sum_dyx != SN_NONE) {
         t.x = arena + into->view.data;
@@ -213,6 +221,7 @@ INLINE int64_t sums_work(const sn_into *into, int64_t tiles, int c) {
 
 // Writes the tile's n channels from first on, of c.
 INLINE void target_end(const target *t, float *work, int64_t tile, int c, int first, int n) {
+    if (t->streams) v_stream_end();
     if (!t->sum_dy) return;
     float *dy = work + tile * 2 * c + first, *dyx = dy + c;
     for (int j = 0; j < n; j += LANE) {

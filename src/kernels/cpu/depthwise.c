@@ -216,13 +216,15 @@ static void forward_taps(const sn_conv_size *s, int width, tap_list *taps) {
 }
 
 static void forward_rows(const sn_bases *b, const sn_conv_forward *p, const memory *mem, const depthwise_tile *t,
-                         const tile_stat *stat, upcoming *next, int image, int row, int rows) {
+                         const tile_stat *stat, int image, int row, int rows) {
     const sn_conv_size *s = &p->size;
     planes in = forward_planes(s, mem->planes, LANE, row, rows);
     source x = source_of(b, &p->x);
     planes_fill(&in, &x, NULL, image, s->h, s->w, s->ci, t, mem->offsets);
-    int64_t end = ((int64_t)(image - t->image) * s->h + (row + rows) * s->stride) * s->w; // of the pixels in these planes, about
-    upcoming_plan(next, end, end + (int64_t)rows * s->stride * s->w, (int)ceil_div(t->channels, LANE) * rows);
+    // what the next band reads, about: from where these planes end
+    int64_t end = ((int64_t)(image - t->image) * s->h + (row + rows) * s->stride) * s->w;
+    upcoming next = upcoming_band(x.x, NULL, s->ci, t, (int64_t)s->h * s->w, end, (int64_t)rows * s->stride * s->w,
+                                  (int)ceil_div(t->channels, LANE) * rows);
     forward_taps(s, in.width, mem->taps);
     for (int j = 0; j < t->channels; j += LANE) {
         float *y = (float *)b->arena + p->y + ((int64_t)image * s->ho + row) * s->wo * s->co + t->c + j;
@@ -237,7 +239,7 @@ static void forward_rows(const sn_bases *b, const sn_conv_forward *p, const memo
                                        .rows = rows,
                                        .columns = s->wo,
                                        .n = n,
-                                       .next = next,
+                                       .next = &next,
                                        .touch = {y},
                                        .touch_row = (int64_t)s->wo * s->co,
                                        .touch_pixel = s->co});
@@ -253,11 +255,9 @@ void LANES(depthwise_forward_tile)(const sn_bases *b, const sn_call *call, int64
     carve_forward(scratch, s, &mem);
     depthwise_taps((const float *)b->weights + p->w, s->kernel * s->kernel, s->co, &t, mem.w);
     tile_stat stat = tile_stat_begin(mem.vectors, CHANNELS);
-    upcoming next = upcoming_of((const float *)b->arena + p->x.data, NULL, (int64_t)s->h * s->w, s->ci, &t);
     int band = forward_band(s);
     for (int image = t.image; image < t.image + t.images; image++)
-        for (int row = 0; row < s->ho; row += band)
-            forward_rows(b, p, &mem, &t, &stat, &next, image, row, min_int(band, s->ho - row));
+        for (int row = 0; row < s->ho; row += band) forward_rows(b, p, &mem, &t, &stat, image, row, min_int(band, s->ho - row));
     if (p->stat.mean != SN_NONE)
         tile_stat_end(&stat, (float *)b->arena + call->work, t.group, s->co, t.c, t.channels, (int64_t)t.images * s->ho * s->wo);
 }
@@ -367,18 +367,18 @@ static void data_block(const sn_conv_size *s, const planes *g, const memory *mem
 }
 
 static void data_rows(const sn_bases *b, const sn_conv_backward_data *p, const memory *mem, const depthwise_tile *t,
-                      const target *into, upcoming *next, int image, int row, int rows) {
+                      const target *into, int image, int row, int rows) {
     const sn_conv_size *s = &p->size;
     planes g = data_planes(s, mem->planes, LANE, row, rows);
     gradient dy = gradient_of(b, &p->g);
     planes_fill(&g, NULL, &dy, image, s->ho, s->wo, s->co, t, mem->offsets);
-    int64_t end =
-        ((int64_t)(image - t->image) * s->ho + (row + rows) / s->stride) * s->wo; // of the pixels in these planes, about
-    upcoming_plan(next, end, end + (int64_t)rows / s->stride * s->wo, (int)ceil_div(t->channels, LANE) * rows * s->stride);
+    int64_t end = ((int64_t)(image - t->image) * s->ho + (row + rows) / s->stride) * s->wo;
+    upcoming next = upcoming_band(dy.dy, dy.a ? dy.x : NULL, s->co, t, (int64_t)s->ho * s->wo, end,
+                                  (int64_t)rows / s->stride * s->wo, (int)ceil_div(t->channels, LANE) * rows * s->stride);
     int m = rows * s->w;
     for (int r = 0; r < m; r++) mem->offsets[r] = (((int64_t)image * s->h + row) * s->w + r) * s->ci;
     for (int j = 0; j < t->channels; j += LANE) {
-        data_block(s, &g, mem, into, next, j / LANE, t->c + j, row, rows);
+        data_block(s, &g, mem, into, &next, j / LANE, t->c + j, row, rows);
         LANES(target_block)(into, mem->offsets, mem->dz, LANE, m, t->c + j, min_int(t->channels - j, LANE));
     }
 }
@@ -391,11 +391,9 @@ void LANES(depthwise_data_tile)(const sn_bases *b, const sn_call *call, int64_t 
     carve_data(scratch, s, &mem);
     depthwise_taps((const float *)b->weights + p->w, s->kernel * s->kernel, s->co, &t, mem.w);
     target into = target_of(b, &p->into, (int64_t)s->n * s->h * s->w, s->ci, mem.vectors, t.c, CHANNELS);
-    upcoming next = upcoming_of((const float *)b->arena + p->g.dy, p->g.a == SN_NONE ? NULL : (const float *)b->arena + p->g.x,
-                                (int64_t)s->ho * s->wo, s->co, &t);
     int band = data_band(s);
     for (int image = t.image; image < t.image + t.images; image++)
-        for (int row = 0; row < s->h; row += band) data_rows(b, p, &mem, &t, &into, &next, image, row, min_int(band, s->h - row));
+        for (int row = 0; row < s->h; row += band) data_rows(b, p, &mem, &t, &into, image, row, min_int(band, s->h - row));
     target_end(&into, (float *)b->arena + call->work, t.group, s->ci, t.c, t.channels);
 }
 

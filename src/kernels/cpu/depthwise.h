@@ -85,37 +85,12 @@ INLINE int forward_band(const sn_conv_size *s) { // output rows in a band
     return min_int(s->ho, max_int(1, (rows - reach) / s->stride + 1));
 }
 
-// The pixels of an image group as they lie in memory, fetched into the second-level cache a little ahead of the planes: a few at
-// a time, while sums are taken.
-typedef struct {
-    const float *x[2];           // first pixel of the group at the tile's first channel; of one or two tensors
-    int64_t pixel;               // from one pixel to the next, in floats
-    int lines;                   // cache lines of a pixel that the tile wants
-    int64_t pixels, done, until; // of the group; fetched so far; wanted by the end of this band
-    int share;                   // to fetch at one time
-} upcoming;
-
-INLINE upcoming upcoming_of(const float *x, const float *y, int64_t pixels_of_image, int c_all, const depthwise_tile *t) {
-    int64_t first = t->image * pixels_of_image * c_all + t->c;
-    upcoming u = {.x = {x + first, y ? y + first : NULL}, .pixel = c_all, .lines = (int)ceil_div(t->channels, LANE)};
-    u.pixels = t->images * pixels_of_image;
-    return u;
-}
-
-// By the end of a band that is worked on in `times` steps, all up to pixel `until` shall be there.
-INLINE void upcoming_plan(upcoming *u, int64_t begin, int64_t until, int times) {
-    if (u->done < begin) u->done = begin;
-    u->until = until < u->pixels ? until : u->pixels;
-    u->share = u->until > u->done ? (int)ceil_div(u->until - u->done, times) : 0;
-}
-
-INLINE void upcoming_fetch(upcoming *u) {
-    int64_t end = u->done + u->share < u->until ? u->done + u->share : u->until;
-    for (; u->done < end; u->done++)
-        for (int i = 0; i < u->lines; i++) {
-            __builtin_prefetch(u->x[0] + u->done * u->pixel + i * LANE, 0, 2);
-            if (u->x[1]) __builtin_prefetch(u->x[1] + u->done * u->pixel + i * LANE, 0, 2);
-        }
+// What the band after this one reads of a tensor or two: about the pixels from `begin` on, counted from the tile's first image.
+INLINE upcoming upcoming_band(const float *x, const float *y, int c_all, const depthwise_tile *t, int64_t pixels_of_image,
+                              int64_t begin, int64_t pixels, int times) {
+    int64_t end = t->images * pixels_of_image, last = begin + pixels < end ? begin + pixels : end;
+    int64_t first = (t->image * pixels_of_image + begin) * c_all + t->c;
+    return upcoming_of(x + first, y ? y + first : NULL, last - begin, c_all, t->channels, times);
 }
 
 INLINE int64_t planes_floats(const planes *p) {

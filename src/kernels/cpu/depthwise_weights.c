@@ -121,8 +121,6 @@ void LANES(depthwise_weights_tile)(const sn_bases *b, const sn_call *call, int64
     carve_memory(scratch, s, &mem);
     source view = source_of(b, &p->x);
     gradient dy = gradient_of(b, &p->g);
-    upcoming next_x = upcoming_of(view.x, NULL, (int64_t)s->h * s->w, s->ci, &t);
-    upcoming next_g = upcoming_of(dy.dy, dy.a ? dy.x : NULL, (int64_t)s->ho * s->wo, s->co, &t);
     int band = forward_band(s), taps = s->kernel * s->kernel;
     memset(mem.dw, 0, (size_t)(taps * CHANNELS) * sizeof *mem.dw);
     for (int image = t.image; image < t.image + t.images; image++)
@@ -131,11 +129,13 @@ void LANES(depthwise_weights_tile)(const sn_bases *b, const sn_call *call, int64
             planes x = forward_planes(s, mem.x, LANE, row, rows), g = output_planes(s, mem.g, row, rows);
             planes_fill(&x, &view, NULL, image, s->h, s->w, s->ci, &t, mem.offsets);
             planes_fill(&g, NULL, &dy, image, s->ho, s->wo, s->co, &t, mem.offsets);
+            int times = (int)ceil_div(t.channels, LANE) * rows;
             int64_t at = image - t.image, x_end = (at * s->h + (row + rows) * s->stride) * s->w,
                     g_end = (at * s->ho + row + rows) * s->wo;
-            int times = (int)ceil_div(t.channels, LANE) * rows;
-            upcoming_plan(&next_x, x_end, x_end + (int64_t)rows * s->stride * s->w, times);
-            upcoming_plan(&next_g, g_end, g_end + (int64_t)rows * s->wo, times);
+            upcoming next_x =
+                upcoming_band(view.x, NULL, s->ci, &t, (int64_t)s->h * s->w, x_end, (int64_t)rows * s->stride * s->w, times);
+            upcoming next_g =
+                upcoming_band(dy.dy, dy.a ? dy.x : NULL, s->co, &t, (int64_t)s->ho * s->wo, g_end, (int64_t)rows * s->wo, times);
             for (int j = 0; j < t.channels; j += LANE)
                 add_block(s, &(block){.x = x.data + j / LANE * plane_size(&x),
                                       .g = g.data + j / LANE * plane_size(&g),

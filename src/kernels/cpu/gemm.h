@@ -28,6 +28,9 @@ typedef struct {
     const float *b; // (pieces*kc, PANEL)
     float *c;
     int64_t ldc;
+    upcoming *next;        // fetched meanwhile; may be NULL
+    const float *touch[2]; // what else will be wanted of the panel's columns, row by row; NULL: nothing
+    int64_t touch_row;
 } product;
 
 typedef struct { // known at compile time
@@ -117,9 +120,19 @@ INLINE void micro_tail(int mr, product_kind kind, const product *p, int r) {
     }
 }
 
+INLINE void fetch_meanwhile(const product *p, int r) {
+    if (p->next) upcoming_fetch(p->next);
+    for (int i = 0; i < 2 && p->touch[i]; i++)
+        for (int row = r; row < r + MR; row++)
+            for (int j = 0; j < PANEL; j += LANE) __builtin_prefetch(p->touch[i] + row * p->touch_row + j);
+}
+
 INLINE void multiply(product_kind kind, const product *p) {
     int r = 0;
-    for (; r + MR <= p->m; r += MR) micro_rows(MR, kind, p, r);
+    for (; r + MR <= p->m; r += MR) {
+        fetch_meanwhile(p, r);
+        micro_rows(MR, kind, p, r);
+    }
     micro_tail(p->m - r, kind, p, r);
 }
 #endif
@@ -133,8 +146,13 @@ static inline void pack_panel(const float *w, int64_t ld, int kc, int n, float *
 
 // panel[k][j] = w[j*ld + k] for j < n; columns beyond n are 0.
 static inline void pack_panel_transposed(const float *w, int64_t ld, int kc, int n, float *panel) {
-    for (int j = 0; j < PANEL; j++)
-        for (int k = 0; k < kc; k++) panel[(int64_t)k * PANEL + j] = j < n ? w[j * ld + k] : 0;
+    for (int j = 0; j < PANEL; j += 8) {
+        int k = 0;
+        if (n - j >= 8)
+            for (; k + 8 <= kc; k += 8) transpose8(w + j * ld + k, ld, panel + (int64_t)k * PANEL + j, PANEL);
+        for (; k < kc; k++)
+            for (int i = j; i < j + 8; i++) panel[(int64_t)k * PANEL + i] = i < n ? w[i * ld + k] : 0;
+    }
 }
 
 // --- 1x1 convolutions: rows are pixels

@@ -259,6 +259,29 @@ INLINE void reg_store_n(float *p, reg x, int n) { // the first n <= REG floats
 }
 #endif
 
+// out[j*ld_out + i] = in[i*ld + j] for i, j < 8
+#if defined(SN_LANES_plain)
+INLINE void transpose8(const float *in, int64_t ld, float *out, int64_t ld_out) {
+    for (int i = 0; i < 8; i++)
+        for (int j = 0; j < 8; j++) out[j * ld_out + i] = in[i * ld + j];
+}
+#else
+INLINE void transpose8(const float *in, int64_t ld, float *out, int64_t ld_out) {
+    __m256 row[8], pair[8];
+    for (int i = 0; i < 8; i++) row[i] = _mm256_loadu_ps(in + i * ld);
+    for (int i = 0; i < 8; i += 4) { // 4 x 4 within halves
+        __m256 a = _mm256_unpacklo_ps(row[i], row[i + 1]), b = _mm256_unpackhi_ps(row[i], row[i + 1]);
+        __m256 c = _mm256_unpacklo_ps(row[i + 2], row[i + 3]), d = _mm256_unpackhi_ps(row[i + 2], row[i + 3]);
+        pair[i] = _mm256_shuffle_ps(a, c, 0x44), pair[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
+        pair[i + 2] = _mm256_shuffle_ps(b, d, 0x44), pair[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
+    }
+    for (int i = 0; i < 4; i++) { // halves
+        _mm256_storeu_ps(out + i * ld_out, _mm256_permute2f128_ps(pair[i], pair[i + 4], 0x20));
+        _mm256_storeu_ps(out + (i + 4) * ld_out, _mm256_permute2f128_ps(pair[i], pair[i + 4], 0x31));
+    }
+}
+#endif
+
 // Loads and stores of a channel block: n >= 16 is a whole one.
 INLINE v16 v_load_to(const float *p, int n) {
     return n >= LANE ? v_load(p) : v_load_n(p, n);

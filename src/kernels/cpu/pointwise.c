@@ -87,27 +87,55 @@ size_t LANES(pointwise_forward_scratch)(const sn_call *call) {
     return carve_memory(NULL, &g, s->ci, s->co, &mem);
 }
 
+// What the next piece of depth, or else the next block, reads: fetched while all panels of m rows are multiplied.
+static upcoming next_piece(const float *x, const float *y, const sn_conv_size *s, int64_t row, int k_all, int k, int m,
+                           int n_all) {
+    int times = (int)(ceil_div(n_all, PANEL) * ceil_div(m, MR));
+    int64_t pixels = (int64_t)s->n * s->ho * s->wo;
+    if (k + KC < k_all)
+        k += KC;
+    else
+        k = 0, row += m;
+    int64_t at = row * k_all + k, rows = s->stride > 1 ? 0 : pixels - row < m ? pixels - row : m;
+    return upcoming_of(x + at, y ? y + at : NULL, rows, k_all, min_int(k_all - k, KC), times);
+}
+
 static void forward_block(const sn_bases *b, const sn_conv_forward *p, const memory *mem, const tile_stat *stat, int64_t first,
                           int m, bool begin) {
     int k_all = p->size.ci, n_all = p->size.co, lda = depth_of(k_all);
     source x = source_of(b, &p->x);
     const float *w = (const float *)b->weights + p->w;
-    float *y = (float *)b->arena + p->y + first * n_all;
+    float *y_all = (float *)b->arena + p->y, *y = y_all + first * n_all;
+    bool streams = k_all <= KC && streams_to(y_all, (int64_t)p->size.n * p->size.ho * p->size.wo, n_all);
     input_rows(&p->size, first, m, mem->rows);
     for (int k = 0; k < k_all; k += KC) {
         int kc = min_int(k_all - k, KC);
         LANES(source_block)(&x, mem->rows, m, k, kc, (sheet){mem->a, lda, lda, 0});
+        upcoming next = next_piece(x.x, NULL, &p->size, first, k_all, k, m, n_all);
         for (int n = 0; n < n_all; n += PANEL) {
             int columns = min_int(n_all - n, PANEL);
+            float *c = streams ? mem->c : y + n;
+            int64_t ldc = streams ? PANEL : n_all;
             pack_panel(w + (int64_t)k * n_all + n, n_all, kc, columns, mem->panel);
-            multiply_rows(
-                k > 0,
-                &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = y + n, .ldc = n_all});
-            if (p->stat.mean == SN_NONE || k + kc < k_all) continue;
-            for (int j = 0; j < columns; j += LANE)
-                LANES(tile_stat_rows)(stat, begin, y + n + j, n_all, m, n + j, min_int(columns - j, LANE));
+            multiply_rows(k > 0, &(product){.m = m,
+                                            .kc = kc,
+                                            .n = columns,
+                                            .a = mem->a,
+                                            .row = lda,
+                                            .b = mem->panel,
+                                            .c = c,
+                                            .ldc = ldc,
+                                            .next = &next,
+                                            .touch = {streams || k > 0 ? NULL : c},
+                                            .touch_row = ldc});
+            if (k + kc < k_all) continue;
+            for (int j = 0; j < columns; j += LANE) {
+                if (p->stat.mean != SN_NONE) LANES(tile_stat_rows)(stat, begin, c + j, ldc, m, n + j, min_int(columns - j, LANE));
+                for (int r = 0; r < m && streams; r++) v_stream(y + (int64_t)r * n_all + n + j, v_load(c + r * ldc + j));
+            }
         }
     }
+    if (streams) v_stream_end();
 }
 
 void LANES(pointwise_forward_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
@@ -163,14 +191,28 @@ static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const 
         int kc = min_int(k_all - k, KC);
         for (int r = 0; r < m; r++) mem->rows[r] = (first + r) * k_all;
         LANES(gradient_block)(&g, mem->rows, m, k, kc, (sheet){mem->a, lda, lda, 0});
+        upcoming next = next_piece(g.dy, g.a ? g.x : NULL, &p->size, first, k_all, k, m, n_all);
+        bool last = k + kc == k_all;
         for (int r = 0; r < m; r++) mem->rows[r] = (first + r) * n_all;
         for (int n = 0; n < n_all; n += PANEL) {
             int columns = min_int(n_all - n, PANEL);
             float *c = mem->c + (k_all > KC ? n : 0);
             pack_panel_transposed(w + (int64_t)n * k_all + k, k_all, kc, columns, mem->panel);
-            multiply_rows(
-                k > 0, &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = c, .ldc = ldc});
-            if (k + kc < k_all) continue;
+            product panel = {.m = m,
+                             .kc = kc,
+                             .n = columns,
+                             .a = mem->a,
+                             .row = lda,
+                             .b = mem->panel,
+                             .c = c,
+                             .ldc = ldc,
+                             .next = &next,
+                             .touch_row = n_all};
+            int touches = 0;
+            if (last && into->x) panel.touch[touches++] = into->x + first * n_all + n;
+            if (last && into->add) panel.touch[touches++] = into->add + first * n_all + n;
+            multiply_rows(k > 0, &panel);
+            if (!last) continue;
             for (int j = 0; j < columns; j += LANE)
                 LANES(target_block)(into, mem->rows, c + j, ldc, m, n + j, min_int(columns - j, LANE));
         }

@@ -75,18 +75,32 @@ static void form_chunk(const sn_bases *b, const sn_conv_backward_weights *p, con
     LANES(gradient_block)(&g, mem->rows, m, n, n_n, (sheet){mem->g, PANEL, PANEL, CHUNK * PANEL});
 }
 
-static void add_chunk(const memory *mem, int ld, int m, int k_n, int n_n) {
+static void add_chunk(const memory *mem, upcoming *next, int ld, int m, int k_n, int n_n) {
     for (int i = 0; i < k_n; i += ZPANEL)
-        for (int j = 0; j < n_n; j += PANEL)
+        for (int j = 0; j < n_n; j += PANEL) {
             multiply((product_kind){C_ADD, false, false, false}, &(product){.m = min_int(k_n - i, ZPANEL),
-                                                                            .step = ZPANEL,
                                                                             .kc = m,
                                                                             .n = min_int(n_n - j, PANEL),
                                                                             .a = mem->z + (int64_t)i * CHUNK,
                                                                             .row = 1,
+                                                                            .step = ZPANEL,
                                                                             .b = mem->g + (int64_t)j * CHUNK,
                                                                             .c = mem->dw + (int64_t)i * ld + j,
-                                                                            .ldc = ld});
+                                                                            .ldc = ld,
+                                                                            .next = &next[0]});
+            upcoming_fetch(&next[1]);
+        }
+}
+
+// What the next chunk reads of g and, with stride 1, of x.
+static void next_chunk(const sn_bases *b, const sn_conv_backward_weights *p, int64_t first, int64_t end, int k, int k_n, int n,
+                       int n_n, upcoming *next) {
+    const float *arena = b->arena;
+    int64_t rows = end - first < CHUNK ? end - first : CHUNK;
+    int panels = (int)(ceil_div(k_n, ZPANEL) * ceil_div(n_n, PANEL)), ci = p->size.ci, co = p->size.co;
+    const float *dy = arena + p->g.dy + first * co + n, *x = p->g.a == SN_NONE ? NULL : arena + p->g.x + first * co + n;
+    next[0] = upcoming_of(dy, x, rows, co, n_n, panels * (ZPANEL / MR));
+    next[1] = upcoming_of(arena + p->x.data + first * ci + k, NULL, p->size.stride > 1 ? 0 : rows, ci, k_n, panels);
 }
 
 void LANES(pointwise_weights_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
@@ -102,7 +116,9 @@ void LANES(pointwise_weights_tile)(const sn_bases *b, const sn_call *call, int64
     for (int64_t at = first; at < end; at += CHUNK) {
         int m = end - at < CHUNK ? (int)(end - at) : CHUNK;
         form_chunk(b, p, &mem, at, m, k, k_n, n, n_n);
-        add_chunk(&mem, g.n, m, k_n, n_n);
+        upcoming next[2];
+        next_chunk(b, p, at + m, end, k, k_n, n, n_n, next);
+        add_chunk(&mem, next, g.n, m, k_n, n_n);
     }
     float *out = (float *)b->arena + call->work + part * p->size.ci * p->size.co + (int64_t)k * p->size.co + n;
     for (int i = 0; i < k_n; i++) memcpy(out + (int64_t)i * p->size.co, mem.dw + (int64_t)i * g.n, (size_t)n_n * sizeof *out);

@@ -44,6 +44,33 @@ INLINE float act_top(sn_act act) { // act'(u) is 1 where 0 < u < top
     return act == SN_RELU6 ? 6.0f : INFINITY;
 }
 
+// --- fetching into the second-level cache, a few lines at a time while sums are taken, what will be read next: rows of a tensor
+// or two
+typedef struct {
+    const float *x[2]; // the row at hand; x[1] may be NULL
+    int64_t row;       // from one row to the next, in floats
+    int64_t rows;      // left
+    int lines, line;   // cache lines of a row; the one at hand
+    int share;         // lines at one time
+} upcoming;
+
+// Rows of n floats, to be there after `times` calls of upcoming_fetch.
+INLINE upcoming upcoming_of(const float *x, const float *y, int64_t rows, int64_t row, int n, int times) {
+    upcoming u = {.x = {x, y}, .row = row, .rows = rows > 0 ? rows : 0, .lines = (int)ceil_div(n, LANE)};
+    u.share = (int)ceil_div(u.rows * u.lines, times);
+    return u;
+}
+
+INLINE void upcoming_fetch(upcoming *u) {
+    for (int i = 0; i < u->share && u->rows; i++) {
+        __builtin_prefetch(u->x[0] + u->line * LANE, 0, 2);
+        if (u->x[1]) __builtin_prefetch(u->x[1] + u->line * LANE, 0, 2);
+        if (++u->line < u->lines) continue;
+        u->line = 0, u->rows--, u->x[0] += u->row;
+        if (u->x[1]) u->x[1] += u->row;
+    }
+}
+
 // --- views
 typedef struct {
     const float *x;                    // the stored tensor

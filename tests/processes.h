@@ -7,6 +7,7 @@
 #include "datafiles.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -28,7 +29,7 @@ enum { SIGNALLED = 1000, OUTPUT = 1 << 16 };
 
 static char printed[OUTPUT], said[OUTPUT]; // stdout and stderr of the last program that was waited for
 
-MAYBE void limit(int resource, size_t value) {
+MAYBE void limit(__rlimit_resource_t resource, size_t value) {
     struct rlimit l = {value, value};
     if (value && setrlimit(resource, &l)) _exit(99);
 }
@@ -54,7 +55,8 @@ MAYBE pid_t start(how h, int number, const char *const *arguments) {
         redirect(at("%d.out", number), 1);
         redirect(at("%d.err", number), 2);
         if (h.fault) {
-            setenv("LD_PRELOAD", SN_FAULT_LIBRARY, 1);
+            if (symlink(SN_FAULT_LIBRARY, at("fault.so")) && errno != EEXIST) _exit(99);
+            setenv("LD_PRELOAD", at("fault.so"), 1); // a name without spaces, which would divide it
             setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
             setenv("SN_FAULT", h.fault, 1);
             setenv("SN_FAULT_FOLDER", h.folder, 1);
@@ -107,8 +109,8 @@ MAYBE double seconds(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-// A config of 27 archs on the tiny data; `train` is the inside of its section. Data: 1,400 + 100 images of 28 x 28 in ten classes,
-// of which 320 train and 60 validate: more than 1 MiB, so that a small data.memory streams.
+// A config of 27 archs on the tiny data; `train` is the inside of its section. Data: 1,400 + 100 images of 28 x 28 in ten
+// classes, of which 320 train and 60 validate: more than 1 MiB, so that a small data.memory streams.
 enum { BATCH = 8, STEPS_PER_EPOCH = 40 };
 MAYBE void put_config(const char *path, const char *train) {
     char text[4096];

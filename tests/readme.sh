@@ -23,3 +23,10 @@ awk '/^```yaml$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$readme" | 
 }
 cd "$copy"
 sh -eux "$place/commands"
+
+for command in $(build/supernet help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+    grep -q "^| \`$command " README.md || {
+        echo "readme.sh: README.md has no line on the command $command" >&2
+        exit 1
+    }
+done

@@ -113,7 +113,7 @@ static void print_part(const sn_against *a, const char *title, bool distinct) {
     for (int by = 0; by < SN_RANKED_BY; by++) printf(" by %-9s", words[by]);
     printf("  by accuracy: 95 %% over images, over archs\n");
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
-        printf("%-34s", sn_rank_figure_text(f));
+        printf("%-34s", sn_rank_figure_text((sn_rank_figure_id)f));
         for (int by = 0; by < SN_RANKED_BY; by++)
             printf(" %12.3f", (distinct ? a->by[by].distinct : a->by[by].all).figure[f].value);
         const sn_rank_figure *x = &first->figure[f];
@@ -136,7 +136,7 @@ static json_t *part_json(const sn_rank_part *p) {
     json_t *figures = json_object();
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
         const sn_rank_figure *x = &p->figure[f];
-        json_object_set_new(figures, sn_rank_figure_name(f),
+        json_object_set_new(figures, sn_rank_figure_name((sn_rank_figure_id)f),
                             json_pack("{s:o,s:[o,o],s:[o,o]}", "value", number(x->value), "over_images", number(x->image[0]),
                                       number(x->image[1]), "over_archs", number(x->arch[0]), number(x->arch[1])));
     }

@@ -170,8 +170,9 @@ sn_status cli_lock(const cli *c, const char *folder, sn_folder **out) {
 sn_status cli_lock_run(const cli *c, const char *folder, sn_folder **out) {
     char *config = sn_folder_file(folder, "config.yaml");
     if (!config) return SN_RESOURCE;
-    sn_status s = access(config, F_OK) ? sn_error(SN_USAGE, "`supernet %s` needs a run folder; there is no %s", c->command->name, config)
-                                       : cli_lock(c, folder, out);
+    sn_status s = access(config, F_OK)
+                      ? sn_error(SN_USAGE, "`supernet %s` needs a run folder; there is no %s", c->command->name, config)
+                      : cli_lock(c, folder, out);
     free(config);
     return s;
 }

@@ -76,5 +76,6 @@ int main(int argc, char **argv) {
         return fail(s);
     }
     if (!fflush(stdout)) return SN_OK;
-    return errno == EPIPE ? SN_FAIL : fail(sn_error(SN_FAIL, "cannot write to stdout: %s", strerror(errno))); // a reader that left knows
+    return errno == EPIPE ? SN_FAIL
+                          : fail(sn_error(SN_FAIL, "cannot write to stdout: %s", strerror(errno))); // a reader that left knows
 }

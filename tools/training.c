@@ -99,7 +99,7 @@ static sn_status inherit_weights(const cli *c, sn_run *r, const char *from) {
 static sn_status resume_or_start(const cli *c, sn_run *r, const char *folder, const char *inherit) {
     bool found;
     SN_TRY(sn_run_resume(r, folder, &found));
-    if (r->passed_over) cli_say(c, "warning: passed over: %s", r->passed_over);
+    if (r->passed_over) cli_say(c, "warning: passed over and renamed *.damaged: %s", r->passed_over);
     if (found)
         cli_say(c, "resuming after step %lld", (long long)r->step);
     else if (inherit)

@@ -113,8 +113,8 @@ static sn_status save_in(int folder, const char *path, const char *name, const s
     }
     // Some network file systems have no fsync of folders (EINVAL); they order the rename themselves.
     if (sync_fd(folder) < 0 && errno != EINVAL)
-        return sn_file_failed(path, "make sure that the new content, which is in place, survives a power cut (fsync of the folder)",
-                      SN_FAIL);
+        return sn_file_failed(
+            path, "make sure that the new content, which is in place, survives a power cut (fsync of the folder)", SN_FAIL);
     return SN_OK;
 }
 

@@ -57,8 +57,8 @@ static void follow(pid_t caller) {
     if (getppid() != caller) _exit(1);
 }
 
-// Closes the caller's files but the answer's pipe: with a copy of a run folder's lock the child would hold that beyond its caller's
-// death.
+// Closes the caller's files but the answer's pipe: with a copy of a run folder's lock the child would hold that beyond its
+// caller's death.
 static int keep_only(int pipe_end) {
     int fd = STDERR_FILENO + 1;
     if (pipe_end != fd && dup3(pipe_end, fd, O_CLOEXEC) < 0) return pipe_end;

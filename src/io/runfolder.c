@@ -57,8 +57,9 @@ static sn_status take_lock(const char *path, sn_folder *f) {
         char host[128] = "";
         gethostname(host, sizeof host - 1);
         int n = snprintf(owner, sizeof owner, "pid %ld on %s\n", (long)getpid(), host);
-        if (ftruncate(f->lock, 0) || pwrite(f->lock, owner, (size_t)n, 0) != n)
-            s = sn_file_failed(name, "write", SN_FAIL);
+        ssize_t done = ftruncate(f->lock, 0) ? -1 : pwrite(f->lock, owner, (size_t)n, 0);
+        if (done >= 0) errno = ENOSPC; // why it is short
+        if (done != n) s = sn_file_failed(name, "write", SN_FAIL);
     } else if (errno == EWOULDBLOCK) {
         ssize_t n = pread(f->lock, owner, sizeof owner - 1, 0);
         owner[n > 0 ? n : 0] = 0;
@@ -146,19 +147,37 @@ sn_status sn_folder_steps(const char *path, int64_t **steps, int *n) {
     return SN_OK;
 }
 
-sn_status sn_folder_prune(const char *path, int keep, int64_t step, int64_t best) {
+sn_status sn_folder_prune(const char *path, int keep, int64_t best) {
     int64_t *steps;
-    int n, kept = 0;
+    int n;
     SN_TRY(sn_folder_steps(path, &steps, &n));
     sn_status s = SN_OK;
-    for (int i = 0; i < n && s == SN_OK; i++) {
-        if (steps[i] > step || kept++ < keep || steps[i] == best) continue;
+    for (int i = keep; i < n && s == SN_OK; i++) {
+        if (steps[i] == best) continue;
         char *name = sn_folder_checkpoint(path, steps[i]);
         if (!name)
             s = SN_RESOURCE;
         else if (unlink(name) && errno != ENOENT)
             s = sn_file_failed(name, "remove this old checkpoint", SN_FAIL);
         free(name);
+    }
+    free(steps);
+    return s;
+}
+
+sn_status sn_folder_set_aside(const char *path, int64_t step) {
+    int64_t *steps;
+    int n;
+    SN_TRY(sn_folder_steps(path, &steps, &n));
+    sn_status s = SN_OK;
+    for (int i = 0; i < n && steps[i] > step && s == SN_OK; i++) {
+        char *name = sn_folder_checkpoint(path, steps[i]), *aside = name ? sn_format("%s.damaged", name) : NULL;
+        if (!aside)
+            s = SN_RESOURCE;
+        else if (rename(name, aside))
+            s = sn_file_failed(name, "rename this damaged checkpoint", SN_FAIL);
+        free(name);
+        free(aside);
     }
     free(steps);
     return s;
@@ -218,8 +237,8 @@ sn_status sn_log_cut(const char *path, int64_t step) {
     return s;
 }
 
-// text: a newline, a line and its newline; the first one is needed behind what a killed process left. What cannot be written whole
-// is taken back.
+// text: a newline, a line and its newline; the first one is needed behind what a killed process left. What cannot be written
+// whole is taken back.
 static sn_status append(int fd, const char *path, const char *text) {
     struct stat before;
     char last = '\n';

@@ -21,9 +21,10 @@ char *sn_folder_checkpoint(const char *path, int64_t step);
 // Steps of the checkpoint files, newest first; *steps is the caller's. A folder without checkpoints/ has none; one that cannot be
 // read is an error.
 sn_status sn_folder_steps(const char *path, int64_t **steps, int *n);
-// Of the checkpoints up to `step`, removes all but the newest `keep` and that of step `best`. Later ones are damaged files that
-// were passed over: they must not crowd out good ones, and are replaced when training comes by.
-sn_status sn_folder_prune(const char *path, int keep, int64_t step, int64_t best);
+// Removes all but the newest `keep` checkpoints and that of step `best`.
+sn_status sn_folder_prune(const char *path, int keep, int64_t best);
+// Adds ".damaged" to the names of checkpoints after `step`, so that they are neither read again nor counted among those to keep.
+sn_status sn_folder_set_aside(const char *path, int64_t step);
 // SN_RESOURCE when the file system has fewer than `bytes` free.
 sn_status sn_folder_space(const char *path, size_t bytes);
 // Whole small text file (at most 16 MiB) into new memory; all or nothing writing.

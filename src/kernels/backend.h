@@ -1,5 +1,5 @@
-// A backend: for each kernel a list of implementations, fastest first, ending in the plain one; and the threads that run launches.
-// Not here: what to run (supernet/plan.h). Next: ref/conv.c, cpu/conv.c.
+// A backend: for each kernel a list of implementations, fastest first, ending in the plain one; and the threads that run
+// launches. Not here: what to run (supernet/plan.h). Next: ref/conv.c, cpu/conv.c.
 #ifndef SN_BACKEND_H
 #define SN_BACKEND_H
 
@@ -8,14 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// One implementation of one kernel. A call is cut into tiles by its sizes alone; tiles run in any order on any thread, then finish runs once,
-// on the thread that ended the last tile. Tiles of one call write disjoint memory.
+// One implementation of one kernel. A call is cut into tiles by its sizes alone; tiles run in any order on any thread, then
+// finish runs once, on the thread that ended the last tile. Tiles of one call write disjoint memory.
 typedef struct sn_impl {
-    const char *name;                       // for bench and messages: "cpu-avx2 conv 1x1"
-    bool (*supports)(const sn_call *);      // NULL: everything
-    int64_t (*tiles)(const sn_call *);      // NULL: 1
-    int64_t (*work)(const sn_call *);       // elements of workspace shared by the tiles (partial sums); NULL: 0
-    size_t (*scratch)(const sn_call *);     // bytes of private memory of one thread, 64-byte aligned, not kept between tiles; NULL: 0
+    const char *name;                   // for bench and messages: "cpu-avx2 conv 1x1"
+    bool (*supports)(const sn_call *);  // NULL: everything
+    int64_t (*tiles)(const sn_call *);  // NULL: 1
+    int64_t (*work)(const sn_call *);   // elements of workspace shared by the tiles (partial sums); NULL: 0
+    size_t (*scratch)(const sn_call *); // bytes of private memory of one thread, 64-byte aligned, not kept between tiles; NULL: 0
     void (*tile)(const sn_bases *, const sn_call *, int64_t tile, void *scratch);
     void (*finish)(const sn_bases *, const sn_call *); // NULL: nothing
 } sn_impl;
@@ -31,8 +31,8 @@ typedef struct sn_backend sn_backend;
 // SN_USAGE for an unknown name (lists them) or lanes this processor lacks (says which it has).
 sn_status sn_backend_open(const char *name, int threads, sn_backend **out);
 void sn_backend_close(sn_backend *);
-const char *sn_backend_name(const sn_backend *);  // resolved: "cpu-avx2"
-size_t sn_backend_real(const sn_backend *);       // bytes of a real: 4, or 8 for ref64
+const char *sn_backend_name(const sn_backend *); // resolved: "cpu-avx2"
+size_t sn_backend_real(const sn_backend *);      // bytes of a real: 4, or 8 for ref64
 int sn_backend_threads(const sn_backend *);
 
 // Chooses call->impl. SN_FAIL naming the kernel and sizes if they make no sense or no implementation supports the call.

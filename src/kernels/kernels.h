@@ -18,15 +18,16 @@ typedef int64_t sn_off; // offset in elements from the base of the buffer that t
 
 // Base pointers, separate from calls. Owned by the supernet (supernet/exec.h).
 typedef struct {
-    void *arena;   // real: activations, gradients of activations, per-channel vectors, workspace
-    void *weights; // real: all parameters
-    void *grads;   // real: gradient of each parameter at the same offset
-    void *slot[2]; // real: optimiser slots (SGD: momentum; Adam: first and second moment), same offsets; NULL when unused
-    void *stats;   // real: running means and variances
+    void *arena;           // real: activations, gradients of activations, per-channel vectors, workspace
+    void *weights;         // real: all parameters
+    void *grads;           // real: gradient of each parameter at the same offset
+    void *slot[2];         // real: optimiser slots (SGD: momentum; Adam: first and second moment), same offsets; NULL when unused
+    void *stats;           // real: running means and variances
     const int32_t *labels; // one per sample of the batch
 } sn_bases;
 
-// Activations: y = act(u); a NaN stays a NaN, so that a bad value reaches the loss. The derivative at a kink is 0 (PyTorch's rule: relu'(0) = 0, relu6'(0) = relu6'(6) = 0).
+// Activations: y = act(u); a NaN stays a NaN, so that a bad value reaches the loss. The derivative at a kink is 0 (PyTorch's
+// rule: relu'(0) = 0, relu6'(0) = relu6'(6) = 0).
 typedef enum { SN_LINEAR, SN_RELU, SN_RELU6 } sn_act;
 
 // How a reader reads a stored tensor. mean, scale and shift are vectors of c in the arena; mean = SN_NONE means u = x.
@@ -42,25 +43,25 @@ typedef struct {
     sn_off mean, a, b, c; // arena, vectors of c
 } sn_grad;
 
-// Where a reader puts the gradient of what it read: dy = add + act'(u)*dz at every element, u taken from the view. The view's data
-// is not read (and may be gone) where act is linear, sum_dyx is not wanted and the kernel is neither max pooling nor loss.
+// Where a reader puts the gradient of what it read: dy = add + act'(u)*dz at every element, u taken from the view. The view's
+// data is not read (and may be gone) where act is linear, sum_dyx is not wanted and the kernel is neither max pooling nor loss.
 typedef struct {
     sn_view view;
-    sn_off add;      // arena: SN_NONE for nothing; may equal dy (accumulate in place)
-    sn_off dy;       // arena: SN_NONE when the caller needs the sums only (then dy = dz: sum_backward with a linear view)
-    sn_off sum_dy;   // arena, c: sum of dy over rows, written by the last reader in backward order; SN_NONE otherwise
-    sn_off sum_dyx;  // arena, c: sum of dy*(x - mean); SN_NONE otherwise. Uses x - mean, never dy*x: the mean would eat the digits
+    sn_off add;     // arena: SN_NONE for nothing; may equal dy (accumulate in place)
+    sn_off dy;      // arena: SN_NONE when the caller needs the sums only (then dy = dz: sum_backward with a linear view)
+    sn_off sum_dy;  // arena, c: sum of dy over rows, written by the last reader in backward order; SN_NONE otherwise
+    sn_off sum_dyx; // arena, c: sum of dy*(x - mean); SN_NONE otherwise. Uses x - mean, never dy*x: the mean would eat the digits
 } sn_into;
 
-// Statistics of a tensor as it is written: mean and M2 = sum of (x - mean)^2 over rows, per channel. Taken per tile around a pivot and
-// combined in double as (n, mean, M2) in fixed order. SN_NONE when no BN reads the tensor.
+// Statistics of a tensor as it is written: mean and M2 = sum of (x - mean)^2 over rows, per channel. Taken per tile around a
+// pivot and combined in double as (n, mean, M2) in fixed order. SN_NONE when no BN reads the tensor.
 typedef struct {
     sn_off mean, m2; // arena, c each
 } sn_stat;
 
 typedef struct {
-    int n, h, w, ci;                        // input
-    int ho, wo, co;                         // output
+    int n, h, w, ci;                           // input
+    int ho, wo, co;                            // output
     int kernel, stride, pad, dilation, groups; // square kernels; ci and co are multiples of groups; depthwise: groups = ci = co
 } sn_conv_size;
 
@@ -86,7 +87,10 @@ typedef struct { // dw[tap][ci][co] += sum over pixels of view(x) * g
     sn_off dw; // grads; accumulated
 } sn_conv_backward_weights;
 
-typedef enum { SN_POOL_MAX, SN_POOL_AVG } sn_pool_kind; // avg divides by the pixels inside the image; max compares view values, first wins
+typedef enum {
+    SN_POOL_MAX,
+    SN_POOL_AVG
+} sn_pool_kind; // avg divides by the pixels inside the image; max compares view values, first wins
 
 typedef struct {
     int n, h, w, c, ho, wo, kernel, stride, pad;
@@ -144,12 +148,12 @@ typedef enum {
 
 typedef struct { // writes the vectors of a view: mean, scale = gamma*inv, shift = beta, with inv = 1/sqrt(variance + eps)
     int c;
-    int64_t rows;         // that the statistics were taken over
+    int64_t rows; // that the statistics were taken over
     sn_bn_mode mode;
     double eps;
-    double momentum;      // running = (1 - momentum)*running + momentum*batch; 0: running statistics are not touched
-    sn_stat stat;         // arena (BATCH); variance = M2/rows, the running one M2/(rows - 1) (M2 itself for one row)
-    sn_off gamma, beta;   // weights; SN_NONE: 1 and 0
+    double momentum;                  // running = (1 - momentum)*running + momentum*batch; 0: running statistics are not touched
+    sn_stat stat;                     // arena (BATCH); variance = M2/rows, the running one M2/(rows - 1) (M2 itself for one row)
+    sn_off gamma, beta;               // weights; SN_NONE: 1 and 0
     sn_off running_mean, running_var; // stats; read by RUNNING, updated by BATCH when momentum > 0
     sn_off mean, scale, shift, inv;   // arena, c each; BATCH may have mean = stat.mean. inv SN_NONE: not wanted
 } sn_bn_forward;
@@ -157,7 +161,7 @@ typedef struct { // writes the vectors of a view: mean, scale = gamma*inv, shift
 typedef struct { // from the sums of the last reader: dgamma += inv*sum_dyx, dbeta += sum_dy, and the coefficients of sn_grad
     int c;
     int64_t rows;
-    sn_bn_mode mode;       // BATCH: a = s, b = -s*inv*inv*sum_dyx/rows, c = -s*sum_dy/rows. RUNNING: a = s, b = c = 0. BIAS: dbeta only
+    sn_bn_mode mode; // BATCH: a = s, b = -s*inv*inv*sum_dyx/rows, c = -s*sum_dy/rows. RUNNING: a = s, b = c = 0. BIAS: dbeta only
     sn_off sum_dy, sum_dyx; // arena
     sn_off scale, inv;      // arena
     sn_off dgamma, dbeta;   // grads; SN_NONE: no such parameter
@@ -168,11 +172,12 @@ typedef struct { // softmax cross-entropy per sample, against (1 - smoothing)*on
     int n, classes;
     sn_view logits;
     double smoothing;
-    double scale;   // of the gradient: 1/n for the mean over the batch
-    sn_off loss;    // arena, n: loss of each sample
-    sn_off rank;    // arena, n: how many classes beat the label (logit greater, or equal with a lower index): 0 = top-1 hit, < 5 = top-5 hit;
-                    // a NaN among the logits gives `classes`
-    sn_into into;   // dy = SN_NONE and both sums SN_NONE: no gradient wanted
+    double scale; // of the gradient: 1/n for the mean over the batch
+    sn_off loss;  // arena, n: loss of each sample
+    // arena, n: how many classes beat the label (logit greater, or equal with a lower index): 0 = top-1 hit, < 5 = top-5 hit; a
+    // NaN among the logits gives `classes`
+    sn_off rank;
+    sn_into into; // dy = SN_NONE and both sums SN_NONE: no gradient wanted
 } sn_loss;
 
 // The optimiser's records: n elements from offset on, in the buffers named.
@@ -187,14 +192,16 @@ typedef struct { // arena[out] = sum of squares of grads, in double; not finite 
     sn_off out;
 } sn_squares;
 
-typedef struct { // PyTorch's SGD: d = scale*g + decay*w; v = momentum*v + d; w -= lr*(nesterov ? d + momentum*v : v) (no slot when momentum = 0)
+typedef struct { // PyTorch's SGD: d = scale*g + decay*w; v = momentum*v + d; w -= lr*(nesterov ? d + momentum*v : v) (no slot
+                 // when momentum = 0)
     sn_off offset;
     int64_t n;
     double lr, momentum, decay, scale;
     int nesterov;
 } sn_sgd;
 
-typedef struct { // Kingma and Ba 2015 with L2 decay, PyTorch's Adam: d = scale*g + decay*w; slots m, v; bias correction by this parameter's own t
+typedef struct { // Kingma and Ba 2015 with L2 decay, PyTorch's Adam: d = scale*g + decay*w; slots m, v; bias correction by this
+                 // parameter's own t
     sn_off offset;
     int64_t n;
     double lr, beta1, beta2, eps, decay, scale;

@@ -19,13 +19,17 @@ static size_t available_bytes(void) {
     return kib * 1024;
 }
 
+// Refuses what the machine cannot give: it would promise, and kill the process when the pages are touched.
+static sn_status check_room(size_t bytes, const char *what) {
+    size_t room = available_bytes();
+    return bytes <= room ? SN_OK
+                         : sn_error(SN_RESOURCE, "out of memory: %s: %.0f MiB more are needed, %.0f MiB are free", what,
+                                    (double)bytes / 0x1p20, (double)room / 0x1p20);
+}
+
 // Grows a mapping, keeping its contents; new pages are touched now, so that no step pays for them.
 static sn_status map_grow(void **base, size_t before, size_t bytes) {
-    size_t room = available_bytes();
-    if (bytes - before > room)
-        return sn_error(SN_RESOURCE,
-                        "out of memory: %.0f MiB more are needed, %.0f MiB are free; a smaller `train.batch` needs less",
-                        (double)(bytes - before) / 0x1p20, (double)room / 0x1p20);
+    SN_TRY(check_room(bytes - before, "activations; a smaller `train.batch` needs less"));
     void *p = before ? mremap(*base, before, bytes, MREMAP_MAYMOVE)
                      : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
@@ -44,6 +48,7 @@ static size_t page_round(size_t bytes) {
 
 static sn_status new_buffer(const sn_supernet *n, int64_t elements, void **out) {
     size_t bytes = page_round(((size_t)elements + 16) * n->real);
+    SN_TRY(check_room(bytes, "a buffer of all weights"));
     *out = aligned_alloc(4096, bytes);
     if (!*out) return sn_error(SN_RESOURCE, "out of memory: a buffer of %.0f MiB", (double)bytes / 0x1p20);
     memset(*out, 0, bytes);

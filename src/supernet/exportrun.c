@@ -4,15 +4,9 @@
 
 #include <stdlib.h>
 
-static bool single_arch(const sn_space *s) {
-    for (int d = 0; d < s->n_decisions; d++)
-        if (s->decisions[d].options > 1) return false;
-    return true;
-}
-
 // Recalibrates where the arch shares its weights, and says in words where the statistics come from (new memory).
 static sn_status statistics(sn_run *r, const sn_arch *a, const sn_source *calibration, char **words) {
-    if (single_arch(r->space)) {
+    if (r->config->space.arch[0]) { // trained alone
         *words = sn_strdup("running averages of training");
         return *words ? SN_OK : SN_RESOURCE;
     }

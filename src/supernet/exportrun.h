@@ -13,9 +13,9 @@ typedef struct {
     int n_scores;
 } sn_export_options;
 
-// Writes the arch of the run to `path`, anywhere. In a space with a choice the running statistics of the arch are first taken
-// anew as rank.calibrate and rank.calibrate_batch say, and those of the net put back afterwards; the net of a single arch (a
-// retrained one) keeps its own. Errors of sn_recalibrate and of sn_export_onnx / sn_export_safetensors; no new file is left then.
+// Writes the arch of the run to `path`, anywhere. The running statistics of the arch are first taken anew as rank.calibrate and
+// rank.calibrate_batch say, and those of the net put back afterwards; a net of one arch (space.arch: a retrained one) keeps its
+// own. Errors of sn_recalibrate and of sn_export_onnx / sn_export_safetensors; no new file is left then.
 sn_status sn_export_arch(sn_run *, const sn_arch *, const char *path, const sn_export_options *, sn_export_result *out);
 
 #endif

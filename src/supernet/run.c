@@ -293,7 +293,8 @@ static sn_status load_newest(sn_run *r, const char *folder, bool same_config, bo
 }
 
 sn_status sn_run_resume(sn_run *r, const char *folder, bool *found) {
-    return load_newest(r, folder, true, found);
+    SN_TRY(load_newest(r, folder, true, found));
+    return r->passed_over ? sn_folder_set_aside(folder, r->step) : SN_OK;
 }
 
 // ---------------------------------------------------------------- opening

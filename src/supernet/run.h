@@ -45,8 +45,8 @@ void sn_run_free(sn_run *);
 sn_status sn_run_save(const sn_run *, const char *path);
 sn_status sn_run_load(sn_run *, const char *path); // SN_DATA when data or shapes differ
 size_t sn_run_checkpoint_bytes(const sn_run *);
-// To go on with a training: loads the newest checkpoint of the folder that is whole; *found says whether there is any. Damaged ones
-// are passed over (run->passed_over); SN_DATA when all are. SN_CONFIG when it was trained with another config.
+// To go on with a training: loads the newest checkpoint of the folder that is whole; *found says whether there is any. Damaged
+// ones are passed over (run->passed_over) and set aside; SN_DATA when all are. SN_CONFIG when it was trained with another config.
 sn_status sn_run_resume(sn_run *, const char *folder, bool *found);
 
 // Index of a decision's option in option_passes.

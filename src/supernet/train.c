@@ -278,8 +278,7 @@ static sn_status save(loop *l, bool needed) {
     sn_status s = path ? sn_run_save(r, path) : SN_RESOURCE;
     if (s == SN_OK) {
         tell(l, (sn_event){.kind = SN_EVENT_SAVED, .text = path});
-        if (sn_folder_prune(r->folder, r->config->train.keep, r->step, r->best_step) != SN_OK)
-            warn(l, "old checkpoints stay");
+        if (sn_folder_prune(r->folder, r->config->train.keep, r->best_step) != SN_OK) warn(l, "old checkpoints stay");
     } else if (s == SN_DIVERGED) {
         in_step(l->trainer, s, r->step);
     } else if (!needed && (s == SN_RESOURCE || s == SN_FAIL)) {
@@ -357,7 +356,7 @@ sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
     sn_status s = SN_OK;
     if (r->step < t->steps) {
         s = check_space(t);
-        if (watch->log) log_result(&l, sn_log_cut(watch->log, r->step));
+        if (s == SN_OK && watch->log) log_result(&l, sn_log_cut(watch->log, r->step));
     }
     while (s == SN_OK && r->step < t->steps) {
         s = sn_trainer_step(t);

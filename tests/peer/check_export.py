@@ -1,27 +1,28 @@
 """Holds an exported ONNX model, run by onnxruntime, against logits that this project computed for the same images.
-Not here: any code of this project. It needs Python with numpy, onnx, onnxruntime and, for HDF5, h5py.
-Next: src/supernet/export.h.   Usage: check_export.py MODEL.onnx LOGITS [--images 1000] [--tolerance 1e-4]
+Not here: any code of this project. It needs Python with numpy, h5py, onnx and onnxruntime.
+Next: src/supernet/export.h.   Usage: check_export.py MODEL.onnx LOGITS.h5 [--images 1000] [--tolerance 1e-4]
 
-LOGITS is an HDF5 file (or .npz) with `images` (n, c, h, w), float32, normalised as the model wants them, and `logits` (n, classes):
-what `supernet eval RUN --arch A --logits FILE` writes. Passes (exit 0) when no logit differs by more than tolerance times the
-largest logit, and the predicted class is the same wherever the two best logits differ by more than that. Otherwise exit 1.
+LOGITS.h5 is what `supernet eval RUN --arch A --images 1000 --logits LOGITS.h5` writes: /images (n, c, h, w), normalised as the model
+wants them, and /archs/NNNN/logits (n, classes) with the attribute `arch`; the logits taken are those of the architecture that the
+model's metadata name. Passes (exit 0) when no logit differs by more than tolerance times the largest logit, and the predicted class
+is the same wherever the two best logits differ by more than that. Otherwise exit 1.
 """
 import argparse
 import sys
 
+import h5py
 import numpy as np
 import onnx
 import onnxruntime
 
 
-def load(path, most):
-    """images and logits, at most `most` of each."""
-    if path.endswith(".npz"):
-        with np.load(path) as f:
-            return f["images"][:most], f["logits"][:most]
-    import h5py
+def load(path, arch, most):
+    """Images and the arch's logits, at most `most` of each."""
     with h5py.File(path, "r") as f:
-        return f["images"][:most], f["logits"][:most]
+        there = {g["logits"].attrs["arch"]: g["logits"] for g in f["archs"].values()}
+        if arch not in there:
+            sys.exit(f"the model is architecture {arch}; {path} holds {', '.join(there)}")
+        return f["images"][:most], there[arch][:most]
 
 
 def run(model, images, batch):
@@ -63,8 +64,10 @@ def main():
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--tolerance", type=float, default=1e-4, help="share of the largest logit (default 1e-4)")
     args = parser.parse_args()
-    onnx.checker.check_model(onnx.load(args.model), full_check=True)
-    images, logits = load(args.logits, args.images)
+    model = onnx.load(args.model)
+    onnx.checker.check_model(model, full_check=True)
+    arch = {p.key: p.value for p in model.metadata_props}["architecture"]
+    images, logits = load(args.logits, arch, args.images)
     if len(images) == 0:
         sys.exit(f"{args.logits} holds no images")
     good = compare(logits, run(args.model, np.ascontiguousarray(images, dtype=np.float32), args.batch), args.tolerance)

@@ -87,7 +87,7 @@ static void forward_block(const sn_bases *b, const sn_conv_forward *p, const mem
                                                                      .ldc = s->co});
         if (p->stat.mean == SN_NONE) continue;
         for (int j = 0; j < columns; j += LANE)
-            tile_stat_rows(stat, begin, y + n + j, s->co, m, n + j, min_int(columns - j, LANE));
+            LANES(tile_stat_rows)(stat, begin, y + n + j, s->co, m, n + j, min_int(columns - j, LANE));
     }
 }
 
@@ -118,5 +118,5 @@ static int64_t rows_of_tile(const sn_call *call, int64_t tile) {
 void LANES(dense_forward_finish)(const sn_bases *b, const sn_call *call) {
     const sn_conv_forward *p = &call->as.conv_forward;
     dense_blocks d = blocks_of(&p->size);
-    stat_finish(b, call, &p->stat, dense_tiles(&d), p->size.co, rows_of_tile);
+    LANES(stat_finish)(b, call, &p->stat, dense_tiles(&d), p->size.co, rows_of_tile);
 }

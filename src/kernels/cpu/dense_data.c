@@ -112,7 +112,7 @@ static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const 
                                                                          .c = mem->dz,
                                                                          .ldc = PANEL});
             for (int j = 0; j < columns; j += LANE)
-                target_block(into, mem->into_rows, mem->dz + j, PANEL, f.m, n + j, min_int(columns - j, LANE));
+                LANES(target_block)(into, mem->into_rows, mem->dz + j, PANEL, f.m, n + j, min_int(columns - j, LANE));
         }
     }
 }
@@ -136,5 +136,5 @@ void LANES(dense_data_tile)(const sn_bases *b, const sn_call *call, int64_t tile
 void LANES(dense_data_finish)(const sn_bases *b, const sn_call *call) {
     const sn_conv_backward_data *p = &call->as.conv_backward_data;
     dense_blocks d = blocks_of(&p->size);
-    sums_finish(b, call, &p->into, dense_tiles(&d), p->size.ci);
+    LANES(sums_finish)(b, call, &p->into, dense_tiles(&d), p->size.ci);
 }

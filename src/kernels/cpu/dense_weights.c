@@ -83,7 +83,7 @@ static void add_block(const sn_bases *b, const sn_conv_backward_weights *p, cons
     }
     for (int r = 0; r < m; r++) mem->rows[r] = (((int64_t)at->image * s->ho + at->row) * s->wo + r) * s->co;
     for (int j = 0; j < n_n; j += PANEL)
-        gradient_block(&g, mem->rows, m, n + j, min_int(n_n - j, PANEL), mem->g + (int64_t)j * m, PANEL);
+        LANES(gradient_block)(&g, mem->rows, m, n + j, min_int(n_n - j, PANEL), mem->g + (int64_t)j * m, PANEL);
     dense_pieces pieces = dense_pieces_of(s);
     int k = pieces.taps * s->ci;
     for (int i = 0; i < pieces.pieces; i++)
@@ -120,6 +120,6 @@ void LANES(dense_weights_tile)(const sn_bases *b, const sn_call *call, int64_t t
 
 void LANES(dense_weights_finish)(const sn_bases *b, const sn_call *call) { // dw accumulated
     const sn_conv_backward_weights *p = &call->as.conv_backward_weights;
-    parts_finish((float *)b->grads + p->dw, (const float *)b->arena + call->work, geometry_of(&p->size).parts,
-                 weights_of(&p->size));
+    LANES(parts_finish)
+    ((float *)b->grads + p->dw, (const float *)b->arena + call->work, geometry_of(&p->size).parts, weights_of(&p->size));
 }

@@ -25,16 +25,16 @@ enum { AT_ONCE = 8 }; // outputs in registers
 INLINE void tap_outputs(int count, bool two, const tap_list *taps, const tap_sum *s, const float *in, float *out, int part) {
     reg acc[2 * AT_ONCE];
     int all = two ? 2 * count : count, lanes = min_int(s->n - part, REG);
-#pragma GCC unroll 16
+    UNROLL
     for (int i = 0; i < all; i++) acc[i] = reg_zero();
     for (int t = 0; t < taps->n; t++) {
         reg w = reg_load(s->w + taps->weight[t] * LANE + part);
         const float *x = in + taps->at[t] + part;
-#pragma GCC unroll 16
+        UNROLL
         for (int i = 0; i < all; i++)
             acc[i] = reg_fma(reg_load(x + (i >= count ? s->in_row : 0) + (i >= count ? i - count : i) * s->in_pixel), w, acc[i]);
     }
-#pragma GCC unroll 16
+    UNROLL
     for (int i = 0; i < all; i++) {
         float *to = out + (i >= count ? s->out_row : 0) + (i >= count ? i - count : i) * s->out_pixel + part;
         if (lanes == REG)
@@ -48,48 +48,35 @@ INLINE void tap_columns(int count, bool two, const tap_list *taps, const tap_sum
     for (int part = 0; part < s->n; part += REG) tap_outputs(count, two, taps, s, in, out, part);
 }
 
+#if defined(SN_COMPACT)
+static void tap_group(int count, bool two, const tap_list *taps, const tap_sum *s, const float *in, float *out) {
+    tap_columns(count, two, taps, s, in, out);
+}
+#else
 static void tap_group(int count, bool two, const tap_list *taps, const tap_sum *s, const float *in, float *out) {
     switch (two ? count + AT_ONCE : count) {
-    case 1:
-        tap_columns(1, false, taps, s, in, out);
+#define CASE(i, both)                                                                                                            \
+    case i + (both ? AT_ONCE : 0):                                                                                               \
+        tap_columns(i, both, taps, s, in, out);                                                                                  \
         break;
-    case 2:
-        tap_columns(2, false, taps, s, in, out);
-        break;
-    case 3:
-        tap_columns(3, false, taps, s, in, out);
-        break;
-    case 4:
-        tap_columns(4, false, taps, s, in, out);
-        break;
-    case 5:
-        tap_columns(5, false, taps, s, in, out);
-        break;
-    case 6:
-        tap_columns(6, false, taps, s, in, out);
-        break;
-    case 7:
-        tap_columns(7, false, taps, s, in, out);
-        break;
-    case 8:
-        tap_columns(8, false, taps, s, in, out);
-        break;
-    case AT_ONCE + 1:
-        tap_columns(1, true, taps, s, in, out);
-        break;
-    case AT_ONCE + 2:
-        tap_columns(2, true, taps, s, in, out);
-        break;
-    case AT_ONCE + 3:
-        tap_columns(3, true, taps, s, in, out);
-        break;
-    case AT_ONCE + 4:
-        tap_columns(4, true, taps, s, in, out);
-        break;
+        CASE(1, false)
+        CASE(2, false)
+        CASE(3, false)
+        CASE(4, false)
+        CASE(5, false)
+        CASE(6, false)
+        CASE(7, false)
+        CASE(8, false)
+        CASE(1, true)
+        CASE(2, true)
+        CASE(3, true)
+        CASE(4, true)
+#undef CASE
     default:
         break;
     }
 }
+#endif
 
 static void tap_sums(const tap_list *taps, const tap_sum *s) {
     int groups = (int)ceil_div(s->columns, AT_ONCE), most = (int)ceil_div(s->columns, groups);
@@ -173,7 +160,7 @@ static void forward_rows(const sn_bases *b, const sn_conv_forward *p, const memo
                                        .rows = rows,
                                        .columns = s->wo,
                                        .n = n});
-        if (p->stat.mean != SN_NONE) tile_stat_rows(stat, image == t->image && row == 0, y, s->co, rows * s->wo, j, n);
+        if (p->stat.mean != SN_NONE) LANES(tile_stat_rows)(stat, image == t->image && row == 0, y, s->co, rows * s->wo, j, n);
     }
 }
 
@@ -199,7 +186,7 @@ static int64_t forward_group_rows(const sn_call *call, int64_t group) {
 
 void LANES(depthwise_forward_finish)(const sn_bases *b, const sn_call *call) {
     const sn_conv_forward *p = &call->as.conv_forward;
-    stat_finish(b, call, &p->stat, depthwise_tiles_of(&p->size).image_groups, p->size.co, forward_group_rows);
+    LANES(stat_finish)(b, call, &p->stat, depthwise_tiles_of(&p->size).image_groups, p->size.co, forward_group_rows);
 }
 
 // --- gradient of the input: dy overwritten, sums overwritten
@@ -278,7 +265,7 @@ static void data_rows(const sn_bases *b, const sn_conv_backward_data *p, const m
     for (int r = 0; r < m; r++) mem->offsets[r] = (((int64_t)image * s->h + row) * s->w + r) * s->ci;
     for (int j = 0; j < t->channels; j += LANE) {
         data_block(s, &g, mem, j / LANE, row, rows);
-        target_block(into, mem->offsets, mem->dz, LANE, m, t->c + j, min_int(t->channels - j, LANE));
+        LANES(target_block)(into, mem->offsets, mem->dz, LANE, m, t->c + j, min_int(t->channels - j, LANE));
     }
 }
 
@@ -298,5 +285,5 @@ void LANES(depthwise_data_tile)(const sn_bases *b, const sn_call *call, int64_t 
 
 void LANES(depthwise_data_finish)(const sn_bases *b, const sn_call *call) {
     const sn_conv_backward_data *p = &call->as.conv_backward_data;
-    sums_finish(b, call, &p->into, depthwise_tiles_of(&p->size).image_groups, p->size.ci);
+    LANES(sums_finish)(b, call, &p->into, depthwise_tiles_of(&p->size).image_groups, p->size.ci);
 }

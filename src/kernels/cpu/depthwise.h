@@ -56,9 +56,9 @@ INLINE void planes_row(const planes *p, const source *x, const gradient *g, int 
         memset(out, 0, (size_t)(m ? left : p->width) * LANE * sizeof *out);
         if (!m) continue;
         if (x)
-            source_block(x, offsets, m, c + j, min_int(channels - j, LANE), out + left * LANE, LANE);
+            LANES(source_block)(x, offsets, m, c + j, min_int(channels - j, LANE), out + left * LANE, LANE);
         else
-            gradient_block(g, offsets, m, c + j, min_int(channels - j, LANE), out + left * LANE, LANE);
+            LANES(gradient_block)(g, offsets, m, c + j, min_int(channels - j, LANE), out + left * LANE, LANE);
         memset(out + (left + m) * LANE, 0, (size_t)(p->width - left - m) * LANE * sizeof *out);
     }
 }

@@ -65,7 +65,7 @@ typedef struct {
 INLINE void add_taps(int count, const sn_conv_size *s, const block *b, int tap, int part) {
     reg acc[AT_ONCE];
     const float *at[AT_ONCE];
-#pragma GCC unroll 25
+    UNROLL
     for (int i = 0; i < count; i++) {
         acc[i] = reg_zero();
         at[i] = b->x + ((int64_t)((tap + i) / s->kernel) * b->width + (tap + i) % s->kernel) * s->dilation * LANE + part;
@@ -76,38 +76,28 @@ INLINE void add_taps(int count, const sn_conv_size *s, const block *b, int tap, 
         int64_t x = (int64_t)row * s->stride * b->width * LANE;
         for (int column = 0; column < s->wo; column++, x += step, g += LANE) {
             reg d = reg_load(g);
-#pragma GCC unroll 25
+            UNROLL
             for (int i = 0; i < count; i++) acc[i] = reg_fma(reg_load(at[i] + x), d, acc[i]);
         }
     }
-#pragma GCC unroll 25
+    UNROLL
     for (int i = 0; i < count; i++) {
         float *dw = b->dw + (tap + i) * LANE + part;
         reg_store(dw, reg_add(reg_load(dw), acc[i]));
     }
 }
 
-// The kernels' own numbers of taps are known at compile time; others go one by one.
 static void add_block(const sn_conv_size *s, const block *b) {
     int taps = s->kernel * s->kernel;
     for (int part = 0; part < LANE; part += REG) {
         int tap = 0;
-        while (tap < taps) {
-            int left = taps - tap;
-            if (left >= AT_ONCE) {
-                add_taps(AT_ONCE, s, b, tap, part);
-                tap += AT_ONCE;
-            } else if (left >= 12) {
-                add_taps(12, s, b, tap, part);
-                tap += 12;
-            } else if (left >= 9) {
-                add_taps(9, s, b, tap, part);
-                tap += 9;
-            } else {
-                add_taps(1, s, b, tap, part);
-                tap++;
-            }
-        }
+#if !defined(SN_COMPACT)
+        // the usual kernels' taps are known at compile time: 25 = 13 + 12 or 25; 49 = 3*13 + 9 + 1 or 25 + 12 + 12; 9
+        for (; taps - tap >= AT_ONCE; tap += AT_ONCE) add_taps(AT_ONCE, s, b, tap, part);
+        for (; taps - tap >= 12; tap += 12) add_taps(12, s, b, tap, part);
+        for (; taps - tap >= 9; tap += 9) add_taps(9, s, b, tap, part);
+#endif
+        for (; tap < taps; tap++) add_taps(1, s, b, tap, part);
     }
 }
 
@@ -143,6 +133,7 @@ void LANES(depthwise_weights_tile)(const sn_bases *b, const sn_call *call, int64
 void LANES(depthwise_weights_finish)(const sn_bases *b, const sn_call *call) { // dw accumulated
     const sn_conv_backward_weights *p = &call->as.conv_backward_weights;
     const sn_conv_size *s = &p->size;
-    parts_finish((float *)b->grads + p->dw, (const float *)b->arena + call->work, depthwise_tiles_of(s).image_groups,
-                 (int64_t)s->kernel * s->kernel * s->co);
+    LANES(parts_finish)
+    ((float *)b->grads + p->dw, (const float *)b->arena + call->work, depthwise_tiles_of(s).image_groups,
+     (int64_t)s->kernel * s->kernel * s->co);
 }

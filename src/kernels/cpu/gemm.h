@@ -43,44 +43,55 @@ INLINE void micro(int mr, int nv, product_kind kind, const product *p, int r0, i
     float *c = p->c + r0 * p->ldc;
     int64_t lda = p->row, ldc = p->ldc, step = kind.unit ? 1 : p->step;
     v16 acc[MR][PANEL / LANE];
-#pragma GCC unroll 12
-    for (int r = 0; r < mr; r++)
-#pragma GCC unroll 2
+    UNROLL
+    for (int r = 0; r < mr; r++) {
+        UNROLL
         for (int v = 0; v < nv; v++)
             acc[r][v] = kind.mode == C_CONTINUE ? v_load_to(c + r * ldc + v * LANE, n - v * LANE) : v_zero();
+    }
     for (int piece = 0; piece < (kind.pieces ? p->pieces : 1); piece++) {
         int64_t at = kind.pieces ? p->at_piece[piece] : 0;
         for (int k = 0; k < p->kc; k++, b += PANEL) {
             v16 row[PANEL / LANE];
-#pragma GCC unroll 2
+            UNROLL
             for (int v = 0; v < nv; v++) row[v] = v_load(b + v * LANE);
-#pragma GCC unroll 12
+            UNROLL
             for (int r = 0; r < mr; r++) {
                 v16 x = v_set(kind.rows ? rows[r][at + k * step] : a[r * lda + at + k * step]);
-#pragma GCC unroll 2
+                UNROLL
                 for (int v = 0; v < nv; v++) acc[r][v] = v_fma(x, row[v], acc[r][v]);
             }
         }
     }
-#pragma GCC unroll 12
-    for (int r = 0; r < mr; r++)
-#pragma GCC unroll 2
+    UNROLL
+    for (int r = 0; r < mr; r++) {
+        UNROLL
         for (int v = 0; v < nv; v++) {
             float *to = c + r * ldc + v * LANE;
             v16 x = kind.mode == C_ADD ? v_add(v_load_to(to, n - v * LANE), acc[r][v]) : acc[r][v];
             v_store_to(to, x, n - v * LANE);
         }
+    }
 }
 
 INLINE void micro_rows(int mr, product_kind kind, const product *p, int r) {
+#if defined(SN_COMPACT)
+    micro(mr, p->n > LANE ? PANEL / LANE : 1, kind, p, r, p->n);
+#else
     if (p->n == PANEL)
         micro(mr, PANEL / LANE, kind, p, r, PANEL);
     else if (p->n > LANE)
         micro(mr, PANEL / LANE, kind, p, r, p->n);
     else
         micro(mr, 1, kind, p, r, p->n);
+#endif
 }
 
+#if defined(SN_COMPACT)
+INLINE void multiply(product_kind kind, const product *p) {
+    for (int r = 0; r < p->m; r += MR) micro_rows(min_int(p->m - r, MR), kind, p, r);
+}
+#else
 INLINE void micro_tail(int mr, product_kind kind, const product *p, int r) {
     switch (mr) {
 #define CASE(i)                                                                                                                  \
@@ -111,6 +122,7 @@ INLINE void multiply(product_kind kind, const product *p) {
     for (; r + MR <= p->m; r += MR) micro_rows(MR, kind, p, r);
     micro_tail(p->m - r, kind, p, r);
 }
+#endif
 
 // panel[k][0..n-1] = w[k*ld ..]; columns beyond n are 0.
 static inline void pack_panel(const float *w, int64_t ld, int kc, int n, float *panel) {

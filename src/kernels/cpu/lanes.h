@@ -10,6 +10,15 @@
 #define INLINE static inline __attribute__((always_inline))
 enum { LANE = 16 }; // floats in a v16
 
+// UNROLL: before a loop over registers, whose bound is known at compile time. SN_COMPACT: one loop for all bounds, where unrolled
+// ones gain nothing (plain lanes) or where compiling them takes minutes (sanitizers). The bits are the same.
+#if defined(SN_LANES_plain) || defined(__SANITIZE_ADDRESS__)
+#define SN_COMPACT
+#define UNROLL
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
 // v_load_n and v_store_n touch the first n floats only (0 <= n <= 16); lanes not loaded are 0.
 // v_max(a, b) = a > b ? a : b and v_min(a, b) = a < b ? a : b, so a NaN in b comes through.
 // v_inside(x, u, top): x where 0 < u < top, else 0.

@@ -96,7 +96,7 @@ static void forward_block(const sn_bases *b, const sn_conv_forward *p, const mem
     input_rows(&p->size, first, m, mem->rows);
     for (int k = 0; k < k_all; k += KC) {
         int kc = min_int(k_all - k, KC);
-        source_block(&x, mem->rows, m, k, kc, mem->a, lda);
+        LANES(source_block)(&x, mem->rows, m, k, kc, mem->a, lda);
         for (int n = 0; n < n_all; n += PANEL) {
             int columns = min_int(n_all - n, PANEL);
             pack_panel(w + (int64_t)k * n_all + n, n_all, kc, columns, mem->panel);
@@ -105,7 +105,7 @@ static void forward_block(const sn_bases *b, const sn_conv_forward *p, const mem
                 &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = y + n, .ldc = n_all});
             if (p->stat.mean == SN_NONE || k + kc < k_all) continue;
             for (int j = 0; j < columns; j += LANE)
-                tile_stat_rows(stat, begin, y + n + j, n_all, m, n + j, min_int(columns - j, LANE));
+                LANES(tile_stat_rows)(stat, begin, y + n + j, n_all, m, n + j, min_int(columns - j, LANE));
         }
     }
 }
@@ -129,7 +129,7 @@ static int64_t forward_rows(const sn_call *call, int64_t tile) {
 
 void LANES(pointwise_forward_finish)(const sn_bases *b, const sn_call *call) {
     const sn_conv_forward *p = &call->as.conv_forward;
-    stat_finish(b, call, &p->stat, tiles_of(&p->size), p->size.co, forward_rows);
+    LANES(stat_finish)(b, call, &p->stat, tiles_of(&p->size), p->size.co, forward_rows);
 }
 
 // --- gradient of the input: dy overwritten, sums overwritten
@@ -162,7 +162,7 @@ static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const 
     for (int k = 0; k < k_all; k += KC) {
         int kc = min_int(k_all - k, KC);
         for (int r = 0; r < m; r++) mem->rows[r] = (first + r) * k_all;
-        gradient_block(&g, mem->rows, m, k, kc, mem->a, lda);
+        LANES(gradient_block)(&g, mem->rows, m, k, kc, mem->a, lda);
         for (int r = 0; r < m; r++) mem->rows[r] = (first + r) * n_all;
         for (int n = 0; n < n_all; n += PANEL) {
             int columns = min_int(n_all - n, PANEL);
@@ -172,7 +172,7 @@ static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const 
                 k > 0, &(product){.m = m, .kc = kc, .n = columns, .a = mem->a, .row = lda, .b = mem->panel, .c = c, .ldc = ldc});
             if (k + kc < k_all) continue;
             for (int j = 0; j < columns; j += LANE)
-                target_block(into, mem->rows, c + j, ldc, m, n + j, min_int(columns - j, LANE));
+                LANES(target_block)(into, mem->rows, c + j, ldc, m, n + j, min_int(columns - j, LANE));
         }
     }
 }
@@ -190,5 +190,5 @@ void LANES(pointwise_data_tile)(const sn_bases *b, const sn_call *call, int64_t 
 
 void LANES(pointwise_data_finish)(const sn_bases *b, const sn_call *call) {
     const sn_conv_backward_data *p = &call->as.conv_backward_data;
-    sums_finish(b, call, &p->into, tiles_of(&p->size), p->size.ci);
+    LANES(sums_finish)(b, call, &p->into, tiles_of(&p->size), p->size.ci);
 }

@@ -71,14 +71,14 @@ static void form_chunk(const sn_bases *b, const sn_conv_backward_weights *p, con
     gradient g = gradient_of(b, &p->g);
     input_rows(&p->size, first, m, mem->rows);
     for (int r = 0; r < m; r += ROWS_TOGETHER)
-        for (int j = 0; j < k_n; j += ZPANEL)
-            source_block(&x, mem->rows + r, min_int(m - r, ROWS_TOGETHER), k + j, min_int(k_n - j, ZPANEL),
-                         mem->z + (int64_t)j * CHUNK + r * ZPANEL, ZPANEL);
+        for (int j = 0; j < k_n; j += ZPANEL) LANES(source_block)
+    (&x, mem->rows + r, min_int(m - r, ROWS_TOGETHER), k + j, min_int(k_n - j, ZPANEL), mem->z + (int64_t)j * CHUNK + r * ZPANEL,
+     ZPANEL);
     for (int r = 0; r < m; r++) mem->rows[r] = (first + r) * p->size.co;
     for (int r = 0; r < m; r += ROWS_TOGETHER)
-        for (int j = 0; j < n_n; j += PANEL)
-            gradient_block(&g, mem->rows + r, min_int(m - r, ROWS_TOGETHER), n + j, min_int(n_n - j, PANEL),
-                           mem->g + (int64_t)j * CHUNK + r * PANEL, PANEL);
+        for (int j = 0; j < n_n; j += PANEL) LANES(gradient_block)
+    (&g, mem->rows + r, min_int(m - r, ROWS_TOGETHER), n + j, min_int(n_n - j, PANEL), mem->g + (int64_t)j * CHUNK + r * PANEL,
+     PANEL);
 }
 
 static void add_chunk(const memory *mem, int ld, int m, int k_n, int n_n) {
@@ -117,5 +117,6 @@ void LANES(pointwise_weights_tile)(const sn_bases *b, const sn_call *call, int64
 void LANES(pointwise_weights_finish)(const sn_bases *b, const sn_call *call) { // dw accumulated
     const sn_conv_backward_weights *p = &call->as.conv_backward_weights;
     geometry g = geometry_of(&p->size);
-    parts_finish((float *)b->grads + p->dw, (const float *)b->arena + call->work, g.parts, (int64_t)p->size.ci * p->size.co);
+    LANES(parts_finish)
+    ((float *)b->grads + p->dw, (const float *)b->arena + call->work, g.parts, (int64_t)p->size.ci * p->size.co);
 }

@@ -51,7 +51,8 @@ void LANES(sum_forward_tile)(const sn_bases *b, const sn_call *call, int64_t til
         int64_t first = tile * ROWS + r;
         for (int c = 0; c < p->c; c += LANE) {
             sum_rows(p, x, y, first, m, c, p->c - c);
-            if (p->stat.mean != SN_NONE) tile_stat_rows(&stat, r == 0, y + first * p->c + c, p->c, m, c, min_int(p->c - c, LANE));
+            if (p->stat.mean != SN_NONE)
+                LANES(tile_stat_rows)(&stat, r == 0, y + first * p->c + c, p->c, m, c, min_int(p->c - c, LANE));
         }
     }
     if (p->stat.mean != SN_NONE) tile_stat_end(&stat, (float *)b->arena + call->work, tile, p->c, 0, p->c, rows);
@@ -63,7 +64,7 @@ static int64_t sum_forward_rows(const sn_call *call, int64_t tile) {
 
 void LANES(sum_forward_finish)(const sn_bases *b, const sn_call *call) {
     const sn_sum_forward *p = &call->as.sum_forward;
-    stat_finish(b, call, &p->stat, ceil_div(p->rows, ROWS), p->c, sum_forward_rows);
+    LANES(stat_finish)(b, call, &p->stat, ceil_div(p->rows, ROWS), p->c, sum_forward_rows);
 }
 
 // --- sum backward: dy overwritten, sums overwritten
@@ -111,8 +112,8 @@ void LANES(sum_backward_tile)(const sn_bases *b, const sn_call *call, int64_t ti
         for (int i = 0; i < m; i++) mem.rows[i] = (tile * ROWS + r + i) * p->c;
         for (int c = 0; c < p->c; c += LANE) {
             int n = min_int(p->c - c, LANE);
-            gradient_block(&g, mem.rows, m, c, n, mem.dz, LANE);
-            target_block(&into, mem.rows, mem.dz, LANE, m, c, n);
+            LANES(gradient_block)(&g, mem.rows, m, c, n, mem.dz, LANE);
+            LANES(target_block)(&into, mem.rows, mem.dz, LANE, m, c, n);
         }
     }
     target_end(&into, (float *)b->arena + call->work, tile, p->c, 0, p->c);
@@ -120,7 +121,7 @@ void LANES(sum_backward_tile)(const sn_bases *b, const sn_call *call, int64_t ti
 
 void LANES(sum_backward_finish)(const sn_bases *b, const sn_call *call) {
     const sn_sum_backward *p = &call->as.sum_backward;
-    sums_finish(b, call, &p->into, ceil_div(p->rows, ROWS), p->c);
+    LANES(sums_finish)(b, call, &p->into, ceil_div(p->rows, ROWS), p->c);
 }
 
 // --- mean forward: y overwritten; pixels in index order. Statistics behind a mean are ref's.
@@ -200,9 +201,9 @@ void LANES(mean_backward_tile)(const sn_bases *b, const sn_call *call, int64_t t
             for (int c = 0; c < p->c; c += LANE) {
                 int n = min_int(p->c - c, LANE);
                 int64_t row = i * p->c;
-                gradient_block(&g, &row, 1, c, n, mem.dz, LANE);
+                LANES(gradient_block)(&g, &row, 1, c, n, mem.dz, LANE);
                 v_store(mem.dz, v_div(v_load(mem.dz), v_set((float)p->pixels)));
-                target_block(&into, mem.rows, mem.dz, 0, m, c, n);
+                LANES(target_block)(&into, mem.rows, mem.dz, 0, m, c, n);
             }
         }
     target_end(&into, (float *)b->arena + call->work, tile, p->c, 0, p->c);
@@ -210,5 +211,5 @@ void LANES(mean_backward_tile)(const sn_bases *b, const sn_call *call, int64_t t
 
 void LANES(mean_backward_finish)(const sn_bases *b, const sn_call *call) {
     const sn_mean_backward *p = &call->as.mean_backward;
-    sums_finish(b, call, &p->into, ceil_div(p->n, IMAGES), p->c);
+    LANES(sums_finish)(b, call, &p->into, ceil_div(p->n, IMAGES), p->c);
 }

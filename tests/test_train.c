@@ -1,0 +1,363 @@
+// The training loop from inside: it stops after the step in hand, and whatever is not finite is caught before it reaches a
+// checkpoint (reliability plan R3, R13). Not here: the program around it (test_reliability.c), whole steps against PyTorch (tests
+// of traces).
+#include "io/checkpoint.h"
+#include "io/runfolder.h"
+#include "processes.h"
+#include "supernet/train.h"
+
+#include <math.h>
+
+#define ck_ok(call)                                                                                                              \
+    do {                                                                                                                         \
+        sn_status ck_status_ = (call);                                                                                           \
+        ck_assert_msg(ck_status_ == SN_OK, "%s: status %d, %s", #call, (int)ck_status_, sn_error_text());                        \
+    } while (0)
+#define ck_message(text) ck_assert_msg(strstr(sn_error_text(), text), "'%s' lacks '%s'", sn_error_text(), text)
+
+static void train_setup(void) {
+    setup();
+    put_data();
+    put_config(at("c.yaml"), "epochs: 1, save_every: 10");
+}
+
+// A fresh run in a folder of its own, with overrides ended by NULL.
+static sn_run *new_run(const char *name, const char *const *overrides) {
+    sn_config *c;
+    sn_run *r;
+    int n = 0;
+    while (overrides && overrides[n]) n++;
+    ck_ok(sn_config_load(at("c.yaml"), sn_sampler_word, overrides, n, &c));
+    ck_ok(sn_run_create(c, NULL, &r));
+    r->folder = sn_strdup(at("%s", name));
+    sn_folder *f;
+    ck_ok(sn_folder_open(r->folder, &f, NULL));
+    sn_folder_close(f);
+    return r;
+}
+
+// --- events
+
+typedef struct {
+    int steps, saved, warnings;
+    char warning[1024]; // the last one
+    volatile sig_atomic_t stop;
+    int stop_at; // set stop when so many steps are done
+} listener;
+
+static void on_event(void *arg, const sn_event *e) {
+    listener *l = arg;
+    l->steps += e->kind == SN_EVENT_STEP;
+    l->saved += e->kind == SN_EVENT_SAVED;
+    l->warnings += e->kind == SN_EVENT_WARNING;
+    if (e->kind == SN_EVENT_WARNING) snprintf(l->warning, sizeof l->warning, "%s", e->text);
+    if (l->stop_at && l->steps == l->stop_at) l->stop = 1;
+}
+
+static sn_status train(sn_run *r, listener *l) {
+    char *log = sn_folder_file(r->folder, "log.jsonl");
+    sn_train_watch watch = {.stop = &l->stop, .arg = l, .event = on_event, .log = log};
+    sn_status s = sn_train(r, &watch);
+    free(log);
+    return s;
+}
+
+// All steps of the config one by one, as the loop does them, with hooks.
+static sn_status train_steps(sn_run *r, sn_train_hooks hooks) {
+    sn_trainer *t;
+    ck_ok(sn_trainer_create(r, &t));
+    t->hooks = hooks;
+    sn_status s = SN_OK;
+    while (s == SN_OK && r->step < t->steps) s = sn_trainer_step(t);
+    sn_trainer_free(t);
+    return s;
+}
+
+// Saves as the loop would; no file comes of a state that is not finite.
+static void ck_not_saved(sn_run *r) {
+    ck_assert_int_eq(sn_run_save(r, at("bad.h5")), SN_DIVERGED);
+    ck_assert_int_ne(access(at("bad.h5"), F_OK), 0);
+}
+
+START_TEST(stops_after_the_step_in_hand) {
+    for (int k = 1; k <= STEPS_PER_EPOCH; k += 13) {
+        sn_run *r = new_run("run", NULL);
+        listener l = {.stop_at = k};
+        ck_assert_int_eq(train(r, &l), k < STEPS_PER_EPOCH ? SN_INTERRUPTED : SN_OK); // the last step ends it anyway
+        ck_assert_int_eq(r->step, k);
+        ck_assert_int_eq(newest(r->folder), k);
+        sn_run_free(r);
+        remove_tree(at("run"));
+    }
+}
+END_TEST
+
+// --- R13
+
+typedef enum { IMAGE, WEIGHT, GRADIENT } place;
+
+typedef struct {
+    place where;
+    int param;
+    float value;
+    int64_t step;
+} poison;
+
+static void put(sn_run *r, sn_buffer buffer, int param, float value) {
+    int64_t n = r->graph->params.param[param].size;
+    float *v = malloc((size_t)n * sizeof *v);
+    sn_supernet_get(r->net, buffer, param, v);
+    v[n / 2] = value;
+    sn_supernet_put(r->net, buffer, param, v);
+    free(v);
+}
+
+static sn_status poison_begin(void *arg, sn_trainer *t) {
+    const poison *p = arg;
+    if (t->run->step != p->step) return SN_OK;
+    if (p->where == IMAGE) t->images[1000] = p->value;
+    if (p->where == WEIGHT) put(t->run, SN_BUFFER_WEIGHTS, p->param, p->value);
+    return SN_OK;
+}
+
+static sn_status poison_update(void *arg, sn_trainer *t) {
+    const poison *p = arg;
+    if (t->run->step == p->step && p->where == GRADIENT) put(t->run, SN_BUFFER_GRADS, p->param, p->value);
+    return SN_OK;
+}
+
+// One number anywhere becomes NaN or infinite: the same step says so and names itself and an arch.
+START_TEST(poisoned) {
+    static const char *const only[] = {"space.arch='mb2_k3,sep_k3,mb2_k3'", NULL}; // every parameter is in use
+    static const int64_t steps[] = {0, 1, STEPS_PER_EPOCH / 2, STEPS_PER_EPOCH - 1};
+    static const float values[] = {NAN, INFINITY, -INFINITY};
+    sn_run *r = new_run("params", only);
+    int params = r->graph->params.n;
+    sn_run_free(r);
+    for (int where = IMAGE; where <= GRADIENT; where++)
+        for (int param = 0; param < (where == IMAGE ? 1 : params); param++)
+            for (size_t v = 0; v < 3; v++) {
+                poison p = {(place)where, param, values[v], steps[((size_t)param + v) % 4]};
+                r = new_run("poison", only);
+                sn_status s = train_steps(r, (sn_train_hooks){.arg = &p, .begin = poison_begin, .update = poison_update});
+                char message[512], text[64];
+                snprintf(message, sizeof message, "%s", sn_error_text());
+                bool caught = s == SN_DIVERGED && r->step == p.step;
+                if (!caught && where == WEIGHT && values[v] == -INFINITY) { // may hide behind a ReLU, for a step
+                    ck_not_saved(r);
+                    caught = s == SN_OK || (s == SN_DIVERGED && r->step == p.step + 1);
+                }
+                ck_assert_msg(caught, "place %d, '%s', %g at step %lld: status %d after %lld steps: %s", where,
+                              r->graph->params.param[param].name, (double)p.value, (long long)p.step, (int)s, (long long)r->step,
+                              message);
+                snprintf(text, sizeof text, "step %lld, arch mb2_k3,sep_k3,mb2_k3: ", (long long)r->step + 1);
+                ck_assert_msg(s == SN_OK || strstr(message, text), "'%s' lacks '%s'", message, text);
+                sn_run_free(r);
+                remove_tree(at("poison"));
+            }
+}
+END_TEST
+
+// What no step reads - other options, momentum, running statistics - is caught by the next save.
+START_TEST(poisoned_at_rest) {
+    static const float values[] = {NAN, INFINITY};
+    for (int v = 0; v < 2; v++) {
+        sn_run *r = new_run("rest", NULL);
+        ck_ok(sn_run_save(r, at("good.h5")));
+        for (int i = 0; i < r->graph->params.n; i++)
+            for (int b = 0; b < 2; b++) {
+                put(r, b ? SN_BUFFER_SLOT0 : SN_BUFFER_WEIGHTS, i, values[v]);
+                ck_not_saved(r);
+                ck_message(r->graph->params.param[i].name);
+                put(r, b ? SN_BUFFER_SLOT0 : SN_BUFFER_WEIGHTS, i, 0);
+            }
+        for (int i = 0; i < r->graph->params.n_stats; i++) {
+            int c = r->graph->params.stats[i].c;
+            float *mean = calloc((size_t)c, sizeof *mean), *var = calloc((size_t)c, sizeof *var);
+            var[c - 1] = values[v];
+            sn_supernet_put_stats(r->net, i, mean, var);
+            ck_not_saved(r);
+            sn_supernet_put_stats(r->net, i, mean, mean);
+            free(mean);
+            free(var);
+        }
+        ck_ok(sn_run_save(r, at("good.h5")));
+        sn_run_free(r);
+        remove_tree(at("rest"));
+    }
+}
+END_TEST
+
+// Learning rates beyond all reason end in SN_DIVERGED within the run, with every checkpoint finite and the last one whole.
+START_TEST(huge_learning_rate) {
+    static const char *const optimizers[] = {"train.optimizer.name=sgd", "train.optimizer.name=adam"};
+    const char *overrides[] = {optimizers[_i], "train.save_every=1", "train.epochs=3", "train.optimizer.schedule=constant", NULL};
+    sn_run *r = new_run("huge", overrides);
+    r->config->train.optimizer.lr = _i ? 1e38 : 1e9; // more than a config may ask for
+    listener l = {0};
+    sn_status s = train(r, &l);
+    ck_assert_msg(s == SN_DIVERGED, "status %d after step %lld", s, (long long)r->step);
+    ck_message("step ");
+    ck_message(", arch ");
+    long last = newest(r->folder);
+    ck_assert_int_eq(l.saved > 0, last >= 0);
+    for (long step = 0; step <= last; step++) {
+        if (access(checkpoint(r->folder, step), F_OK)) continue;
+        ck_ok(sn_run_load(r, checkpoint(r->folder, step)));
+        ck_ok(sn_run_save(r, at("finite.h5"))); // refuses what is not finite
+    }
+    sn_run_free(r);
+}
+END_TEST
+
+// Images without any contrast: variances of 0 everywhere, in the normalisation too.
+START_TEST(constant_images) {
+    uint8_t *pixels = calloc(1400, 784), *bytes = malloc(1400 * 784 + 16);
+    memset(pixels, 77, 1400 * 784);
+    put_file(at("data/train-images-idx3-ubyte"), bytes, idx_images(bytes, 1400, 28, 28, pixels));
+    free(pixels);
+    free(bytes);
+    sn_run *r = new_run("constant", NULL);
+    listener l = {0};
+    ck_ok(train(r, &l));
+    ck_ok(sn_run_save(r, at("finite.h5")));
+    sn_run_free(r);
+}
+END_TEST
+
+// --- the log, the folder
+
+START_TEST(log_cannot_be_written) {
+    ck_assert_int_eq(mkdir(at("run"), 0777), 0);
+    ck_assert_int_eq(mkdir(at("run/log.jsonl"), 0777), 0);
+    sn_run *r = new_run("run", NULL);
+    listener l = {0};
+    ck_ok(train(r, &l));
+    ck_assert_int_eq(l.warnings, 1); // not one a line
+    ck_assert_ptr_nonnull(strstr(l.warning, "the log is not complete, training goes on: "));
+    ck_assert_ptr_nonnull(strstr(l.warning, "log.jsonl: cannot "));
+    sn_run_free(r);
+}
+END_TEST
+
+static int lines_of(const char *path, const char *with) {
+    static char text[1 << 16];
+    text[get_file(path, text, sizeof text)] = 0;
+    int n = 0;
+    for (const char *p = text; (p = strstr(p, with)); p++) n++;
+    return n;
+}
+
+START_TEST(log_is_cut_back) {
+    static const char whole[] = "{\"step\":20,\"loss\":1}\n{\"step\":30,\"test_split\":\"eval\"}\n{\"step\":40,\"loss\":2}\n";
+    char text[256];
+    for (size_t cut = 0; cut <= 12; cut++) {
+        snprintf(text, sizeof text, "%s%.*s", whole, (int)cut, "{\"step\":60}}\n");
+        put_file(at("log"), text, strlen(text));
+        ck_ok(sn_log_append(at("log"), "{\"step\":25,\"x\":0}")); // behind what a killed process left
+        ck_assert_int_eq(lines_of(at("log"), "\n{\"step\":25,\"x\":0}\n"), 1);
+        ck_ok(sn_log_cut(at("log"), 25));
+        ck_assert_int_eq(lines_of(at("log"), "\n"), 3);
+        ck_assert_int_eq(lines_of(at("log"), "{\"step\":20,"), 1);
+        ck_assert_int_eq(lines_of(at("log"), "test_split"), 1); // its use is not forgotten
+        ck_assert_int_eq(lines_of(at("log"), "{\"step\":25,"), 1);
+    }
+    ck_ok(sn_log_cut(at("none"), 3));
+    ck_assert_int_ne(access(at("none"), F_OK), 0);
+}
+END_TEST
+
+// A line that does not fit is taken back whole.
+START_TEST(log_is_full) {
+    char line[200];
+    memset(line, 'x', sizeof line - 1);
+    line[sizeof line - 1] = 0;
+    signal(SIGXFSZ, SIG_IGN);
+    ck_ok(sn_log_append(at("log"), "{}"));
+    limit(RLIMIT_FSIZE, 100);
+    ck_assert_int_eq(sn_log_append(at("log"), line), SN_RESOURCE);
+    ck_message("log: cannot append a line: ");
+    ck_assert_int_eq(lines_of(at("log"), "x"), 0);
+    ck_ok(sn_log_append(at("log"), "{}"));
+    ck_assert_int_eq(lines_of(at("log"), "{}\n"), 2);
+}
+END_TEST
+
+START_TEST(other_config_or_data) {
+    sn_run *r = new_run("run", NULL);
+    listener l = {.stop_at = 3};
+    ck_assert_int_eq(train(r, &l), SN_INTERRUPTED);
+    sn_run_free(r);
+    bool found;
+    r = new_run("run", (const char *const[]){"train.optimizer.lr=0.01", NULL}); // no config.yaml: the checkpoint knows
+    ck_assert_int_eq(sn_run_resume(r, at("run"), &found), SN_CONFIG);
+    ck_message("train.optimizer.lr was 0.05, now 0.01");
+    sn_run_free(r);
+    r = new_run("run", (const char *const[]){"threads=3", "data.memory=1MiB", "device=cpu-plain", NULL});
+    ck_ok(sn_run_resume(r, at("run"), &found));
+    ck_assert(found && r->step == 3);
+    sn_run_free(r);
+    uint8_t pixels[784] = {0};
+    int fd = open(at("data/train-images-idx3-ubyte"), O_WRONLY);
+    ck_assert_int_eq(pwrite(fd, pixels, sizeof pixels, 16 + 784), sizeof pixels);
+    close(fd);
+    r = new_run("run", NULL);
+    ck_assert_int_eq(sn_run_resume(r, at("run"), &found), SN_DATA);
+    ck_message("trained on other data");
+    sn_run_free(r);
+}
+END_TEST
+
+// A folder that cannot be listed is no folder without checkpoints: training must not begin anew in it.
+START_TEST(checkpoints_cannot_be_listed) {
+    int64_t *steps;
+    int n;
+    ck_assert_int_eq(mkdir(at("run"), 0777), 0);
+    ck_ok(sn_folder_steps(at("run"), &steps, &n));
+    ck_assert_int_eq(n, 0);
+    put_file(at("run/checkpoints"), "", 0);
+    ck_assert_int_eq(sn_folder_steps(at("run"), &steps, &n), SN_FAIL);
+    ck_message("checkpoints: cannot list");
+}
+END_TEST
+
+START_TEST(names_of_checkpoints) {
+    static const char *const others[] = {"step-7.h5",        "step-0000000a.h5", "step-00000007.h5~",        "xstep-00000007.h5",
+                                         "step--0000007.h5", "step-+0000007.h5", "step-00000005.h5.damaged", "step-00000009.H5"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) put_file(at("run/checkpoints/%s", others[i]), "", 0);
+    const long good[] = {3, 12, 123456789012, 0, 99999999};
+    for (size_t i = 0; i < 5; i++) put_file(checkpoint(at("run"), good[i]), "", 0);
+    int64_t *steps;
+    int n;
+    ck_ok(sn_folder_steps(at("run"), &steps, &n));
+    ck_assert_int_eq(n, 5);
+    ck_assert(steps[0] == 123456789012 && steps[1] == 99999999 && steps[2] == 12 && steps[3] == 3 && steps[4] == 0);
+    free(steps);
+    ck_ok(sn_folder_set_aside(at("run"), 99999998));
+    ck_ok(sn_folder_prune(at("run"), 1, 0));
+    ck_ok(sn_folder_steps(at("run"), &steps, &n));
+    ck_assert(n == 2 && steps[0] == 12 && steps[1] == 0);
+    free(steps);
+    ck_assert_int_eq(count_files(at("run/checkpoints")), 2 + 2 + 8);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("train");
+    TCase *t = tcase_create("all");
+    tcase_add_checked_fixture(t, train_setup, teardown);
+    tcase_set_timeout(t, 240);
+    tcase_add_test(t, stops_after_the_step_in_hand);
+    tcase_add_test(t, poisoned);
+    tcase_add_test(t, poisoned_at_rest);
+    tcase_add_loop_test(t, huge_learning_rate, 0, 2);
+    tcase_add_test(t, constant_images);
+    tcase_add_test(t, log_cannot_be_written);
+    tcase_add_test(t, log_is_cut_back);
+    tcase_add_test(t, log_is_full);
+    tcase_add_test(t, other_config_or_data);
+    tcase_add_test(t, checkpoints_cannot_be_listed);
+    tcase_add_test(t, names_of_checkpoints);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}

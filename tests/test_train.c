@@ -348,7 +348,7 @@ START_TEST(lock_ends_with_its_process) {
     ck_assert_int_eq(finish_fork(second), 0);
     sn_folder_close(f);
     second = fork();
-    if (!second) _exit(sn_folder_open(at("run"), &f, NULL));
+    if (!second) _exit((int)sn_folder_open(at("run"), &f, NULL));
     ck_assert_int_eq(finish_fork(second), 0);
     close(wait[1]);
 }

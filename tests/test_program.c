@@ -29,7 +29,7 @@ START_TEST(usage) {
 END_TEST
 
 START_TEST(help_of_commands) {
-    const char *const commands[] = {"train", "rank", "eval", "retrain", "describe", "verify"};
+    const char *const commands[] = {"train", "rank", "eval", "retrain", "export", "describe", "verify", "trace", "bench"};
     ck_run(0, "\"$S\" help");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         ck_printed("out", commands[i]);
@@ -195,6 +195,33 @@ START_TEST(retrained) {
 }
 END_TEST
 
+START_TEST(exported) {
+    ck_run(0, "\"$S\" export run --arch skip,mb3_k3,skip -o shared.onnx --json");
+    json_t *out = printed_json();
+    ck_assert_str_eq(json_string_value(json_object_get(out, "arch")), "skip,mb3_k3,skip");
+    ck_assert_int_eq((int)number(out, "images"), 16);
+    ck_assert(number(out, "difference") <= 1e-4 * number(out, "largest_logit"));
+    json_decref(out);
+    ck_run(0, "\"$S\" export run --arch skip,mb3_k3,skip -o shared.safetensors");
+    ck_printed("out", "bit-equal");
+    ck_run(0, "\"$S\" retrain run --arch skip,skip,skip --name small && \"$S\" export run/retrain/small -o small.onnx --bn keep");
+    ck_run(0, "ls small.onnx shared.onnx shared.safetensors");
+    ck_run(2, "\"$S\" export run --arch skip,skip,mb3_k4 -o wrong.onnx");
+    ck_run(2, "\"$S\" export run --arch skip,skip,skip -o wrong.onnx --bn folded");
+    ck_run(2, "\"$S\" export run --arch skip,skip,skip -o wrong.onnx --format safetensors");
+    ck_run(2, "ls wrong.onnx"); // none was written
+}
+END_TEST
+
+START_TEST(traced) {
+    ck_run(0, "\"$S\" trace \"$SRC/configs/smoke.yaml\" --steps 1:2 -o steps.h5 && \"$S\" verify steps.h5");
+    ck_printed("out", "steps.h5: whole");
+    ck_run(2, "\"$S\" trace \"$SRC/configs/smoke.yaml\" --steps 2:1 -o wrong.h5");
+    ck_printed("err", "2:1");
+    ck_run(2, "\"$S\" trace run --steps 1:2 -o wrong.h5"); // the run is past them
+}
+END_TEST
+
 START_TEST(described) {
     ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --no-timing --json --arch skip,skip,skip");
     json_t *out = printed_json();
@@ -240,6 +267,8 @@ int main(void) {
     tcase_add_test(c, ranked);
     tcase_add_test(c, part_of_a_space);
     tcase_add_test(c, retrained);
+    tcase_add_test(c, exported);
+    tcase_add_test(c, traced);
     tcase_add_test(c, described);
     tcase_add_test(c, verified);
     suite_add_tcase(s, c);

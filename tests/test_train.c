@@ -321,6 +321,39 @@ START_TEST(checkpoints_cannot_be_listed) {
 }
 END_TEST
 
+static int finish_fork(pid_t child) {
+    int state;
+    ck_assert_int_gt(child, 0);
+    ck_assert_int_eq(waitpid(child, &state, 0), child);
+    return state;
+}
+
+// A killed program's child that lives on, with a copy of all open files, holds no lock.
+START_TEST(lock_ends_with_its_process) {
+    int wait[2];
+    sn_folder *f;
+    ck_assert_int_eq(pipe(wait), 0);
+    pid_t owner = fork();
+    if (!owner) {
+        close(wait[1]);
+        if (sn_folder_open(at("run"), &f, NULL) != SN_OK) _exit(1);
+        if (fork()) _exit(0);
+        char byte;
+        _exit(read(wait[0], &byte, 1) != 0); // until the test is over
+    }
+    ck_assert_int_eq(finish_fork(owner), 0);
+    ck_ok(sn_folder_open(at("run"), &f, NULL));
+    pid_t second = fork();
+    if (!second) _exit(sn_folder_open(at("run"), &f, NULL) == SN_FAIL && strstr(sn_error_text(), "in use by pid ") ? 0 : 1);
+    ck_assert_int_eq(finish_fork(second), 0);
+    sn_folder_close(f);
+    second = fork();
+    if (!second) _exit((int)sn_folder_open(at("run"), &f, NULL));
+    ck_assert_int_eq(finish_fork(second), 0);
+    close(wait[1]);
+}
+END_TEST
+
 START_TEST(names_of_checkpoints) {
     static const char *const others[] = {"step-7.h5",        "step-0000000a.h5", "step-00000007.h5~",        "xstep-00000007.h5",
                                          "step--0000007.h5", "step-+0000007.h5", "step-00000005.h5.damaged", "step-00000009.H5"};
@@ -357,6 +390,7 @@ int main(void) {
     tcase_add_test(t, log_is_full);
     tcase_add_test(t, other_config_or_data);
     tcase_add_test(t, checkpoints_cannot_be_listed);
+    tcase_add_test(t, lock_ends_with_its_process);
     tcase_add_test(t, names_of_checkpoints);
     suite_add_tcase(s, t);
     return run_suite(s);

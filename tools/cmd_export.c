@@ -31,10 +31,15 @@ static bool ends_with(const char *text, const char *end) {
 
 // What --format and the ending of the file say must agree with each other.
 static sn_status choose_format(const cli *c, int *format) {
-    const char *file = cli_get(c, "output");
-    if (file && ends_with(file, ".onnx")) *format = SN_FORMAT_ONNX;
-    if (file && ends_with(file, ".safetensors")) *format = SN_FORMAT_SAFETENSORS;
-    return choose_word("format", cli_get(c, "format"), "onnx", "safetensors", format);
+    const char *file = cli_get(c, "output"), *name = cli_get(c, "format");
+    int ending = -1;
+    if (file && ends_with(file, ".onnx")) ending = SN_FORMAT_ONNX;
+    if (file && ends_with(file, ".safetensors")) ending = SN_FORMAT_SAFETENSORS;
+    if (ending >= 0) *format = ending;
+    SN_TRY(choose_word("format", name, "onnx", "safetensors", format));
+    if (ending >= 0 && *format != ending)
+        return sn_error(SN_USAGE, "--format: found %s, but the ending of %s says another; leave one of them out", name, file);
+    return SN_OK;
 }
 
 static sn_status choose_arch(const cli *c, const sn_run *r, sn_arch *a) {

@@ -2,7 +2,7 @@
 // instruction set or folder is in it, so equal trainings give equal files.
 //   /params/NAME           weights, OIHW         /optim/NAME/momentum | exp_avg, exp_avg_sq   optimiser slots, same shape
 //   /buffers/BN.running_mean, .running_var       /progress/option_passes, /progress/updates   counts
-//   attributes of /: format, format_version, created_by, config, data (fingerprint), step, epoch, best, best_step, class_names
+//   attributes of /: format, format_version, created_by, config, data (fingerprint), step, best, best_step, class_names
 // Next: h5file.h. Which files to keep is supernet/train.c's business.
 #ifndef SN_CHECKPOINT_H
 #define SN_CHECKPOINT_H

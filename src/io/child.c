@@ -57,15 +57,6 @@ static void follow(pid_t caller) {
     if (getppid() != caller) _exit(1);
 }
 
-// Closes the caller's files but the answer's pipe: with a copy of a run folder's lock the child would hold that beyond its
-// caller's death.
-static int keep_only(int pipe_end) {
-    int fd = STDERR_FILENO + 1;
-    if (pipe_end != fd && dup3(pipe_end, fd, O_CLOEXEC) < 0) return pipe_end;
-    close_range((unsigned)fd + 1, ~0u, 0);
-    return fd;
-}
-
 static void set_limits(const sn_child *how) {
     for (int s = 1; s < NSIG; s++) signal(s, SIG_DFL); // the caller's handlers are not ours
     signal(SIGPIPE, SIG_IGN);
@@ -142,11 +133,10 @@ sn_status sn_child_run(const sn_child *how, sn_status (*work)(void *context), vo
     }
     if (!child) {
         follow(caller);
-        int answer_fd = keep_only(ends[1]);
         set_limits(how);
         a.status = work(context);
         snprintf(a.message, sizeof a.message, "%s", sn_error_text());
-        send(answer_fd, &a, offsetof(answer, message) + strlen(a.message));
+        send(ends[1], &a, offsetof(answer, message) + strlen(a.message));
         _exit(0);
     }
     close(ends[1]);

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -45,26 +44,28 @@ static sn_status make_folder(const char *path) {
     }
 }
 
+// A lock of fcntl ends with its process even if a forked child lives on, which has a copy of the file; flock's would not.
 static sn_status take_lock(const char *path, sn_folder *f) {
     char *name = sn_folder_file(path, "lock");
     if (!name) return SN_RESOURCE;
     sn_status s = SN_OK;
     char owner[256] = "";
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     f->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (f->lock < 0) {
         s = sn_file_failed(name, "open", SN_FAIL);
-    } else if (flock(f->lock, LOCK_EX | LOCK_NB) == 0) {
+    } else if (fcntl(f->lock, F_SETLK, &whole) == 0) {
         char host[128] = "";
         gethostname(host, sizeof host - 1);
         int n = snprintf(owner, sizeof owner, "pid %ld on %s\n", (long)getpid(), host);
         ssize_t done = ftruncate(f->lock, 0) ? -1 : pwrite(f->lock, owner, (size_t)n, 0);
         if (done >= 0) errno = ENOSPC; // why it is short
         if (done != n) s = sn_file_failed(name, "write", SN_FAIL);
-    } else if (errno == EWOULDBLOCK) {
+    } else if (errno == EAGAIN || errno == EACCES) {
         ssize_t n = pread(f->lock, owner, sizeof owner - 1, 0);
         owner[n > 0 ? n : 0] = 0;
         owner[strcspn(owner, "\n")] = 0;
-        s = sn_error(SN_FAIL, "%s is in use by %s; wait for it or choose another folder with -o", path,
+        s = sn_error(SN_FAIL, "%s is in use by %s; wait for it, or use another folder", path,
                      owner[0] ? owner : "another process");
     } else {
         snprintf(f->warning, sizeof f->warning,

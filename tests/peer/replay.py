@@ -2,6 +2,7 @@
 
 Usage: python tests/peer/replay.py [--double] [--no-decay] [--own-sides] TRACE...
        python tests/peer/replay.py --free N [--csv FILE] TRACE
+       python tests/peer/replay.py --self TRACE
 Needs torch, h5py, numpy. Bounds and options: README.md beside this file; the format of traces: src/supernet/trace.h.
 """
 import argparse
@@ -201,6 +202,24 @@ def replay(path, args):
     return worst.good()
 
 
+def compare_with_itself(path, args):
+    """How far PyTorch in float is from PyTorch in double by the gradients' bound, when each decides the sides of activations itself."""
+    trace, dtypes = Trace(path), (torch.float64, torch.float32)
+    nets = [trace.make_net(t) for t in dtypes]
+    for step in trace.steps:
+        for net, dtype in zip(nets, dtypes):
+            net.zero_grad(set_to_none=True)
+            trace.load(step["before"], net, trace.make_optimizer(net, 0.1, True))
+            x, y = tensor(step["images"], dtype), tensor(step["labels"], torch.long)
+            for p in step["passes"].values():
+                run_pass(net, trace, x, y, p, False)
+        grads = [{n: p.grad.double().numpy() for n, p in net.named_parameters() if p.grad is not None} for net in nets]
+        total = norm([norm(g) for g in grads[0].values()])
+        ratios = [norm(g - grads[1][n]) / (TIGHT * max(norm(g), LOOSE * total)) for n, g in grads[0].items()]
+        print(f"{step.name}: PyTorch in float misses the bound for {sum(r > 1 for r in ratios)} of {len(ratios)} gradients, by up to {max(ratios):.3g} times")
+    return True
+
+
 def free_run(path, args):
     """Trains on from the trace's initial state with its inputs and masks; only losses are compared, by eye."""
     trace = Trace(path)
@@ -239,9 +258,11 @@ def main():
     a.add_argument("--no-decay", action="store_true", help="leave weight decay out: must fail")
     a.add_argument("--own-sides", action="store_true", help="PyTorch decides the sides of activations itself")
     a.add_argument("--free", type=int, metavar="N", help="train N steps on in PyTorch from the initial state; compare losses")
+    a.add_argument("--self", action="store_true", help="compare PyTorch in float with PyTorch in double")
     a.add_argument("--csv", help="with --free: write step, our loss, PyTorch's")
     args = a.parse_args()
-    results = [free_run(t, args) if args.free else replay(t, args) for t in args.trace]
+    check = compare_with_itself if args.self else free_run if args.free else replay
+    results = [check(t, args) for t in args.trace]
     sys.exit(0 if all(results) else 1)
 
 

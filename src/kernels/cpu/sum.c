@@ -1,5 +1,5 @@
 // Sums of views and means over pixels, with their gradients: passes over memory, cut into ranges of rows or groups of images.
-// Not here: pooling, which ref does.
+// Not here: pooling over windows (pool.c).
 // Next: view.h for the shared pieces.
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/view.h"

@@ -30,6 +30,8 @@ static const sn_impl conv_backward_weights[] = {
 };
 
 #define SINGLE(id) static const sn_impl id[] = {ENTRY(id, #id), {0}};
+SINGLE(pool_forward)
+SINGLE(pool_backward)
 SINGLE(sum_forward)
 SINGLE(sum_backward)
 SINGLE(mean_forward)
@@ -50,6 +52,8 @@ const sn_table TABLE = {{
     [SN_CONV_FORWARD] = conv_forward,
     [SN_CONV_BACKWARD_DATA] = conv_backward_data,
     [SN_CONV_BACKWARD_WEIGHTS] = conv_backward_weights,
+    [SN_POOL_FORWARD] = pool_forward,
+    [SN_POOL_BACKWARD] = pool_backward,
     [SN_SUM_FORWARD] = sum_forward,
     [SN_SUM_BACKWARD] = sum_backward,
     [SN_MEAN_FORWARD] = mean_forward,

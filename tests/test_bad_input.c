@@ -184,7 +184,7 @@ START_TEST(little_memory) {
     puts("skipped: the address sanitizer needs all of the address space");
 #else
     int done = 0, refused_runs = 0;
-    for (size_t mib = 24; mib <= 640; mib += mib < 160 ? 4 : 32) {
+    for (size_t mib = 24; mib <= 640; mib += mib < 110 ? 1 : 48) {
         const char *run = lasting(at("as%zu", mib));
         int code = RUN(((how){.memory = mib << 20}), TRAIN(run));
         ck_assert_msg(code == 0 || code == 5 || code == 127, "%zu MiB: exit %d: %s", mib, code, said);

@@ -47,7 +47,7 @@ static sn_yaml_node *read_preset(sn_yaml *y, const char *path, const sn_yaml_nod
     char *text;
     size_t size;
     if (sn_config_read_file(path, &text, &size) != SN_OK) {
-        sn_problem(problems, named->place, "space.preset: %s", sn_error_text());
+        sn_problem_error(problems, named->place, "space.preset: ");
         return NULL;
     }
     sn_yaml_node *root = sn_yaml_read(y, path, text, size, problems);
@@ -197,8 +197,7 @@ static void read_blocks(maker *m) {
             !is_mapping(m, b, what, "{op: OPERATION, ATTRIBUTE: VALUE, ...}"))
             continue;
         const sn_op *op = read_operation(m, b, others, attr);
-        if (op && sn_space_add_block(m->space, b->key, op, attr) < 0)
-            sn_problem(m->problems, b->key_place, "%s", sn_error_text());
+        if (op && sn_space_add_block(m->space, b->key, op, attr) < 0) sn_problem_error(m->problems, b->key_place, "");
     }
 }
 
@@ -222,7 +221,7 @@ static void add_entry(maker *m, const sn_yaml_node *map, const char *usual, cons
     const char *name = usual;
     if (n) name = n->text;
     if (n && !good_name(n, n->text, n->place, "name", m->problems)) return;
-    if (sn_space_add_entry(m->space, name, entry) < 0) sn_problem(m->problems, n ? n->place : map->place, "%s", sn_error_text());
+    if (sn_space_add_entry(m->space, name, entry) < 0) sn_problem_error(m->problems, n ? n->place : map->place, "");
 }
 
 static void read_fixed(maker *m, const sn_yaml_node *map, int position) {
@@ -250,7 +249,7 @@ static void read_fixed(maker *m, const sn_yaml_node *map, int position) {
     snprintf(block, sizeof block, "network.%d", position); // no name that a user can give
     e.block[0] = sn_space_add_block(m->space, block, op, attr);
     if (e.block[0] < 0)
-        sn_problem(m->problems, map->place, "%s", sn_error_text());
+        sn_problem_error(m->problems, map->place, "");
     else
         add_entry(m, map, usual, &e);
 }
@@ -334,7 +333,7 @@ static void read_network(maker *m, const sn_yaml_node *network) {
 static void check_whole(maker *m, const sn_yaml_node *network) {
     sn_graph *graph = NULL;
     if (sn_space_finish(m->space) != SN_OK || sn_graph_build(m->space, &graph) != SN_OK)
-        sn_problem(m->problems, network->place, "space.network: %s", sn_error_text());
+        sn_problem_error(m->problems, network->place, "space.network: ");
     sn_graph_free(graph);
 }
 
@@ -344,7 +343,7 @@ static void restrict_to(maker *m, sn_config *c) {
     char text[SN_ARCH_TEXT];
     sn_arch arch;
     if (sn_arch_parse(m->space, c->space.arch, &arch) != SN_OK) {
-        sn_problem(m->problems, n->place, "space.arch: %s", sn_error_text());
+        sn_problem_error(m->problems, n->place, "space.arch: ");
         return;
     }
     char *canonical = sn_strdup(sn_arch_text(m->space, &arch, text));

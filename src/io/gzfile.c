@@ -43,6 +43,7 @@ static sn_status broken(const sn_gzfile *f, const char *what) {
     if (code == Z_ERRNO) why = strerror(errno);
     if (code == Z_OK || code == Z_BUF_ERROR || code == Z_STREAM_END)
         return sn_error(SN_DATA, "%s: cut short: ends after %llu bytes, in %s", f->path, (unsigned long long)f->at, what);
+    if (code == Z_MEM_ERROR) return sn_error(SN_RESOURCE, "%s: out of memory", f->path);
     return sn_error(SN_DATA, "%s: damaged after %llu bytes, in %s: %s", f->path, (unsigned long long)f->at, what, why);
 }
 

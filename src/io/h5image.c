@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+enum { ROOM = 4 << 20 }; // bytes: HDF5 takes about 1 MB for a file in memory
 
 static const haddr_t most = (haddr_t)INT64_MAX;
 
@@ -128,11 +131,16 @@ void sn_h5_image_detach(sn_h5_image *image, hid_t access) {
     image->driver_id = -1;
 }
 
-void sn_h5_setup(void) {
+sn_status sn_h5_setup(void) {
+    // HDF5 1.10 crashes where memory for itself or for a file's cache is refused, so it is asked for, and given back, before.
+    void *room = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED) return sn_error(SN_RESOURCE, "out of memory: HDF5 needs %d MiB to open a file", ROOM >> 20);
+    munmap(room, ROOM);
     H5dont_atexit(); // after a failure inside HDF5 its clean-up at exit may crash
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0);
     if (H5Lis_registered(H5L_TYPE_EXTERNAL) > 0) H5Lunregister(H5L_TYPE_EXTERNAL);
+    return SN_OK;
 }
 
 // HDF5's types are variables, so this is no const table.

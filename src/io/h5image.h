@@ -20,8 +20,8 @@ typedef struct {
     bool writable, out_of_space; // once out_of_space, writes are dropped: HDF5 survives no failed write (see h5image.c)
 } sn_h5_image;
 
-// Sets the library up as h5file.h says; repeated calls change nothing.
-void sn_h5_setup(void);
+// Sets the library up as h5file.h says; repeated calls change nothing. SN_RESOURCE where it would lack memory to open a file.
+sn_status sn_h5_setup(void);
 // File access properties that lead HDF5 to the image, to be released with sn_h5_image_detach; negative on failure.
 hid_t sn_h5_image_attach(sn_h5_image *image);
 void sn_h5_image_detach(sn_h5_image *image, hid_t access);

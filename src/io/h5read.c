@@ -49,7 +49,6 @@ static sn_status check_header(const char *path, const unsigned char *p, size_t s
 }
 
 sn_status sn_h5_open(const char *path, size_t cap, sn_h5r **out) {
-    sn_h5_setup();
     sn_h5r *r = sn_new(1, sizeof *r);
     if (!r) return SN_RESOURCE;
     r->access = r->file = -1;
@@ -58,6 +57,7 @@ sn_status sn_h5_open(const char *path, size_t cap, sn_h5r **out) {
     r->image->driver_id = -1;
     if ((status = sn_file_read(path, cap, &r->image->bytes, &r->image->size)) != SN_OK) goto fail;
     if ((status = check_header(path, r->image->bytes, r->image->size)) != SN_OK) goto fail;
+    if ((status = sn_h5_setup()) != SN_OK) goto fail;
     status = SN_DATA;
     if ((r->access = sn_h5_image_attach(r->image)) < 0 || (r->file = H5Fopen("memory", H5F_ACC_RDONLY, r->access)) < 0) {
         sn_h5_error(status, "%s: cannot be opened", path);

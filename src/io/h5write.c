@@ -39,7 +39,6 @@ static bool set_up(sn_h5w *w) {
 }
 
 sn_status sn_h5_create(size_t expected_bytes, sn_h5w **out) {
-    sn_h5_setup();
     sn_h5w *w = sn_new(1, sizeof *w);
     if (!w) return SN_RESOURCE;
     w->access = w->file = w->group_props = w->data_props = -1;
@@ -50,6 +49,7 @@ sn_status sn_h5_create(size_t expected_bytes, sn_h5w **out) {
     w->image->writable = true;
     if (!(w->image->bytes = sn_new(capacity, 1))) goto fail;
     w->image->capacity = capacity;
+    if (sn_h5_setup() != SN_OK) goto fail;
     if (!set_up(w)) {
         status = sn_h5_error(SN_RESOURCE, "cannot start an HDF5 file in memory");
         goto fail;

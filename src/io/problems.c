@@ -30,6 +30,13 @@ void sn_problem(sn_problems *p, sn_place place, const char *format, ...) {
     p->place[p->n++] = place;
 }
 
+void sn_problem_error(sn_problems *p, sn_place place, const char *prefix) {
+    if (sn_error_code() == SN_RESOURCE)
+        p->memory = true;
+    else
+        sn_problem(p, place, "%s%s", prefix, sn_error_text());
+}
+
 bool sn_problems_any(const sn_problems *p) {
     return p->n > 0 || p->memory;
 }
@@ -68,7 +75,7 @@ sn_status sn_problems_report(sn_problems *p) {
     bool memory = p->memory, any = p->n > 0;
     for (int i = 0; i < p->n; i++) free(p->text[i]);
     *p = (sn_problems){0};
-    if (memory) return SN_RESOURCE;
+    if (memory) return sn_error(SN_RESOURCE, "out of memory while reading the config");
     return any ? sn_error(SN_CONFIG, "%s", all) : SN_OK;
 }
 

@@ -25,6 +25,8 @@ typedef struct {
 
 // Starts from {0}. Adds a mistake; the text says what was found, what is allowed and the nearest known word.
 void sn_problem(sn_problems *, sn_place, const char *format, ...) __attribute__((format(printf, 3, 4)));
+// Adds the thread's last error, "PREFIXtext"; one of lacking memory makes the report one.
+void sn_problem_error(sn_problems *, sn_place, const char *prefix);
 // Any at all?
 bool sn_problems_any(const sn_problems *);
 // SN_OK when none; else SN_CONFIG with the message: one line each in the order of the places, or SN_RESOURCE.

@@ -10,6 +10,7 @@
 
 enum { MESSAGE = 4096 };
 static _Thread_local char message[MESSAGE];
+static _Thread_local sn_status last;
 
 sn_status sn_error(sn_status code, const char *format, ...) {
     char text[MESSAGE]; // an argument may be the current message
@@ -18,7 +19,7 @@ sn_status sn_error(sn_status code, const char *format, ...) {
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     memcpy(message, text, sizeof message);
-    return code;
+    return last = code;
 }
 
 sn_status sn_error_prefix(sn_status code, const char *format, ...) {
@@ -31,11 +32,15 @@ sn_status sn_error_prefix(sn_status code, const char *format, ...) {
     int room = (int)(sizeof text - used) - 3; // ": " and the end
     if (room > 0) snprintf(text + used, sizeof text - used, ": %.*s", room, message);
     memcpy(message, text, sizeof message);
-    return code;
+    return last = code;
 }
 
 const char *sn_error_text(void) {
     return message;
+}
+
+sn_status sn_error_code(void) {
+    return last;
 }
 
 const char *sn_status_text(sn_status code) {

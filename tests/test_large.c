@@ -80,8 +80,9 @@ START_TEST(large) { // _i: which call
         float *fast = result(devices[d], _i);
         if (!fast) continue;
         for (int i = 0; i < WORK; i++)
-            ck_assert_msg(!memcmp(&plain[i], &fast[i], sizeof *fast), "%s, call %d: element %d is %g, in plain lanes %g",
-                          devices[d], _i, i, (double)fast[i], (double)plain[i]);
+            if (memcmp(&plain[i], &fast[i], sizeof *fast)) // an assertion that holds costs a system call
+                ck_abort_msg("%s, call %d: element %d is %g, in plain lanes %g", devices[d], _i, i, (double)fast[i],
+                             (double)plain[i]);
         free(fast);
     }
     free(plain);
@@ -89,8 +90,8 @@ START_TEST(large) { // _i: which call
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("cpu");
-    TCase *tests = tcase_create("cpu");
+    Suite *suite = suite_create("large");
+    TCase *tests = tcase_create("large");
     tcase_set_timeout(tests, 300);
     tcase_add_loop_test(tests, large, 0, 4);
     suite_add_tcase(suite, tests);

@@ -187,6 +187,7 @@ START_TEST(retrained) {
     ck_run(0, "grep -c test_split run/retrain/one/log.jsonl");
     ck_assert_int_eq(atoi(read_all("out")), 2);
     ck_run(0, "\"$S\" eval run/retrain/one --split test --json"); // a run like any other
+    ck_run(0, "\"$S\" eval run/retrain/one --arch best");
     out = printed_json();
     ck_assert_double_eq(number(json_array_get(json_object_get(out, "archs"), 0), "top1"), top1);
     json_decref(out);

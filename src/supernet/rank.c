@@ -239,6 +239,9 @@ void sn_ranking_free(sn_ranking *r) {
 }
 
 sn_status sn_rank_best(const sn_run *r, sn_arch *out) {
+    *out = sn_arch_first(r->space);
+    sn_arch second = *out;
+    if (!sn_arch_next(r->space, &second)) return SN_OK; // the only one
     sn_rankstore *store;
     size_t setting;
     SN_TRY(open_store(r, &store, &setting));

@@ -41,7 +41,8 @@ void sn_ranking_free(sn_ranking *);
 sn_status sn_rank_all(const sn_space *, long most, sn_arch **archs, long *n);
 sn_status sn_rank_random(const sn_run *, long n, sn_arch **archs);
 
-// Best arch of the run's store under its present weights and protocol; of a space of one, that one. SN_USAGE when nothing is ranked yet.
+// Best arch of the run's store under its present weights and protocol; of a space of one, that one. SN_USAGE when nothing is
+// ranked yet.
 sn_status sn_rank_best(const sn_run *, sn_arch *out);
 // The stored score of one arch, *found says whether there is one.
 sn_status sn_rank_find(const sn_run *, const sn_arch *, sn_ranked *out, bool *found);

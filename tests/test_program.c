@@ -96,6 +96,7 @@ START_TEST(ranked) {
     ck_assert_int_eq((int)number(out, "archs"), 27);
     ck_assert_int_eq((int)number(out, "scored"), 27);
     ck_assert_uint_eq(json_array_size(list), 3);
+    ck_assert(number(out, "mean_top1") > 0 && number(out, "mean_top1") < number(json_array_get(list, 0), "top1"));
     ck_assert(number(json_array_get(list, 0), "top1") >= number(json_array_get(list, 1), "top1"));
     snprintf(best, sizeof best, "%s", json_string_value(json_object_get(json_array_get(list, 0), "arch")));
     double top1 = number(json_array_get(list, 0), "top1");

@@ -3,6 +3,7 @@
 #include "against.h"
 #include "supernet/bench.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,10 +63,10 @@ typedef struct {
 static void progress(void *arg, long done, long all) {
     watcher *w = arg;
     if (!w->first) w->first = done;
-    double each = done > w->first ? (sn_now() - w->start) / (double)(done - w->first) : 0;
-    char text[32];
-    cli_progress(w->c, (double)done / (double)all, "%ld of %ld architectures, %s left", done, all,
-                 cli_duration(each * (double)(all - done), text));
+    char left[32] = "";
+    if (done > w->first) cli_duration((sn_now() - w->start) / (double)(done - w->first) * (double)(all - done), left);
+    cli_progress(w->c, (double)done / (double)all, "%ld of %ld architectures%s%s%s", done, all, *left ? ", " : "", left,
+                 *left ? " left" : "");
 }
 
 // ---------------------------------------------------------------- printing
@@ -95,6 +96,12 @@ static sn_status pareto(const sn_ranking *k, size_t **index, size_t *count) {
     return s;
 }
 
+static double mean_top1(const sn_ranking *k) {
+    double sum = 0;
+    for (long i = 0; i < k->n; i++) sum += k->item[i].top1;
+    return sum / (double)k->n;
+}
+
 static sn_status print_text(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front,
                             const sn_against *a) {
     printf("place  architecture              top-1   top-5      loss      MMACs     params\n");
@@ -105,7 +112,7 @@ static sn_status print_text(const sn_run *r, const sn_ranking *k, long top, cons
     if (k->work.naive)
         printf("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
                (double)k->work.done / (double)k->work.naive);
-    printf("\nagreement of the rankings on two halves of the images: tau %.3f\n", a->half_tau);
+    printf("\nmean top-1 %.4f; agreement of the rankings on two halves of the images: tau %.3f\n", mean_top1(k), a->half_tau);
     if (a->truths) sn_against_print(a);
     return SN_OK;
 }
@@ -119,7 +126,8 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, cons
                             (json_int_t)k->scored, "images", (json_int_t)k->images, "evaluations", (json_int_t)k->work.done,
                             "evaluations_naive", (json_int_t)k->work.naive, "identical", (json_int_t)k->identical, "best", best,
                             "pareto", list);
-    json_t *half = json_real(a->half_tau);
+    json_t *half = json_real(a->half_tau), *mean = json_real(mean_top1(k));
+    if (out) json_object_set_new(out, "mean_top1", mean ? mean : json_null());
     if (out) json_object_set_new(out, "half_split_tau", half ? half : json_null());
     if (out && a->truths) json_object_set_new(out, "against", sn_against_json(a));
     return cli_print_json(out);
@@ -127,9 +135,9 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, cons
 
 static sn_status write_csv(const sn_ranking *k, const char *path) {
     FILE *f = fopen(path, "we");
-    if (!f) return sn_error(SN_RESOURCE, "cannot write %s", path);
+    if (!f) return sn_error(SN_RESOURCE, "cannot write %s: %s", path, strerror(errno));
     sn_status s = sn_rankstore_csv(k->store, f);
-    if (fclose(f) && s == SN_OK) s = sn_error(SN_RESOURCE, "cannot write %s", path);
+    if (fclose(f) && s == SN_OK) s = sn_error(SN_RESOURCE, "cannot write %s: %s", path, strerror(errno));
     return s;
 }
 

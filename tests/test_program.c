@@ -188,10 +188,20 @@ START_TEST(retrained) {
     ck_run(0, "grep -c test_split run/retrain/one/log.jsonl");
     ck_assert_int_eq(atoi(read_all("out")), 2);
     ck_run(0, "\"$S\" eval run/retrain/one --split test --json"); // a run like any other
-    ck_run(0, "\"$S\" eval run/retrain/one --arch best");
     out = printed_json();
     ck_assert_double_eq(number(json_array_get(json_object_get(out, "archs"), 0), "top1"), top1);
     json_decref(out);
+    ck_run(0, "\"$S\" eval run/retrain/one --arch best");
+    ck_run(3, "\"$S\" eval run/retrain/one --set train.seed=2"); // would score images that it has learned
+    ck_run(3, "\"$S\" rank run --set data.validation=1000");
+    ck_run(3, "\"$S\" rank run --set space.text=digits");
+    ck_run(2, "mkfifo pipe && \"$S\" export run --arch skip,skip,skip -o pipe");
+    ck_run(0, "test -p pipe");
+    ck_run(2, "\"$S\" eval run --arch skip,skip,skip --logits pipe");
+    ck_run(2, "ln -s nowhere link && \"$S\" export run --arch skip,skip,skip -o link");
+    ck_run(0, "test -L link");
+    ck_run(4, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o early --set data.source=/nope"); // and claims no folder
+    ck_run(0, "test ! -e early/config.yaml");
     ck_run(2, "\"$S\" retrain run --name ../two --arch skip,skip,skip");
     ck_run(2, "\"$S\" retrain run --init nothing --arch skip,skip,skip");
 }

@@ -26,7 +26,7 @@ typedef struct {
     sn_status (*run)(const struct cli *);
 } cli_command;
 
-enum { CLI_VALUES = 256, CLI_OPERANDS = 4 };
+enum { CLI_VALUES = 256, CLI_OPERANDS = 1024 };
 
 typedef struct cli {
     const cli_command *command;

@@ -5,16 +5,14 @@
 #include <stdio.h>
 
 static sn_status run(const cli *c) {
+    char summary[512];
+    if (c->json && c->operands > 1) return sn_error(SN_USAGE, "--json: one file at a time; found %d", c->operands);
     for (int i = 0; i < c->operands; i++) {
-        char summary[512];
         SN_TRY(sn_h5_verify(c->operand[i], summary, sizeof summary));
-        if (c->json)
-            SN_TRY(
-                cli_print_json(json_pack("{s:i,s:s,s:b,s:s}", "schema", 1, "file", c->operand[i], "whole", 1, "holds", summary)));
-        else
-            printf("%s: %s\n", c->operand[i], summary);
+        if (!c->json) printf("%s: %s\n", c->operand[i], summary);
     }
-    return SN_OK;
+    if (!c->json) return SN_OK;
+    return cli_print_json(json_pack("{s:i,s:s,s:b,s:s}", "schema", 1, "file", c->operand[0], "whole", 1, "holds", summary));
 }
 
 const cli_command cmd_verify = {

@@ -57,8 +57,8 @@ static sn_status check_same_config(const sn_config *config, const char *path) {
     sn_config_free(before);
     SN_TRY(s);
     if (!change.key[0]) return SN_OK;
-    return sn_error(SN_CONFIG, "%s belongs to another config: %s was %s, now %s; choose another folder with -o", path, change.key,
-                    change.first, change.second);
+    return sn_error(SN_CONFIG, "%s belongs to another config: %s was %s, now %s; choose another folder (-o, retrain: --name)",
+                    path, change.key, change.first, change.second);
 }
 
 // Writes nothing when nothing is new, so that a finished run on a full disk still says that it is finished.
@@ -130,11 +130,11 @@ sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, c
     sn_run *r = NULL;
     sn_status s = path ? cli_lock(c, folder, &lock) : SN_RESOURCE;
     if (s == SN_OK) s = check_same_config(config, path);
-    if (s == SN_OK) s = write_config(config, path);
     if (s == SN_OK)
         s = sn_run_create(config, &cli_stop, &r);
     else
         sn_config_free(config);
+    if (s == SN_OK) s = write_config(r->config, path); // not before: a config that cannot run must not claim the folder
     if (s == SN_OK) s = (r->folder = sn_strdup(folder)) ? SN_OK : SN_RESOURCE;
     if (s == SN_OK) s = resume_or_start(c, r, folder, inherit);
     if (s == SN_OK) s = train_run(c, r);

@@ -126,8 +126,16 @@ static char *folder_of(const char *path, const char **name) {
     return sn_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
+sn_status sn_file_replaceable(const char *path) {
+    struct stat old;
+    if (lstat(path, &old) || S_ISREG(old.st_mode)) return SN_OK;
+    const char *what = S_ISDIR(old.st_mode) ? "a folder" : S_ISLNK(old.st_mode) ? "a symbolic link" : "a device or pipe";
+    return sn_error(SN_USAGE, "%s: cannot write: there is %s of that name; allowed is a file or nothing", path, what);
+}
+
 sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n) {
     const char *name;
+    SN_TRY(sn_file_replaceable(path));
     char *folder = folder_of(path, &name);
     if (!folder) return SN_RESOURCE;
     sn_status status;

@@ -1,6 +1,7 @@
 // Writing an arch as ONNX or safetensors, and the check of both before they take their place; see export.h.
 // Not here: which nodes (export_onnx.c), running them (onnxrun.c). Next: exportrun.h.
 #include "supernet/export.h"
+#include "io/atomic.h"
 #include "io/safetensors.h"
 #include "supernet/export_onnx.h"
 #include "supernet/export_parts.h"
@@ -24,6 +25,7 @@ static int64_t file_bytes(const char *path) {
 
 // The checked file takes its place, or goes.
 static sn_status settle(sn_status s, const char *beside, const char *path) {
+    if (s == SN_OK) s = sn_file_replaceable(path);
     if (s == SN_OK && rename(beside, path)) {
         int e = errno;
         s = sn_error(SN_FAIL, "cannot rename %s to %s: %s", beside, path, strerror(e));

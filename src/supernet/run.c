@@ -336,8 +336,25 @@ static sn_status open_checkpoint(const char *path, const char *const *overrides,
     return s;
 }
 
+// What a run was made with stays: other splits would score it on images it has learned, other names would not be found again.
+static sn_status check_overrides(const char *path, const char *const *overrides, int n) {
+    static const char *const allowed[] = {
+        "rank.", "retrain.", "export.", "data.augment.", "data.source=", "data.cache=", "data.memory=", "threads=", "device="};
+    for (int i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < sizeof allowed / sizeof *allowed && strncmp(overrides[i], allowed[k], strlen(allowed[k])) != 0) k++;
+        if (k == sizeof allowed / sizeof *allowed)
+            return sn_error(SN_CONFIG,
+                            "--set %s: %s was made with another value, which stays; allowed are rank.*, retrain.*, export.*, "
+                            "data.augment.*, data.source, data.cache, data.memory, threads and device",
+                            overrides[i], path);
+    }
+    return SN_OK;
+}
+
 sn_status sn_run_open(const char *path, const char *const *overrides, int n, sn_run **out) {
     struct stat st;
+    SN_TRY(check_overrides(path, overrides, n));
     if (stat(path, &st)) return sn_error(SN_USAGE, "there is no run folder or checkpoint %s", path);
     return S_ISDIR(st.st_mode) ? open_folder(path, overrides, n, out) : open_checkpoint(path, overrides, n, out);
 }

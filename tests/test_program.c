@@ -195,10 +195,10 @@ START_TEST(retrained) {
     ck_run(3, "\"$S\" eval run/retrain/one --set train.seed=2"); // would score images that it has learned
     ck_run(3, "\"$S\" rank run --set data.validation=1000");
     ck_run(3, "\"$S\" rank run --set space.text=digits");
-    ck_run(2, "mkfifo pipe && \"$S\" export run --arch skip,skip,skip -o pipe");
+    ck_run(1, "mkfifo pipe && \"$S\" export run --arch skip,skip,skip -o pipe");
     ck_run(0, "test -p pipe");
-    ck_run(2, "\"$S\" eval run --arch skip,skip,skip --logits pipe");
-    ck_run(2, "ln -s nowhere link && \"$S\" export run --arch skip,skip,skip -o link");
+    ck_run(1, "\"$S\" eval run --arch skip,skip,skip --logits pipe");
+    ck_run(1, "ln -s nowhere link && \"$S\" export run --arch skip,skip,skip -o link");
     ck_run(0, "test -L link");
     ck_run(4, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o early --set data.source=/nope"); // and claims no folder
     ck_run(0, "test ! -e early/config.yaml");

@@ -130,7 +130,7 @@ sn_status sn_file_replaceable(const char *path) {
     struct stat old;
     if (lstat(path, &old) || S_ISREG(old.st_mode)) return SN_OK;
     const char *what = S_ISDIR(old.st_mode) ? "a folder" : S_ISLNK(old.st_mode) ? "a symbolic link" : "a device or pipe";
-    return sn_error(SN_USAGE, "%s: cannot write: there is %s of that name; allowed is a file or nothing", path, what);
+    return sn_error(SN_FAIL, "%s: cannot write: there is %s of that name; allowed is a file or nothing", path, what);
 }
 
 sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n) {

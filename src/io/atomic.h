@@ -20,7 +20,7 @@ typedef struct {
 // (fsync of the folder), path holds the new content, whole, but a power cut may still bring the old one back; the message says
 // so. SN_RESOURCE: no space, no quota, I/O error, read-only or out of descriptors; SN_FAIL: no such folder, no permission.
 sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n);
-// Whether a file of this name may be put in place: SN_USAGE where a folder, link, device or pipe has it, which must not become
+// Whether a file of this name may be put in place: SN_FAIL where a folder, link, device or pipe has it, which must not become
 // one.
 sn_status sn_file_replaceable(const char *path);
 

@@ -135,13 +135,14 @@ sn_status sn_file_replaceable(const char *path) {
 
 sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n) {
     const char *name;
-    SN_TRY(sn_file_replaceable(path));
     char *folder = folder_of(path, &name);
     if (!folder) return SN_RESOURCE;
     sn_status status;
     int fd;
     if (!*name)
         status = sn_error(SN_USAGE, "%s: cannot write: not a file name", path);
+    else if (sn_file_replaceable(path) != SN_OK)
+        status = SN_FAIL;
     else if ((fd = open_in(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY)) < 0)
         status = sn_file_failed(path, "open its folder", SN_FAIL);
     else {

@@ -337,25 +337,21 @@ static sn_status open_checkpoint(const char *path, const char *const *overrides,
 }
 
 // What a run was made with stays: other splits would score it on images it has learned, other names would not be found again.
-static sn_status check_overrides(const char *path, const char *const *overrides, int n) {
-    static const char *const allowed[] = {
+static sn_status check_override(const char *path, const char *override) {
+    static const char *const free_keys[] = {
         "rank.", "retrain.", "export.", "data.augment.", "data.source=", "data.cache=", "data.memory=", "threads=", "device="};
-    for (int i = 0; i < n; i++) {
-        size_t k = 0;
-        while (k < sizeof allowed / sizeof *allowed && strncmp(overrides[i], allowed[k], strlen(allowed[k])) != 0) k++;
-        if (k == sizeof allowed / sizeof *allowed)
-            return sn_error(SN_CONFIG,
-                            "--set %s: %s was made with another value, which stays; allowed are rank.*, retrain.*, export.*, "
-                            "data.augment.*, data.source, data.cache, data.memory, threads and device",
-                            overrides[i], path);
+    char allowed[256] = "";
+    for (size_t k = 0, used = 0; k < sizeof free_keys / sizeof *free_keys; k++) {
+        if (!strncmp(override, free_keys[k], strlen(free_keys[k]))) return SN_OK;
+        used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", k ? ", " : "", free_keys[k]);
     }
-    return SN_OK;
+    return sn_error(SN_CONFIG, "--set %s: what %s was made with stays; allowed are %s", override, path, allowed);
 }
 
 sn_status sn_run_open(const char *path, const char *const *overrides, int n, sn_run **out) {
     struct stat st;
-    SN_TRY(check_overrides(path, overrides, n));
     if (stat(path, &st)) return sn_error(SN_USAGE, "there is no run folder or checkpoint %s", path);
+    for (int i = 0; i < n; i++) SN_TRY(check_override(path, overrides[i]));
     return S_ISDIR(st.st_mode) ? open_folder(path, overrides, n, out) : open_checkpoint(path, overrides, n, out);
 }
 

@@ -20,7 +20,7 @@ typedef struct {
 } net;
 
 static void add(net *n, const char *name, sn_param_kind kind, int kernel, int in, int out) {
-    ck_assert_int_ge(sn_params_add(&n->params, name, kind, kernel, in, out, 1), 0);
+    ck_assert_int_ge(sn_params_add(&n->params, name, kind, kernel, in, out), 0);
 }
 
 static void make(net *n, int slots, int wider) {
@@ -279,12 +279,12 @@ START_TEST(many_names) {
     char name[64];
     for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "stage%d.layer%d.weight", i / 100, i % 100);
-        ck_assert_int_eq(sn_params_add(&p, name, SN_PARAM_GAMMA, 1, 1, 1, 1), i);
+        ck_assert_int_eq(sn_params_add(&p, name, SN_PARAM_GAMMA, 1, 1, 1), i);
     }
     for (int i = 0; i < MANY; i += 997) {
         snprintf(name, sizeof name, "stage%d.layer%d.weight", i / 100, i % 100);
         ck_assert_int_eq(sn_params_find(&p, name), i);
-        ck_assert_int_eq(sn_params_add(&p, name, SN_PARAM_GAMMA, 1, 1, 1, 1), -1);
+        ck_assert_int_eq(sn_params_add(&p, name, SN_PARAM_GAMMA, 1, 1, 1), -1);
         ck_assert_message(name);
     }
     ck_assert_int_eq(p.n, MANY);

@@ -137,7 +137,7 @@ START_TEST(restricted) {
 END_TEST
 
 START_TEST(param_order) {
-    sn_param p = {.kind = SN_PARAM_CONV, .kernel = 2, .in = 3, .out = 5, .groups = 1, .size = 60};
+    sn_param p = {.kind = SN_PARAM_CONV, .kernel = 2, .in = 3, .out = 5, .size = 60};
     float memory[60], file[60], back[60];
     for (int i = 0; i < 60; i++) memory[i] = (float)i;
     sn_param_to_file(&p, memory, file);
@@ -148,8 +148,7 @@ START_TEST(param_order) {
 END_TEST
 
 START_TEST(initial_values) {
-    sn_param p = {
-        .name = (char *)"x.weight", .kind = SN_PARAM_CONV, .kernel = 3, .in = 32, .out = 64, .groups = 1, .size = 9 * 32 * 64};
+    sn_param p = {.name = (char *)"x.weight", .kind = SN_PARAM_CONV, .kernel = 3, .in = 32, .out = 64, .size = 9 * 32 * 64};
     float *v = sn_new((size_t)p.size, sizeof *v), *again = sn_new((size_t)p.size, sizeof *v);
     sn_param_init(&p, 1, v);
     sn_param_init(&p, 1, again);

@@ -38,11 +38,10 @@ static sn_node like(const sn_builder *b, int in, sn_node_kind kind) {
     return (sn_node){.kind = kind, .c = x->c, .h = x->h, .w = x->w, .weight = -1, .bias = -1, .stats = -1, .decision = -1};
 }
 
-static int add_param(sn_builder *b, const char *name, const char *leaf, sn_param_kind kind, int kernel, int in, int out,
-                     int groups) {
+static int add_param(sn_builder *b, const char *name, const char *leaf, sn_param_kind kind, int kernel, int in, int out) {
     char full[512];
     snprintf(full, sizeof full, "%s.%s", name, leaf);
-    return sn_params_add(&b->graph->params, full, kind, kernel, in, out, groups);
+    return sn_params_add(&b->graph->params, full, kind, kernel, in, out);
 }
 
 static int conv(sn_builder *b, int in, const char *name, sn_param_kind kind, int out, int kernel, int stride, int dilation,
@@ -53,7 +52,7 @@ static int conv(sn_builder *b, int in, const char *name, sn_param_kind kind, int
         sn_error(SN_CONFIG, "conv '%s': %d input and %d output channels cannot be cut into %d groups", name, n.c, out, groups);
         return -1;
     }
-    n.weight = add_param(b, name, "weight", kind, kernel, n.c / groups, out, groups);
+    n.weight = add_param(b, name, "weight", kind, kernel, n.c / groups, out);
     if (n.weight < 0) return -1;
     n.kernel = kernel, n.stride = stride, n.dilation = dilation, n.groups = groups;
     n.pad = dilation * (kernel / 2);
@@ -71,7 +70,7 @@ int sn_build_linear(sn_builder *b, int in, const char *name, int out) {
     int y = conv(b, in, name, SN_PARAM_LINEAR, out, 1, 1, 1, 1);
     if (y < 0) return -1;
     sn_node n = like(b, y, SN_NODE_BIAS);
-    n.bias = add_param(b, name, "bias", SN_PARAM_BIAS, 1, 1, out, 1);
+    n.bias = add_param(b, name, "bias", SN_PARAM_BIAS, 1, 1, out);
     return n.bias < 0 ? -1 : add_node(b, n, name, &y, 1);
 }
 
@@ -106,8 +105,8 @@ int sn_build_sum(sn_builder *b, int x, int y, const char *name) {
 int sn_build_bn(sn_builder *b, int in, const char *name) {
     if (in < 0) return -1;
     sn_node n = like(b, in, SN_NODE_BN);
-    n.weight = add_param(b, name, "weight", SN_PARAM_GAMMA, 1, 1, n.c, 1);
-    n.bias = n.weight < 0 ? -1 : add_param(b, name, "bias", SN_PARAM_BETA, 1, 1, n.c, 1);
+    n.weight = add_param(b, name, "weight", SN_PARAM_GAMMA, 1, 1, n.c);
+    n.bias = n.weight < 0 ? -1 : add_param(b, name, "bias", SN_PARAM_BETA, 1, 1, n.c);
     n.stats = n.bias < 0 ? -1 : sn_params_add_stats(&b->graph->params, name, n.c);
     return n.stats < 0 ? -1 : add_node(b, n, name, &in, 1);
 }

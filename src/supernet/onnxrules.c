@@ -114,8 +114,7 @@ static sn_status write_bn(runner *r, const value *y, sn_off x, sn_bn_forward bn)
 // A convolution whose weight is given in file order, with or without a bias in the node's third input.
 static sn_status lower_conv(runner *r, const sn_onnx_node *n, const value *x, sn_conv_size size, const float *weight,
                             const value *y) {
-    sn_param shape = {
-        .kind = SN_PARAM_CONV, .kernel = size.kernel, .in = size.ci / size.groups, .out = size.co, .groups = size.groups};
+    sn_param shape = {.kind = SN_PARAM_CONV, .kernel = size.kernel, .in = size.ci / size.groups, .out = size.co};
     shape.size = (int64_t)shape.kernel * shape.kernel * shape.in * shape.out;
     float *ours = sn_new((size_t)shape.size, sizeof *ours);
     if (!ours) return SN_RESOURCE;

@@ -35,7 +35,7 @@ static sn_status grow_slots(sn_params *p) {
     return SN_OK;
 }
 
-int sn_params_add(sn_params *p, const char *name, sn_param_kind kind, int kernel, int in, int out, int groups) {
+int sn_params_add(sn_params *p, const char *name, sn_param_kind kind, int kernel, int in, int out) {
     if (sn_params_find(p, name) >= 0) {
         sn_error(SN_CONFIG, "two parameters would have the name '%s': give the entries of `network` different names", name);
         return -1;
@@ -50,7 +50,7 @@ int sn_params_add(sn_params *p, const char *name, sn_param_kind kind, int kernel
     char *copy = sn_strdup(name);
     if (!copy) return -1;
     p->slot[slot_of(p, name)] = (uint32_t)p->n + 1;
-    p->param[p->n] = (sn_param){copy, kind, kernel, in, out, groups, p->total, size};
+    p->param[p->n] = (sn_param){copy, kind, kernel, in, out, p->total, size};
     p->total += aligned(size);
     return p->n++;
 }
@@ -75,7 +75,7 @@ void sn_params_free(sn_params *p) {
 
 void sn_param_init(const sn_param *p, uint32_t seed, float *out) {
     double constant = p->kind == SN_PARAM_GAMMA ? 1 : 0, deviation = 0;
-    if (p->kind == SN_PARAM_CONV) deviation = sqrt(2.0 / ((double)p->kernel * p->kernel * p->out / p->groups));
+    if (p->kind == SN_PARAM_CONV) deviation = sqrt(2.0 / ((double)p->kernel * p->kernel * p->out));
     if (p->kind == SN_PARAM_LINEAR) deviation = 0.01;
     sn_rng r = sn_rng_at(seed, SN_STREAM_INIT, sn_hash_name(p->name), 0, 0);
     for (int64_t i = 0; i < p->size; i++) out[i] = (float)(deviation > 0 ? deviation * sn_rng_normal(&r) : constant);

@@ -11,8 +11,7 @@ typedef enum { SN_PARAM_CONV, SN_PARAM_LINEAR, SN_PARAM_GAMMA, SN_PARAM_BETA, SN
 typedef struct {
     char *name; // "stage2.layer1.mb6_k5.dw.weight"; owned by the list
     sn_param_kind kind;
-    int kernel, in, out; // conv: in = input channels per group; linear: kernel 1; vectors: out only, kernel = in = 1
-    int groups;
+    int kernel, in, out;  // conv: in = input channels per group; linear: kernel 1; vectors: out only, kernel = in = 1
     int64_t offset, size; // elements in the weight buffer (and gradients, slots); offsets are multiples of 16
 } sn_param;
 
@@ -36,14 +35,14 @@ typedef struct {
 } sn_params;
 
 // Both copy the name and return the index, or -1 with the message set.
-int sn_params_add(sn_params *, const char *name, sn_param_kind kind, int kernel, int in, int out, int groups);
+int sn_params_add(sn_params *, const char *name, sn_param_kind kind, int kernel, int in, int out);
 int sn_params_add_stats(sn_params *, const char *name, int c);
 void sn_params_free(sn_params *);
 int sn_params_find(const sn_params *, const char *name); // or -1
 
-// Initial values, keyed by the name alone (an added option changes no other weight): conv normal sqrt(2/fan_out), fan_out =
-// kernel^2*out/groups (He et al. 2015, as torch's kaiming_normal fan_out); linear normal 0.01; gamma 1; beta and bias 0. out:
-// param->size floats in memory order.
+// Initial values, keyed by the name alone (an added option changes no other weight): conv normal sqrt(2/(kernel^2*out)), which
+// is torch's kaiming_normal_(mode="fan_out"), not divided by groups (He et al. 2015); linear normal 0.01; gamma 1; beta and
+// bias 0. out: param->size floats in memory order.
 void sn_param_init(const sn_param *, uint32_t seed, float *out);
 
 // Dims as files hold them: conv OIHW, linear OI, vectors O. Returns how many.

@@ -173,7 +173,7 @@ START_TEST(no_permission) {
     ck_assert_int_eq(chown(at("closing/run/checkpoints"), 0, 0), 0);
     ck_code(1, finish(p, 0));
     ck_said("checkpoint not saved, training goes on: ");
-    ck_said("step-00000200.h5: cannot create a temporary file beside it: Permission denied (EACCES)");
+    ck_said("step-00000200.h5: cannot write to its folder: Permission denied (EACCES)");
     ck_code(0, RUN(PLAIN, "verify", checkpoint(at("closing/run"), newest(at("closing/run")))));
 }
 END_TEST

@@ -2,6 +2,8 @@
 // codes. Not here: that results are right (the other tests), kills and full disks. Next: program.h.
 #include "program.h"
 
+#include <sys/resource.h>
+
 #define SMOKE "\"$S\" train \"$SRC/configs/smoke.yaml\" -o run "
 
 static void setup(void) {
@@ -65,6 +67,7 @@ START_TEST(trained) {
     ck_printed("out", "config.yaml");
     ck_printed("out", "log.jsonl");
     ck_printed("out", "step-00000032.h5");
+    ck_run(0, "grep '\"split\":\"training\",\"images\":' run/log.jsonl");            // which images fed the steps
     ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o run --json --threads 1"); // machine keys are no other config
     ck_printed("err", "run is finished: 32 steps");
     json_t *out = printed_json();
@@ -90,6 +93,10 @@ END_TEST
 
 // ---------------------------------------------------------------- ranking and evaluating
 START_TEST(ranked) {
+    ck_run(4, "\"$S\" rank run --sample 7 --against nothing.csv"); // asked before anything is scored
+    ck_run(1, "\"$S\" rank run --sample 7 --csv nowhere/x.csv");
+    ck_run(2, "\"$S\" rank run --sample 7 --top x");
+    ck_run(1, "ls run | grep ranking");
     char best[256];
     ck_run(0, "\"$S\" rank run --json --csv rank.csv --top 3");
     json_t *out = printed_json(), *list = json_object_get(out, "best");
@@ -167,7 +174,15 @@ START_TEST(evaluated) {
     ck_printed("err", "validation, test");
     ck_run(1, "grep test_split run/log.jsonl"); // not yet used,
     ck_run(0, "\"$S\" eval run --arch skip,skip,skip --split test --images 100");
-    ck_run(0, "grep test_split run/log.jsonl"); // now it is written down
+    ck_run(0, "grep '\"test_split\":\"eval\",\"arch\":\"skip,skip,skip\",\"top1\":' run/log.jsonl"); // now it is written down
+    ck_run(0, "\"$S\" eval run/checkpoints/step-00000032.h5 --arch skip,skip,skip --split test --images 100");
+    ck_run(0, "grep -c test_split run/log.jsonl");
+    ck_assert_int_eq(atoi(read_all("out")), 2); // the checkpoint's run
+    ck_run(0,
+           "cp run/checkpoints/step-00000032.h5 . && \"$S\" eval step-00000032.h5 --arch skip,skip,skip --split test --images 9");
+    ck_printed("err", "written down nowhere");
+    ck_run(1, "\"$S\" eval run --arch skip,skip,skip --logits nowhere/x.h5");
+    ck_printed("err", "nowhere/x.h5: cannot write to its folder");
 }
 END_TEST
 
@@ -234,6 +249,36 @@ START_TEST(traced) {
 }
 END_TEST
 
+#if !defined(__SANITIZE_ADDRESS__) // which needs memory of its own
+// The peak of the trainings before this, all of one size, beside the forecast.
+START_TEST(forecast_of_memory) {
+    struct rusage used;
+    ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o forecast");
+    ck_assert_int_eq(getrusage(RUSAGE_CHILDREN, &used), 0);
+    ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --no-timing --json");
+    json_t *out = printed_json();
+    double told = number(out, "memory_bytes"), was = 1024.0 * (double)used.ru_maxrss;
+    json_decref(out);
+    ck_assert_msg(told > 0.9 * was && told < 1.1 * was, "forecast %.1f MB, peak %.1f MB", told * 1e-6, was * 1e-6);
+}
+END_TEST
+#endif
+
+// Commands that save nothing end at once; `timeout` says 124 when its signal was enough.
+START_TEST(stopped) {
+    ck_run(124, "timeout -s INT -k 30 1 \"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 100000");
+    ck_run(124,
+           "timeout -s TERM -k 30 1 \"$S\" trace \"$SRC/configs/smoke.yaml\" --set train.epochs=100000 --steps 90000 -o x.h5");
+    ck_run(1, "ls x.h5 | grep h5");
+}
+END_TEST
+
+START_TEST(diverged) {
+    ck_run(6, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o diverged --set train.optimizer.lr=1e6 --set train.optimizer.clip=0");
+    ck_printed("err", "no checkpoint had been made yet");
+}
+END_TEST
+
 START_TEST(described) {
     ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --no-timing --json --arch skip,skip,skip");
     json_t *out = printed_json();
@@ -281,6 +326,11 @@ int main(void) {
     tcase_add_test(c, retrained);
     tcase_add_test(c, exported);
     tcase_add_test(c, traced);
+#if !defined(__SANITIZE_ADDRESS__)
+    tcase_add_test(c, forecast_of_memory);
+#endif
+    tcase_add_test(c, stopped);
+    tcase_add_test(c, diverged);
     tcase_add_test(c, described);
     tcase_add_test(c, verified);
     suite_add_tcase(s, c);

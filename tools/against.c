@@ -1,6 +1,5 @@
 // Rankings against truths; see against.h. The figures are supernet/rankquality.h's.
 #include "against.h"
-#include "io/truth.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -95,15 +94,9 @@ static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_trut
     return status;
 }
 
-sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, const char *path, const char *key, uint32_t resamples,
-                             sn_against *out) {
-    sn_truth *truth = NULL;
-    sn_against a = {.half_tau = NAN};
-    sn_status s = path ? sn_truth_read(path, key, &truth) : SN_OK;
-    if (s == SN_OK && (truth || k->n > 1)) s = measure_all(r, k, truth, resamples, &a);
-    sn_truth_free(truth);
-    if (s == SN_OK) *out = a;
-    return s;
+sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, const sn_truth *truth, uint32_t resamples, sn_against *out) {
+    *out = (sn_against){.half_tau = NAN};
+    return truth || k->n > 1 ? measure_all(r, k, truth, resamples, out) : SN_OK;
 }
 
 static void print_part(const sn_against *a, const char *title, bool distinct) {

@@ -3,6 +3,7 @@
 #define AGAINST_H
 
 #include "cli.h"
+#include "io/truth.h"
 #include "supernet/rank.h"
 #include "supernet/rankquality.h"
 
@@ -15,9 +16,8 @@ typedef struct {
     sn_rank_quality by[SN_RANKED_BY];
 } sn_against;
 
-// path NULL: half_tau alone.
-sn_status sn_against_measure(const sn_run *, const sn_ranking *, const char *path, const char *key, uint32_t resamples,
-                             sn_against *out);
+// truth NULL: half_tau alone.
+sn_status sn_against_measure(const sn_run *, const sn_ranking *, const sn_truth *truth, uint32_t resamples, sn_against *out);
 void sn_against_print(const sn_against *);
 json_t *sn_against_json(const sn_against *);
 

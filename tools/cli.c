@@ -154,7 +154,7 @@ sn_status cli_config(const cli *c, const char *path, sn_config **out) {
 sn_status cli_open_run(const cli *c, const char *path, sn_run **out) {
     cli_overrides o;
     SN_TRY(cli_overrides_of(c, &o));
-    sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, out);
+    sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, &cli_stop, out);
     cli_free_overrides(&o);
     if (s == SN_OK && (*out)->passed_over) cli_say(c, "warning: passed over: %s", (*out)->passed_over);
     return s;
@@ -190,8 +190,6 @@ void cli_watch_signals(void) {
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&a.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &a, NULL);
-    signal(SIGPIPE, SIG_IGN); // a reader that left, and a file that may not grow, are errors of write, not deaths
-    signal(SIGXFSZ, SIG_IGN);
 }
 
 bool cli_asked_to_stop(void *unused) {
@@ -255,6 +253,37 @@ sn_status cli_print_json(json_t *value) {
     int bad = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) || putchar('\n') == EOF;
     json_decref(value);
     return bad ? sn_error(SN_FAIL, "cannot write to stdout: %s", strerror(errno)) : SN_OK;
+}
+
+// ---------------------------------------------------------------- the log of test images
+// log.jsonl of the run, or NULL.
+static char *test_log(const sn_run *r, const char *checkpoint) {
+    if (r->folder) return sn_folder_file(r->folder, "log.jsonl");
+    const char *slash = strrchr(checkpoint, '/');
+    char *folder = slash ? sn_format("%.*s/..", (int)(slash - checkpoint), checkpoint) : sn_strdup("..");
+    char *config = folder ? sn_folder_file(folder, "config.yaml") : NULL;
+    char *log = config && !access(config, F_OK) ? sn_folder_file(folder, "log.jsonl") : NULL;
+    free(config);
+    free(folder);
+    return log;
+}
+
+sn_status cli_log_test(const cli *c, const sn_run *r, const char *checkpoint, const sn_score *s) {
+    char *path = test_log(r, checkpoint), arch[SN_ARCH_TEXT];
+    if (!path) {
+        cli_say(c, "warning: this use of test images is written down nowhere: %s lies in no run", checkpoint);
+        return SN_OK;
+    }
+    json_t *loss = json_real(s->loss),
+           *line = json_pack("{s:I,s:s,s:s,s:f,s:o,s:I}", "step", (json_int_t)r->step, "test_split", c->command->name, "arch",
+                             sn_arch_text(r->space, &s->arch, arch), "top1", (double)s->top1 / (double)s->images, "loss",
+                             loss ? loss : json_null(), "images", (json_int_t)s->images);
+    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    sn_status status = text ? sn_log_append(path, text) : SN_RESOURCE;
+    free(text);
+    json_decref(line);
+    free(path);
+    return status;
 }
 
 // ---------------------------------------------------------------- archs

@@ -59,8 +59,8 @@ sn_status cli_lock(const cli *, const char *folder, sn_folder **out);
 // The same for a folder that must be a run already; SN_USAGE names the command when it is not.
 sn_status cli_lock_run(const cli *, const char *folder, sn_folder **out);
 
-// SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 set this; the work in hand is finished and saved. A write beyond the largest file, or to a
-// reader that left, is an error of that write.
+// For commands that save what they have: SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 set this, the work in hand is finished and saved.
+// Others die by them, having nothing to lose.
 extern volatile sig_atomic_t cli_stop;
 void cli_watch_signals(void);
 bool cli_asked_to_stop(void *unused); // for sn_score_job
@@ -73,6 +73,10 @@ void cli_progress(const cli *, double done, const char *format, ...) __attribute
 const char *cli_duration(double seconds, char text[32]);
 // One JSON object on stdout; takes the reference.
 sn_status cli_print_json(json_t *);
+
+// Every use of test images is written down, in the log of the run that the net is from (of a checkpoint file: the run it lies in;
+// elsewhere there is only a warning).
+sn_status cli_log_test(const cli *, const sn_run *, const char *checkpoint, const sn_score *);
 
 // The archs asked for by --arch (several; a text, or "best" of the ranking), --sample N, --archs FILE. *archs is the caller's.
 sn_status cli_archs(const cli *, const sn_run *, sn_arch **archs, long *n);

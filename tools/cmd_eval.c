@@ -1,5 +1,6 @@
 // supernet eval RUN: loss, top-1, top-5, MACs and params of some archs, from a run or a bare checkpoint.
 #include "cli.h"
+#include "io/atomic.h"
 #include "io/h5file.h"
 #include "supernet/cost.h"
 #include "supernet/rank.h"
@@ -24,7 +25,7 @@ typedef struct {
     json_t *list;
     sn_h5w *file; // of --logits, or NULL
     long n;
-    sn_view_of_split *view;
+    bool test; // on test images
 } evaluation;
 
 static sn_status put_logits(evaluation *e, const sn_score *s) {
@@ -41,6 +42,7 @@ static sn_status add(void *arg, const sn_score *s) {
     double n = (double)s->images;
     sn_cost cost = sn_cost_arch(e->run->graph, &s->arch);
     sn_arch_text(e->run->space, &s->arch, text);
+    if (e->test) SN_TRY(cli_log_test(e->c, e->run, e->c->operand[0], s));
     if (e->file) SN_TRY(put_logits(e, s));
     e->n++;
     if (e->c->json) {
@@ -85,28 +87,11 @@ static sn_status word(const char *option, const char *text, const char *const *w
     return sn_error(SN_USAGE, "--%s: found '%s'; allowed are %s", option, text, all);
 }
 
-// The use of test images is written down in the run.
-static sn_status log_test(const sn_run *r, const char *what, long archs) {
-    if (!r->folder) return SN_OK;
-    char *path = sn_folder_file(r->folder, "log.jsonl");
-    char *line = sn_format("{\"step\":%lld,\"test_split\":\"%s\",\"archs\":%ld}", (long long)r->step, what, archs);
-    sn_status s = path && line ? sn_log_append(path, line) : SN_RESOURCE;
-    free(path);
-    free(line);
-    return s;
-}
-
 static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split, long images) {
     sn_run *r = e->run;
     sn_view_of_split calibration = {0}, view = {0};
     sn_protocol protocol = sn_run_protocol(r);
-    sn_score_job job = {.archs = archs,
-                        .n = n,
-                        .protocol = protocol,
-                        .want_logits = e->file != NULL,
-                        .arg = e,
-                        .scored = add,
-                        .stop = cli_asked_to_stop};
+    sn_score_job job = {.archs = archs, .n = n, .protocol = protocol, .want_logits = e->file != NULL, .arg = e, .scored = add};
     sn_status s = SN_OK;
     if (protocol.kind == SN_PROTOCOL_RECALIBRATE)
         s = sn_run_source(r, SN_TRAIN, r->config->rank.calibrate, r->config->rank.calibrate_batch, &calibration,
@@ -139,7 +124,7 @@ static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
     SN_TRY(cli_number(c, "images", 1, 100000000, split ? 0 : r->config->rank.images, &images));
     if (cli_get(c, "logits") && n > 16) return sn_error(SN_USAGE, "--logits takes at most 16 architectures; found %ld", n);
     if (cli_get(c, "logits")) SN_TRY(sn_h5_create(1 << 20, &e->file));
-    if (split) SN_TRY(log_test(r, "eval", n));
+    e->test = split;
     sn_protocol_text(r->config, protocol, sizeof protocol);
     cli_say(c, "%ld architecture%s on the %s split, BN %s", n, n > 1 ? "s" : "", splits[split], protocol);
     SN_TRY(score(e, archs, n, split ? SN_TEST : SN_VALIDATION, images));
@@ -149,6 +134,7 @@ static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
 
 static sn_status run(const cli *c) {
     sn_run *r;
+    if (cli_get(c, "logits")) SN_TRY(sn_file_replaceable(cli_get(c, "logits")));
     SN_TRY(cli_open_run(c, c->operand[0], &r));
     evaluation e = {.c = c, .run = r, .list = json_array()};
     sn_arch *archs = NULL, only = sn_arch_first(r->space);

@@ -1,5 +1,6 @@
 // supernet export RUN: one architecture as a file that other programs open, checked before anyone is told "done".
 #include "cli.h"
+#include "io/atomic.h"
 #include "io/runfolder.h"
 #include "supernet/exportrun.h"
 #include "supernet/rank.h"
@@ -108,6 +109,7 @@ static sn_status export_run(const cli *c, sn_run *r, char **path) {
     SN_TRY(choose_word("bn", cli_get(c, "bn"), "fold", "keep", &keep));
     SN_TRY(choose_arch(c, r, &a));
     SN_TRY(choose_file(c, r, sn_arch_text(r->space, &a, arch), format, path));
+    SN_TRY(sn_file_replaceable(*path));
     SN_TRY(find_scores(r, &a, &scores));
     sn_export_options o = {format, !keep, scores.note, scores.n};
     SN_TRY(sn_export_arch(r, &a, *path, &o, &result));

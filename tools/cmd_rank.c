@@ -1,6 +1,7 @@
 // supernet rank RUN: scores archs with the shared weights, prints the best, the Pareto list, and, --against known accuracies,
 // what the ranking is worth.
 #include "against.h"
+#include "io/atomic.h"
 #include "supernet/bench.h"
 
 #include <errno.h>
@@ -20,6 +21,21 @@ static const cli_option options[] = {
     {0}};
 
 enum { MOST_ARCHS = 10000000, RESAMPLES = 200 };
+
+// ---------------------------------------------------------------- what is wanted
+// Read and checked before anything is scored.
+typedef struct {
+    long top;
+    sn_truth *truth; // NULL: none
+} wishes;
+
+static sn_status read_wishes(const cli *c, wishes *w) {
+    const char *csv = cli_get(c, "csv"), *against = cli_get(c, "against");
+    *w = (wishes){0};
+    SN_TRY(cli_number(c, "top", 1, MOST_ARCHS, 10, &w->top));
+    if (csv) SN_TRY(sn_file_replaceable(csv));
+    return against ? sn_truth_read(against, cli_get(c, "key"), &w->truth) : SN_OK;
+}
 
 // ---------------------------------------------------------------- which archs
 static sn_status choose(const cli *c, const sn_run *r, sn_arch **archs, long *n) {
@@ -141,25 +157,23 @@ static sn_status write_csv(const sn_ranking *k, const char *path) {
     return s;
 }
 
-static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k) {
-    long top;
+static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, const wishes *w) {
     size_t *front = NULL, n_front = 0;
     sn_against against = {0};
     char text[2][SN_ARCH_TEXT];
-    SN_TRY(cli_number(c, "top", 1, MOST_ARCHS, 10, &top));
     if (k->identical)
         cli_say(c, "warning: %ld architectures give the same logits as another on every image, such as %s and %s", k->identical,
                 sn_arch_text(r->space, &k->twins[0], text[0]), sn_arch_text(r->space, &k->twins[1], text[1]));
     if (cli_get(c, "csv")) SN_TRY(write_csv(k, cli_get(c, "csv")));
-    SN_TRY(sn_against_measure(r, k, cli_get(c, "against"), cli_get(c, "key"), RESAMPLES, &against));
+    SN_TRY(sn_against_measure(r, k, w->truth, RESAMPLES, &against));
     sn_status s = pareto(k, &front, &n_front);
-    if (s == SN_OK) s = (c->json ? print_json : print_text)(r, k, top, front, n_front, &against);
+    if (s == SN_OK) s = (c->json ? print_json : print_text)(r, k, w->top, front, n_front, &against);
     free(front);
     return s;
 }
 
 // ---------------------------------------------------------------- the command
-static sn_status rank(const cli *c, sn_run *r) {
+static sn_status rank(const cli *c, sn_run *r, const wishes *wanted) {
     sn_arch *archs;
     long n;
     sn_ranking k;
@@ -173,17 +187,21 @@ static sn_status rank(const cli *c, sn_run *r) {
     if (s == SN_OK) s = sn_rank(r, archs, n, &watch, &k);
     free(archs);
     SN_TRY(s);
-    s = report(c, r, &k);
+    s = report(c, r, &k, wanted);
     sn_ranking_free(&k);
     return s;
 }
 
 static sn_status run(const cli *c) {
     sn_run *r = NULL;
-    sn_folder *lock;
-    SN_TRY(cli_lock_run(c, c->operand[0], &lock));
-    sn_status s = cli_open_run(c, c->operand[0], &r);
-    if (s == SN_OK) s = rank(c, r);
+    sn_folder *lock = NULL;
+    wishes wanted;
+    cli_watch_signals();
+    sn_status s = read_wishes(c, &wanted);
+    if (s == SN_OK) s = cli_lock_run(c, c->operand[0], &lock);
+    if (s == SN_OK) s = cli_open_run(c, c->operand[0], &r);
+    if (s == SN_OK) s = rank(c, r, &wanted);
+    sn_truth_free(wanted.truth);
     sn_folder_close(lock);
     sn_run_free(r);
     return s;

@@ -19,14 +19,17 @@ static sn_status check_name(const char *name) {
 }
 
 typedef struct {
+    const cli *c;
+    const sn_run *run;
     double top1, top5, loss;
     long images;
 } test_score;
 
 static sn_status keep(void *arg, const sn_score *s) {
+    test_score *t = arg;
     double n = (double)s->images;
-    *(test_score *)arg = (test_score){(double)s->top1 / n, (double)s->top5 / n, s->loss, s->images};
-    return SN_OK;
+    t->top1 = (double)s->top1 / n, t->top5 = (double)s->top5 / n, t->loss = s->loss, t->images = s->images;
+    return cli_log_test(t->c, t->run, t->run->folder, s);
 }
 
 // The one use of the test split; it is written down.
@@ -38,13 +41,6 @@ static sn_status test(sn_run *r, test_score *t) {
     SN_TRY(sn_run_source(r, SN_TEST, 0, job.protocol.batch, &view, &job.images));
     sn_status s = sn_score_archs(r->net, &job, NULL);
     sn_run_source_free(&view);
-    SN_TRY(s);
-    char *path = sn_folder_file(r->folder, "log.jsonl");
-    char *line = sn_format("{\"step\":%lld,\"test_split\":\"retrain\",\"top1\":%.6f,\"loss\":%.6f,\"images\":%ld}",
-                           (long long)r->step, t->top1, t->loss, t->images);
-    s = path && line ? sn_log_append(path, line) : SN_RESOURCE;
-    free(path);
-    free(line);
     return s;
 }
 
@@ -77,6 +73,7 @@ static sn_status run(const cli *c) {
     sn_run *supernet, *r = NULL;
     char arch[SN_ARCH_TEXT], *folder = NULL, *from = NULL;
     sn_config *config = NULL;
+    cli_watch_signals();
     SN_TRY(cli_open_run(c, c->operand[0], &supernet));
     sn_status s = supernet->folder ? SN_OK : sn_error(SN_USAGE, "retrain needs a run folder; %s is a file", c->operand[0]);
     if (s == SN_OK) s = plan_retrain(c, supernet, arch, &config, &folder);
@@ -90,7 +87,7 @@ static sn_status run(const cli *c) {
         s = train_in_folder(c, config, folder, from, &r);
         config = NULL;
     }
-    test_score t;
+    test_score t = {.c = c, .run = r};
     if (s == SN_OK) s = test(r, &t);
     if (s == SN_OK) s = print(c, r, arch, &t);
     sn_config_free(config);

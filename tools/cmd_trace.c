@@ -1,5 +1,6 @@
 // supernet trace RUN|CONFIG: training steps as an HDF5 file that another program can redo and check.
 #include "cli.h"
+#include "io/atomic.h"
 #include "supernet/trace.h"
 
 #include <stdio.h>
@@ -43,6 +44,7 @@ static sn_status run(const cli *c) {
     sn_run *r;
     if (!cli_get(c, "steps") || !cli_get(c, "output")) return sn_error(SN_USAGE, "trace needs --steps A:B and -o FILE");
     SN_TRY(parse_steps(cli_get(c, "steps"), &first, &last));
+    SN_TRY(sn_file_replaceable(cli_get(c, "output")));
     SN_TRY(open_any(c, &r));
     sn_status s = sn_trace(r, first, last, cli_get(c, "inputs-only") != NULL, cli_get(c, "output"));
     sn_run_free(r);

@@ -42,6 +42,7 @@ static sn_status print_result(const cli *c, const sn_run *r) {
 }
 
 static sn_status run(const cli *c) {
+    cli_watch_signals();
     sn_config *config;
     SN_TRY(cli_config(c, c->operand[0], &config));
     char *folder = cli_get(c, "output") ? sn_strdup(cli_get(c, "output")) : default_folder(c->operand[0]);

@@ -69,7 +69,8 @@ int main(int argc, char **argv) {
     sn_status s = cli_parse(command, argc - 2, argv + 2, &c, &help);
     if (s != SN_OK) return fail(s);
     if (help) return SN_OK;
-    cli_watch_signals();
+    signal(SIGPIPE, SIG_IGN); // a reader that left, and a file that may not grow, are errors of write, not deaths
+    signal(SIGXFSZ, SIG_IGN);
     s = command->run(&c);
     if (s != SN_OK) {
         cli_say(&(cli){.quiet = true}, "%s", ""); // ends an open progress line

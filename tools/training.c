@@ -20,10 +20,10 @@ typedef struct {
 static void on_step(watcher *w, const sn_event *e) {
     double spent = sn_now() - w->start, each = spent / (double)(e->step - w->first), left = each * (double)(e->steps - e->step);
     char text[32];
-    cli_progress(w->c, (double)e->step / (double)e->steps,
-                 "epoch %.2f, loss %.3f, accuracy %.3f, lr %.4f, %.0f images/s, %s left",
-                 (double)e->step / (double)e->steps_per_epoch, e->loss, e->accuracy, e->lr, e->images_per_second,
-                 cli_duration(left, text));
+    char speed[32] = "";
+    if (e->images_per_second > 0) snprintf(speed, sizeof speed, " %.0f images/s,", e->images_per_second);
+    cli_progress(w->c, (double)e->step / (double)e->steps, "epoch %.2f, loss %.3f, accuracy %.3f, lr %.4f,%s %s left",
+                 (double)e->step / (double)e->steps_per_epoch, e->loss, e->accuracy, e->lr, speed, cli_duration(left, text));
     if (w->forecast || spent < 60) return;
     w->forecast = true;
     cli_say(w->c, "forecast after a minute: %s more", cli_duration(left, text));
@@ -100,11 +100,22 @@ static sn_status resume_or_start(const cli *c, sn_run *r, const char *folder, co
     bool found;
     SN_TRY(sn_run_resume(r, folder, &found));
     if (r->passed_over) cli_say(c, "warning: passed over and renamed *.damaged: %s", r->passed_over);
-    if (found)
-        cli_say(c, "resuming after step %lld", (long long)r->step);
-    else if (inherit)
-        SN_TRY(inherit_weights(c, r, inherit));
+    if (found && r->step < sn_run_steps(r)) cli_say(c, "resuming after step %lld", (long long)r->step);
+    if (!found && inherit) SN_TRY(inherit_weights(c, r, inherit));
     return SN_OK;
+}
+
+// After a divergence.
+static void say_what_stands(const char *folder) {
+    char text[1024];
+    int64_t *steps;
+    int n = 0;
+    snprintf(text, sizeof text, "%s", sn_error_text());
+    if (sn_folder_steps(folder, &steps, &n) == SN_OK) free(steps);
+    if (n)
+        sn_error(SN_DIVERGED, "%s; the last checkpoints stand, in %s/checkpoints", text, folder);
+    else
+        sn_error(SN_DIVERGED, "%s; no checkpoint had been made yet", text);
 }
 
 static sn_status train_run(const cli *c, sn_run *r) {
@@ -119,7 +130,7 @@ static sn_status train_run(const cli *c, sn_run *r) {
     else if (s == SN_OK)
         cli_say(c, "trained in %s", cli_duration(sn_now() - w.start, text));
     else if (s == SN_DIVERGED)
-        sn_error(s, "%s; the last checkpoints stand, in %s/checkpoints", sn_error_text(), r->folder);
+        say_what_stands(r->folder);
     free(log);
     return s;
 }

@@ -126,29 +126,35 @@ static char *folder_of(const char *path, const char **name) {
     return sn_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
+static sn_status check_folder(const char *path) {
+    const char *name;
+    char *folder = folder_of(path, &name);
+    if (!folder) return SN_RESOURCE;
+    sn_status s = SN_OK;
+    if (!*name)
+        s = sn_error(SN_USAGE, "%s: cannot write: not a file name", path);
+    else if (access(folder, W_OK | X_OK))
+        s = sn_file_failed(path, "write to its folder", SN_FAIL);
+    free(folder);
+    return s;
+}
+
 sn_status sn_file_replaceable(const char *path) {
     struct stat old;
+    SN_TRY(check_folder(path));
     if (lstat(path, &old) || S_ISREG(old.st_mode)) return SN_OK;
     const char *what = S_ISDIR(old.st_mode) ? "a folder" : S_ISLNK(old.st_mode) ? "a symbolic link" : "a device or pipe";
     return sn_error(SN_FAIL, "%s: cannot write: there is %s of that name; allowed is a file or nothing", path, what);
 }
 
 sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n) {
+    SN_TRY(sn_file_replaceable(path));
     const char *name;
     char *folder = folder_of(path, &name);
     if (!folder) return SN_RESOURCE;
-    sn_status status;
-    int fd;
-    if (!*name)
-        status = sn_error(SN_USAGE, "%s: cannot write: not a file name", path);
-    else if (sn_file_replaceable(path) != SN_OK)
-        status = SN_FAIL;
-    else if ((fd = open_in(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY)) < 0)
-        status = sn_file_failed(path, "open its folder", SN_FAIL);
-    else {
-        status = save_in(fd, path, name, pieces, n);
-        close(fd); // only read: nothing can be lost
-    }
+    int fd = open_in(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
+    sn_status status = fd < 0 ? sn_file_failed(path, "open its folder", SN_FAIL) : save_in(fd, path, name, pieces, n);
+    if (fd >= 0) close(fd); // only read: nothing can be lost
     free(folder);
     return status;
 }

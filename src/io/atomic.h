@@ -20,8 +20,8 @@ typedef struct {
 // (fsync of the folder), path holds the new content, whole, but a power cut may still bring the old one back; the message says
 // so. SN_RESOURCE: no space, no quota, I/O error, read-only or out of descriptors; SN_FAIL: no such folder, no permission.
 sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n);
-// Whether a file of this name may be put in place: SN_FAIL where a folder, link, device or pipe has it, which must not become
-// one.
+// Whether a file may be put in place under this name, to ask before long work: no folder, link, device or pipe has it (they must
+// not become files), and its folder is there and may be written to. SN_FAIL, or SN_RESOURCE on a read-only file system.
 sn_status sn_file_replaceable(const char *path);
 
 // Removes temporary files that dead processes left in a folder; those of running processes stay. Call it before the first save,

@@ -103,7 +103,7 @@ static int64_t chunk_rows(const evaluator *e, int chunk, const sn_node *n) {
 }
 
 // The pass of one chunk: from `given` (or the images) to `target`.
-static sn_status run_chunk(evaluator *e, const sn_arch *a, int chunk, const sn_given *given, int target, sn_off out) {
+static sn_status plan_chunk(evaluator *e, const sn_arch *a, int chunk, const sn_given *given, int target, sn_off out) {
     bool calibrating = chunk < e->calibration_chunks;
     sn_pass pass = {.arch = a,
                     .batch = chunk_images(e, chunk),
@@ -115,15 +115,21 @@ static sn_status run_chunk(evaluator *e, const sn_arch *a, int chunk, const sn_g
     pass.reserved = e->reserved;
     pass.bn = calibrating || e->job->protocol.kind == SN_PROTOCOL_BATCH ? SN_BN_BATCH : SN_BN_RUNNING;
     pass.momentum = calibrating ? 1.0 / (chunk + 1) : 0; // the cumulative mean
-    SN_TRY(sn_plan_make(e->net->graph, e->net->backend, &pass, &e->plan));
+    return sn_plan_make(e->net->graph, e->net->backend, &pass, &e->plan);
+}
+
+static sn_status run_chunk(evaluator *e, const sn_arch *a, int chunk, const sn_given *given, int target, sn_off out) {
+    bool calibrating = chunk < e->calibration_chunks;
+    int n = chunk_images(e, chunk);
+    SN_TRY(plan_chunk(e, a, chunk, given, target, out));
     if (!e->plan.n_calls) return SN_OK; // an identity
     SN_TRY(sn_supernet_reserve(e->net, &e->plan));
     const int32_t *labels = calibrating ? NULL : e->labels + chunk_first(e, chunk);
     if (!given) {
         const sn_node *input = &e->net->graph->node[e->net->graph->input];
-        SN_TRY(source_of(e, chunk)->read(source_of(e, chunk)->arg, chunk_first(e, chunk), pass.batch, e->images,
+        SN_TRY(source_of(e, chunk)->read(source_of(e, chunk)->arg, chunk_first(e, chunk), n, e->images,
                                          calibrating ? NULL : e->labels + chunk_first(e, chunk)));
-        sn_supernet_put_images(e->net, &e->plan, e->images, (int64_t)pass.batch * input->h * input->w * input->c);
+        sn_supernet_put_images(e->net, &e->plan, e->images, (int64_t)n * input->h * input->w * input->c);
     }
     sn_supernet_run(e->net, &e->plan, labels);
     return SN_OK;
@@ -269,10 +275,26 @@ sn_status sn_score_archs(sn_supernet *net, const sn_score_job *job, sn_score_wor
     return s;
 }
 
-int64_t sn_score_arena(const sn_supernet *net, const sn_score_job *job) {
+// The passes of walk for the first arch, planned and not run.
+static sn_status plan_levels(evaluator *e, int64_t *elements) {
+    const sn_arch *a = &e->job->archs[0];
+    SN_TRY(make_levels(e));
+    for (int l = 0; l <= e->n_levels; l++) {
+        sn_given given = {0};
+        if (l) given = (sn_given){e->levels[l - 1].node, e->levels[l - 1].value[0]};
+        bool head = l == e->n_levels;
+        SN_TRY(plan_chunk(e, a, 0, l ? &given : NULL, head ? -1 : e->levels[l].node, head ? 0 : e->levels[l].slot));
+        if (!head) e->levels[l].value[0] = e->plan.target;
+        if (e->plan.arena > *elements) *elements = e->plan.arena;
+    }
+    return SN_OK;
+}
+
+sn_status sn_score_arena(const sn_supernet *net, const sn_score_job *job, int64_t *elements) {
     evaluator e = {.net = (sn_supernet *)net, .job = job}; // only read
+    *elements = 0;
     count_chunks(&e);
-    int64_t elements = make_levels(&e) == SN_OK ? e.reserved : 0;
+    sn_status s = plan_levels(&e, elements);
     release(&e);
-    return elements;
+    return s;
 }

@@ -54,8 +54,8 @@ typedef struct {
 
 // Running statistics of the net are as before on return. SN_INTERRUPTED when stop said so.
 sn_status sn_score_archs(sn_supernet *, const sn_score_job *, sn_score_work *work);
-// Elements of the arena that a job needs at most (for forecasts).
-int64_t sn_score_arena(const sn_supernet *, const sn_score_job *);
+// Elements of the arena that scoring the first arch of a job needs; nothing is read or run.
+sn_status sn_score_arena(const sn_supernet *, const sn_score_job *, int64_t *elements);
 
 // "recalibrate", "batch", "running": the words of rank.bn, in the order of the enum, ended by NULL.
 extern const char *const sn_protocol_words[];

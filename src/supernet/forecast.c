@@ -4,10 +4,13 @@
 #include "sampler/sampler.h"
 #include "supernet/bench.h"
 #include "supernet/cost.h"
+#include "supernet/train.h"
 
 #include <stdlib.h>
 
 enum { TIMED = 8, WARMUP = 1 };
+// Pages of the program and its libraries, and what HDF5 keeps: the peak of small runs less what is counted below.
+enum { PROGRAM_BYTES = 18 << 20 };
 
 static sn_status largest_plan(const sn_run *r, sn_plan *plan) {
     sn_arch small, large;
@@ -25,12 +28,14 @@ static sn_status largest_plan(const sn_run *r, sn_plan *plan) {
 
 static sn_status forecast_memory(const sn_run *r, sn_forecast *f) {
     sn_plan plan = {0};
+    int64_t validation = 0;
     sn_status s = largest_plan(r, &plan);
+    if (s == SN_OK) s = sn_validation_arena(r, &validation);
     if (s == SN_OK) {
         const sn_params *p = &r->graph->params;
-        int64_t buffers = p->total * (2 + r->net->slots) + p->stats_total + plan.arena;
+        int64_t buffers = p->total * (2 + r->net->slots) + p->stats_total + (validation > plan.arena ? validation : plan.arena);
         f->bytes = buffers * (int64_t)r->net->real + (int64_t)plan.scratch * sn_backend_threads(r->backend);
-        f->bytes += (int64_t)sn_dataset_memory(r->data) + (int64_t)sn_checkpoint_bytes(p, r->net->slots);
+        f->bytes += PROGRAM_BYTES + (int64_t)sn_dataset_memory(r->data) + (int64_t)sn_checkpoint_bytes(p, r->net->slots);
         f->bytes += (int64_t)r->config->train.batch * (int64_t)(sn_run_picture(r) + sn_run_image(r) * sizeof(float));
         f->parameters = 0;
         for (int i = 0; i < p->n; i++) f->parameters += p->param[i].size;
@@ -58,7 +63,7 @@ static sn_status forecast_time(sn_run *r, sn_forecast *f) {
 sn_status sn_forecast_run(sn_run *r, bool timed, sn_forecast *out) {
     sn_forecast f = {0};
     SN_TRY(forecast_memory(r, &f));
-    f.steps = sn_dataset_count(r->data, SN_TRAIN) / r->config->train.batch * r->config->train.epochs;
+    f.steps = sn_run_steps(r);
     if (timed) SN_TRY(forecast_time(r, &f));
     *out = f;
     return SN_OK;

@@ -79,9 +79,7 @@ static sn_status measure_norm(sn_optim *o) {
         if (!o->active[i]) continue;
         float squares;
         sn_real_get(o->net->real, o->net->bases.arena, i, &squares, 1);
-        if (!isfinite(squares))
-            return sn_error(SN_DIVERGED, "the gradient of '%s' is not finite; a smaller learning rate or `clip` may help",
-                            ps->param[i].name);
+        if (!isfinite(squares)) return sn_error(SN_DIVERGED, "the gradient of '%s' is not finite", ps->param[i].name);
         sum += (double)squares;
     }
     o->norm = sqrt(sum);

@@ -110,6 +110,10 @@ void sn_run_free(sn_run *r) {
     free(r);
 }
 
+int64_t sn_run_steps(const sn_run *r) {
+    return sn_dataset_count(r->data, SN_TRAIN) / r->config->train.batch * r->config->train.epochs;
+}
+
 int sn_run_option(const sn_space *s, int decision, int option) {
     int at = option;
     for (int d = 0; d < decision; d++) at += s->decisions[d].options;
@@ -298,14 +302,15 @@ sn_status sn_run_resume(sn_run *r, const char *folder, bool *found) {
 }
 
 // ---------------------------------------------------------------- opening
-static sn_status open_folder(const char *path, const char *const *overrides, int n, sn_run **out) {
+static sn_status open_folder(const char *path, const char *const *overrides, int n, const volatile sig_atomic_t *stop,
+                             sn_run **out) {
     char *config_path = sn_folder_file(path, "config.yaml");
     sn_config *config;
     sn_status s = config_path ? sn_config_load(config_path, sn_sampler_word, overrides, n, &config) : SN_RESOURCE;
     free(config_path);
     if (s != SN_OK) return s;
     sn_run *r;
-    SN_TRY(sn_run_create(config, NULL, &r));
+    SN_TRY(sn_run_create(config, stop, &r));
     bool found;
     s = load_newest(r, path, false, &found);
     if (s == SN_OK && !found) s = sn_error(SN_DATA, "%s has no checkpoint yet: train it first", path);
@@ -318,7 +323,8 @@ static sn_status open_folder(const char *path, const char *const *overrides, int
     return s;
 }
 
-static sn_status open_checkpoint(const char *path, const char *const *overrides, int n, sn_run **out) {
+static sn_status open_checkpoint(const char *path, const char *const *overrides, int n, const volatile sig_atomic_t *stop,
+                                 sn_run **out) {
     sn_checkpoint_file *f;
     SN_TRY(sn_checkpoint_open(path, &f));
     sn_config *config;
@@ -327,7 +333,7 @@ static sn_status open_checkpoint(const char *path, const char *const *overrides,
     sn_checkpoint_close(f);
     if (s != SN_OK) return s;
     sn_run *r;
-    SN_TRY(sn_run_create(config, NULL, &r));
+    SN_TRY(sn_run_create(config, stop, &r));
     s = sn_run_load(r, path);
     if (s != SN_OK)
         sn_run_free(r);
@@ -348,11 +354,11 @@ static sn_status check_override(const char *path, const char *override) {
     return sn_error(SN_CONFIG, "--set %s: what %s was made with stays; allowed are %s", override, path, allowed);
 }
 
-sn_status sn_run_open(const char *path, const char *const *overrides, int n, sn_run **out) {
+sn_status sn_run_open(const char *path, const char *const *overrides, int n, const volatile sig_atomic_t *stop, sn_run **out) {
     struct stat st;
     if (stat(path, &st)) return sn_error(SN_USAGE, "there is no run folder or checkpoint %s", path);
     for (int i = 0; i < n; i++) SN_TRY(check_override(path, overrides[i]));
-    return S_ISDIR(st.st_mode) ? open_folder(path, overrides, n, out) : open_checkpoint(path, overrides, n, out);
+    return (S_ISDIR(st.st_mode) ? open_folder : open_checkpoint)(path, overrides, n, stop, out);
 }
 
 // ---------------------------------------------------------------- images for scoring

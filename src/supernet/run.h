@@ -37,8 +37,9 @@ int sn_thread_count(int wanted);
 // Takes over the config (also on failure). Weights are initial. threads 0 in the config: one per processor. stop: ends the
 // decoding of data (may be NULL).
 sn_status sn_run_create(sn_config *, const volatile sig_atomic_t *stop, sn_run **out);
-// A run folder (its newest whole checkpoint, or the one of `step` >= 0) or a checkpoint file. overrides: "threads=2" and such.
-sn_status sn_run_open(const char *path, const char *const *overrides, int n_overrides, sn_run **out);
+// A run folder (its newest whole checkpoint) or a checkpoint file. overrides: "threads=2" and such. stop: as above.
+sn_status sn_run_open(const char *path, const char *const *overrides, int n_overrides, const volatile sig_atomic_t *stop,
+                      sn_run **out);
 void sn_run_free(sn_run *);
 
 // Saves the state after `step` into checkpoints/ of the folder, or reads it back from a file.
@@ -48,6 +49,9 @@ size_t sn_run_checkpoint_bytes(const sn_run *);
 // To go on with a training: loads the newest checkpoint of the folder that is whole; *found says whether there is any. Damaged
 // ones are passed over (run->passed_over) and set aside; SN_DATA when all are. SN_CONFIG when it was trained with another config.
 sn_status sn_run_resume(sn_run *, const char *folder, bool *found);
+
+// Updates of the whole training: a last partial batch of an epoch is left out.
+int64_t sn_run_steps(const sn_run *);
 
 // Index of a decision's option in option_passes.
 int sn_run_option(const sn_space *, int decision, int option);

@@ -36,8 +36,8 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     if (!t) return SN_RESOURCE;
     t->run = run;
     t->batch = batch;
-    t->steps_per_epoch = images / batch; // a last partial batch is left out
-    t->steps = t->steps_per_epoch * run->config->train.epochs;
+    t->steps_per_epoch = images / batch;
+    t->steps = sn_run_steps(run);
     t->order_epoch = -1;
     sn_status s =
         t->steps > UINT32_MAX ? sn_error(SN_CONFIG, "%lld steps; at most 2^32 are allowed", (long long)t->steps) : allocate(t);
@@ -188,17 +188,29 @@ static sn_status add_score(void *arg, const sn_score *s) {
     return SN_OK;
 }
 
+enum { VALIDATION_BATCH = 250 };
+static const sn_protocol validation_protocol = {SN_PROTOCOL_BATCH, 0, VALIDATION_BATCH};
+
 static sn_status validate(sn_run *r, validation *v) {
     sn_arch paths[SN_FIXED_PATHS];
     sn_view_of_split view;
-    enum { BATCH = 250 };
     *v = (validation){0};
     sn_score_job job = {
-        .archs = paths, .n = sn_fixed_paths(r, paths), .protocol = {SN_PROTOCOL_BATCH, 0, BATCH}, .arg = v, .scored = add_score};
-    SN_TRY(sn_run_source(r, SN_VALIDATION, SN_VALIDATION_IMAGES, BATCH, &view, &job.images));
+        .archs = paths, .n = sn_fixed_paths(r, paths), .protocol = validation_protocol, .arg = v, .scored = add_score};
+    SN_TRY(sn_run_source(r, SN_VALIDATION, SN_VALIDATION_IMAGES, VALIDATION_BATCH, &view, &job.images));
     sn_status s = sn_score_archs(r->net, &job, NULL);
     sn_run_source_free(&view);
     return s;
+}
+
+sn_status sn_validation_arena(const sn_run *r, int64_t *elements) {
+    sn_arch small, large;
+    sn_cost_extremes(r->graph, r->space, &small, &large);
+    long images = r->config->train.validate_every ? sn_dataset_count(r->data, SN_VALIDATION) : 0;
+    sn_score_job job = {.archs = &large, .n = 1, .protocol = validation_protocol};
+    job.images.count = images < SN_VALIDATION_IMAGES ? images : SN_VALIDATION_IMAGES;
+    *elements = 0;
+    return images ? sn_score_arena(r->net, &job, elements) : SN_OK;
 }
 
 // ---------------------------------------------------------------- the loop
@@ -239,6 +251,14 @@ static void log_line(loop *l, json_t *line) {
     log_result(l, s);
     free(text);
     json_decref(line);
+}
+
+// Which images feed the steps that follow: once per start of the program.
+static void log_start(loop *l) {
+    const sn_run *r = l->trainer->run;
+    log_line(l, json_pack("{s:I,s:s,s:I,s:I,s:s}", "step", (json_int_t)r->step, "split", "training", "images",
+                          (json_int_t)sn_dataset_count(r->data, SN_TRAIN), "held_out",
+                          (json_int_t)sn_dataset_count(r->data, SN_VALIDATION), "data", sn_dataset_fingerprint(r->data)));
 }
 
 static void log_steps(loop *l) {
@@ -357,6 +377,7 @@ sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
     if (r->step < t->steps) {
         s = check_space(t);
         if (s == SN_OK && watch->log) log_result(&l, sn_log_cut(watch->log, r->step));
+        if (s == SN_OK) log_start(&l);
     }
     while (s == SN_OK && r->step < t->steps) {
         s = sn_trainer_step(t);

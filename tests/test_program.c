@@ -34,12 +34,19 @@ START_TEST(help_of_commands) {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         ck_printed("out", commands[i]);
         ck_run(0, "\"$S\" %s --help", commands[i]);
-        ck_printed("out", "--threads");
+        ck_printed("out", "--json");
         ck_assert_str_eq(read_all("err"), "");
         ck_run(0, "\"$S\" help");
     }
     ck_run(0, "\"$S\" help config");
     ck_printed("out", "rank.calibrate");
+    // shared options only where they do something
+    ck_run(1, "\"$S\" verify --help | grep -e --threads -e --set -e --device -e --quiet");
+    ck_run(1, "\"$S\" help --help | grep -e --threads -e --set -e --device -e --quiet -e --json");
+    ck_run(2, "\"$S\" verify x.h5 --threads 2");
+    ck_printed("err", "unknown option '--threads' of `supernet verify`");
+    ck_run(2, "\"$S\" help config --json");
+    ck_printed("err", "--json");
 }
 END_TEST
 
@@ -249,7 +256,11 @@ END_TEST
 
 START_TEST(verified) {
     ck_run(0, "\"$S\" rank run --sample 2 && \"$S\" verify run/checkpoints/step-00000032.h5 run/ranking.h5");
-    ck_printed("out", "whole");
+    ck_printed("out",
+               "step-00000032.h5: whole: checkpoint of step 32: 13458 parameters in 59 tensors, slots momentum; space of 27 "
+               "architectures, 3 decisions; config of 1 epoch, batch 64; ");
+    ck_printed("out", "ranking.h5: whole: ranking of ");
+    ck_printed("out", " (BN recalibrate 250 images, batches of 125; 500 images of validation, order of seed 1)");
     ck_run(0, "cp run/checkpoints/step-00000032.h5 cut.h5 && truncate -s -1 cut.h5");
     ck_run(4, "\"$S\" verify cut.h5");
     ck_printed("err", "cut.h5");
@@ -258,6 +269,33 @@ START_TEST(verified) {
     ck_run(4, "\"$S\" eval flipped.h5 --arch skip,skip,skip");
     ck_run(4, "\"$S\" verify \"$SRC/LICENSE\"");
     ck_run(2, "\"$S\" rank nothing");
+}
+END_TEST
+
+// Every file gets its word, also behind a bad one.
+START_TEST(verified_many) {
+    ck_run(0, "\"$S\" trace \"$SRC/configs/smoke.yaml\" --steps 1:2 --inputs-only -o steps.h5 && "
+              "\"$S\" eval run --arch skip,skip,skip --images 20 --logits logits.h5 && head -c 600 steps.h5 >half.h5");
+    ck_run(4, "\"$S\" verify half.h5 none.h5 steps.h5 logits.h5");
+    ck_printed("err", "half.h5: damaged");
+    ck_printed("err", "none.h5");
+    ck_printed("err", "not whole: 2 of 4 files");
+    ck_printed("out", "steps.h5: whole: trace of steps 1 to 2, inputs only: sampler uniform, batch 64; ");
+    ck_printed("out", "logits.h5: whole: 3 datasets of ");
+    ck_run(4, "\"$S\" verify steps.h5 half.h5 run/checkpoints/step-00000032.h5 --json");
+    json_t *out = printed_json(), *files = json_object_get(out, "files");
+    ck_assert_uint_eq(json_array_size(files), 3);
+    json_t *trace = json_array_get(files, 0), *half = json_array_get(files, 1), *checkpoint = json_array_get(files, 2);
+    ck_assert_str_eq(json_string_value(json_object_get(trace, "kind")), "trace");
+    ck_assert(json_is_true(json_object_get(trace, "whole")) && json_is_false(json_object_get(half, "whole")));
+    ck_assert_int_eq((int)number(half, "code"), 4);
+    ck_assert_int_eq((int)number(checkpoint, "step"), 32);
+    ck_assert_str_eq(json_string_value(json_object_get(checkpoint, "space_size")), "27");
+    json_decref(out);
+    ck_run(0, "\"$S\" verify steps.h5 --json"); // one file: the same shape
+    out = printed_json();
+    ck_assert_uint_eq(json_array_size(json_object_get(out, "files")), 1);
+    json_decref(out);
 }
 END_TEST
 
@@ -283,6 +321,7 @@ int main(void) {
     tcase_add_test(c, traced);
     tcase_add_test(c, described);
     tcase_add_test(c, verified);
+    tcase_add_test(c, verified_many);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

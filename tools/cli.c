@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 // ---------------------------------------------------------------- options
-static const cli_option common[] = {
+static const cli_option common[] = { // in the order of CLI_SET, CLI_THREADS, ...
     {"set", 0, "KEY=VALUE", "override a key of the config (`supernet help config`); may be repeated"},
     {"threads", 0, "N", "worker threads (default: one per processor)"},
     {"device", 0, "NAME", "cpu (best instructions of this processor), cpu-avx2, cpu-avx512, cpu-plain, ref, ref64"},
@@ -20,34 +20,40 @@ static const cli_option common[] = {
     {"help", 'h', NULL, "this text"},
     {0}};
 
-static const cli_option *find(const cli_option *table, const char *name, size_t n, char letter) {
-    for (; table && table->name; table++)
-        if (letter ? table->letter == letter : strlen(table->name) == n && !strncmp(table->name, name, n)) return table;
+// Option i of a command, its own ones first, then the shared ones that it takes; NULL at the end.
+static const cli_option *option_at(const cli_command *c, int i) {
+    for (const cli_option *o = c->options; o && o->name; o++)
+        if (i-- == 0) return o;
+    for (int k = 0; common[k].name; k++)
+        if (!(c->without >> k & 1) && i-- == 0) return &common[k];
     return NULL;
 }
 
-static const char *option_word(const void *list, int i) {
-    const cli_command *c = list;
-    for (const cli_option *o = c->options; o && o->name; o++)
-        if (i-- == 0) return o->name;
-    return common[i].name;
+static const cli_option *find(const cli_command *c, const char *name, size_t n, char letter) {
+    const cli_option *o;
+    for (int i = 0; (o = option_at(c, i)); i++)
+        if (letter ? o->letter == letter : strlen(o->name) == n && !strncmp(o->name, name, n)) return o;
+    return NULL;
 }
 
-static void print_options(const cli_option *o) {
-    for (; o && o->name; o++) {
-        char letter[5] = "    ", left[64];
-        if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
-        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
-        printf("  %-26s %s\n", left, o->help);
-    }
+static const char *option_word(const void *command, int i) {
+    const cli_option *o = option_at(command, i);
+    return o ? o->name : NULL;
+}
+
+static void print_option(const cli_option *o) {
+    char letter[5] = "    ", left[64];
+    if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
+    snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
+    printf("  %-26s %s\n", left, o->help);
 }
 
 static void print_help(const cli_command *c) {
     printf("Usage: supernet %s%s%s [OPTIONS]\n%s\n", c->name, c->operands[0] ? " " : "", c->operands, c->summary);
     if (c->details) printf("\n%s\n", c->details);
     printf("\nOptions:\n");
-    print_options(c->options);
-    print_options(common);
+    const cli_option *o;
+    for (int i = 0; (o = option_at(c, i)); i++) print_option(o);
 }
 
 static sn_status add_value(cli *c, const char *name, const char *value) {
@@ -68,8 +74,7 @@ static sn_status parse_option(const cli_command *command, cli *c, int argc, char
     bool is_long = text[1] == '-';
     size_t n = is_long ? (equal ? (size_t)(equal - text) : strlen(text)) - 2 : 1;
     if (!is_long && text[2]) return unknown_option(command, text);
-    const cli_option *o = find(command->options, text + 2, n, is_long ? 0 : text[1]);
-    if (!o) o = find(common, text + 2, n, is_long ? 0 : text[1]);
+    const cli_option *o = find(command, text + 2, n, is_long ? 0 : text[1]);
     if (!o) return unknown_option(command, text);
     if (!o->value)
         return equal && is_long ? sn_error(SN_USAGE, "option --%s takes no value", o->name) : add_value(c, o->name, "");

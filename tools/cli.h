@@ -19,10 +19,14 @@ typedef struct {
 
 struct cli;
 
+// The options that commands share, for cli_command.without.
+enum { CLI_SET = 1, CLI_THREADS = 2, CLI_DEVICE = 4, CLI_JSON = 8, CLI_QUIET = 16 };
+
 typedef struct {
     const char *name, *operands, *summary, *details;
     int least, most;           // operands
-    const cli_option *options; // beside the common ones
+    const cli_option *options; // beside the shared ones
+    unsigned without;          // shared ones that mean nothing here: neither known nor in the help
     sn_status (*run)(const struct cli *);
 } cli_command;
 

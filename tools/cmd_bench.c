@@ -80,11 +80,13 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-const cli_command cmd_bench = {"bench",
-                               "CONFIG",
-                               "time training steps on this machine and say where the time goes",
-                               "A step is forward, loss, backward and SGD on random images; the data are not opened.",
-                               1,
-                               1,
-                               options,
-                               run};
+const cli_command cmd_bench = {
+    .name = "bench",
+    .operands = "CONFIG",
+    .summary = "time training steps on this machine and say where the time goes",
+    .details = "A step is forward, loss, backward and SGD on random images; the data are not opened.",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
+};

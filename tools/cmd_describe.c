@@ -113,5 +113,12 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-const cli_command cmd_describe = {"describe", "CONFIG", "size of the space, costs, forecast of memory and time", NULL, 1, 1,
-                                  options,    run};
+const cli_command cmd_describe = {
+    .name = "describe",
+    .operands = "CONFIG",
+    .summary = "size of the space, costs, forecast of memory and time",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
+};

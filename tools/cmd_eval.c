@@ -164,11 +164,13 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-const cli_command cmd_eval = {"eval",
-                              "RUN",
-                              "loss, top-1, top-5, MACs and params of architectures",
-                              "RUN is a run folder (its newest checkpoint) or a checkpoint file.",
-                              1,
-                              1,
-                              options,
-                              run};
+const cli_command cmd_eval = {
+    .name = "eval",
+    .operands = "RUN",
+    .summary = "loss, top-1, top-5, MACs and params of architectures",
+    .details = "RUN is a run folder (its newest checkpoint) or a checkpoint file.",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
+};

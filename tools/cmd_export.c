@@ -125,12 +125,14 @@ static sn_status run(const cli *c) {
 }
 
 const cli_command cmd_export = {
-    "export",
-    "RUN",
-    "one architecture with its weights as ONNX or safetensors",
-    "From a supernet the statistics of the architecture are measured anew first; RUN/retrain/NAME exports the retrained net.\n"
-    "The written file is read back and run against our own forward pass before it takes its name.",
-    1,
-    1,
-    options,
-    run};
+    .name = "export",
+    .operands = "RUN",
+    .summary = "one architecture with its weights as ONNX or safetensors",
+    .details = "From a supernet the statistics of the architecture are measured anew first; RUN/retrain/NAME exports the "
+               "retrained net.\n"
+               "The written file is read back and run against our own forward pass before it takes its name.",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
+};

@@ -18,5 +18,13 @@ static sn_status run(const cli *c) {
     return SN_OK;
 }
 
-const cli_command cmd_help = {"help",  "config", "every key of a config: meaning, type, unit, range, default", NULL, 1, 1,
-                              options, run};
+const cli_command cmd_help = {
+    .name = "help",
+    .operands = "config",
+    .summary = "every key of a config: meaning, type, unit, range, default",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .without = CLI_SET | CLI_THREADS | CLI_DEVICE | CLI_JSON | CLI_QUIET,
+    .run = run,
+};

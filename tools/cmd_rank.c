@@ -190,11 +190,12 @@ static sn_status run(const cli *c) {
 }
 
 const cli_command cmd_rank = {
-    "rank",
-    "RUN",
-    "score architectures with the shared weights, best first",
-    "Scores are kept in RUN/ranking.h5 and never measured twice; stopped or killed, the same command goes on.",
-    1,
-    1,
-    options,
-    run};
+    .name = "rank",
+    .operands = "RUN",
+    .summary = "score architectures with the shared weights, best first",
+    .details = "Scores are kept in RUN/ranking.h5 and never measured twice; stopped or killed, the same command goes on.",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
+};

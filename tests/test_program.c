@@ -241,6 +241,20 @@ START_TEST(traced) {
 }
 END_TEST
 
+START_TEST(timed) {
+    ck_run(0, "\"$S\" bench --steps 2 --warmup 0 --set space.arch=00000000 --json"); // of NAS-Bench-Macro; no data at hand
+    ck_printed("err", "no CONFIG: the space nasbench-macro");
+    json_t *out = printed_json();
+    ck_assert_int_eq((int)number(out, "batch"), 256);
+    ck_assert_int_eq((int)number(out, "steps"), 2);
+    json_decref(out);
+    ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --warmup 0 --quiet");
+    ck_printed("out", "batch 64: ");
+    ck_assert_str_eq(read_all("err"), "");
+    ck_run(3, "\"$S\" bench --set space.arch=0000000x");
+}
+END_TEST
+
 START_TEST(described) {
     ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --no-timing --json --arch skip,skip,skip");
     json_t *out = printed_json();
@@ -319,6 +333,7 @@ int main(void) {
     tcase_add_test(c, retrained);
     tcase_add_test(c, exported);
     tcase_add_test(c, traced);
+    tcase_add_test(c, timed);
     tcase_add_test(c, described);
     tcase_add_test(c, verified);
     tcase_add_test(c, verified_many);

@@ -223,6 +223,11 @@ START_TEST(exported) {
     json_decref(out);
     ck_run(0, "\"$S\" export run --arch skip,mb3_k3,skip -o shared.safetensors");
     ck_printed("out", "bit-equal");
+    ck_run(0, "\"$S\" export run --arch skip,mb3_k3,skip -o shared.safetensors --json");
+    out = printed_json();
+    ck_assert(number(out, "tensors") > 0 && json_is_null(json_object_get(out, "nodes")));
+    ck_assert(json_is_null(json_object_get(out, "images")) && json_is_null(json_object_get(out, "difference")));
+    json_decref(out);
     ck_run(0, "\"$S\" retrain run --arch skip,skip,skip --name small && \"$S\" export run/retrain/small -o small.onnx --bn keep");
     ck_run(0, "ls small.onnx shared.onnx shared.safetensors");
     ck_run(2, "\"$S\" export run --arch skip,skip,mb3_k4 -o wrong.onnx");
@@ -261,7 +266,19 @@ START_TEST(described) {
     ck_assert_str_eq(json_string_value(json_object_get(out, "size")), "27");
     ck_assert_double_eq(number(json_object_get(out, "arch"), "macs"), number(json_object_get(out, "smallest"), "macs"));
     ck_assert(number(out, "memory_bytes") > 0);
+    double parameters = number(out, "parameters");
+    ck_assert(json_is_null(json_object_get(out, "step_seconds")) && json_is_null(json_object_get(out, "train_seconds")));
     json_decref(out);
+    ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --set data.source=/nope --json"); // the space alone
+    ck_printed("err", "no forecast of memory and time: data.source: /nope");
+    out = printed_json();
+    ck_assert_double_eq(number(out, "parameters"), parameters);
+    ck_assert(json_is_null(json_object_get(out, "memory_bytes")) && json_is_null(json_object_get(out, "step_seconds")));
+    json_decref(out);
+    ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --set data.source=/nope --set space.arch=skip,skip,skip");
+    ck_printed("out", "space: 1 architecture, 3 decisions");
+    ck_run(2, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --set data.source=/nope --arch skip");
+    ck_run(3, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --set space.classes=9"); // data that contradict are a mistake
     ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --archs all --csv | sort -u | wc -l");
     ck_assert_int_eq(atoi(read_all("out")), 28);
     ck_run(2, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --csv");

@@ -127,18 +127,13 @@ void sn_against_print(const sn_against *a) {
     if (a->by[0].distinct.archs) print_part(a, "distinct as trained nets (score = mean over equal ones)", true);
 }
 
-static json_t *number(double v) {
-    json_t *x = isfinite(v) ? json_real(v) : json_null();
-    return x;
-}
-
 static json_t *part_json(const sn_rank_part *p) {
     json_t *figures = json_object();
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
         const sn_rank_figure *x = &p->figure[f];
         json_object_set_new(figures, sn_rank_figure_name((sn_rank_figure_id)f),
-                            json_pack("{s:o,s:[o,o],s:[o,o]}", "value", number(x->value), "over_images", number(x->image[0]),
-                                      number(x->image[1]), "over_archs", number(x->arch[0]), number(x->arch[1])));
+                            json_pack("{s:o,s:[o,o],s:[o,o]}", "value", cli_real(x->value), "over_images", cli_real(x->image[0]),
+                                      cli_real(x->image[1]), "over_archs", cli_real(x->arch[0]), cli_real(x->arch[1])));
     }
     return json_pack("{s:I,s:I,s:o}", "archs", (json_int_t)p->archs, "top", (json_int_t)p->top, "figures", figures);
 }

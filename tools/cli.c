@@ -4,6 +4,7 @@
 #include "supernet/rank.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,6 +261,10 @@ sn_status cli_print_json(json_t *value) {
     int bad = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) || putchar('\n') == EOF;
     json_decref(value);
     return bad ? sn_error(SN_FAIL, "cannot write to stdout: %s", strerror(errno)) : SN_OK;
+}
+
+json_t *cli_real(double v) {
+    return isfinite(v) ? json_real(v) : json_null();
 }
 
 // ---------------------------------------------------------------- archs

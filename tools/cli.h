@@ -77,6 +77,8 @@ void cli_progress(const cli *, double done, const char *format, ...) __attribute
 const char *cli_duration(double seconds, char text[32]);
 // One JSON object on stdout; takes the reference.
 sn_status cli_print_json(json_t *);
+// A number, or null where it is not finite or not known (pass NAN).
+json_t *cli_real(double);
 
 // The archs asked for by --arch (several; a text, or "best" of the ranking), --sample N, --archs FILE. *archs is the caller's.
 sn_status cli_archs(const cli *, const sn_run *, sn_arch **archs, long *n);

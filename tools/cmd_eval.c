@@ -44,9 +44,8 @@ static sn_status add(void *arg, const sn_score *s) {
     if (e->file) SN_TRY(put_logits(e, s));
     e->n++;
     if (e->c->json) {
-        json_t *loss = json_real(s->loss);
         return json_array_append_new(e->list, json_pack("{s:s,s:f,s:f,s:o,s:I,s:I}", "arch", text, "top1", (double)s->top1 / n,
-                                                        "top5", (double)s->top5 / n, "loss", loss ? loss : json_null(), "macs",
+                                                        "top5", (double)s->top5 / n, "loss", cli_real(s->loss), "macs",
                                                         (json_int_t)cost.macs, "params", (json_int_t)cost.params))
                    ? SN_RESOURCE
                    : SN_OK;

@@ -4,6 +4,7 @@
 #include "supernet/exportrun.h"
 #include "supernet/rank.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,11 +84,14 @@ static sn_status find_scores(const sn_run *r, const sn_arch *a, score_notes *s) 
 }
 
 static sn_status print(const cli *c, const char *arch, const char *path, const sn_export_result *x) {
-    if (c->json)
-        return cli_print_json(json_pack("{s:i,s:s,s:s,s:i,s:i,s:I,s:I,s:i,s:f,s:f}", "schema", 1, "file", path, "arch", arch,
-                                        "nodes", x->nodes, "tensors", x->tensors, "params", (json_int_t)x->params, "bytes",
-                                        (json_int_t)x->bytes, "images", x->images, "difference", x->difference, "largest_logit",
-                                        x->largest_logit));
+    if (c->json) {
+        double difference = x->nodes ? x->difference : NAN, largest = x->nodes ? x->largest_logit : NAN; // safetensors: not run
+        return cli_print_json(json_pack("{s:i,s:s,s:s,s:o,s:I,s:I,s:I,s:o,s:o,s:o}", "schema", 1, "file", path, "arch", arch,
+                                        "nodes", x->nodes ? json_integer(x->nodes) : json_null(), "tensors",
+                                        (json_int_t)x->tensors, "params", (json_int_t)x->params, "bytes", (json_int_t)x->bytes,
+                                        "images", x->nodes ? json_integer(x->images) : json_null(), "difference",
+                                        cli_real(difference), "largest_logit", cli_real(largest)));
+    }
     printf("%s: %s, %lld parameters in %d tensors, %lld bytes\n", path, arch, (long long)x->params, x->tensors,
            (long long)x->bytes);
     if (x->nodes)

@@ -23,6 +23,20 @@ START_TEST(usage) {
     ck_run(2, "\"$S\" train x.yaml -o");
     ck_run(2, "\"$S\" train");
     ck_run(2, "\"$S\" train x.yaml y.yaml");
+    const struct {
+        const char *line, *first, *second;
+    } pairs[] = {{"describe x.yaml --archs all", "--archs", "--csv"},
+                 {"describe x.yaml --csv", "--csv", "--archs"},
+                 {"describe x.yaml --csv --archs all --json", "--csv", "--json"},
+                 {"describe x.yaml --csv --archs all --arch a", "--csv", "--arch"},
+                 {"rank run --sample 3 --archs list", "--sample", "--archs"},
+                 {"rank run --key a", "--key", "--against"},
+                 {"bench x.yaml --paths list --steps 2", "--steps", "--paths"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        ck_run(2, "\"$S\" %s", pairs[i].line);
+        ck_printed("err", pairs[i].first);
+        ck_printed("err", pairs[i].second);
+    }
     ck_run(2, "\"$S\" help confg");
     ck_printed("err", "help config");
 }
@@ -233,7 +247,8 @@ START_TEST(exported) {
     ck_run(2, "\"$S\" export run --arch skip,skip,mb3_k4 -o wrong.onnx");
     ck_run(2, "\"$S\" export run --arch skip,skip,skip -o wrong.onnx --bn folded");
     ck_run(2, "\"$S\" export run --arch skip,skip,skip -o wrong.onnx --format safetensors");
-    ck_run(2, "ls wrong.onnx"); // none was written
+    ck_run(2, "\"$S\" export run --arch skip,skip,skip -o wrong.safetensors --bn fold");
+    ck_run(2, "ls wrong.onnx wrong.safetensors"); // none was written
 }
 END_TEST
 
@@ -252,6 +267,15 @@ START_TEST(timed) {
     json_t *out = printed_json();
     ck_assert_int_eq((int)number(out, "batch"), 256);
     ck_assert_int_eq((int)number(out, "steps"), 2);
+    ck_assert_ptr_null(json_object_get(out, "kernels"));
+    json_decref(out);
+    ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --profile --json");
+    out = printed_json();
+    json_t *kernels = json_object_get(out, "kernels");
+    ck_assert_uint_gt(json_array_size(kernels), 3);
+    double sum = 0;
+    for (size_t i = 0; i < json_array_size(kernels); i++) sum += number(json_array_get(kernels, i), "ms_per_step");
+    ck_assert(sum > 0 && sum <= 1e3 * number(out, "mean_s"));
     json_decref(out);
     ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --warmup 0 --quiet");
     ck_printed("out", "batch 64: ");

@@ -84,6 +84,18 @@ static sn_status parse_option(const cli_command *command, cli *c, int argc, char
     return add_value(c, o->name, argv[++*i]);
 }
 
+static sn_status check_rules(const cli *c) {
+    for (const cli_rule *r = c->command->rules; r && r->option; r++) {
+        if (!cli_get(c, r->option)) continue;
+        bool other = cli_get(c, r->other);
+        if (r->relation == CLI_NEEDS && !other)
+            return sn_error(SN_USAGE, "--%s is found without --%s; allowed are both, or neither", r->option, r->other);
+        if (r->relation == CLI_EXCLUDES && other)
+            return sn_error(SN_USAGE, "--%s is found beside --%s; allowed is one of them", r->option, r->other);
+    }
+    return SN_OK;
+}
+
 sn_status cli_parse(const cli_command *command, int argc, char **argv, cli *c, bool *help) {
     *c = (cli){.command = command};
     *help = false;
@@ -108,7 +120,7 @@ sn_status cli_parse(const cli_command *command, int argc, char **argv, cli *c, b
     else if (c->operands < command->least)
         return sn_error(SN_USAGE, "`supernet %s` needs %s; `supernet %s --help` says more", command->name, command->operands,
                         command->name);
-    return SN_OK;
+    return *help ? SN_OK : check_rules(c);
 }
 
 const char *cli_get(const cli *c, const char *name) {

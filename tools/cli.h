@@ -19,6 +19,14 @@ typedef struct {
 
 struct cli;
 
+// Options that would be ignored beside others are refused.
+typedef enum { CLI_NEEDS, CLI_EXCLUDES } cli_relation;
+typedef struct {
+    const char *option; // NULL ends the table
+    cli_relation relation;
+    const char *other;
+} cli_rule;
+
 // The options that commands share, for cli_command.without.
 enum { CLI_SET = 1, CLI_THREADS = 2, CLI_DEVICE = 4, CLI_JSON = 8, CLI_QUIET = 16 };
 
@@ -27,6 +35,7 @@ typedef struct {
     int least, most;           // operands
     const cli_option *options; // beside the shared ones
     unsigned without;          // shared ones that mean nothing here: neither known nor in the help
+    const cli_rule *rules;     // or NULL
     sn_status (*run)(const struct cli *);
 } cli_command;
 

@@ -16,17 +16,32 @@ static const cli_option options[] = {
     {"profile", 0, NULL, "time every kernel alone"},
     {0}};
 
+static json_t *rows_json(const sn_bench_result *r) {
+    json_t *list = json_array();
+    for (int i = 0; i < r->rows; i++) {
+        const sn_bench_row *x = &r->row[i];
+        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:f,s:o,s:o}", "kernel", x->kernel, "impl", x->impl, "calls",
+                                              (json_int_t)x->calls, "ms_per_step", 1e3 * x->seconds / (double)r->steps, "gflops",
+                                              cli_real(x->flops / x->seconds * 1e-9), "gb_per_s",
+                                              cli_real(x->bytes / x->seconds * 1e-9)));
+    }
+    return list;
+}
+
 static sn_status print(const cli *c, const sn_backend *b, int batch, const sn_bench_result *r) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     double seconds = r->seconds / (double)r->steps, gflops = r->flops / r->seconds * 1e-9,
            peak = sn_backend_peak(b) * sn_backend_threads(b);
-    if (c->json)
-        return cli_print_json(json_pack("{s:i,s:s,s:i,s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:I,s:I}", "schema", 1, "device",
-                                        sn_backend_name(b), "threads", sn_backend_threads(b), "batch", batch, "steps",
-                                        (json_int_t)r->steps, "mean_s", seconds, "img_per_s", batch / seconds, "gflops", gflops,
-                                        "fma_peak_gflops", peak, "plan_share", r->plan_seconds / r->seconds, "arena_bytes",
-                                        (json_int_t)r->arena_bytes, "peak_rss_mb", (json_int_t)(usage.ru_maxrss / 1024)));
+    if (c->json) {
+        json_t *out =
+            json_pack("{s:i,s:s,s:i,s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:I,s:I}", "schema", 1, "device", sn_backend_name(b), "threads",
+                      sn_backend_threads(b), "batch", batch, "steps", (json_int_t)r->steps, "mean_s", seconds, "img_per_s",
+                      batch / seconds, "gflops", gflops, "fma_peak_gflops", peak, "plan_share", r->plan_seconds / r->seconds,
+                      "arena_bytes", (json_int_t)r->arena_bytes, "peak_rss_mb", (json_int_t)(usage.ru_maxrss / 1024));
+        if (out && cli_get(c, "profile")) json_object_set_new(out, "kernels", rows_json(r));
+        return cli_print_json(out);
+    }
     printf("%s, %d threads, batch %d: %.4f s a step, %.1f images/s\n", sn_backend_name(b), sn_backend_threads(b), batch, seconds,
            batch / seconds);
     printf("convolutions: %.1f GFLOP/s", gflops);
@@ -95,6 +110,8 @@ static sn_status run(const cli *c) {
     return s;
 }
 
+static const cli_rule rules[] = {{"steps", CLI_EXCLUDES, "paths"}, {0}};
+
 const cli_command cmd_bench = {
     .name = "bench",
     .operands = "[CONFIG]",
@@ -103,5 +120,6 @@ const cli_command cmd_bench = {
                "Without CONFIG: the space nasbench-macro (images of 3x32x32) at batch 256.",
     .most = 1,
     .options = options,
+    .rules = rules,
     .run = run,
 };

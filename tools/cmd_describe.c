@@ -24,7 +24,6 @@ static void csv_line(const sn_space *s, const sn_graph *g, const sn_arch *a) {
 static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *which) {
     sn_arch *archs = NULL, a = sn_arch_first(s);
     long n = 0;
-    if (!which) return sn_error(SN_USAGE, "--csv needs --archs all or --archs FILE");
     if (strcmp(which, "all"))
         SN_TRY(cli_read_archs(s, which, &archs, &n));
     else if (sn_space_size(s, NULL, 0) > 1e7)
@@ -156,6 +155,9 @@ static sn_status run(const cli *c) {
     return s;
 }
 
+static const cli_rule rules[] = {
+    {"archs", CLI_NEEDS, "csv"}, {"csv", CLI_NEEDS, "archs"}, {"csv", CLI_EXCLUDES, "json"}, {"csv", CLI_EXCLUDES, "arch"}, {0}};
+
 const cli_command cmd_describe = {
     .name = "describe",
     .operands = "CONFIG",
@@ -164,5 +166,6 @@ const cli_command cmd_describe = {
     .least = 1,
     .most = 1,
     .options = options,
+    .rules = rules,
     .run = run,
 };

@@ -110,6 +110,8 @@ static sn_status export_run(const cli *c, sn_run *r, char **path) {
     int format = r->config->export.format, keep = r->config->export.bn == SN_EXPORT_KEEP;
     SN_TRY(choose_format(c, &format));
     SN_TRY(choose_word("bn", cli_get(c, "bn"), "fold", "keep", &keep));
+    if (format == SN_FORMAT_SAFETENSORS && cli_get(c, "bn") && !keep)
+        return sn_error(SN_USAGE, "--bn fold is found beside safetensors, which hold the tensors of training; allowed is keep");
     SN_TRY(choose_arch(c, r, &a));
     SN_TRY(choose_file(c, r, sn_arch_text(r->space, &a, arch), format, path));
     SN_TRY(find_scores(r, &a, &scores));

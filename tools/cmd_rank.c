@@ -189,6 +189,8 @@ static sn_status run(const cli *c) {
     return s;
 }
 
+static const cli_rule rules[] = {{"sample", CLI_EXCLUDES, "archs"}, {"key", CLI_NEEDS, "against"}, {0}};
+
 const cli_command cmd_rank = {
     .name = "rank",
     .operands = "RUN",
@@ -197,5 +199,6 @@ const cli_command cmd_rank = {
     .least = 1,
     .most = 1,
     .options = options,
+    .rules = rules,
     .run = run,
 };

@@ -439,6 +439,8 @@ static const char *const wrong_overrides[][2] = {
     {"train.epochs=x", "--set train.epochs=x: train.epochs: found 'x'; allowed is a whole number"},
     {"train.epochs=", "--set train.epochs=: train.epochs: found nothing"},
     {"train.epochs", "--set train.epochs: no '='; allowed is KEY=VALUE"},
+    {"--threads=x", "--threads x: threads: found 'x'; allowed is a whole number"},
+    {"--device=", "--device : device: found nothing"},
     {"=3", "--set =3: an empty word before or after a '.'"},
     {"train..epochs=3", "--set train..epochs=3: an empty word"},
     {"train.epochs.x=3", "--set train.epochs.x=3: train.epochs: found a mapping"},

@@ -70,8 +70,14 @@ START_TEST(wrong_configs) {
     ck_run(3, SMOKE "--set train.epoch=3");
     ck_printed("err", "epochs");
     ck_run(3, SMOKE "--device gpu");
+    ck_printed("err", "supernet: --device gpu: device: found 'gpu'; allowed");
     ck_printed("err", "cpu-plain");
-    ck_run(3, SMOKE "--threads x");
+    ck_run(3, SMOKE "--threads=x");
+    ck_printed("err", "supernet: --threads x: threads: found 'x'; allowed");
+    ck_run(3, "\"$S\" rank run --threads x");
+    ck_printed("err", "supernet: --threads x: threads: found 'x'; allowed");
+    ck_run(2, SMOKE "--set --threads=2");
+    ck_printed("err", "--set: found '--threads=2'");
     write_all("wrong.yaml", "data: {source: x}\ntrain:\n  epochs: many\n  sampelr: fair\n");
     ck_run(3, "\"$S\" train wrong.yaml");
     ck_printed("err", "wrong.yaml:3:11");

@@ -142,18 +142,27 @@ sn_status cli_number(const cli *c, const char *name, long low, long high, long f
     return SN_OK;
 }
 
+static sn_status override_text(const char *name, const char *value, char **out) {
+    if (strcmp(name, "set")) {
+        *out = sn_format("--%s=%s", name, value);
+    } else {
+        if (!strncmp(value, "--", 2))
+            return sn_error(SN_USAGE, "--set: found '%s'; allowed is KEY=VALUE, such as train.epochs=3", value);
+        *out = sn_strdup(value);
+    }
+    return *out ? SN_OK : SN_RESOURCE;
+}
+
 sn_status cli_overrides_of(const cli *c, cli_overrides *out) {
     *out = (cli_overrides){0};
-    for (int i = 0; i < c->values; i++) {
-        bool set = !strcmp(c->name[i], "set"), key = !strcmp(c->name[i], "threads") || !strcmp(c->name[i], "device");
-        if (!set && !key) continue;
-        out->text[out->n] = set ? sn_strdup(c->value[i]) : sn_format("%s=%s", c->name[i], c->value[i]);
-        if (!out->text[out->n++]) {
-            cli_free_overrides(out);
-            return SN_RESOURCE;
-        }
+    sn_status s = SN_OK;
+    for (int i = 0; i < c->values && s == SN_OK; i++) {
+        if (strcmp(c->name[i], "set") && strcmp(c->name[i], "threads") && strcmp(c->name[i], "device")) continue;
+        s = override_text(c->name[i], c->value[i], &out->text[out->n]);
+        if (s == SN_OK) out->n++;
     }
-    return SN_OK;
+    if (s != SN_OK) cli_free_overrides(out);
+    return s;
 }
 
 void cli_free_overrides(cli_overrides *o) {

@@ -175,6 +175,16 @@ START_TEST(part_of_a_space) {
     ck_run(2, "\"$S\" rank run --archs archs.txt");
     ck_printed("err", "archs.txt:2");
     ck_printed("err", "mb3_k3");
+    write_all("archs.txt", "skip,skip,skip\t# the smallest\r\nskip,skip,mb3_k3 \r\nskip,skip, sep_k5\n");
+    ck_run(2, "\"$S\" rank run --archs archs.txt");
+    ck_printed("err", "archs.txt:3: found 'sep_k5' behind 'skip,skip,'; allowed is one architecture a line");
+    ck_run(0, "head -n 2 archs.txt >two.txt && \"$S\" rank run --archs two.txt --json");
+    out = printed_json();
+    ck_assert_int_eq((int)number(out, "archs"), 2);
+    json_decref(out);
+    write_all("archs.txt", "# none\n");
+    ck_run(2, "\"$S\" rank run --archs archs.txt");
+    ck_printed("err", "archs.txt: no architecture");
 }
 END_TEST
 

@@ -1,5 +1,6 @@
 // Options, signals, progress and output shared by the commands; see cli.h.
 #include "cli.h"
+#include "io/problems.h"
 #include "supernet/bench.h"
 #include "supernet/rank.h"
 
@@ -302,21 +303,28 @@ static sn_status add_arch(arch_list *l, const sn_arch *a) {
 }
 
 static sn_status parse_lines(const sn_space *s, const char *path, char *text, arch_list *l) {
+    static const char blanks[] = " \t\r";
+    char shown[2][SN_SHOWN];
     long line = 0;
     for (char *p = text, *next; *p; p = next) {
         size_t length = strcspn(p, "\n");
         next = p[length] ? p + length + 1 : p + length;
         p[length] = 0;
         line++;
-        p += strspn(p, " \t");
-        p[strcspn(p, "\r \t")] = 0;
+        p += strspn(p, blanks);
         if (!*p || *p == '#') continue;
+        char *rest = p + strcspn(p, blanks);
+        if (*rest) *rest++ = 0;
+        rest += strspn(rest, blanks);
+        if (*rest && *rest != '#')
+            return sn_error(SN_USAGE, "%s:%ld: found '%s' behind '%s'; allowed is one architecture a line, without blanks in it",
+                            path, line, sn_show(rest, shown[0]), sn_show(p, shown[1]));
         sn_arch a;
         sn_status status = sn_arch_parse(s, p, &a);
         if (status != SN_OK) return sn_error_prefix(status, "%s:%ld", path, line);
         SN_TRY(add_arch(l, &a));
     }
-    return l->n ? SN_OK : sn_error(SN_USAGE, "%s holds no arch", path);
+    return l->n ? SN_OK : sn_error(SN_USAGE, "%s: no architecture found; allowed is one a line, at least one", path);
 }
 
 sn_status cli_read_archs(const sn_space *s, const char *path, sn_arch **archs, long *n) {

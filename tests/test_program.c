@@ -155,6 +155,20 @@ START_TEST(ranked) {
 }
 END_TEST
 
+// The CSV is replaced whole or not at all, and takes the place of nothing but a file.
+START_TEST(ranked_to_csv) {
+    ck_run(0, "\"$S\" rank run --csv table.csv && cp table.csv whole.csv");
+    ck_run(5, "ulimit -f 4; \"$S\" rank run --csv table.csv --json --top 1");
+    ck_printed("err", "table.csv: cannot write");
+    ck_run(0, "cmp table.csv whole.csv && test -z \"$(ls -A | grep tmp)\"");
+    ck_run(1, "ln -s table.csv linked.csv && \"$S\" rank run --csv linked.csv");
+    ck_printed("err", "linked.csv: cannot write: there is a symbolic link of that name");
+    ck_run(1, "mkfifo csv.pipe && \"$S\" rank run --csv csv.pipe");
+    ck_run(1, "\"$S\" rank run --csv nowhere/table.csv");
+    ck_printed("err", "nowhere/table.csv");
+}
+END_TEST
+
 START_TEST(part_of_a_space) {
     write_all("archs.txt", "# two of 27\nskip,skip,skip\n\n  mb3_k3,skip,sep_k5\n");
     ck_run(0, "\"$S\" rank run --archs archs.txt --json");
@@ -386,6 +400,7 @@ int main(void) {
     tcase_add_test(c, folder_of_another_config);
     tcase_add_test(c, evaluated);
     tcase_add_test(c, ranked);
+    tcase_add_test(c, ranked_to_csv);
     tcase_add_test(c, part_of_a_space);
     tcase_add_test(c, retrained);
     tcase_add_test(c, exported);

@@ -3,7 +3,6 @@
 #include "against.h"
 #include "supernet/bench.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,11 +132,16 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, cons
     return cli_print_json(out);
 }
 
+// Whole or not at all, as every output.
 static sn_status write_csv(const sn_ranking *k, const char *path) {
-    FILE *f = fopen(path, "we");
-    if (!f) return sn_error(SN_RESOURCE, "cannot write %s: %s", path, strerror(errno));
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) return sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
     sn_status s = sn_rankstore_csv(k->store, f);
-    if (fclose(f) && s == SN_OK) s = sn_error(SN_RESOURCE, "cannot write %s: %s", path, strerror(errno));
+    if (fclose(f) && s == SN_OK) s = sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
+    if (s == SN_OK) s = sn_text_write(path, text);
+    free(text);
     return s;
 }
 

@@ -543,6 +543,7 @@ START_TEST(preset_files) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ck_assert_msg(sn_config_load(path, sampler_word, wrong[i], 1, &c) == SN_CONFIG, "%s", wrong[i][0]);
         ck_assert_msg(strstr(sn_error_text(), wrong[i][1]) != NULL, "%s\n%s", wrong[i][1], sn_error_text());
+        ck_assert_msg(!strstr(sn_error_text(), "missing"), "%s", sn_error_text()); // what the preset would have brought
     }
     snprintf(expected, sizeof expected, "looked for %s/none.yaml, %s/spaces/none.yaml, ", folder, folder);
     sn_config_load(path, sampler_word, wrong[3], 1, &c);

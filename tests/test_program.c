@@ -38,7 +38,7 @@ START_TEST(usage) {
         ck_printed("err", pairs[i].second);
     }
     ck_run(2, "\"$S\" help confg");
-    ck_printed("err", "help config");
+    ck_printed("err", "no help on 'confg'; allowed are config and the commands");
 }
 END_TEST
 
@@ -54,6 +54,8 @@ START_TEST(help_of_commands) {
     }
     ck_run(0, "\"$S\" help config");
     ck_printed("out", "rank.calibrate");
+    ck_run(0, "\"$S\" rank --help >one && \"$S\" help rank >two && cmp one two");
+    ck_run(2, "\"$S\" help rank --markdown");
     // shared options only where they do something
     ck_run(1, "\"$S\" verify --help | grep -e --threads -e --set -e --device -e --quiet");
     ck_run(1, "\"$S\" help --help | grep -e --threads -e --set -e --device -e --quiet -e --json");
@@ -169,6 +171,26 @@ START_TEST(ranked_to_csv) {
 }
 END_TEST
 
+START_TEST(ranking_as_text) {
+    write_all("one.txt", "skip,skip,skip\n");
+    ck_run(0, "\"$S\" rank run --archs one.txt");
+    ck_printed("out", "\n1 architecture, ");
+    ck_printed("out", "two halves of the images: tau -\n");
+    ck_printed("err", "ranking 1 architecture;");
+    // one column for all archs, however long
+    ck_run(0, "sed s/sep_k5/a_block_with_a_rather_long_name/ \"$SRC/configs/smoke.yaml\" >long.yaml && "
+              "\"$S\" train long.yaml -o long -q && \"$S\" rank long --top 27 >table");
+    ck_run(0, "grep -c 'long_name,a_block_with_a_rather_long_name' table");
+    ck_run(0, "grep -E '^(place| *[0-9]+  [a-z])' table | awk '{print length}' | sort -u | wc -l");
+    ck_assert_int_eq(atoi(read_all("out")), 1);
+    // a damaged store says what to do
+    ck_run(0, "printf x | dd of=long/ranking.h5 bs=1 seek=3000 conv=notrunc");
+    ck_run(4, "\"$S\" rank long");
+    ck_printed("err", "move long/ranking.h5 away and rank again");
+    ck_run(0, "mv long/ranking.h5 away.h5 && \"$S\" rank long --sample 2");
+}
+END_TEST
+
 START_TEST(part_of_a_space) {
     write_all("archs.txt", "# two of 27\nskip,skip,skip\n\n  mb3_k3,skip,sep_k5\n");
     ck_run(0, "\"$S\" rank run --archs archs.txt --json");
@@ -183,8 +205,8 @@ START_TEST(part_of_a_space) {
     out = printed_json();
     ck_assert(number(out, "archs") > 0 && number(out, "archs") < 27);
     json_decref(out);
-    ck_run(2, "\"$S\" rank run --max-macs 10");
-    ck_printed("err", "smallest");
+    ck_run(2, "\"$S\" rank run --max-params 10");
+    ck_printed("err", "none of 27 architectures is within the limits; the smallest have 133920 MACs and 2994 params");
     write_all("archs.txt", "skip,skip,skip\nskip,skip,mb3_k4\n");
     ck_run(2, "\"$S\" rank run --archs archs.txt");
     ck_printed("err", "archs.txt:2");
@@ -401,6 +423,7 @@ int main(void) {
     tcase_add_test(c, evaluated);
     tcase_add_test(c, ranked);
     tcase_add_test(c, ranked_to_csv);
+    tcase_add_test(c, ranking_as_text);
     tcase_add_test(c, part_of_a_space);
     tcase_add_test(c, retrained);
     tcase_add_test(c, exported);

@@ -278,6 +278,15 @@ const char *cli_duration(double seconds, char text[32]) {
     return text;
 }
 
+const char *cli_figure(double v, char text[32]) {
+    snprintf(text, 32, isnan(v) ? "-" : "%.3f", v);
+    return text;
+}
+
+const char *cli_plural(long n) {
+    return n == 1 ? "" : "s";
+}
+
 sn_status cli_print_json(json_t *value) {
     if (!value) return sn_error(SN_FAIL, "the result cannot be written as JSON: a number is not finite or a text is not UTF-8");
     int bad = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) || putchar('\n') == EOF;

@@ -84,6 +84,10 @@ void cli_say(const cli *, const char *format, ...) __attribute__((format(printf,
 void cli_progress(const cli *, double done, const char *format, ...) __attribute__((format(printf, 3, 4)));
 // "12.3 s", "4 min 05 s", "1 h 02 min"
 const char *cli_duration(double seconds, char text[32]);
+// "0.123", or "-" for a figure that does not exist (NaN).
+const char *cli_figure(double, char text[32]);
+// "s", or "" after 1.
+const char *cli_plural(long n);
 // One JSON object on stdout; takes the reference.
 sn_status cli_print_json(json_t *);
 // A number, or null where it is not finite or not known (pass NAN).

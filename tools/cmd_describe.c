@@ -71,7 +71,7 @@ static json_t *all_json(const sn_space *s, const sn_graph *g, const sn_arch *sma
 static void print_decisions(const sn_space *s) {
     char size[512];
     bool one = sn_space_size(s, size, sizeof size) == 1;
-    printf("space: %s architecture%s, %d decision%s\n", size, one ? "" : "s", s->n_decisions, s->n_decisions == 1 ? "" : "s");
+    printf("space: %s architecture%s, %d decision%s\n", size, one ? "" : "s", s->n_decisions, cli_plural(s->n_decisions));
     for (int d = 0; d < s->n_decisions; d++) {
         printf("  %-20s", s->decisions[d].name);
         for (int k = 0; k < s->decisions[d].options; k++)

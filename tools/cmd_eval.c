@@ -140,7 +140,7 @@ static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
     if (cli_get(c, "logits")) SN_TRY(sn_h5_create(1 << 20, &e->file));
     if (split) SN_TRY(log_test(r, "eval", n));
     sn_protocol_text(r->config, protocol, sizeof protocol);
-    cli_say(c, "%ld architecture%s on the %s split, BN %s", n, n > 1 ? "s" : "", splits[split], protocol);
+    cli_say(c, "%ld architecture%s on the %s split, BN %s", n, cli_plural(n), splits[split], protocol);
     SN_TRY(score(e, archs, n, split ? SN_TEST : SN_VALIDATION, images));
     if (e->file) SN_TRY(sn_h5_save(e->file, cli_get(c, "logits")));
     return print(e, splits[split], protocol);

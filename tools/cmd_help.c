@@ -1,4 +1,4 @@
-// supernet help config: every key, from the parser's own table. (Plain `help` is in supernet.c.)
+// supernet help config: every key, from the parser's own table. (Plain `help` and `help COMMAND` are in supernet.c.)
 #include "cli.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@ static const cli_option options[] = {{"markdown", 0, NULL, "as docs/config.md is
 
 static sn_status run(const cli *c) {
     if (strcmp(c->operand[0], "config"))
-        return sn_error(SN_USAGE, "no help on '%s'; there is `supernet help config`, and `supernet COMMAND --help`",
+        return sn_error(SN_USAGE, "no help on '%s'; allowed are config and the commands that `supernet help` lists",
                         c->operand[0]);
     char *text = sn_config_help(sn_sampler_word, cli_get(c, "markdown") != NULL);
     if (!text) return SN_RESOURCE;
@@ -20,8 +20,8 @@ static sn_status run(const cli *c) {
 
 const cli_command cmd_help = {
     .name = "help",
-    .operands = "config",
-    .summary = "every key of a config: meaning, type, unit, range, default",
+    .operands = "COMMAND|config",
+    .summary = "a command, or every key of a config: meaning, type, unit, range, default",
     .least = 1,
     .most = 1,
     .options = options,

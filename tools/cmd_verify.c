@@ -101,8 +101,8 @@ static sn_status describe_contents(report *r, const contents *x) {
         json_array_append_new(slots, json_string(x->c.slot_name[k]));
     }
     fprintf(r->text, "%s; space of %s architecture%s, %d decision%s; config of %d epoch%s, batch %d",
-            x->c.slot_name[0] ? "" : "none", size, one ? "" : "s", space->n_decisions, space->n_decisions == 1 ? "" : "s",
-            x->config->train.epochs, x->config->train.epochs == 1 ? "" : "s", x->config->train.batch);
+            x->c.slot_name[0] ? "" : "none", size, one ? "" : "s", space->n_decisions, cli_plural(space->n_decisions),
+            x->config->train.epochs, cli_plural(x->config->train.epochs), x->config->train.batch);
     return add(r, json_pack("{s:s,s:I,s:I,s:i,s:o,s:s,s:i,s:i,s:i}", "kind", "checkpoint", "step", (json_int_t)x->c.step,
                             "parameters", (json_int_t)numbers, "tensors", p->n, "slots", slots, "space_size", size, "decisions",
                             space->n_decisions, "epochs", x->config->train.epochs, "batch", x->config->train.batch));
@@ -125,7 +125,7 @@ static sn_status describe_settings(report *r, const sn_rankstore *store) {
     size_t n = sn_rankstore_settings(store), all = 0;
     json_t *list = json_array();
     for (size_t k = 0; k < n; k++) all += sn_rankstore_count(store, k);
-    fprintf(r->text, "ranking of %zu score%s", all, all == 1 ? "" : "s");
+    fprintf(r->text, "ranking of %zu score%s", all, cli_plural((long)all));
     for (size_t k = 0; k < n; k++) {
         sn_rank_setting s = sn_rankstore_get_setting(store, k);
         size_t scores = sn_rankstore_count(store, k);

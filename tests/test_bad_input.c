@@ -1,6 +1,7 @@
 // What a user can get wrong, and what a machine can lack, at the level of the program: one clear message, the documented exit
 // code, no crash, and the last good checkpoint still there. Not here: wrong configs (test_config.c), damaged data
 // (test_dataset.c), failing saves (test_reliability.c).
+#include "io/h5file.h"
 #include "processes.h"
 
 #include <stdint.h>
@@ -69,6 +70,32 @@ START_TEST(files_of_another_kind) {
     ck_code(4, RUN(PLAIN, "rank", run));
     ck_said("ranking.h5");
     ck_assert_uint_eq(get_file(at("kinds/ranking.h5"), printed, sizeof printed), 7); // left as it was
+}
+END_TEST
+
+// A file with sound checksums that says it is a checkpoint of this config, and has no parameters.
+static void put_checkpoint(const char *path, const char *config) {
+    sn_h5w *w;
+    ck_assert_int_eq(sn_h5_create(1 << 16, &w), SN_OK);
+    ck_assert_int_eq(sn_h5_attr_text(w, "/", "format", "supernet-checkpoint"), SN_OK);
+    ck_assert_int_eq(sn_h5_attr_int(w, "/", "format_version", 1), SN_OK);
+    ck_assert_int_eq(sn_h5_attr_text(w, "/", "config", config), SN_OK);
+    ck_assert_int_eq(sn_h5_attr_text(w, "/", "data", "none"), SN_OK);
+    ck_assert_int_eq(sn_h5_attr_int(w, "/", "step", 1), SN_OK);
+    ck_assert_int_eq(sn_h5_save(w, path), SN_OK);
+    sn_h5w_free(w);
+}
+
+// verify reads a checkpoint as training would, so that "whole" is more than a checksum.
+START_TEST(checkpoint_without_content) {
+    char text[8192];
+    put_checkpoint(at("lie.h5"), "train: {epochs: 1}");
+    ck_code(4, RUN(PLAIN, "verify", at("lie.h5")));
+    ck_said("lie.h5: the config in it is not valid: ");
+    text[get_file(at("c.yaml"), text, sizeof text - 1)] = 0;
+    put_checkpoint(at("lie.h5"), text);
+    ck_code(4, RUN(PLAIN, "verify", at("lie.h5")));
+    ck_said("lie.h5: /params/stem.weight: not there");
 }
 END_TEST
 
@@ -248,6 +275,7 @@ int main(void) {
     tcase_set_timeout(t, 240);
     tcase_add_test(t, not_a_run);
     tcase_add_test(t, files_of_another_kind);
+    tcase_add_test(t, checkpoint_without_content);
     tcase_add_test(t, unknown_archs);
     tcase_add_test(t, moved);
     tcase_add_test(t, data_is_gone_or_changed);

@@ -439,6 +439,8 @@ static const char *const wrong_overrides[][2] = {
     {"train.epochs=x", "--set train.epochs=x: train.epochs: found 'x'; allowed is a whole number"},
     {"train.epochs=", "--set train.epochs=: train.epochs: found nothing"},
     {"train.epochs", "--set train.epochs: no '='; allowed is KEY=VALUE"},
+    {"--threads=x", "--threads x: threads: found 'x'; allowed is a whole number"},
+    {"--device=", "--device : device: found nothing"},
     {"=3", "--set =3: an empty word before or after a '.'"},
     {"train..epochs=3", "--set train..epochs=3: an empty word"},
     {"train.epochs.x=3", "--set train.epochs.x=3: train.epochs: found a mapping"},
@@ -541,6 +543,7 @@ START_TEST(preset_files) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ck_assert_msg(sn_config_load(path, sampler_word, wrong[i], 1, &c) == SN_CONFIG, "%s", wrong[i][0]);
         ck_assert_msg(strstr(sn_error_text(), wrong[i][1]) != NULL, "%s\n%s", wrong[i][1], sn_error_text());
+        ck_assert_msg(!strstr(sn_error_text(), "missing"), "%s", sn_error_text()); // what the preset would have brought
     }
     snprintf(expected, sizeof expected, "looked for %s/none.yaml, %s/spaces/none.yaml, ", folder, folder);
     sn_config_load(path, sampler_word, wrong[3], 1, &c);

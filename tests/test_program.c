@@ -25,8 +25,22 @@ START_TEST(usage) {
     ck_run(2, "\"$S\" train x.yaml -o");
     ck_run(2, "\"$S\" train");
     ck_run(2, "\"$S\" train x.yaml y.yaml");
+    const struct {
+        const char *line, *first, *second;
+    } pairs[] = {{"describe x.yaml --archs all", "--archs", "--csv"},
+                 {"describe x.yaml --csv", "--csv", "--archs"},
+                 {"describe x.yaml --csv --archs all --json", "--csv", "--json"},
+                 {"describe x.yaml --csv --archs all --arch a", "--csv", "--arch"},
+                 {"rank run --sample 3 --archs list", "--sample", "--archs"},
+                 {"rank run --key a", "--key", "--against"},
+                 {"bench x.yaml --paths list --steps 2", "--steps", "--paths"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        ck_run(2, "\"$S\" %s", pairs[i].line);
+        ck_printed("err", pairs[i].first);
+        ck_printed("err", pairs[i].second);
+    }
     ck_run(2, "\"$S\" help confg");
-    ck_printed("err", "help config");
+    ck_printed("err", "no help on 'confg'; allowed are config and the commands");
 }
 END_TEST
 
@@ -36,12 +50,21 @@ START_TEST(help_of_commands) {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         ck_printed("out", commands[i]);
         ck_run(0, "\"$S\" %s --help", commands[i]);
-        ck_printed("out", "--threads");
+        ck_printed("out", "--json");
         ck_assert_str_eq(read_all("err"), "");
         ck_run(0, "\"$S\" help");
     }
     ck_run(0, "\"$S\" help config");
     ck_printed("out", "rank.calibrate");
+    ck_run(0, "\"$S\" rank --help >one && \"$S\" help rank >two && cmp one two");
+    ck_run(2, "\"$S\" help rank --markdown");
+    // shared options only where they do something
+    ck_run(1, "\"$S\" verify --help | grep -e --threads -e --set -e --device -e --quiet");
+    ck_run(1, "\"$S\" help --help | grep -e --threads -e --set -e --device -e --quiet -e --json");
+    ck_run(2, "\"$S\" verify x.h5 --threads 2");
+    ck_printed("err", "unknown option '--threads' of `supernet verify`");
+    ck_run(2, "\"$S\" help config --json");
+    ck_printed("err", "--json");
 }
 END_TEST
 
@@ -51,8 +74,14 @@ START_TEST(wrong_configs) {
     ck_run(3, SMOKE "--set train.epoch=3");
     ck_printed("err", "epochs");
     ck_run(3, SMOKE "--device gpu");
+    ck_printed("err", "supernet: --device gpu: device: found 'gpu'; allowed");
     ck_printed("err", "cpu-plain");
-    ck_run(3, SMOKE "--threads x");
+    ck_run(3, SMOKE "--threads=x");
+    ck_printed("err", "supernet: --threads x: threads: found 'x'; allowed");
+    ck_run(3, "\"$S\" rank run --threads x");
+    ck_printed("err", "supernet: --threads x: threads: found 'x'; allowed");
+    ck_run(2, SMOKE "--set --threads=2");
+    ck_printed("err", "--set: found '--threads=2'");
     write_all("wrong.yaml", "data: {source: x}\ntrain:\n  epochs: many\n  sampelr: fair\n");
     ck_run(3, "\"$S\" train wrong.yaml");
     ck_printed("err", "wrong.yaml:3:11");
@@ -135,6 +164,40 @@ START_TEST(ranked) {
 }
 END_TEST
 
+// The CSV is replaced whole or not at all, and takes the place of nothing but a file.
+START_TEST(ranked_to_csv) {
+    ck_run(0, "\"$S\" rank run --csv table.csv && cp table.csv whole.csv");
+    ck_run(5, "ulimit -f 4; \"$S\" rank run --csv table.csv --json --top 1");
+    ck_printed("err", "table.csv: cannot write");
+    ck_run(0, "cmp table.csv whole.csv && test -z \"$(ls -A | grep tmp)\"");
+    ck_run(1, "ln -s table.csv linked.csv && \"$S\" rank run --csv linked.csv");
+    ck_printed("err", "linked.csv: cannot write: there is a symbolic link of that name");
+    ck_run(1, "mkfifo csv.pipe && \"$S\" rank run --csv csv.pipe");
+    ck_run(1, "\"$S\" rank run --csv nowhere/table.csv");
+    ck_printed("err", "nowhere/table.csv");
+}
+END_TEST
+
+START_TEST(ranking_as_text) {
+    write_all("one.txt", "skip,skip,skip\n");
+    ck_run(0, "\"$S\" rank run --archs one.txt");
+    ck_printed("out", "\n1 architecture, ");
+    ck_printed("out", "two halves of the images: tau -\n");
+    ck_printed("err", "ranking 1 architecture;");
+    // one column for all archs, however long
+    ck_run(0, "sed s/sep_k5/a_block_with_a_rather_long_name/ \"$SRC/configs/smoke.yaml\" >long.yaml && "
+              "\"$S\" train long.yaml -o long -q && \"$S\" rank long --top 27 >table");
+    ck_run(0, "grep -c 'long_name,a_block_with_a_rather_long_name' table");
+    ck_run(0, "grep -E '^(place| *[0-9]+  [a-z])' table | awk '{print length}' | sort -u | wc -l");
+    ck_assert_int_eq(atoi(read_all("out")), 1);
+    // a damaged store says what to do
+    ck_run(0, "printf x | dd of=long/ranking.h5 bs=1 seek=3000 conv=notrunc");
+    ck_run(4, "\"$S\" rank long");
+    ck_printed("err", "move long/ranking.h5 away and rank again");
+    ck_run(0, "mv long/ranking.h5 away.h5 && \"$S\" rank long --sample 2");
+}
+END_TEST
+
 START_TEST(part_of_a_space) {
     write_all("archs.txt", "# two of 27\nskip,skip,skip\n\n  mb3_k3,skip,sep_k5\n");
     ck_run(0, "\"$S\" rank run --archs archs.txt --json");
@@ -149,12 +212,22 @@ START_TEST(part_of_a_space) {
     out = printed_json();
     ck_assert(number(out, "archs") > 0 && number(out, "archs") < 27);
     json_decref(out);
-    ck_run(2, "\"$S\" rank run --max-macs 10");
-    ck_printed("err", "smallest");
+    ck_run(2, "\"$S\" rank run --max-params 10");
+    ck_printed("err", "none of 27 architectures is within the limits; the smallest have 133920 MACs and 2994 params");
     write_all("archs.txt", "skip,skip,skip\nskip,skip,mb3_k4\n");
     ck_run(2, "\"$S\" rank run --archs archs.txt");
     ck_printed("err", "archs.txt:2");
     ck_printed("err", "mb3_k3");
+    write_all("archs.txt", "skip,skip,skip\t# the smallest\r\nskip,skip,mb3_k3 \r\nskip,skip, sep_k5\n");
+    ck_run(2, "\"$S\" rank run --archs archs.txt");
+    ck_printed("err", "archs.txt:3: found 'sep_k5' behind 'skip,skip,'; allowed is one architecture a line");
+    ck_run(0, "head -n 2 archs.txt >two.txt && \"$S\" rank run --archs two.txt --json");
+    out = printed_json();
+    ck_assert_int_eq((int)number(out, "archs"), 2);
+    json_decref(out);
+    write_all("archs.txt", "# none\n");
+    ck_run(2, "\"$S\" rank run --archs archs.txt");
+    ck_printed("err", "archs.txt: no architecture");
 }
 END_TEST
 
@@ -231,12 +304,18 @@ START_TEST(exported) {
     json_decref(out);
     ck_run(0, "\"$S\" export run --arch skip,mb3_k3,skip -o shared.safetensors");
     ck_printed("out", "bit-equal");
+    ck_run(0, "\"$S\" export run --arch skip,mb3_k3,skip -o shared.safetensors --json");
+    out = printed_json();
+    ck_assert(number(out, "tensors") > 0 && json_is_null(json_object_get(out, "nodes")));
+    ck_assert(json_is_null(json_object_get(out, "images")) && json_is_null(json_object_get(out, "difference")));
+    json_decref(out);
     ck_run(0, "\"$S\" retrain run --arch skip,skip,skip --name small && \"$S\" export run/retrain/small -o small.onnx --bn keep");
     ck_run(0, "ls small.onnx shared.onnx shared.safetensors");
     ck_run(2, "\"$S\" export run --arch skip,skip,mb3_k4 -o wrong.onnx");
     ck_run(2, "\"$S\" export run --arch skip,skip,skip -o wrong.onnx --bn folded");
     ck_run(2, "\"$S\" export run --arch skip,skip,skip -o wrong.onnx --format safetensors");
-    ck_run(2, "ls wrong.onnx"); // none was written
+    ck_run(2, "\"$S\" export run --arch skip,skip,skip -o wrong.safetensors --bn fold");
+    ck_run(2, "ls wrong.onnx wrong.safetensors"); // none was written
 }
 END_TEST
 
@@ -279,13 +358,48 @@ START_TEST(diverged) {
 }
 END_TEST
 
+START_TEST(timed) {
+    ck_run(0, "\"$S\" bench --steps 2 --warmup 0 --set space.arch=00000000 --json"); // of NAS-Bench-Macro; no data at hand
+    ck_printed("err", "no CONFIG: the space nasbench-macro");
+    json_t *out = printed_json();
+    ck_assert_int_eq((int)number(out, "batch"), 256);
+    ck_assert_int_eq((int)number(out, "steps"), 2);
+    ck_assert_ptr_null(json_object_get(out, "kernels"));
+    json_decref(out);
+    ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --profile --json");
+    out = printed_json();
+    json_t *kernels = json_object_get(out, "kernels");
+    ck_assert_uint_gt(json_array_size(kernels), 3);
+    double sum = 0;
+    for (size_t i = 0; i < json_array_size(kernels); i++) sum += number(json_array_get(kernels, i), "ms_per_step");
+    ck_assert(sum > 0 && sum <= 1e3 * number(out, "mean_s"));
+    json_decref(out);
+    ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --warmup 0 --quiet");
+    ck_printed("out", "batch 64: ");
+    ck_assert_str_eq(read_all("err"), "");
+    ck_run(3, "\"$S\" bench --set space.arch=0000000x");
+}
+END_TEST
+
 START_TEST(described) {
     ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --no-timing --json --arch skip,skip,skip");
     json_t *out = printed_json();
     ck_assert_str_eq(json_string_value(json_object_get(out, "size")), "27");
     ck_assert_double_eq(number(json_object_get(out, "arch"), "macs"), number(json_object_get(out, "smallest"), "macs"));
     ck_assert(number(out, "memory_bytes") > 0);
+    double parameters = number(out, "parameters");
+    ck_assert(json_is_null(json_object_get(out, "step_seconds")) && json_is_null(json_object_get(out, "train_seconds")));
     json_decref(out);
+    ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --set data.source=/nope --json"); // the space alone
+    ck_printed("err", "no forecast of memory and time: data.source: /nope");
+    out = printed_json();
+    ck_assert_double_eq(number(out, "parameters"), parameters);
+    ck_assert(json_is_null(json_object_get(out, "memory_bytes")) && json_is_null(json_object_get(out, "step_seconds")));
+    json_decref(out);
+    ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --set data.source=/nope --set space.arch=skip,skip,skip");
+    ck_printed("out", "space: 1 architecture, 3 decisions");
+    ck_run(2, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --set data.source=/nope --arch skip");
+    ck_run(3, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --set space.classes=9"); // data that contradict are a mistake
     ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --archs all --csv | sort -u | wc -l");
     ck_assert_int_eq(atoi(read_all("out")), 28);
     ck_run(2, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --csv");
@@ -294,7 +408,11 @@ END_TEST
 
 START_TEST(verified) {
     ck_run(0, "\"$S\" rank run --sample 2 && \"$S\" verify run/checkpoints/step-00000032.h5 run/ranking.h5");
-    ck_printed("out", "whole");
+    ck_printed("out",
+               "step-00000032.h5: whole: checkpoint of step 32: 13458 parameters in 59 tensors, slots momentum; space of 27 "
+               "architectures, 3 decisions; config of 1 epoch, batch 64; ");
+    ck_printed("out", "ranking.h5: whole: ranking of ");
+    ck_printed("out", " (BN recalibrate 250 images, batches of 125; 500 images of validation, order of seed 1)");
     ck_run(0, "cp run/checkpoints/step-00000032.h5 cut.h5 && truncate -s -1 cut.h5");
     ck_run(4, "\"$S\" verify cut.h5");
     ck_printed("err", "cut.h5");
@@ -303,6 +421,33 @@ START_TEST(verified) {
     ck_run(4, "\"$S\" eval flipped.h5 --arch skip,skip,skip");
     ck_run(4, "\"$S\" verify \"$SRC/LICENSE\"");
     ck_run(2, "\"$S\" rank nothing");
+}
+END_TEST
+
+// Every file gets its word, also behind a bad one.
+START_TEST(verified_many) {
+    ck_run(0, "\"$S\" trace \"$SRC/configs/smoke.yaml\" --steps 1:2 --inputs-only -o steps.h5 && "
+              "\"$S\" eval run --arch skip,skip,skip --images 20 --logits logits.h5 && head -c 600 steps.h5 >half.h5");
+    ck_run(4, "\"$S\" verify half.h5 none.h5 steps.h5 logits.h5");
+    ck_printed("err", "half.h5: damaged");
+    ck_printed("err", "none.h5");
+    ck_printed("err", "not whole: 2 of 4 files");
+    ck_printed("out", "steps.h5: whole: trace of steps 1 to 2, inputs only: sampler uniform, batch 64; ");
+    ck_printed("out", "logits.h5: whole: 3 datasets of ");
+    ck_run(4, "\"$S\" verify steps.h5 half.h5 run/checkpoints/step-00000032.h5 --json");
+    json_t *out = printed_json(), *files = json_object_get(out, "files");
+    ck_assert_uint_eq(json_array_size(files), 3);
+    json_t *trace = json_array_get(files, 0), *half = json_array_get(files, 1), *checkpoint = json_array_get(files, 2);
+    ck_assert_str_eq(json_string_value(json_object_get(trace, "kind")), "trace");
+    ck_assert(json_is_true(json_object_get(trace, "whole")) && json_is_false(json_object_get(half, "whole")));
+    ck_assert_int_eq((int)number(half, "code"), 4);
+    ck_assert_int_eq((int)number(checkpoint, "step"), 32);
+    ck_assert_str_eq(json_string_value(json_object_get(checkpoint, "space_size")), "27");
+    json_decref(out);
+    ck_run(0, "\"$S\" verify steps.h5 --json"); // one file: the same shape
+    out = printed_json();
+    ck_assert_uint_eq(json_array_size(json_object_get(out, "files")), 1);
+    json_decref(out);
 }
 END_TEST
 
@@ -322,6 +467,8 @@ int main(void) {
     tcase_add_test(c, folder_of_another_config);
     tcase_add_test(c, evaluated);
     tcase_add_test(c, ranked);
+    tcase_add_test(c, ranked_to_csv);
+    tcase_add_test(c, ranking_as_text);
     tcase_add_test(c, part_of_a_space);
     tcase_add_test(c, retrained);
     tcase_add_test(c, exported);
@@ -331,8 +478,10 @@ int main(void) {
 #endif
     tcase_add_test(c, stopped);
     tcase_add_test(c, diverged);
+    tcase_add_test(c, timed);
     tcase_add_test(c, described);
     tcase_add_test(c, verified);
+    tcase_add_test(c, verified_many);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -99,30 +99,39 @@ sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, const sn_trut
     return truth || k->n > 1 ? measure_all(r, k, truth, resamples, out) : SN_OK;
 }
 
+static int figure_width(void) {
+    size_t width = 0;
+    for (int f = 0; f < SN_RANK_FIGURES; f++) {
+        size_t n = strlen(sn_rank_figure_text((sn_rank_figure_id)f));
+        if (n > width) width = n;
+    }
+    return (int)width;
+}
+
 static void print_part(const sn_against *a, const char *title, bool distinct) {
     const sn_rank_part *first = distinct ? &a->by[0].distinct : &a->by[0].all;
+    int width = figure_width();
+    char text[4][32];
     printf("\n%s: %zu, of these in the true top 10 %%: %zu\n", title, first->archs, first->top);
-    printf("%-34s", "");
-    for (int by = 0; by < SN_RANKED_BY; by++) printf(" by %-9s", words[by]);
+    printf("%-*s", width, "");
+    for (int by = 0; by < SN_RANKED_BY; by++) printf("  by %-8s", words[by]);
     printf("  by accuracy: 95 %% over images, over archs\n");
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
-        printf("%-34s", sn_rank_figure_text((sn_rank_figure_id)f));
+        printf("%-*s", width, sn_rank_figure_text((sn_rank_figure_id)f));
         for (int by = 0; by < SN_RANKED_BY; by++)
-            printf(" %12.3f", (distinct ? a->by[by].distinct : a->by[by].all).figure[f].value);
+            printf("  %11s", cli_figure((distinct ? a->by[by].distinct : a->by[by].all).figure[f].value, text[0]));
         const sn_rank_figure *x = &first->figure[f];
-        printf("  %.3f to %.3f, %.3f to %.3f\n", x->image[0], x->image[1], x->arch[0], x->arch[1]);
+        printf("  %s to %s, %s to %s\n", cli_figure(x->image[0], text[0]), cli_figure(x->image[1], text[1]),
+               cli_figure(x->arch[0], text[2]), cli_figure(x->arch[1], text[3]));
     }
 }
 
 void sn_against_print(const sn_against *a) {
-    if (a->missing) printf("\n%ld ranked architectures have no true accuracy and are left out\n", a->missing);
+    if (a->missing)
+        printf("\n%ld ranked architecture%s no true accuracy and %s left out\n", a->missing, a->missing == 1 ? " has" : "s have",
+               a->missing == 1 ? "is" : "are");
     print_part(a, "architectures", false);
     if (a->by[0].distinct.archs) print_part(a, "distinct as trained nets (score = mean over equal ones)", true);
-}
-
-static json_t *number(double v) {
-    json_t *x = isfinite(v) ? json_real(v) : json_null();
-    return x;
 }
 
 static json_t *part_json(const sn_rank_part *p) {
@@ -130,8 +139,8 @@ static json_t *part_json(const sn_rank_part *p) {
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
         const sn_rank_figure *x = &p->figure[f];
         json_object_set_new(figures, sn_rank_figure_name((sn_rank_figure_id)f),
-                            json_pack("{s:o,s:[o,o],s:[o,o]}", "value", number(x->value), "over_images", number(x->image[0]),
-                                      number(x->image[1]), "over_archs", number(x->arch[0]), number(x->arch[1])));
+                            json_pack("{s:o,s:[o,o],s:[o,o]}", "value", cli_real(x->value), "over_images", cli_real(x->image[0]),
+                                      cli_real(x->image[1]), "over_archs", cli_real(x->arch[0]), cli_real(x->arch[1])));
     }
     return json_pack("{s:I,s:I,s:o}", "archs", (json_int_t)p->archs, "top", (json_int_t)p->top, "figures", figures);
 }

@@ -1,9 +1,11 @@
 // Options, signals, progress and output shared by the commands; see cli.h.
 #include "cli.h"
+#include "io/problems.h"
 #include "supernet/bench.h"
 #include "supernet/rank.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,7 @@
 #include <unistd.h>
 
 // ---------------------------------------------------------------- options
-static const cli_option common[] = {
+static const cli_option common[] = { // in the order of CLI_SET, CLI_THREADS, ...
     {"set", 0, "KEY=VALUE", "override a key of the config (`supernet help config`); may be repeated"},
     {"threads", 0, "N", "worker threads (default: one per processor)"},
     {"device", 0, "NAME", "cpu (best instructions of this processor), cpu-avx2, cpu-avx512, cpu-plain, ref, ref64"},
@@ -20,34 +22,40 @@ static const cli_option common[] = {
     {"help", 'h', NULL, "this text"},
     {0}};
 
-static const cli_option *find(const cli_option *table, const char *name, size_t n, char letter) {
-    for (; table && table->name; table++)
-        if (letter ? table->letter == letter : strlen(table->name) == n && !strncmp(table->name, name, n)) return table;
+// Option i of a command, its own ones first, then the shared ones that it takes; NULL at the end.
+static const cli_option *option_at(const cli_command *c, int i) {
+    for (const cli_option *o = c->options; o && o->name; o++)
+        if (i-- == 0) return o;
+    for (int k = 0; common[k].name; k++)
+        if (!(c->without >> k & 1) && i-- == 0) return &common[k];
     return NULL;
 }
 
-static const char *option_word(const void *list, int i) {
-    const cli_command *c = list;
-    for (const cli_option *o = c->options; o && o->name; o++)
-        if (i-- == 0) return o->name;
-    return common[i].name;
+static const cli_option *find(const cli_command *c, const char *name, size_t n, char letter) {
+    const cli_option *o;
+    for (int i = 0; (o = option_at(c, i)); i++)
+        if (letter ? o->letter == letter : strlen(o->name) == n && !strncmp(o->name, name, n)) return o;
+    return NULL;
 }
 
-static void print_options(const cli_option *o) {
-    for (; o && o->name; o++) {
-        char letter[5] = "    ", left[64];
-        if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
-        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
-        printf("  %-26s %s\n", left, o->help);
-    }
+static const char *option_word(const void *command, int i) {
+    const cli_option *o = option_at(command, i);
+    return o ? o->name : NULL;
+}
+
+static void print_option(const cli_option *o) {
+    char letter[5] = "    ", left[64];
+    if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
+    snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
+    printf("  %-26s %s\n", left, o->help);
 }
 
 static void print_help(const cli_command *c) {
     printf("Usage: supernet %s%s%s [OPTIONS]\n%s\n", c->name, c->operands[0] ? " " : "", c->operands, c->summary);
     if (c->details) printf("\n%s\n", c->details);
     printf("\nOptions:\n");
-    print_options(c->options);
-    print_options(common);
+    const cli_option *o;
+    for (int i = 0; (o = option_at(c, i)); i++) print_option(o);
 }
 
 static sn_status add_value(cli *c, const char *name, const char *value) {
@@ -68,14 +76,25 @@ static sn_status parse_option(const cli_command *command, cli *c, int argc, char
     bool is_long = text[1] == '-';
     size_t n = is_long ? (equal ? (size_t)(equal - text) : strlen(text)) - 2 : 1;
     if (!is_long && text[2]) return unknown_option(command, text);
-    const cli_option *o = find(command->options, text + 2, n, is_long ? 0 : text[1]);
-    if (!o) o = find(common, text + 2, n, is_long ? 0 : text[1]);
+    const cli_option *o = find(command, text + 2, n, is_long ? 0 : text[1]);
     if (!o) return unknown_option(command, text);
     if (!o->value)
         return equal && is_long ? sn_error(SN_USAGE, "option --%s takes no value", o->name) : add_value(c, o->name, "");
     if (is_long && equal) return add_value(c, o->name, equal + 1);
     if (*i + 1 >= argc) return sn_error(SN_USAGE, "option --%s needs a value: %s", o->name, o->value);
     return add_value(c, o->name, argv[++*i]);
+}
+
+static sn_status check_rules(const cli *c) {
+    for (const cli_rule *r = c->command->rules; r && r->option; r++) {
+        if (!cli_get(c, r->option)) continue;
+        bool other = cli_get(c, r->other);
+        if (r->relation == CLI_NEEDS && !other)
+            return sn_error(SN_USAGE, "--%s is found without --%s; allowed are both, or neither", r->option, r->other);
+        if (r->relation == CLI_EXCLUDES && other)
+            return sn_error(SN_USAGE, "--%s is found beside --%s; allowed is one of them", r->option, r->other);
+    }
+    return SN_OK;
 }
 
 sn_status cli_parse(const cli_command *command, int argc, char **argv, cli *c, bool *help) {
@@ -102,7 +121,7 @@ sn_status cli_parse(const cli_command *command, int argc, char **argv, cli *c, b
     else if (c->operands < command->least)
         return sn_error(SN_USAGE, "`supernet %s` needs %s; `supernet %s --help` says more", command->name, command->operands,
                         command->name);
-    return SN_OK;
+    return *help ? SN_OK : check_rules(c);
 }
 
 const char *cli_get(const cli *c, const char *name) {
@@ -124,18 +143,27 @@ sn_status cli_number(const cli *c, const char *name, long low, long high, long f
     return SN_OK;
 }
 
+static sn_status override_text(const char *name, const char *value, char **out) {
+    if (strcmp(name, "set")) {
+        *out = sn_format("--%s=%s", name, value);
+    } else {
+        if (!strncmp(value, "--", 2))
+            return sn_error(SN_USAGE, "--set: found '%s'; allowed is KEY=VALUE, such as train.epochs=3", value);
+        *out = sn_strdup(value);
+    }
+    return *out ? SN_OK : SN_RESOURCE;
+}
+
 sn_status cli_overrides_of(const cli *c, cli_overrides *out) {
     *out = (cli_overrides){0};
-    for (int i = 0; i < c->values; i++) {
-        bool set = !strcmp(c->name[i], "set"), key = !strcmp(c->name[i], "threads") || !strcmp(c->name[i], "device");
-        if (!set && !key) continue;
-        out->text[out->n] = set ? sn_strdup(c->value[i]) : sn_format("%s=%s", c->name[i], c->value[i]);
-        if (!out->text[out->n++]) {
-            cli_free_overrides(out);
-            return SN_RESOURCE;
-        }
+    sn_status s = SN_OK;
+    for (int i = 0; i < c->values && s == SN_OK; i++) {
+        if (strcmp(c->name[i], "set") && strcmp(c->name[i], "threads") && strcmp(c->name[i], "device")) continue;
+        s = override_text(c->name[i], c->value[i], &out->text[out->n]);
+        if (s == SN_OK) out->n++;
     }
-    return SN_OK;
+    if (s != SN_OK) cli_free_overrides(out);
+    return s;
 }
 
 void cli_free_overrides(cli_overrides *o) {
@@ -248,11 +276,24 @@ const char *cli_duration(double seconds, char text[32]) {
     return text;
 }
 
+const char *cli_figure(double v, char text[32]) {
+    snprintf(text, 32, isnan(v) ? "-" : "%.3f", v);
+    return text;
+}
+
+const char *cli_plural(long n) {
+    return n == 1 ? "" : "s";
+}
+
 sn_status cli_print_json(json_t *value) {
     if (!value) return sn_error(SN_FAIL, "the result cannot be written as JSON: a number is not finite or a text is not UTF-8");
     int bad = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) || putchar('\n') == EOF;
     json_decref(value);
     return bad ? sn_error(SN_FAIL, "cannot write to stdout: %s", strerror(errno)) : SN_OK;
+}
+
+json_t *cli_real(double v) {
+    return isfinite(v) ? json_real(v) : json_null();
 }
 
 // ---------------------------------------------------------------- the log of test images
@@ -274,10 +315,9 @@ sn_status cli_log_test(const cli *c, const sn_run *r, const char *checkpoint, co
         cli_say(c, "warning: this use of test images is written down nowhere: %s lies in no run", checkpoint);
         return SN_OK;
     }
-    json_t *loss = json_real(s->loss),
-           *line = json_pack("{s:I,s:s,s:s,s:f,s:o,s:I}", "step", (json_int_t)r->step, "test_split", c->command->name, "arch",
+    json_t *line = json_pack("{s:I,s:s,s:s,s:f,s:o,s:I}", "step", (json_int_t)r->step, "test_split", c->command->name, "arch",
                              sn_arch_text(r->space, &s->arch, arch), "top1", (double)s->top1 / (double)s->images, "loss",
-                             loss ? loss : json_null(), "images", (json_int_t)s->images);
+                             cli_real(s->loss), "images", (json_int_t)s->images);
     char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     sn_status status = text ? sn_log_append(path, text) : SN_RESOURCE;
     free(text);
@@ -300,21 +340,28 @@ static sn_status add_arch(arch_list *l, const sn_arch *a) {
 }
 
 static sn_status parse_lines(const sn_space *s, const char *path, char *text, arch_list *l) {
+    static const char blanks[] = " \t\r";
+    char shown[2][SN_SHOWN];
     long line = 0;
     for (char *p = text, *next; *p; p = next) {
         size_t length = strcspn(p, "\n");
         next = p[length] ? p + length + 1 : p + length;
         p[length] = 0;
         line++;
-        p += strspn(p, " \t");
-        p[strcspn(p, "\r \t")] = 0;
+        p += strspn(p, blanks);
         if (!*p || *p == '#') continue;
+        char *rest = p + strcspn(p, blanks);
+        if (*rest) *rest++ = 0;
+        rest += strspn(rest, blanks);
+        if (*rest && *rest != '#')
+            return sn_error(SN_USAGE, "%s:%ld: found '%s' behind '%s'; allowed is one architecture a line, without blanks in it",
+                            path, line, sn_show(rest, shown[0]), sn_show(p, shown[1]));
         sn_arch a;
         sn_status status = sn_arch_parse(s, p, &a);
         if (status != SN_OK) return sn_error_prefix(status, "%s:%ld", path, line);
         SN_TRY(add_arch(l, &a));
     }
-    return l->n ? SN_OK : sn_error(SN_USAGE, "%s holds no arch", path);
+    return l->n ? SN_OK : sn_error(SN_USAGE, "%s: no architecture found; allowed is one a line, at least one", path);
 }
 
 sn_status cli_read_archs(const sn_space *s, const char *path, sn_arch **archs, long *n) {

@@ -19,10 +19,23 @@ typedef struct {
 
 struct cli;
 
+// Options that would be ignored beside others are refused.
+typedef enum { CLI_NEEDS, CLI_EXCLUDES } cli_relation;
+typedef struct {
+    const char *option; // NULL ends the table
+    cli_relation relation;
+    const char *other;
+} cli_rule;
+
+// The options that commands share, for cli_command.without.
+enum { CLI_SET = 1, CLI_THREADS = 2, CLI_DEVICE = 4, CLI_JSON = 8, CLI_QUIET = 16 };
+
 typedef struct {
     const char *name, *operands, *summary, *details;
     int least, most;           // operands
-    const cli_option *options; // beside the common ones
+    const cli_option *options; // beside the shared ones
+    unsigned without;          // shared ones that mean nothing here: neither known nor in the help
+    const cli_rule *rules;     // or NULL
     sn_status (*run)(const struct cli *);
 } cli_command;
 
@@ -71,8 +84,14 @@ void cli_say(const cli *, const char *format, ...) __attribute__((format(printf,
 void cli_progress(const cli *, double done, const char *format, ...) __attribute__((format(printf, 3, 4)));
 // "12.3 s", "4 min 05 s", "1 h 02 min"
 const char *cli_duration(double seconds, char text[32]);
+// "0.123", or "-" for a figure that does not exist (NaN).
+const char *cli_figure(double, char text[32]);
+// "s", or "" after 1.
+const char *cli_plural(long n);
 // One JSON object on stdout; takes the reference.
 sn_status cli_print_json(json_t *);
+// A number, or null where it is not finite or not known (pass NAN).
+json_t *cli_real(double);
 
 // Every use of test images is written down, in the log of the run that the net is from (of a checkpoint file: the run it lies in;
 // elsewhere there is only a warning).

@@ -1,4 +1,5 @@
-// supernet bench CONFIG: whole training steps on this machine, where their time goes, and the share of the processor's FMA peak.
+// supernet bench [CONFIG]: whole training steps on this machine, where their time goes, and the share of the processor's FMA
+// peak.
 #include "cli.h"
 #include "supernet/bench.h"
 
@@ -10,22 +11,37 @@
 static const cli_option options[] = {
     {"paths", 0, "FILE", "run exactly these architectures, one step each (default: 12 random ones)"},
     {"steps", 0, "N", "N random architectures"},
-    {"batch", 0, "N", "images of a step (default: train.batch)"},
+    {"batch", 0, "N", "images of a step (default: train.batch of the config)"},
     {"warmup", 0, "N", "untimed steps first (default 3)"},
     {"profile", 0, NULL, "time every kernel alone"},
     {0}};
+
+static json_t *rows_json(const sn_bench_result *r) {
+    json_t *list = json_array();
+    for (int i = 0; i < r->rows; i++) {
+        const sn_bench_row *x = &r->row[i];
+        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:f,s:o,s:o}", "kernel", x->kernel, "impl", x->impl, "calls",
+                                              (json_int_t)x->calls, "ms_per_step", 1e3 * x->seconds / (double)r->steps, "gflops",
+                                              cli_real(x->flops / x->seconds * 1e-9), "gb_per_s",
+                                              cli_real(x->bytes / x->seconds * 1e-9)));
+    }
+    return list;
+}
 
 static sn_status print(const cli *c, const sn_backend *b, int batch, const sn_bench_result *r) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     double seconds = r->seconds / (double)r->steps, gflops = r->flops / r->seconds * 1e-9,
            peak = sn_backend_peak(b) * sn_backend_threads(b);
-    if (c->json)
-        return cli_print_json(json_pack("{s:i,s:s,s:i,s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:I,s:I}", "schema", 1, "device",
-                                        sn_backend_name(b), "threads", sn_backend_threads(b), "batch", batch, "steps",
-                                        (json_int_t)r->steps, "mean_s", seconds, "img_per_s", batch / seconds, "gflops", gflops,
-                                        "fma_peak_gflops", peak, "plan_share", r->plan_seconds / r->seconds, "arena_bytes",
-                                        (json_int_t)r->arena_bytes, "peak_rss_mb", (json_int_t)(usage.ru_maxrss / 1024)));
+    if (c->json) {
+        json_t *out =
+            json_pack("{s:i,s:s,s:i,s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:I,s:I}", "schema", 1, "device", sn_backend_name(b), "threads",
+                      sn_backend_threads(b), "batch", batch, "steps", (json_int_t)r->steps, "mean_s", seconds, "img_per_s",
+                      batch / seconds, "gflops", gflops, "fma_peak_gflops", peak, "plan_share", r->plan_seconds / r->seconds,
+                      "arena_bytes", (json_int_t)r->arena_bytes, "peak_rss_mb", (json_int_t)(usage.ru_maxrss / 1024));
+        if (out && cli_get(c, "profile")) json_object_set_new(out, "kernels", rows_json(r));
+        return cli_print_json(out);
+    }
     printf("%s, %d threads, batch %d: %.4f s a step, %.1f images/s\n", sn_backend_name(b), sn_backend_threads(b), batch, seconds,
            batch / seconds);
     printf("convolutions: %.1f GFLOP/s", gflops);
@@ -64,12 +80,26 @@ static sn_status measure(const cli *c, const sn_config *config, sn_graph *g, sn_
     return s == SN_OK ? print(c, b, (int)batch, &result) : s;
 }
 
+// What is timed when nothing is named. The space is found beside the program (io/config_space.c); the data are not opened.
+static const char standard[] = "data: {source: none}\nspace: {preset: nasbench-macro}\ntrain: {batch: 256}\n";
+
+static sn_status open_config(const cli *c, sn_config **out) {
+    if (c->operands) return cli_config(c, c->operand[0], out);
+    cli_overrides o;
+    SN_TRY(cli_overrides_of(c, &o));
+    sn_status s = sn_config_parse(standard, sizeof standard - 1, "bench without CONFIG", sn_sampler_word,
+                                  (const char *const *)o.text, o.n, out);
+    cli_free_overrides(&o);
+    if (s == SN_OK) cli_say(c, "no CONFIG: the space nasbench-macro");
+    return s;
+}
+
 static sn_status run(const cli *c) {
     sn_config *config;
     sn_graph *g = NULL;
     sn_backend *b = NULL;
     sn_arch *archs = NULL;
-    SN_TRY(cli_config(c, c->operand[0], &config));
+    SN_TRY(open_config(c, &config));
     sn_status s = sn_graph_build(config->space.built, &g);
     if (s == SN_OK) s = sn_backend_open(config->device, sn_thread_count(config->threads), &b);
     if (s == SN_OK) s = measure(c, config, g, b, &archs);
@@ -80,11 +110,16 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-const cli_command cmd_bench = {"bench",
-                               "CONFIG",
-                               "time training steps on this machine and say where the time goes",
-                               "A step is forward, loss, backward and SGD on random images; the data are not opened.",
-                               1,
-                               1,
-                               options,
-                               run};
+static const cli_rule rules[] = {{"steps", CLI_EXCLUDES, "paths"}, {0}};
+
+const cli_command cmd_bench = {
+    .name = "bench",
+    .operands = "[CONFIG]",
+    .summary = "time training steps on this machine and say where the time goes",
+    .details = "A step is forward, loss, backward and SGD on random images; the data are not opened.\n"
+               "Without CONFIG: the space nasbench-macro (images of 3x32x32) at batch 256.",
+    .most = 1,
+    .options = options,
+    .rules = rules,
+    .run = run,
+};

@@ -3,6 +3,7 @@
 #include "supernet/cost.h"
 #include "supernet/forecast.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,6 @@ static void csv_line(const sn_space *s, const sn_graph *g, const sn_arch *a) {
 static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *which) {
     sn_arch *archs = NULL, a = sn_arch_first(s);
     long n = 0;
-    if (!which) return sn_error(SN_USAGE, "--csv needs --archs all or --archs FILE");
     if (strcmp(which, "all"))
         SN_TRY(cli_read_archs(s, which, &archs, &n));
     else if (sn_space_size(s, NULL, 0) > 1e7)
@@ -52,33 +52,52 @@ static void print_cost(const char *name, const sn_space *s, const sn_graph *g, c
            (long long)cost.params);
 }
 
-static sn_status print_all(const cli *c, const sn_config *config, const sn_graph *g, const sn_arch *asked, const sn_forecast *f) {
-    const sn_space *s = config->space.built;
-    sn_arch small, large;
-    char size[512], time[32];
-    sn_cost_extremes(g, s, &small, &large);
+static int64_t parameters(const sn_graph *g) {
+    int64_t sum = 0;
+    for (int i = 0; i < g->params.n; i++) sum += g->params.param[i].size;
+    return sum;
+}
+
+static json_t *all_json(const sn_space *s, const sn_graph *g, const sn_arch *small, const sn_arch *large, const sn_forecast *f) {
+    char size[512];
+    bool timed = f && f->step_seconds > 0;
     sn_space_size(s, size, sizeof size);
-    if (c->json) {
-        json_t *out =
-            json_pack("{s:i,s:s,s:o,s:o,s:I,s:I,s:f,s:f}", "schema", 1, "size", size, "smallest", cost_json(s, g, &small),
-                      "largest", cost_json(s, g, &large), "parameters", (json_int_t)f->parameters, "memory_bytes",
-                      (json_int_t)f->bytes, "step_seconds", f->step_seconds, "train_seconds", f->train_seconds);
-        if (out && asked) json_object_set_new(out, "arch", cost_json(s, g, asked));
-        return cli_print_json(out);
-    }
-    printf("space: %s architectures, %d decisions\n", size, s->n_decisions);
+    return json_pack("{s:i,s:s,s:o,s:o,s:I,s:o,s:o,s:o}", "schema", 1, "size", size, "smallest", cost_json(s, g, small),
+                     "largest", cost_json(s, g, large), "parameters", (json_int_t)parameters(g), "memory_bytes",
+                     f ? json_integer(f->bytes) : json_null(), "step_seconds", cli_real(timed ? f->step_seconds : NAN),
+                     "train_seconds", cli_real(timed ? f->train_seconds : NAN));
+}
+
+static void print_decisions(const sn_space *s) {
+    char size[512];
+    bool one = sn_space_size(s, size, sizeof size) == 1;
+    printf("space: %s architecture%s, %d decision%s\n", size, one ? "" : "s", s->n_decisions, cli_plural(s->n_decisions));
     for (int d = 0; d < s->n_decisions; d++) {
         printf("  %-20s", s->decisions[d].name);
         for (int k = 0; k < s->decisions[d].options; k++)
             printf("%s%s", k ? " | " : "", s->blocks[s->decisions[d].block[k]].name);
         printf("\n");
     }
+}
+
+// f: NULL where there is no forecast.
+static sn_status print_all(const cli *c, const sn_config *config, const sn_graph *g, const sn_arch *asked, const sn_forecast *f) {
+    const sn_space *s = config->space.built;
+    sn_arch small, large;
+    char time[32];
+    sn_cost_extremes(g, s, &small, &large);
+    if (c->json) {
+        json_t *out = all_json(s, g, &small, &large, f);
+        if (out && asked) json_object_set_new(out, "arch", cost_json(s, g, asked));
+        return cli_print_json(out);
+    }
+    print_decisions(s);
     print_cost("smallest", s, g, &small);
     print_cost("largest", s, g, &large);
     if (asked) print_cost("asked", s, g, asked);
-    printf("supernet: %lld parameters\n", (long long)f->parameters);
-    printf("memory in training at batch %d: %.0f MiB\n", config->train.batch, (double)f->bytes / 0x1p20);
-    if (f->step_seconds > 0)
+    printf("supernet: %lld parameters\n", (long long)parameters(g));
+    if (f) printf("memory in training at batch %d: %.0f MiB\n", config->train.batch, (double)f->bytes / 0x1p20);
+    if (f && f->step_seconds > 0)
         printf("training: %lld steps of %.3f s (measured now, on this machine): %s\n", (long long)f->steps, f->step_seconds,
                cli_duration(f->train_seconds, time));
     return SN_OK;
@@ -91,6 +110,27 @@ static sn_status run_csv(const cli *c, sn_config *config) {
     if (s == SN_OK) s = print_csv(config->space.built, g, cli_get(c, "archs"));
     sn_graph_free(g);
     sn_config_free(config);
+    return s;
+}
+
+static sn_status print_without_data(const cli *c, const sn_config *config, const sn_graph *g) {
+    sn_arch asked;
+    if (cli_get(c, "arch")) SN_TRY(sn_arch_parse(config->space.built, cli_get(c, "arch"), &asked));
+    return print_all(c, config, g, cli_get(c, "arch") ? &asked : NULL, NULL);
+}
+
+// What the space alone gives, and why there is no more: the current message.
+static sn_status describe_without_data(const cli *c) {
+    char *why = sn_strdup(sn_error_text());
+    sn_config *config = NULL;
+    sn_graph *g = NULL;
+    sn_status s = why ? cli_config(c, c->operand[0], &config) : SN_RESOURCE;
+    if (s == SN_OK) s = sn_graph_build(config->space.built, &g);
+    if (s == SN_OK) s = print_without_data(c, config, g);
+    if (s == SN_OK) cli_say(c, "no forecast of memory and time: %s", why);
+    sn_graph_free(g);
+    sn_config_free(config);
+    free(why);
     return s;
 }
 
@@ -107,11 +147,25 @@ static sn_status run(const cli *c) {
     sn_run *r;
     SN_TRY(cli_config(c, c->operand[0], &config));
     if (cli_get(c, "csv")) return run_csv(c, config);
-    SN_TRY(sn_run_create(config, &cli_stop, &r));
-    sn_status s = describe(c, r);
+    sn_status s = sn_run_create(config, &cli_stop, &r);
+    if (s == SN_DATA) return describe_without_data(c);
+    if (s != SN_OK) return s;
+    s = describe(c, r);
     sn_run_free(r);
     return s;
 }
 
-const cli_command cmd_describe = {"describe", "CONFIG", "size of the space, costs, forecast of memory and time", NULL, 1, 1,
-                                  options,    run};
+static const cli_rule rules[] = {
+    {"archs", CLI_NEEDS, "csv"}, {"csv", CLI_NEEDS, "archs"}, {"csv", CLI_EXCLUDES, "json"}, {"csv", CLI_EXCLUDES, "arch"}, {0}};
+
+const cli_command cmd_describe = {
+    .name = "describe",
+    .operands = "CONFIG",
+    .summary = "size of the space, costs, forecast of memory and time",
+    .details = "Without the data there is no forecast; what the space alone gives is printed.",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .rules = rules,
+    .run = run,
+};

@@ -46,9 +46,8 @@ static sn_status add(void *arg, const sn_score *s) {
     if (e->file) SN_TRY(put_logits(e, s));
     e->n++;
     if (e->c->json) {
-        json_t *loss = json_real(s->loss);
         return json_array_append_new(e->list, json_pack("{s:s,s:f,s:f,s:o,s:I,s:I}", "arch", text, "top1", (double)s->top1 / n,
-                                                        "top5", (double)s->top5 / n, "loss", loss ? loss : json_null(), "macs",
+                                                        "top5", (double)s->top5 / n, "loss", cli_real(s->loss), "macs",
                                                         (json_int_t)cost.macs, "params", (json_int_t)cost.params))
                    ? SN_RESOURCE
                    : SN_OK;
@@ -126,7 +125,7 @@ static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
     if (cli_get(c, "logits")) SN_TRY(sn_h5_create(1 << 20, &e->file));
     e->test = split;
     sn_protocol_text(r->config, protocol, sizeof protocol);
-    cli_say(c, "%ld architecture%s on the %s split, BN %s", n, n > 1 ? "s" : "", splits[split], protocol);
+    cli_say(c, "%ld architecture%s on the %s split, BN %s", n, cli_plural(n), splits[split], protocol);
     SN_TRY(score(e, archs, n, split ? SN_TEST : SN_VALIDATION, images));
     if (e->file) SN_TRY(sn_h5_save(e->file, cli_get(c, "logits")));
     return print(e, splits[split], protocol);
@@ -150,11 +149,13 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-const cli_command cmd_eval = {"eval",
-                              "RUN",
-                              "loss, top-1, top-5, MACs and params of architectures",
-                              "RUN is a run folder (its newest checkpoint) or a checkpoint file.",
-                              1,
-                              1,
-                              options,
-                              run};
+const cli_command cmd_eval = {
+    .name = "eval",
+    .operands = "RUN",
+    .summary = "loss, top-1, top-5, MACs and params of architectures",
+    .details = "RUN is a run folder (its newest checkpoint) or a checkpoint file.",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
+};

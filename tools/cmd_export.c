@@ -5,6 +5,7 @@
 #include "supernet/exportrun.h"
 #include "supernet/rank.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,11 +85,14 @@ static sn_status find_scores(const sn_run *r, const sn_arch *a, score_notes *s) 
 }
 
 static sn_status print(const cli *c, const char *arch, const char *path, const sn_export_result *x) {
-    if (c->json)
-        return cli_print_json(json_pack("{s:i,s:s,s:s,s:i,s:i,s:I,s:I,s:i,s:f,s:f}", "schema", 1, "file", path, "arch", arch,
-                                        "nodes", x->nodes, "tensors", x->tensors, "params", (json_int_t)x->params, "bytes",
-                                        (json_int_t)x->bytes, "images", x->images, "difference", x->difference, "largest_logit",
-                                        x->largest_logit));
+    if (c->json) {
+        double difference = x->nodes ? x->difference : NAN, largest = x->nodes ? x->largest_logit : NAN; // safetensors: not run
+        return cli_print_json(json_pack("{s:i,s:s,s:s,s:o,s:I,s:I,s:I,s:o,s:o,s:o}", "schema", 1, "file", path, "arch", arch,
+                                        "nodes", x->nodes ? json_integer(x->nodes) : json_null(), "tensors",
+                                        (json_int_t)x->tensors, "params", (json_int_t)x->params, "bytes", (json_int_t)x->bytes,
+                                        "images", x->nodes ? json_integer(x->images) : json_null(), "difference",
+                                        cli_real(difference), "largest_logit", cli_real(largest)));
+    }
     printf("%s: %s, %lld parameters in %d tensors, %lld bytes\n", path, arch, (long long)x->params, x->tensors,
            (long long)x->bytes);
     if (x->nodes)
@@ -107,6 +111,8 @@ static sn_status export_run(const cli *c, sn_run *r, char **path) {
     int format = r->config->export.format, keep = r->config->export.bn == SN_EXPORT_KEEP;
     SN_TRY(choose_format(c, &format));
     SN_TRY(choose_word("bn", cli_get(c, "bn"), "fold", "keep", &keep));
+    if (format == SN_FORMAT_SAFETENSORS && cli_get(c, "bn") && !keep)
+        return sn_error(SN_USAGE, "--bn fold is found beside safetensors, which hold the tensors of training; allowed is keep");
     SN_TRY(choose_arch(c, r, &a));
     SN_TRY(choose_file(c, r, sn_arch_text(r->space, &a, arch), format, path));
     SN_TRY(sn_file_replaceable(*path));
@@ -127,12 +133,14 @@ static sn_status run(const cli *c) {
 }
 
 const cli_command cmd_export = {
-    "export",
-    "RUN",
-    "one architecture with its weights as ONNX or safetensors",
-    "From a supernet the statistics of the architecture are measured anew first; RUN/retrain/NAME exports the retrained net.\n"
-    "The written file is read back and run against our own forward pass before it takes its name.",
-    1,
-    1,
-    options,
-    run};
+    .name = "export",
+    .operands = "RUN",
+    .summary = "one architecture with its weights as ONNX or safetensors",
+    .details = "From a supernet the statistics of the architecture are measured anew first; RUN/retrain/NAME exports the "
+               "retrained net.\n"
+               "The written file is read back and run against our own forward pass before it takes its name.",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
+};

@@ -1,4 +1,4 @@
-// supernet help config: every key, from the parser's own table. (Plain `help` is in supernet.c.)
+// supernet help config: every key, from the parser's own table. (Plain `help` and `help COMMAND` are in supernet.c.)
 #include "cli.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@ static const cli_option options[] = {{"markdown", 0, NULL, "as docs/config.md is
 
 static sn_status run(const cli *c) {
     if (strcmp(c->operand[0], "config"))
-        return sn_error(SN_USAGE, "no help on '%s'; there is `supernet help config`, and `supernet COMMAND --help`",
+        return sn_error(SN_USAGE, "no help on '%s'; allowed are config and the commands that `supernet help` lists",
                         c->operand[0]);
     char *text = sn_config_help(sn_sampler_word, cli_get(c, "markdown") != NULL);
     if (!text) return SN_RESOURCE;
@@ -18,5 +18,13 @@ static sn_status run(const cli *c) {
     return SN_OK;
 }
 
-const cli_command cmd_help = {"help",  "config", "every key of a config: meaning, type, unit, range, default", NULL, 1, 1,
-                              options, run};
+const cli_command cmd_help = {
+    .name = "help",
+    .operands = "COMMAND|config",
+    .summary = "a command, or every key of a config: meaning, type, unit, range, default",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .without = CLI_SET | CLI_THREADS | CLI_DEVICE | CLI_JSON | CLI_QUIET,
+    .run = run,
+};

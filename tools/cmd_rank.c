@@ -4,7 +4,6 @@
 #include "io/atomic.h"
 #include "supernet/bench.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,15 +55,16 @@ static sn_status keep_small(const cli *c, const sn_run *r, sn_arch *archs, long 
     long macs, params, kept = 0;
     SN_TRY(cli_number(c, "max-macs", 1, INT64_MAX, INT64_MAX, &macs));
     SN_TRY(cli_number(c, "max-params", 1, INT64_MAX, INT64_MAX, &params));
-    int64_t least = INT64_MAX;
+    sn_cost least = {.macs = INT64_MAX, .params = INT64_MAX};
     for (long i = 0; i < *n; i++) {
         sn_cost cost = sn_cost_arch(r->graph, &archs[i]);
-        if (cost.macs < least) least = cost.macs;
+        if (cost.macs < least.macs) least.macs = cost.macs;
+        if (cost.params < least.params) least.params = cost.params;
         if (cost.macs <= macs && cost.params <= params) archs[kept++] = archs[i];
     }
     if (!kept)
-        return sn_error(SN_USAGE, "none of %ld architectures is within the limits; the smallest has %lld MACs", *n,
-                        (long long)least);
+        return sn_error(SN_USAGE, "none of %ld architecture%s is within the limits; the smallest have %lld MACs and %lld params",
+                        *n, cli_plural(*n), (long long)least.macs, (long long)least.params);
     *n = kept;
     return SN_OK;
 }
@@ -94,10 +94,16 @@ static json_t *item_json(const sn_run *r, const sn_ranked *x) {
                      (json_int_t)x->cost.params);
 }
 
-static void print_item(const sn_run *r, long place, const sn_ranked *x) {
+static void print_item(const sn_run *r, int width, long place, const sn_ranked *x) {
     char text[SN_ARCH_TEXT];
-    printf("%5ld  %-24s  %.4f  %.4f  %8.4f  %9.3f  %9lld\n", place, sn_arch_text(r->space, &x->arch, text), x->top1, x->top5,
-           x->loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
+    printf("%5ld  %-*s  %.4f  %.4f  %8.4f  %9.3f  %9lld\n", place, width, sn_arch_text(r->space, &x->arch, text), x->top1,
+           x->top5, x->loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
+}
+
+static void widen(const sn_run *r, const sn_ranked *x, int *width) {
+    char text[SN_ARCH_TEXT];
+    int n = (int)strlen(sn_arch_text(r->space, &x->arch, text));
+    if (n > *width) *width = n;
 }
 
 static sn_status pareto(const sn_ranking *k, size_t **index, size_t *count) {
@@ -120,15 +126,21 @@ static double mean_top1(const sn_ranking *k) {
 
 static sn_status print_text(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front,
                             const sn_against *a) {
-    printf("place  architecture              top-1   top-5      loss      MMACs     params\n");
-    for (long i = 0; i < k->n && i < top; i++) print_item(r, i + 1, &k->item[i]);
+    char tau[32];
+    int width = 24;
+    for (long i = 0; i < k->n && i < top; i++) widen(r, &k->item[i], &width);
+    for (size_t i = 0; i < n_front; i++) widen(r, &k->item[front[i]], &width);
+    printf("place  %-*s   top-1   top-5      loss      MMACs     params\n", width, "architecture");
+    for (long i = 0; i < k->n && i < top; i++) print_item(r, width, i + 1, &k->item[i]);
     printf("\nPareto list (top-1 against MACs):\n");
-    for (size_t i = 0; i < n_front; i++) print_item(r, (long)front[i] + 1, &k->item[front[i]]);
-    printf("\n%ld architectures, %ld scored now on %llu images each", k->n, k->scored, (unsigned long long)k->images);
+    for (size_t i = 0; i < n_front; i++) print_item(r, width, (long)front[i] + 1, &k->item[front[i]]);
+    printf("\n%ld architecture%s, %ld scored now on %llu image%s each", k->n, cli_plural(k->n), k->scored,
+           (unsigned long long)k->images, cli_plural((long)k->images));
     if (k->work.naive)
         printf("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
                (double)k->work.done / (double)k->work.naive);
-    printf("\nmean top-1 %.4f; agreement of the rankings on two halves of the images: tau %.3f\n", mean_top1(k), a->half_tau);
+    printf("\nmean top-1 %.4f; agreement of the rankings on two halves of the images: tau %s\n", mean_top1(k),
+           cli_figure(a->half_tau, tau));
     if (a->truths) sn_against_print(a);
     return SN_OK;
 }
@@ -149,11 +161,16 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, cons
     return cli_print_json(out);
 }
 
+// Whole or not at all, as every output.
 static sn_status write_csv(const sn_ranking *k, const char *path) {
-    FILE *f = fopen(path, "we");
-    if (!f) return sn_error(SN_RESOURCE, "cannot write %s: %s", path, strerror(errno));
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) return sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
     sn_status s = sn_rankstore_csv(k->store, f);
-    if (fclose(f) && s == SN_OK) s = sn_error(SN_RESOURCE, "cannot write %s: %s", path, strerror(errno));
+    if (fclose(f) && s == SN_OK) s = sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
+    if (s == SN_OK) s = sn_text_write(path, text);
+    free(text);
     return s;
 }
 
@@ -162,8 +179,9 @@ static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, cons
     sn_against against = {0};
     char text[2][SN_ARCH_TEXT];
     if (k->identical)
-        cli_say(c, "warning: %ld architectures give the same logits as another on every image, such as %s and %s", k->identical,
-                sn_arch_text(r->space, &k->twins[0], text[0]), sn_arch_text(r->space, &k->twins[1], text[1]));
+        cli_say(c, "warning: %ld architecture%s the same logits as another on every image, such as %s and %s", k->identical,
+                k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
+                sn_arch_text(r->space, &k->twins[1], text[1]));
     if (cli_get(c, "csv")) SN_TRY(write_csv(k, cli_get(c, "csv")));
     SN_TRY(sn_against_measure(r, k, w->truth, RESAMPLES, &against));
     sn_status s = pareto(k, &front, &n_front);
@@ -183,7 +201,7 @@ static sn_status rank(const cli *c, sn_run *r, const wishes *wanted) {
     SN_TRY(choose(c, r, &archs, &n));
     sn_status s = keep_small(c, r, archs, &n);
     sn_protocol_text(r->config, protocol, sizeof protocol);
-    if (s == SN_OK) cli_say(c, "ranking %ld architectures; BN %s", n, protocol);
+    if (s == SN_OK) cli_say(c, "ranking %ld architecture%s; BN %s", n, cli_plural(n), protocol);
     if (s == SN_OK) s = sn_rank(r, archs, n, &watch, &k);
     free(archs);
     SN_TRY(s);
@@ -207,12 +225,16 @@ static sn_status run(const cli *c) {
     return s;
 }
 
+static const cli_rule rules[] = {{"sample", CLI_EXCLUDES, "archs"}, {"key", CLI_NEEDS, "against"}, {0}};
+
 const cli_command cmd_rank = {
-    "rank",
-    "RUN",
-    "score architectures with the shared weights, best first",
-    "Scores are kept in RUN/ranking.h5 and never measured twice; stopped or killed, the same command goes on.",
-    1,
-    1,
-    options,
-    run};
+    .name = "rank",
+    .operands = "RUN",
+    .summary = "score architectures with the shared weights, best first",
+    .details = "Scores are kept in RUN/ranking.h5 and never measured twice; stopped or killed, the same command goes on.",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .rules = rules,
+    .run = run,
+};

@@ -97,12 +97,14 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-const cli_command cmd_retrain = {"retrain",
-                                 "RUN",
-                                 "train one architecture alone, then score it on the test split",
-                                 "Uses the keys of `retrain` in the config. The folder below RUN/retrain is a run like any "
-                                 "other; the same command line resumes.",
-                                 1,
-                                 1,
-                                 options,
-                                 run};
+const cli_command cmd_retrain = {
+    .name = "retrain",
+    .operands = "RUN",
+    .summary = "train one architecture alone, then score it on the test split",
+    .details = "Uses the keys of `retrain` in the config. The folder below RUN/retrain is a run like any "
+               "other; the same command line resumes.",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
+};

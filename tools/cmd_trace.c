@@ -56,13 +56,15 @@ static sn_status run(const cli *c) {
     return SN_OK;
 }
 
-const cli_command cmd_trace = {"trace",
-                               "RUN|CONFIG",
-                               "training steps as an HDF5 file, to be checked by others",
-                               "From a config, training starts from its initial weights; from a run, it goes on from the newest "
-                               "checkpoint. Nothing is saved of the training itself.\n"
-                               "tests/peer/replay.py redoes a trace in PyTorch.",
-                               1,
-                               1,
-                               options,
-                               run};
+const cli_command cmd_trace = {
+    .name = "trace",
+    .operands = "RUN|CONFIG",
+    .summary = "training steps as an HDF5 file, to be checked by others",
+    .details = "From a config, training starts from its initial weights; from a run, it goes on from the newest "
+               "checkpoint. Nothing is saved of the training itself.\n"
+               "tests/peer/replay.py redoes a trace in PyTorch.",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
+};

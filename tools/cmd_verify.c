@@ -1,19 +1,261 @@
-// supernet verify FILE: whether a checkpoint, ranking or trace is whole, and what it holds.
+// supernet verify FILE...: whether checkpoints, rankings and traces are whole, and what they hold.
+// Not here: the checks themselves (io/h5file.h, and the readers of each kind).
 #include "cli.h"
+#include "io/checkpoint.h"
 #include "io/h5file.h"
+#include "io/rankstore.h"
+#include "supernet/graph.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// What is said of one file: the members of its JSON object, and its line.
+typedef struct {
+    const char *path;
+    sn_h5_tally tally;
+    json_t *json;
+    FILE *text;
+} report;
+
+// A text as JSON; where it is not UTF-8 (names of files need not be), with ? for what is not ASCII.
+static json_t *text_json(const char *text) {
+    json_t *out = json_string(text);
+    if (out) return out;
+    char *copy = sn_strdup(text);
+    for (char *p = copy; p && *p; p++)
+        if ((unsigned char)*p > 126) *p = '?';
+    out = copy ? json_string(copy) : NULL;
+    free(copy);
+    return out;
+}
+
+static sn_status add(report *x, json_t *members) {
+    if (!members || json_object_update(x->json, members)) return sn_error(SN_RESOURCE, "out of memory for the report");
+    json_decref(members);
+    return SN_OK;
+}
+
+// ---------------------------------------------------------------- checkpoints
+// Room for everything in a checkpoint, so that the reader checks it against the net of its config.
+typedef struct {
+    sn_config *config;
+    sn_graph *graph;
+    sn_checkpoint c;
+    int64_t *passes;
+} contents;
+
+static void free_contents(contents *x) {
+    free(x->c.weights);
+    free(x->c.slot[0]);
+    free(x->c.slot[1]);
+    free(x->c.stats);
+    free(x->c.updates);
+    free(x->passes);
+    sn_graph_free(x->graph);
+    sn_config_free(x->config);
+}
+
+static sn_status make_room(const sn_checkpoint_file *file, contents *x) {
+    const sn_space *s = x->config->space.built;
+    const sn_params *p = x->c.params = &x->graph->params;
+    for (int d = 0; d < s->n_decisions; d++) x->c.n_option_passes += s->decisions[d].options;
+    x->c.channels = s->channels;
+    x->c.weights = sn_new((size_t)p->total, sizeof *x->c.weights);
+    x->c.stats = sn_new((size_t)p->stats_total, sizeof *x->c.stats);
+    x->c.updates = sn_new((size_t)p->n, sizeof *x->c.updates);
+    x->passes = sn_new((size_t)x->c.n_option_passes, sizeof *x->passes);
+    bool all = x->c.weights && x->c.stats && x->c.updates && x->passes;
+    sn_checkpoint_slots(file, p, x->c.slot_name);
+    for (int k = 0; k < 2; k++) {
+        if (!x->c.slot_name[k]) continue;
+        x->c.slot[k] = sn_new((size_t)p->total, sizeof *x->c.slot[k]);
+        all = all && x->c.slot[k];
+    }
+    return all ? SN_OK : SN_RESOURCE;
+}
+
+static sn_status read_contents(const sn_checkpoint_file *file, const char *path, contents *x) {
+    enum { MOST_CHANNELS = 16 };
+    double mean[MOST_CHANNELS], std[MOST_CHANNELS];
+    const char *text = sn_checkpoint_config(file);
+    sn_status s = sn_config_parse(text, strlen(text), "config", sn_sampler_word, NULL, 0, &x->config);
+    if (s == SN_OK) s = sn_graph_build(x->config->space.built, &x->graph);
+    if (s == SN_CONFIG) return sn_error(SN_DATA, "%s: the config in it is not valid: %s", path, sn_error_text());
+    if (s == SN_OK) s = make_room(file, x);
+    if (s == SN_OK) s = sn_checkpoint_read(file, &x->c, x->passes, mean, std);
+    return s;
+}
+
+static sn_status describe_contents(report *r, const contents *x) {
+    const sn_params *p = x->c.params;
+    const sn_space *space = x->config->space.built;
+    char size[512];
+    long long numbers = 0;
+    for (int i = 0; i < p->n; i++) numbers += p->param[i].size;
+    bool one = sn_space_size(space, size, sizeof size) == 1;
+    json_t *slots = json_array();
+    fprintf(r->text, "checkpoint of step %lld: %lld parameters in %d tensors, slots ", (long long)x->c.step, numbers, p->n);
+    for (int k = 0; k < 2 && x->c.slot_name[k]; k++) {
+        fprintf(r->text, "%s%s", k ? " and " : "", x->c.slot_name[k]);
+        json_array_append_new(slots, json_string(x->c.slot_name[k]));
+    }
+    fprintf(r->text, "%s; space of %s architecture%s, %d decision%s; config of %d epoch%s, batch %d",
+            x->c.slot_name[0] ? "" : "none", size, one ? "" : "s", space->n_decisions, cli_plural(space->n_decisions),
+            x->config->train.epochs, cli_plural(x->config->train.epochs), x->config->train.batch);
+    return add(r, json_pack("{s:s,s:I,s:I,s:i,s:o,s:s,s:i,s:i,s:i}", "kind", "checkpoint", "step", (json_int_t)x->c.step,
+                            "parameters", (json_int_t)numbers, "tensors", p->n, "slots", slots, "space_size", size, "decisions",
+                            space->n_decisions, "epochs", x->config->train.epochs, "batch", x->config->train.batch));
+}
+
+static sn_status describe_checkpoint(report *r) {
+    sn_checkpoint_file *file;
+    contents x = {0};
+    SN_TRY(sn_checkpoint_open(r->path, &file));
+    sn_status s = read_contents(file, r->path, &x);
+    if (s == SN_OK) s = describe_contents(r, &x);
+    free_contents(&x);
+    sn_checkpoint_close(file);
+    return s;
+}
+
+// ---------------------------------------------------------------- rankings
+static sn_status describe_settings(report *r, const sn_rankstore *store) {
+    enum { SHOWN = 4 };
+    size_t n = sn_rankstore_settings(store), all = 0;
+    json_t *list = json_array();
+    for (size_t k = 0; k < n; k++) all += sn_rankstore_count(store, k);
+    fprintf(r->text, "ranking of %zu score%s", all, cli_plural((long)all));
+    for (size_t k = 0; k < n; k++) {
+        sn_rank_setting s = sn_rankstore_get_setting(store, k);
+        size_t scores = sn_rankstore_count(store, k);
+        if (k < SHOWN)
+            fprintf(r->text, "%s %zu (BN %s; %llu images of %s)", k ? "," : ":", scores, s.protocol, (unsigned long long)s.images,
+                    s.split);
+        json_array_append_new(list, json_pack("{s:I,s:s,s:s,s:I,s:s}", "scores", (json_int_t)scores, "protocol", s.protocol,
+                                              "split", s.split, "images", (json_int_t)s.images, "weights", s.weights));
+    }
+    if (n > SHOWN) fprintf(r->text, ", and %zu more settings", n - SHOWN);
+    return add(r, json_pack("{s:s,s:I,s:o}", "kind", "ranking", "scores", (json_int_t)all, "settings", list));
+}
+
+static sn_status describe_ranking(report *r) {
+    sn_rankstore *store;
+    SN_TRY(sn_rankstore_open(r->path, &store));
+    sn_status s = describe_settings(r, store);
+    sn_rankstore_close(store);
+    return s;
+}
+
+// ---------------------------------------------------------------- traces
+static sn_status describe_trace(report *r, const sn_h5r *file) {
+    int64_t first, last, batch, inputs_only;
+    char *sampler;
+    SN_TRY(sn_h5_attr_int_read(file, "/", "first_step", &first));
+    SN_TRY(sn_h5_attr_int_read(file, "/", "last_step", &last));
+    SN_TRY(sn_h5_attr_int_read(file, "/", "batch", &batch));
+    SN_TRY(sn_h5_attr_int_read(file, "/", "inputs_only", &inputs_only));
+    SN_TRY(sn_h5_attr_text_read(file, "/", "sampler", 64, &sampler));
+    fprintf(r->text, "trace of steps %lld to %lld%s: sampler %s, batch %lld", (long long)first, (long long)last,
+            inputs_only ? ", inputs only" : "", sampler, (long long)batch);
+    sn_status s =
+        add(r, json_pack("{s:s,s:I,s:I,s:s,s:I,s:b}", "kind", "trace", "first", (json_int_t)first, "last", (json_int_t)last,
+                         "sampler", sampler, "batch", (json_int_t)batch, "inputs_only", inputs_only != 0));
+    free(sampler);
+    return s;
+}
+
+// ---------------------------------------------------------------- one file
+typedef enum { OTHER, CHECKPOINT, RANKING, TRACE } kind;
+
+static bool says(const sn_h5r *file, const char *attribute, const char *word) {
+    char *text = NULL;
+    bool same = sn_h5_attr_text_read(file, "/", attribute, 64, &text) == SN_OK && !strcmp(text, word);
+    free(text);
+    return same;
+}
+
+static kind kind_of(const sn_h5r *file) {
+    if (says(file, "format", "supernet-checkpoint")) return CHECKPOINT;
+    if (says(file, "format", "supernet-trace")) return TRACE;
+    return says(file, "kind", "ranking") ? RANKING : OTHER;
+}
+
+static sn_status describe_other(report *r) {
+    fprintf(r->text, "%zu datasets of %zu bytes in %zu groups", r->tally.datasets, r->tally.data_bytes, r->tally.groups);
+    return add(r, json_pack("{s:n,s:I,s:I,s:I}", "kind", "datasets", (json_int_t)r->tally.datasets, "data_bytes",
+                            (json_int_t)r->tally.data_bytes, "groups", (json_int_t)r->tally.groups));
+}
+
+// The readers of checkpoints and rankings open the file themselves; one image of it in memory is enough.
+static sn_status describe(report *r) {
+    sn_h5r *file;
+    SN_TRY(sn_h5_open(r->path, SIZE_MAX, &file));
+    sn_status s = sn_h5_check(file, &r->tally);
+    kind k = s == SN_OK ? kind_of(file) : OTHER;
+    if (s == SN_OK && k == TRACE) s = describe_trace(r, file);
+    sn_h5r_free(file);
+    if (s == SN_OK && k == CHECKPOINT) s = describe_checkpoint(r);
+    if (s == SN_OK && k == RANKING) s = describe_ranking(r);
+    if (s == SN_OK && k == OTHER) s = describe_other(r);
+    if (s != SN_OK) return s;
+    fprintf(r->text, "; %zu bytes, content checksum %08x", r->tally.bytes, r->tally.checksum);
+    return add(r, json_pack("{s:I}", "bytes", (json_int_t)r->tally.bytes));
+}
+
+static sn_status add_error(report *r, sn_status s) {
+    return add(r, json_pack("{s:o,s:i}", "error", text_json(sn_error_text()), "code", (int)s));
+}
+
+// Prints the line of a whole file, and puts every file into the list. *found: what is wrong with it.
+static sn_status verify(const cli *c, const char *path, json_t *list, sn_status *found) {
+    char *line = NULL;
+    size_t size;
+    report r = {.path = path, .json = json_pack("{s:o}", "file", text_json(path)), .text = open_memstream(&line, &size)};
+    sn_status s = r.json && r.text ? SN_OK : sn_error(SN_RESOURCE, "out of memory for the report on %s", path);
+    if (s == SN_OK) *found = describe(&r);
+    if (s == SN_OK) s = add(&r, json_pack("{s:b}", "whole", *found == SN_OK));
+    if (s == SN_OK && *found != SN_OK) s = add_error(&r, *found);
+    if (r.text && fclose(r.text) && s == SN_OK) s = sn_error(SN_RESOURCE, "out of memory for the report on %s", path);
+    if (s == SN_OK && *found == SN_OK && !c->json) printf("%s: whole: %s\n", path, line);
+    if (s == SN_OK && json_array_append(list, r.json)) s = sn_error(SN_RESOURCE, "out of memory for the report on %s", path);
+    json_decref(r.json);
+    free(line);
+    return s;
+}
+
+// ---------------------------------------------------------------- the command
+// One bad file is told by the program's own last message; of several, each is told here.
+static sn_status verify_all(const cli *c, json_t *list) {
+    sn_status first = SN_OK, found = SN_OK;
+    int bad = 0;
+    for (int i = 0; i < c->operands; i++) {
+        SN_TRY(verify(c, c->operand[i], list, &found));
+        if (found == SN_OK) continue;
+        if (!bad++) first = found;
+        if (c->operands == 1) return found;
+        fflush(stdout);
+        fprintf(stderr, "supernet: %s\n", sn_error_text());
+    }
+    return bad ? sn_error(first, "not whole: %d of %d files", bad, c->operands) : SN_OK;
+}
 
 static sn_status run(const cli *c) {
-    char summary[512];
-    if (c->json && c->operands > 1) return sn_error(SN_USAGE, "--json: one file at a time; found %d", c->operands);
-    for (int i = 0; i < c->operands; i++) {
-        SN_TRY(sn_h5_verify(c->operand[i], summary, sizeof summary));
-        if (!c->json) printf("%s: %s\n", c->operand[i], summary);
-    }
-    if (!c->json) return SN_OK;
-    return cli_print_json(json_pack("{s:i,s:s,s:b,s:s}", "schema", 1, "file", c->operand[0], "whole", 1, "holds", summary));
+    json_t *list = json_array();
+    if (!list) return sn_error(SN_RESOURCE, "out of memory for the report");
+    sn_status s = verify_all(c, list), printed = SN_OK;
+    if (c->json) printed = cli_print_json(json_pack("{s:i,s:O}", "schema", 1, "files", list));
+    json_decref(list);
+    return s == SN_OK ? printed : s;
 }
 
 const cli_command cmd_verify = {
-    "verify", "FILE", "whether a checkpoint, ranking or trace is whole, and what it holds", NULL, 1, CLI_OPERANDS, NULL, run};
+    .name = "verify",
+    .operands = "FILE...",
+    .summary = "whether checkpoints, rankings and traces are whole, and what they hold",
+    .details = "Every file is checked and told of, also after a bad one; the exit code is that of the first bad one.",
+    .least = 1,
+    .most = CLI_OPERANDS,
+    .without = CLI_SET | CLI_THREADS | CLI_DEVICE | CLI_QUIET,
+    .run = run,
+};

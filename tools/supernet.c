@@ -33,7 +33,7 @@ static void usage(FILE *out) {
             SN_VERSION);
     for (int i = 0; commands[i]; i++)
         fprintf(out, "  %-9s %-18s %s\n", commands[i]->name, commands[i]->operands, commands[i]->summary);
-    fprintf(out, "\n`supernet COMMAND --help` explains a command, `supernet help config` every key of a config.\nExit codes:");
+    fprintf(out, "\n`supernet help COMMAND` explains a command, `supernet help config` every key of a config.\nExit codes:");
 #define X(name, code, text) fprintf(out, " %d %s;", code, text);
     SN_STATUS_TABLE(X)
 #undef X
@@ -58,6 +58,8 @@ int main(int argc, char **argv) {
         printf("supernet %s\n", SN_VERSION);
         return SN_OK;
     }
+    char *asked[] = {argv[0], argv[argc - 1], (char[]){"--help"}};
+    if (!strcmp(argv[1], "help") && argc == 3 && find(argv[2])) argv = asked; // `help train` is `train --help`
     const cli_command *command = find(argv[1]);
     if (!command) {
         const char *near = sn_nearest(argv[1], command_word, NULL);

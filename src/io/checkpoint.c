@@ -166,6 +166,17 @@ int64_t sn_checkpoint_step(const sn_checkpoint_file *f) {
     return f->step;
 }
 
+void sn_checkpoint_slots(const sn_checkpoint_file *f, const sn_params *p, const char *name[2]) {
+    static const char *const known[] = {"momentum", "exp_avg", "exp_avg_sq"};
+    char path[1024];
+    int n = 0;
+    name[0] = name[1] = NULL;
+    for (size_t k = 0; k < sizeof known / sizeof *known && n < 2 && p->n; k++) {
+        snprintf(path, sizeof path, "/optim/%s/%s", p->param[0].name, known[k]);
+        if (sn_h5_has(f->r, path)) name[n++] = known[k];
+    }
+}
+
 static sn_status read_param(const sn_h5r *r, const char *path, const sn_param *p, float *memory, float *scratch) {
     uint64_t dims[4];
     size_t sizes[4];

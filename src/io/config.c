@@ -17,6 +17,7 @@ typedef struct {
     sn_yaml_node *root;
     sn_config *config;
     const sn_yaml_node *given[SN_MAX_KEYS]; // by key: the node that set it
+    bool space_known;                       // false: its preset is missing, and says so
 } reader;
 
 static sn_status read_all(reader *, const char *text, size_t size, const char *name, const char *const *overrides,
@@ -183,7 +184,7 @@ static sn_status fill_defaults(reader *r) {
     for (int i = 0; sn_keys[i].path; i++) {
         const sn_key *k = &sn_keys[i];
         if (r->given[i] || k->type == SN_KEY_TREE) continue;
-        if (!k->preset) missing(r, k->path, last);
+        if (!k->preset && (r->space_known || strncmp(k->path, "space.", 6))) missing(r, k->path, last);
         SN_TRY(sn_value_default(k, r->samplers, r->config));
     }
     return SN_OK;
@@ -271,12 +272,12 @@ static sn_status read_all(reader *r, const char *text, size_t size, const char *
     for (int i = 0; r->root->kind == SN_YAML_MAP && i < n_overrides; i++)
         sn_yaml_override(r->memory, r->root, overrides[i], &r->problems);
     sn_yaml_node *space = (sn_yaml_node *)sn_yaml_find(r->root, "space");
-    if (space) sn_space_preset(r->memory, space, folder, &r->problems);
+    r->space_known = !space || sn_space_preset(r->memory, space, folder, &r->problems);
     read_section(r, r->root, "");
     if (r->root->kind != SN_YAML_MAP) return SN_OK;
     SN_TRY(fill_defaults(r));
     bool sound = !sn_problems_any(&r->problems); // relations and the arch need sound values
     if (sound) relate(r);
-    if (space && space->kind == SN_YAML_MAP) sn_space_read(space, r->config, &r->problems);
+    if (space && space->kind == SN_YAML_MAP && r->space_known) sn_space_read(space, r->config, &r->problems);
     return SN_OK;
 }

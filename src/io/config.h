@@ -85,9 +85,10 @@ typedef struct sn_config {
 // Words that a table above this layer knows: word i, or NULL at the end.
 typedef const char *(*sn_config_words)(int i);
 
-// Reads a config file of at most 1 MiB. Overrides are texts "a.b=value" in YAML, the last one wins. `samplers` are the words
-// allowed for train.sampler. SN_CONFIG with up to 20 mistakes, one a line: `file:line:column: found; allowed; nearest known
-// word`. Relative paths in the file count from its folder, in overrides from the current folder. *out is owned by the caller.
+// Reads a config file of at most 1 MiB. Overrides are texts "a.b=value" in YAML, the last one wins; "--threads=2" is
+// named in messages as that option. `samplers` are the words allowed for train.sampler. SN_CONFIG with up to 20 mistakes, one a
+// line: `file:line:column: found; allowed; nearest known word`. Relative paths in the file count from its folder, in overrides
+// from the current folder. *out is owned by the caller.
 sn_status sn_config_load(const char *path, sn_config_words samplers, const char *const *overrides, int n_overrides,
                          sn_config **out);
 // The same from text (config.yaml of a run, the text in a checkpoint). `name` is the path that messages show and that relative

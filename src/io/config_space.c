@@ -63,20 +63,20 @@ static sn_yaml_node *read_preset(sn_yaml *y, const char *path, const sn_yaml_nod
     return NULL;
 }
 
-void sn_space_preset(sn_yaml *y, sn_yaml_node *space, const char *folder, sn_problems *problems) {
+bool sn_space_preset(sn_yaml *y, sn_yaml_node *space, const char *folder, sn_problems *problems) {
     const sn_yaml_node *named = sn_yaml_find(space, "preset");
     char found[SN_SHOWN + 2], *places[PLACES];
-    if (!named) return;
+    if (!named) return true;
     if (named->kind != SN_YAML_SCALAR || !*named->text) {
         sn_problem(problems, named->place, "space.preset: found %s; allowed is the name of a space, such as nasbench-macro",
                    sn_yaml_found(named, found));
-        return;
+        return false;
     }
     if (!named->place.line && strchr(named->text, '/')) folder = ""; // an override's path counts from the current folder
     int n = preset_places(y, named->text, folder, places), at = 0;
     if (!n) {
         problems->memory = true;
-        return;
+        return false;
     }
     while (at < n && access(places[at], F_OK)) at++;
     if (at == n) {
@@ -87,13 +87,14 @@ void sn_space_preset(sn_yaml *y, sn_yaml_node *space, const char *folder, sn_pro
         }
         sn_problem(problems, named->place, "space.preset: found %s, but no such file; looked for %s", sn_yaml_found(named, found),
                    looked.text);
-        return;
+        return false;
     }
     sn_yaml_node *preset = read_preset(y, places[at], named, problems);
-    if (!preset) return;
+    if (!preset) return false;
     sn_yaml_merge(preset, space); // what the section gives stands
     space->first = preset->first;
     space->last = preset->last;
+    return true;
 }
 
 // --- names

@@ -85,8 +85,9 @@ char *sn_path_absolute(const sn_yaml_node *, sn_problems *);
 
 // --- the space section (config_space.c)
 
-// Joins the preset's file, if the section names one, into `space`.
-void sn_space_preset(sn_yaml *, sn_yaml_node *space, const char *folder, sn_problems *);
+// Joins the preset's file, if the section names one, into `space`. False when it names one that cannot be had: what the section
+// lacks may stand there.
+bool sn_space_preset(sn_yaml *, sn_yaml_node *space, const char *folder, sn_problems *);
 // config->space.built from the section; input, classes, text and arch are read already.
 void sn_space_read(const sn_yaml_node *space, sn_config *, sn_problems *);
 // The keys `blocks` and `network` with everything written out, indented by two.

@@ -64,8 +64,12 @@ bool sn_h5_has(const sn_h5r *r, const char *path);
 typedef sn_status sn_h5_member(void *context, const char *name, bool is_group);
 sn_status sn_h5_list(const sn_h5r *r, const char *group, sn_h5_member *member, void *context);
 
-// Checks a whole file: header and checksum, then every group and dataset down from "/". summary (size n) gets one line on what it
-// holds.
-sn_status sn_h5_verify(const char *path, char *summary, size_t n);
+typedef struct {
+    size_t bytes;      // of the file
+    uint32_t checksum; // of its content
+    size_t groups, datasets, data_bytes;
+} sn_h5_tally;
+// Checks every group and dataset down from "/" of an open file, whose header and checksum were right, and counts them.
+sn_status sn_h5_check(const sn_h5r *r, sn_h5_tally *out);
 
 #endif

@@ -397,18 +397,19 @@ typedef struct {
     const sn_h5r *r;
     char path[1025];
     int depth;
-    size_t objects_left, groups, datasets, bytes;
-} tally;
+    size_t objects_left;
+    sn_h5_tally found;
+} walk;
 
 static sn_status count_member(void *context, const char *name, bool is_group) {
-    tally *t = context;
+    walk *t = context;
     size_t had = strlen(t->path);
     if (t->depth >= DEPTH || had + 1 + strlen(name) >= sizeof t->path || !t->objects_left--)
         return sn_error(SN_DATA, "%s: %s: more groups within groups than this program makes", t->r->path, t->path);
     snprintf(t->path + had, sizeof t->path - had, "/%s", name);
     sn_status status;
     if (is_group) {
-        t->groups++;
+        t->found.groups++;
         t->depth++;
         status = sn_h5_list(t->r, t->path, count_member, t);
         t->depth--;
@@ -421,21 +422,18 @@ static sn_status count_member(void *context, const char *name, bool is_group) {
             H5Oclose(set);
         }
         if (status == SN_OK && d.type < 0) status = sn_error(SN_DATA, "%s: %s: %s", t->r->path, t->path, d.type_text);
-        t->datasets++;
-        t->bytes += d.bytes;
+        t->found.datasets++;
+        t->found.data_bytes += d.bytes;
     }
     t->path[had] = 0;
     return status;
 }
 
-sn_status sn_h5_verify(const char *path, char *summary, size_t n) {
-    sn_h5r *r;
-    SN_TRY(sn_h5_open(path, SIZE_MAX, &r));
-    tally t = {.r = r, .objects_left = r->image->size / 16}; // no object header is smaller
-    sn_status status = sn_h5_list(r, "/", count_member, &t);
-    if (status == SN_OK)
-        snprintf(summary, n, "whole: %zu bytes, content checksum %08x; %zu datasets of %zu bytes in %zu groups", r->image->size,
-                 u32_at(r->image->bytes + 16), t.datasets, t.bytes, t.groups);
-    sn_h5r_free(r);
-    return status;
+sn_status sn_h5_check(const sn_h5r *r, sn_h5_tally *out) {
+    walk w = {.r = r, .objects_left = r->image->size / 16}; // no object header is smaller
+    w.found.bytes = r->image->size;
+    w.found.checksum = u32_at(r->image->bytes + 16);
+    SN_TRY(sn_h5_list(r, "/", count_member, &w));
+    *out = w.found;
+    return SN_OK;
 }

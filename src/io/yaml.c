@@ -302,7 +302,11 @@ static sn_yaml_node *override_value(sn_yaml *y, const char *source, const char *
 
 void sn_yaml_override(sn_yaml *y, sn_yaml_node *root, const char *text, sn_problems *problems) {
     char shown[SN_SHOWN], full[SN_SHOWN + 8];
-    snprintf(full, sizeof full, "--set %s", sn_show(text, shown));
+    bool option = !strncmp(text, "--", 2);
+    sn_show(text, shown);
+    if (option) shown[strcspn(shown, "=")] = ' ';
+    snprintf(full, sizeof full, "%s%s", option ? "" : "--set ", shown);
+    if (option) text += 2;
     const char *source = sn_yaml_copy(y, full), *equals = strchr(text, '=');
     char *path = equals ? copy_bytes(y, text, (size_t)(equals - text)) : NULL;
     if (!source || (equals && !path)) {

@@ -37,7 +37,8 @@ sn_yaml_node *sn_yaml_read(sn_yaml *, const char *name, const char *text, size_t
 const sn_yaml_node *sn_yaml_find(const sn_yaml_node *map, const char *key); // NULL when absent, or when map is NULL or no mapping
 // Puts the children of `over` into `base` (both mappings): mappings are joined, other values replaced. `over` is used up.
 void sn_yaml_merge(sn_yaml_node *base, sn_yaml_node *over);
-// Applies one override "a.b=value" (value in YAML) to the tree; its place is "--set a.b=value".
+// Applies one override "a.b=value" (value in YAML) to the tree; its place is "--set a.b=value". "--threads=2", a key that is an
+// option of its own, has the place "--threads 2".
 void sn_yaml_override(sn_yaml *, sn_yaml_node *root, const char *text, sn_problems *);
 // "a mapping", "a list", "nothing" or the text in quotes, for messages. Returns out.
 const char *sn_yaml_found(const sn_yaml_node *, char out[SN_SHOWN + 2]);

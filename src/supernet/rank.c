@@ -37,6 +37,8 @@ static sn_status open_store(const sn_run *r, sn_rankstore **store, size_t *setti
     snprintf(split, sizeof split, "validation, order of seed %lld", (long long)r->config->train.seed);
     sn_rank_setting s = {weights, protocol, split, (uint64_t)scored_images(r)};
     sn_status status = path ? sn_rankstore_open(path, store) : SN_RESOURCE;
+    if (status == SN_DATA)
+        sn_error(status, "%s; move %s away and rank again: the scores are measured anew", sn_error_text(), path);
     free(path);
     SN_TRY(status);
     if (!s.images)

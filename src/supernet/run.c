@@ -347,6 +347,7 @@ static sn_status check_override(const char *path, const char *override) {
     static const char *const free_keys[] = {
         "rank.", "retrain.", "export.", "data.augment.", "data.source=", "data.cache=", "data.memory=", "threads=", "device="};
     char allowed[256] = "";
+    if (!strncmp(override, "--", 2)) return SN_OK; // --threads and --device
     for (size_t k = 0, used = 0; k < sizeof free_keys / sizeof *free_keys; k++) {
         if (!strncmp(override, free_keys[k], strlen(free_keys[k]))) return SN_OK;
         used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", k ? ", " : "", free_keys[k]);

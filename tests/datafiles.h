@@ -1,84 +1,15 @@
-// Helpers of the data tests: a scratch folder, files in it, data sets opened or refused with an exact message.
-// Not here: anything about one format beyond IDX.
+// Helpers of the data tests: data sets written, opened, or refused with an exact message.
+// Not here: files as such (folder.h), anything about one format beyond IDX.
 // Next: test_dataset.c.
 #ifndef SN_TEST_DATAFILES_H
 #define SN_TEST_DATAFILES_H
 
+#include "folder.h"
 #include "io/dataset.h"
 
-#include <check.h>
-#include <errno.h>
-#include <ftw.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #define MAYBE __attribute__((unused)) static
-
-static char scratch[64];
-
-MAYBE void setup(void) {
-    snprintf(scratch, sizeof scratch, "/tmp/sn_data_XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(scratch));
-}
-
-MAYBE int remove_one(const char *path, const struct stat *s, int type, struct FTW *f) {
-    (void)s, (void)type, (void)f;
-    return remove(path);
-}
-
-MAYBE void remove_tree(const char *path) {
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-MAYBE void teardown(void) {
-    remove_tree(scratch);
-}
-
-// "scratch/..." in one of a ring of buffers, enough for one expression.
-__attribute__((format(printf, 1, 2))) MAYBE const char *at(const char *format, ...) {
-    static char ring[64][512];
-    static int next;
-    char *path = ring[next++ % 64];
-    size_t n = (size_t)snprintf(path, sizeof ring[0], "%s/", scratch);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(path + n, sizeof ring[0] - n, format, args);
-    va_end(args);
-    return path;
-}
-
-MAYBE void make_parents(const char *path) {
-    char part[512];
-    snprintf(part, sizeof part, "%s", path);
-    for (char *p = part + 1; *p; p++)
-        if (*p == '/') {
-            *p = 0;
-            ck_assert(!mkdir(part, 0777) || errno == EEXIST);
-            *p = '/';
-        }
-}
-
-MAYBE void put_file(const char *path, const void *data, size_t n) {
-    make_parents(path);
-    FILE *f = fopen(path, "wb");
-    ck_assert_msg(f != NULL, "%s: %s", path, strerror(errno));
-    ck_assert_uint_eq(fwrite(data, 1, n, f), n);
-    ck_assert_int_eq(fclose(f), 0);
-}
-
-MAYBE size_t get_file(const char *path, void *data, size_t room) {
-    FILE *f = fopen(path, "rb");
-    ck_assert_msg(f != NULL, "%s: %s", path, strerror(errno));
-    size_t n = fread(data, 1, room, f);
-    fclose(f);
-    ck_assert_uint_lt(n, room);
-    return n;
-}
 
 MAYBE void put_gz(const char *path, const void *data, size_t n) {
     make_parents(path);
@@ -91,7 +22,7 @@ MAYBE void put_gz(const char *path, const void *data, size_t n) {
 // --- data sets
 
 MAYBE sn_data_options options(const char *source, int channels, int height, int width) {
-    static char cache[128], kept[8][512]; // of source, beyond the life of at()
+    static char cache[300], kept[8][512]; // of source, beyond the life of at()
     static int next;
     char *copy = kept[next++ % 8];
     snprintf(copy, sizeof kept[0], "%s", source);
@@ -184,14 +115,6 @@ MAYBE void put_idx(const char *folder, uint32_t train, uint32_t test, uint32_t h
     put_file(path, bytes, idx_labels(bytes, test, labels + train));
     free(pixels);
     free(bytes);
-}
-
-MAYBE int run_suite(Suite *s) {
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
 }
 
 #endif

@@ -5,8 +5,8 @@
 #define SN_TEST_KERNEL_WORLD_H
 
 #include "kernels/tables.h"
+#include "suite.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <signal.h>

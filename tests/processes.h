@@ -6,11 +6,8 @@
 
 #include "datafiles.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -75,10 +72,17 @@ MAYBE pid_t start(how h, int number, const char *const *arguments) {
     return child;
 }
 
+// The status of a child that is over.
+MAYBE int wait_for(pid_t child) {
+    int state;
+    ck_assert_int_gt(child, 0);
+    ck_assert_int_eq(waitpid(child, &state, 0), child);
+    return state;
+}
+
 // The exit code, or SIGNALLED + the signal.
 MAYBE int finish(pid_t child, int number) {
-    int state;
-    ck_assert_int_eq(waitpid(child, &state, 0), child);
+    int state = wait_for(child);
     printed[get_file(at("%d.out", number), printed, sizeof printed)] = 0;
     said[get_file(at("%d.err", number), said, sizeof said)] = 0;
     int code = WIFSIGNALED(state) ? SIGNALLED + WTERMSIG(state) : WEXITSTATUS(state);
@@ -114,24 +118,24 @@ MAYBE double seconds(void) {
 enum { BATCH = 8, STEPS_PER_EPOCH = 40 };
 MAYBE void put_config(const char *path, const char *train) {
     char text[4096];
-    int n = snprintf(text, sizeof text,
-                     "data: {source: %s/data, cache: %s/cache, validation: 60, images: 320, augment: {crop: 2, flip: true}}\n"
-                     "space:\n"
-                     "  input: {channels: 1, height: 28, width: 28}\n"
-                     "  classes: 10\n"
-                     "  blocks:\n"
-                     "    skip: {op: identity}\n"
-                     "    mb2_k3: {op: mbconv, expand: 2, kernel: 3}\n"
-                     "    sep_k3: {op: sepconv, kernel: 3}\n"
-                     "  network:\n"
-                     "    - {op: conv, kernel: 3, stride: 2, out: 4}\n"
-                     "    - {layers: 3, out: 8, stride: 2, choose: [skip, mb2_k3, sep_k3]}\n"
-                     "    - {op: classifier}\n"
-                     "train: {batch: 8, %s}\n"
-                     "rank: {calibrate: 40, calibrate_batch: 20}\n"
-                     "retrain: {epochs: 2}\n",
-                     scratch, scratch, train);
-    put_file(path, text, (size_t)n);
+    snprintf(text, sizeof text,
+             "data: {source: %s/data, cache: %s/cache, validation: 60, images: 320, augment: {crop: 2, flip: true}}\n"
+             "space:\n"
+             "  input: {channels: 1, height: 28, width: 28}\n"
+             "  classes: 10\n"
+             "  blocks:\n"
+             "    skip: {op: identity}\n"
+             "    mb2_k3: {op: mbconv, expand: 2, kernel: 3}\n"
+             "    sep_k3: {op: sepconv, kernel: 3}\n"
+             "  network:\n"
+             "    - {op: conv, kernel: 3, stride: 2, out: 4}\n"
+             "    - {layers: 3, out: 8, stride: 2, choose: [skip, mb2_k3, sep_k3]}\n"
+             "    - {op: classifier}\n"
+             "train: {batch: 8, %s}\n"
+             "rank: {calibrate: 40, calibrate_batch: 20}\n"
+             "retrain: {epochs: 2}\n",
+             scratch, scratch, train);
+    put_text(path, text);
 }
 
 MAYBE void put_data(void) {
@@ -141,7 +145,7 @@ MAYBE void put_data(void) {
 }
 
 MAYBE void program_setup(void) {
-    setup();
+    folder_make();
     ck_assert_int_eq(chmod(scratch, 0777), 0);
     put_data();
 }
@@ -157,12 +161,6 @@ MAYBE const char *lasting(const char *path) {
 }
 
 // --- run folders
-
-MAYBE bool same_files(const char *a, const char *b) {
-    static char x[4 << 20], y[4 << 20];
-    size_t n = get_file(a, x, sizeof x);
-    return n == get_file(b, y, sizeof y) && !memcmp(x, y, n);
-}
 
 MAYBE const char *checkpoint(const char *run, long step) {
     static char ring[8][512];

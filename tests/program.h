@@ -3,63 +3,32 @@
 #ifndef SN_TEST_PROGRAM_H
 #define SN_TEST_PROGRAM_H
 
-#include <check.h>
-#include <jansson.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "folder.h"
 
-static char place[256];    // the working folder of all commands; its name has a space
-static char program[4096]; // `supernet`, beside the test program
+#include <jansson.h>
+#include <sys/wait.h>
+
+#define PLACE "a place" // the working folder of all commands; its name has a space
 
 static char *read_all(const char *name) {
     static char text[2][1 << 20];
     static int turn;
-    char path[600], *out = text[turn = !turn];
-    snprintf(path, sizeof path, "%s/%s", place, name);
-    FILE *f = fopen(path, "rb");
-    ck_assert_msg(f != NULL, "%s is missing", path);
-    size_t n = fread(out, 1, sizeof text[0] - 1, f);
-    fclose(f);
-    out[n] = 0;
+    char *out = text[turn = !turn];
+    out[get_file(at(PLACE "/%s", name), out, sizeof text[0])] = 0;
     return out;
 }
 
 static void write_all(const char *name, const char *text) {
-    char path[600];
-    snprintf(path, sizeof path, "%s/%s", place, name);
-    FILE *f = fopen(path, "wb");
-    ck_assert_ptr_nonnull(f);
-    ck_assert_int_ge(fputs(text, f), 0);
-    ck_assert_int_eq(fclose(f), 0);
+    put_text(at(PLACE "/%s", name), text);
 }
 
-// Makes the folder and finds the program.
 static void place_make(void) {
-    const char *base = getenv("TMPDIR");
-    snprintf(place, sizeof place, "%s/sn test XXXXXX", base && strlen(base) < 200 ? base : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(place));
-    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-    ck_assert_int_gt(n, 0);
-    program[n] = 0;
-    char *slash = strrchr(program, '/');
-    ck_assert_uint_lt((size_t)(slash - program) + 16, sizeof program);
-    strcpy(slash, "/supernet");
-    char cache[300];
-    snprintf(cache, sizeof cache, "%s/cache", place);
-    ck_assert_int_eq(setenv("XDG_CACHE_HOME", cache, 1), 0);
+    folder_make();
+    ck_assert_int_eq(mkdir(at(PLACE), 0777), 0);
+    ck_assert_int_eq(setenv("XDG_CACHE_HOME", at(PLACE "/cache"), 1), 0);
 }
 
-static void place_remove(void) {
-    char command[600];
-    snprintf(command, sizeof command, "rm -rf '%s'", place);
-    ck_assert_int_eq(system(command), 0);
-}
-
-// The exit code of a shell line that runs in `place` and may use $S (the program) and $SRC (the sources). What it printed is in
+// The exit code of a shell line that runs in PLACE and may use $S (the program) and $SRC (the sources). What it printed is in
 // the files out and err there.
 __attribute__((format(printf, 1, 2))) static int run(const char *format, ...) {
     char line[2048], command[8192];
@@ -67,7 +36,7 @@ __attribute__((format(printf, 1, 2))) static int run(const char *format, ...) {
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    snprintf(command, sizeof command, "cd '%s' && S='%s' && SRC='%s' && { %s ; } >out 2>err </dev/null", place, program,
+    snprintf(command, sizeof command, "cd '%s' && S='%s' && SRC='%s' && { %s ; } >out 2>err </dev/null", at(PLACE), SN_PROGRAM,
              SN_SOURCE_DIR, line);
     int status = system(command);
     ck_assert_msg(status != -1 && WIFEXITED(status), "%s: killed", line);

@@ -2,8 +2,8 @@
 // Not here: reading pictures (test_dataset.c).
 // Next: test_images.c.
 #include "io/augment.h"
+#include "suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static const double mean[] = {0.49, 0.48, 0.45}, deviation[] = {0.25, 0.24, 0.26
 static sn_augment make(sn_augment_options o, int channels, int from_height, int from_width, int height, int width) {
     sn_augment a;
     sn_status status = sn_augment_init(&a, &o, channels, from_height, from_width, height, width, mean, deviation);
-    ck_assert_msg(status == SN_OK, "%s", sn_error_text());
+    ck_ok(status);
     return a;
 }
 
@@ -251,9 +251,5 @@ int main(void) {
     tcase_add_test(t, resized_image);
     tcase_add_test(t, refusals);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

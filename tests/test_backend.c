@@ -3,8 +3,8 @@
 // Next: kernel_cases.h.
 #include "kernels/backend.h"
 #include "kernels/pool.h"
+#include "suite.h"
 
-#include <check.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 static sn_backend *opened(const char *name, int threads) {
     sn_backend *b = NULL;
-    ck_assert_msg(sn_backend_open(name, threads, &b) == SN_OK, "%s", sn_error_text());
+    ck_ok(sn_backend_open(name, threads, &b));
     return b;
 }
 
@@ -134,7 +134,7 @@ START_TEST(too_many_threads) {
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
     sn_backend *b = NULL;
     ck_assert_int_eq(sn_backend_open("cpu-plain", 1000, &b), SN_RESOURCE);
-    ck_assert_msg(strstr(sn_error_text(), "of 1000"), "%s", sn_error_text());
+    ck_message("of 1000");
     ck_assert_ptr_null(b);
     b = opened("cpu-plain", 2);
     ck_assert_int_eq(sn_backend_scratch(b, (size_t)1 << 30), SN_RESOURCE);
@@ -252,9 +252,5 @@ int main(void) {
     tcase_add_test(tests, finish_once_after_all_tiles);
     tcase_add_test(tests, loops_and_conversion);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

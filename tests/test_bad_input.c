@@ -23,9 +23,7 @@ static void copy_run(const char *to) {
         execlp("cp", "cp", "-r", trained, to, (char *)NULL);
         _exit(1);
     }
-    int state;
-    ck_assert_int_eq(waitpid(p, &state, 0), p);
-    ck_assert_int_eq(state, 0);
+    ck_assert_int_eq(wait_for(p), 0);
 }
 
 START_TEST(not_a_run) {
@@ -271,7 +269,7 @@ END_TEST
 int main(void) {
     Suite *s = suite_create("bad_input");
     TCase *t = tcase_create("all");
-    tcase_add_unchecked_fixture(t, make_trained, teardown);
+    tcase_add_unchecked_fixture(t, make_trained, folder_remove);
     tcase_set_timeout(t, 240);
     tcase_add_test(t, not_a_run);
     tcase_add_test(t, files_of_another_kind);

@@ -88,7 +88,7 @@ END_TEST
 int main(void) {
     Suite *s = suite_create("bits");
     TCase *t = tcase_create("all");
-    tcase_add_unchecked_fixture(t, make_whole, teardown);
+    tcase_add_unchecked_fixture(t, make_whole, folder_remove);
     tcase_set_timeout(t, 240);
     tcase_add_loop_test(t, lanes_and_threads, 0, 4);
     tcase_add_test(t, streamed);

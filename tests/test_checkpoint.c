@@ -127,12 +127,7 @@ START_TEST(same_bytes) {
     make(&n, 2, 0);
     ck_ok(sn_checkpoint_save(path_a, &n.c));
     ck_ok(sn_checkpoint_save(path_b, &n.c));
-    size_t size[2];
-    unsigned char *a = get_file(path_a, &size[0]), *b = get_file(path_b, &size[1]);
-    ck_assert_uint_eq(size[0], size[1]);
-    ck_assert_mem_eq(a, b, size[0]);
-    free(a);
-    free(b);
+    ck_assert(same_files(path_a, path_b));
     clear(&n);
 }
 END_TEST
@@ -154,8 +149,8 @@ START_TEST(not_finite) {
                 float kept = *place;
                 *place = bad[k];
                 ck_assert_int_eq(sn_checkpoint_save(path_a, &n.c), SN_DIVERGED);
-                ck_assert_message(b == 3 ? (i ? "running variance 3 of 'stem.bn'" : "running mean 3 of 'stem.bn'") : names[b]);
-                if (b < 3) ck_assert_message(p->name);
+                ck_message(b == 3 ? (i ? "running variance 3 of 'stem.bn'" : "running mean 3 of 'stem.bn'") : names[b]);
+                if (b < 3) ck_message(p->name);
                 *place = kept;
             }
     ck_assert_int_eq(folder_count(), 1);
@@ -173,16 +168,16 @@ START_TEST(other_nets) {
     make(&m, 1, 1);
     ck_ok(sn_checkpoint_save(path_a, &n.c));
     ck_assert_int_eq(read_all(path_a, &m, NULL, NULL), SN_DATA);
-    ck_assert_message("/params/stem.conv.weight");
+    ck_message("/params/stem.conv.weight");
     clear(&m);
     make(&m, 2, 0);
     ck_assert_int_eq(read_all(path_a, &m, NULL, NULL), SN_DATA);
-    ck_assert_message("/optim/stem.conv.weight/exp_avg_sq");
+    ck_message("/optim/stem.conv.weight/exp_avg_sq");
     add(&m, "more.weight", SN_PARAM_LINEAR, 1, 1, 1);
     for (int b = 0; b < 3; b++) m.buffer[b] = realloc(m.buffer[b], (size_t)m.params.total * sizeof(float));
     m.c.weights = m.buffer[0], m.c.slot_name[0] = m.c.slot_name[1] = NULL;
     ck_assert_int_eq(read_all(path_a, &m, NULL, NULL), SN_DATA);
-    ck_assert_message("/params/more.weight");
+    ck_message("/params/more.weight");
     int taken;
     sn_checkpoint_file *f;
     blank(&m);
@@ -200,7 +195,7 @@ END_TEST
 START_TEST(other_files) {
     sn_checkpoint_file *f = NULL;
     ck_assert_int_eq(sn_checkpoint_open(path_a, &f), SN_DATA);
-    ck_assert_message("ENOENT");
+    ck_message("ENOENT");
     for (int64_t version = 0; version < 4; version++) {
         sn_h5w *w;
         ck_ok(sn_h5_create(4096, &w));
@@ -209,8 +204,8 @@ START_TEST(other_files) {
         ck_ok(sn_h5_save(w, path_a));
         sn_h5w_free(w);
         ck_assert_int_eq(sn_checkpoint_open(path_a, &f), SN_DATA);
-        ck_assert_message(path_a);
-        ck_assert_message(version == 0 ? "'something'" : version == 1 ? "config" : "format version");
+        ck_message(path_a);
+        ck_message(version == 0 ? "'something'" : version == 1 ? "config" : "format version");
     }
     ck_assert_ptr_null(f);
 }
@@ -224,7 +219,7 @@ static bool refused(const net *n, net *m) {
     sn_status s = read_all(path_b, m, NULL, NULL);
     if (s == SN_OK) ck_same(n, m);
     ck_assert_msg(s == SN_OK || s == SN_DATA, "status %d: %s", s, sn_error_text());
-    if (s == SN_DATA) ck_assert_message(path_b);
+    if (s == SN_DATA) ck_message(path_b);
     return s == SN_DATA;
 }
 
@@ -236,7 +231,7 @@ START_TEST(damaged) {
     make(&m, 1, 0);
     ck_ok(sn_checkpoint_save(path_a, &n.c));
     size_t size;
-    unsigned char *bytes = get_file(path_a, &size);
+    unsigned char *bytes = load_file(path_a, &size);
     for (size_t cut = 0; cut < size; cut += 2) {
         put_file(path_b, bytes, cut);
         ck_assert_msg(refused(&n, &m), "cut to %zu of %zu bytes", cut, size);
@@ -285,7 +280,7 @@ START_TEST(many_names) {
         snprintf(name, sizeof name, "stage%d.layer%d.weight", i / 100, i % 100);
         ck_assert_int_eq(sn_params_find(&p, name), i);
         ck_assert_int_eq(sn_params_add(&p, name, SN_PARAM_GAMMA, 1, 1, 1), -1);
-        ck_assert_message(name);
+        ck_message(name);
     }
     ck_assert_int_eq(p.n, MANY);
     ck_assert_int_eq(sn_params_find(&p, "stage1.layer1"), -1);
@@ -294,17 +289,10 @@ START_TEST(many_names) {
 }
 END_TEST
 
-static void fixture(void) {
-    folder_make();
-}
-static void remove_fixture(void) {
-    folder_remove();
-}
-
 int main(void) {
     Suite *s = suite_create("checkpoint");
     TCase *t = tcase_create("all");
-    tcase_add_checked_fixture(t, fixture, remove_fixture);
+    tcase_add_checked_fixture(t, folder_make, folder_remove);
     tcase_set_timeout(t, 240);
     tcase_add_loop_test(t, round_trip, 0, 3);
     tcase_add_test(t, same_bytes);
@@ -314,9 +302,5 @@ int main(void) {
     tcase_add_test(t, damaged);
     tcase_add_test(t, many_names);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -2,8 +2,8 @@
 // Not here: real damaged files (test_hdf5data.c).
 // Next: test_dataset.c.
 #include "io/child.h"
+#include "suite.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,9 +154,5 @@ int main(void) {
     tcase_add_test(t, memory);
     tcase_add_test(t, stop);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

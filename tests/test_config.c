@@ -1,6 +1,7 @@
 // Configs: what is read, every kind of mistake with its place, resolved text, presets, overrides, and mutated files.
 // Not here: what a space means (test_space.c).
 // Next: test_train.c.
+#include "folder.h"
 #include "io/config.h"
 #include "io/yaml.h"
 #include "kernels/backend.h"
@@ -9,13 +10,7 @@
 #include "supernet/cost.h"
 #include "supernet/rng.h"
 
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 static const char *sampler_word(int i) {
     return sn_samplers[i] ? sn_samplers[i]->name : NULL;
@@ -46,7 +41,7 @@ static sn_config *good(const char *text) {
 
 static sn_config *good_with(const char *text, const char *const *overrides, int n) {
     sn_config *c = NULL;
-    ck_assert_msg(sn_config_parse(text, strlen(text), "t.yaml", sampler_word, overrides, n, &c) == SN_OK, "%s", sn_error_text());
+    ck_ok(sn_config_parse(text, strlen(text), "t.yaml", sampler_word, overrides, n, &c));
     return c;
 }
 
@@ -54,19 +49,8 @@ static sn_config *loaded(const char *name) {
     char path[1024];
     sn_config *c = NULL;
     snprintf(path, sizeof path, SN_SOURCE_DIR "/configs/%s", name);
-    ck_assert_msg(sn_config_load(path, sampler_word, NULL, 0, &c) == SN_OK, "%s", sn_error_text());
+    ck_ok(sn_config_load(path, sampler_word, NULL, 0, &c));
     return c;
-}
-
-static char *read_file(const char *name, size_t *size) {
-    char path[1024];
-    snprintf(path, sizeof path, SN_SOURCE_DIR "/%s", name);
-    FILE *in = fopen(path, "rb");
-    ck_assert_msg(in != NULL, "%s", path);
-    char *text = sn_new(1 << 17, 1);
-    *size = fread(text, 1, (1 << 17) - 1, in);
-    fclose(in);
-    return text;
 }
 
 // --- what is read
@@ -352,8 +336,8 @@ START_TEST(many_mistakes_at_once) {
     int lines = 1;
     for (const char *p = sn_error_text(); *p; p++) lines += *p == '\n';
     ck_assert_int_eq(lines, 21);
-    ck_assert_ptr_nonnull(strstr(sn_error_text(), "t.yaml:30:3: unknown key 'wrong19'"));
-    ck_assert_ptr_nonnull(strstr(sn_error_text(), "\nand 4 more"));
+    ck_message("t.yaml:30:3: unknown key 'wrong19'");
+    ck_message("\nand 4 more");
     // several kinds in one file, in the order of their lines
     ck_assert_int_eq(parse("threads: x\ndata: {source: /d, memory: 3}\n" SPACE "trian: 4\n", &c), SN_CONFIG);
     const char *first = strstr(sn_error_text(), "t.yaml:1:10: threads"),
@@ -368,7 +352,7 @@ START_TEST(limits) {
     sn_config *c;
     memset(big, '#', sizeof big);
     ck_assert_int_eq(sn_config_parse(big, SN_YAML_BYTES + 1, "t.yaml", sampler_word, NULL, 0, &c), SN_CONFIG);
-    ck_assert_ptr_nonnull(strstr(sn_error_text(), "larger than 1 MiB"));
+    ck_message("larger than 1 MiB");
     memcpy(big, SMALL, strlen(SMALL));
     ck_assert_int_eq(sn_config_parse(big, SN_YAML_BYTES, "t.yaml", sampler_word, NULL, 0, &c), SN_OK);
     sn_config_free(c);
@@ -397,7 +381,7 @@ START_TEST(limits) {
     used = (size_t)sprintf(big, "[");
     for (int i = 0; i < 16385; i++) used += (size_t)sprintf(big + used, "1,");
     ck_assert_int_eq(sn_config_parse(big, used, "t.yaml", sampler_word, NULL, 0, &c), SN_CONFIG);
-    ck_assert_ptr_nonnull(strstr(sn_error_text(), "more than 16384 list items"));
+    ck_message("more than 16384 list items");
     ck_assert_int_eq(sn_config_parse("a: 1\0b", 6, "t.yaml", sampler_word, NULL, 0, &c), SN_CONFIG);
     ck_assert_str_eq(sn_error_text(), "t.yaml:1:1: a NUL character at byte 4; a config is text");
 }
@@ -408,7 +392,7 @@ START_TEST(files) {
     ck_assert_int_eq(sn_config_load("/nowhere/c.yaml", sampler_word, NULL, 0, &c), SN_CONFIG);
     ck_assert_str_eq(sn_error_text(), "/nowhere/c.yaml: cannot be opened: No such file or directory");
     ck_assert_int_eq(sn_config_load("/", sampler_word, NULL, 0, &c), SN_CONFIG);
-    ck_assert_ptr_nonnull(strstr(sn_error_text(), "not a regular file"));
+    ck_message("not a regular file");
 }
 END_TEST
 
@@ -502,34 +486,23 @@ START_TEST(preset_with_changes) {
 }
 END_TEST
 
-static void write_text(const char *folder, const char *name, const char *text) {
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *out = fopen(path, "w");
-    ck_assert_ptr_nonnull(out);
-    fputs(text, out);
-    fclose(out);
-}
-
 START_TEST(preset_files) {
-    char folder[] = "/tmp/sn_config_XXXXXX", path[256], expected[512];
+    char path[300], expected[700];
     sn_config *c;
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/spaces", folder);
-    mkdir(path, 0700);
-    write_text(folder, "spaces/mine.yaml", SPACE);
-    write_text(folder, "chain.yaml", "space: {preset: mine}\n");
-    write_text(folder, "other.yaml", SMALL);
-    write_text(folder, "broken.yaml", "space: [\n");
-    write_text(folder, "c.yaml", "data: {source: pictures}\nspace: {preset: mine}\n");
-    snprintf(path, sizeof path, "%s/c.yaml", folder);
-    ck_assert_msg(sn_config_load(path, sampler_word, NULL, 0, &c) == SN_OK, "%s", sn_error_text());
-    snprintf(expected, sizeof expected, "%s/pictures", folder); // from the config's folder
+    folder_make();
+    put_text(at("spaces/mine.yaml"), SPACE);
+    put_text(at("chain.yaml"), "space: {preset: mine}\n");
+    put_text(at("other.yaml"), SMALL);
+    put_text(at("broken.yaml"), "space: [\n");
+    put_text(at("c.yaml"), "data: {source: pictures}\nspace: {preset: mine}\n");
+    snprintf(path, sizeof path, "%s/c.yaml", scratch);
+    ck_ok(sn_config_load(path, sampler_word, NULL, 0, &c));
+    snprintf(expected, sizeof expected, "%s/pictures", scratch); // from the config's folder
     ck_assert_str_eq(c->data.source, expected);
     ck_assert_int_eq(c->space.built->n_decisions, 2);
     sn_config_free(c);
-    write_text(folder, "c.yaml", "data: {source: pictures}\nspace: {preset: spaces/mine.yaml}\n");
-    ck_assert_msg(sn_config_load(path, sampler_word, NULL, 0, &c) == SN_OK, "%s", sn_error_text());
+    put_text(at("c.yaml"), "data: {source: pictures}\nspace: {preset: spaces/mine.yaml}\n");
+    ck_ok(sn_config_load(path, sampler_word, NULL, 0, &c));
     sn_config_free(c);
 
     static const char *const wrong[][2] = {
@@ -545,15 +518,10 @@ START_TEST(preset_files) {
         ck_assert_msg(strstr(sn_error_text(), wrong[i][1]) != NULL, "%s\n%s", wrong[i][1], sn_error_text());
         ck_assert_msg(!strstr(sn_error_text(), "missing"), "%s", sn_error_text()); // what the preset would have brought
     }
-    snprintf(expected, sizeof expected, "looked for %s/none.yaml, %s/spaces/none.yaml, ", folder, folder);
+    snprintf(expected, sizeof expected, "looked for %s/none.yaml, %s/spaces/none.yaml, ", scratch, scratch);
     sn_config_load(path, sampler_word, wrong[3], 1, &c);
-    ck_assert_msg(strstr(sn_error_text(), expected) != NULL, "%s", sn_error_text());
-
-    static const char *const names[] = {"spaces/mine.yaml", "chain.yaml", "other.yaml", "broken.yaml", "c.yaml", "spaces", "."};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        remove(path);
-    }
+    ck_message(expected);
+    folder_remove();
 }
 END_TEST
 
@@ -654,7 +622,7 @@ START_TEST(retraining) {
               *r = NULL;
     ck_assert_int_eq(sn_config_retrain(c, sampler_word, "b,c", &r), SN_USAGE);
     ck_assert_ptr_null(r);
-    ck_assert_msg(sn_config_retrain(c, sampler_word, "b,a", &r) == SN_OK, "%s", sn_error_text());
+    ck_ok(sn_config_retrain(c, sampler_word, "b,a", &r));
     ck_assert(r->train.epochs == 9 && r->train.batch == 16 && r->train.optimizer.lr == 0.25 &&
               r->train.optimizer.label_smoothing == 0.1);
     ck_assert_int_eq(r->retrain.init, SN_START_INHERITED);
@@ -671,7 +639,7 @@ END_TEST
 
 START_TEST(docs_are_the_table) {
     size_t size;
-    char *file = read_file("docs/config.md", &size), *made = sn_config_help(sampler_word, true);
+    char *file = load_file(SN_SOURCE_DIR "/docs/config.md", &size), *made = sn_config_help(sampler_word, true);
     ck_assert_ptr_nonnull(made);
     ck_assert_msg(!strcmp(file, made),
                   "docs/config.md is not what the tables say: make it with `supernet help config --markdown > docs/config.md`");
@@ -695,8 +663,7 @@ START_TEST(devices_are_backends) {
         snprintf(set, sizeof set, "device=%s", devices[i]);
         sn_config_free(good_with(SMALL, list, 1));
         sn_backend *b = NULL;
-        if (sn_backend_open(devices[i], 1, &b) != SN_OK)
-            ck_assert_msg(strstr(sn_error_text(), "this processor lacks") != NULL, "%s", sn_error_text());
+        if (sn_backend_open(devices[i], 1, &b) != SN_OK) ck_message("this processor lacks");
         sn_backend_close(b);
     }
 }
@@ -724,7 +691,7 @@ static bool try_bytes(const char *text, size_t n) {
 
 START_TEST(cut_at_every_byte) {
     size_t size;
-    char *text = read_file("configs/smoke.yaml", &size);
+    char *text = load_file(SN_SOURCE_DIR "/configs/smoke.yaml", &size);
     int good_ones = 0;
     for (size_t n = 0; n <= size; n++) {
         char *exact = malloc(n + 1); // so that a sanitizer sees a read past the end
@@ -776,7 +743,7 @@ static void mutate(char *text, size_t *n, size_t room, sn_rng *r) {
 START_TEST(mutated) {
     enum { CASES = 20000, ROOM = 8192 };
     size_t size;
-    char *text = read_file("configs/smoke.yaml", &size);
+    char *text = load_file(SN_SOURCE_DIR "/configs/smoke.yaml", &size);
     int good_ones = 0;
     for (int i = 0; i < CASES; i++) {
         char copy[ROOM];
@@ -820,9 +787,5 @@ int main(void) {
     tcase_add_test(f, cut_at_every_byte);
     tcase_add_test(f, mutated);
     suite_add_tcase(s, f);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

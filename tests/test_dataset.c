@@ -3,10 +3,7 @@
 // Next: test_augment.c.
 #include "datafiles.h"
 
-#include <dirent.h>
 #include <math.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -77,7 +74,7 @@ START_TEST(idx_gz) {
         for (size_t cut = 0; cut < n; cut++) {
             put_file(at("gz/%s-ubyte.gz", names[i]), bytes, cut);
             ck_assert_msg(!survives(&packed), "%s cut at %zu", names[i], cut);
-            ck_assert_ptr_nonnull(strstr(sn_error_text(), names[i]));
+            ck_message(names[i]);
         }
         bytes[n - 5] ^= 1;
         put_file(at("gz/%s-ubyte.gz", names[i]), bytes, n);
@@ -160,7 +157,7 @@ START_TEST(idx_cut) {
         for (size_t cut = 0; cut < n; cut++) {
             put_file(at("idx/%s", names[i]), bytes, cut);
             ck_assert_msg(!survives(&o), "%s cut at %zu", names[i], cut);
-            ck_assert_ptr_nonnull(strstr(sn_error_text(), names[i]));
+            ck_message(names[i]);
         }
         for (size_t k = 0; k < n; k++) {
             bytes[k] ^= 0x81;
@@ -562,14 +559,21 @@ START_TEST(cache_folder) {
     unsetenv("HOME");
     refused(&o, SN_RESOURCE, "data.cache: no folder for the cache is named, and neither XDG_CACHE_HOME nor HOME is set");
     put_file(at("file"), "", 0);
-    char folder[256];
+    char folder[300];
     snprintf(folder, sizeof folder, "%s/file/cache", scratch);
     o.cache_dir = folder;
     refused(&o, SN_RESOURCE, "data.cache: folder %s cannot be made: Not a directory; name one that can be written", folder);
+    if (geteuid()) { // root may write everywhere
+        mkdir(at("locked"), 0555);
+        snprintf(folder, sizeof folder, "%s/locked", scratch);
+        o.cache_dir = folder;
+        sn_dataset *d;
+        ck_assert_int_eq(sn_dataset_open(&o, &d), SN_RESOURCE);
+        ck_message("cannot be made: Permission denied");
+    }
     mkdir(at("home"), 0777); // a home that cannot be written to, where a file system of one's own is allowed
     setenv("HOME", at("home"), 1);
-    if (!unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-        !mount("tmpfs", at("home"), "tmpfs", MS_RDONLY, "size=64k")) {
+    if (own_mounts() && !mount("tmpfs", at("home"), "tmpfs", MS_RDONLY, "size=64k")) {
         o.cache_dir = "";
         ck_assert_int_eq(sn_dataset_open(&o, &(sn_dataset *){NULL}), SN_RESOURCE);
         char expected[512];
@@ -578,14 +582,6 @@ START_TEST(cache_folder) {
                  scratch);
         ck_assert_str_eq(sn_error_text(), expected);
         ck_assert_int_eq(umount(at("home")), 0);
-    }
-    if (geteuid()) { // root may write everywhere
-        mkdir(at("locked"), 0555);
-        snprintf(folder, sizeof folder, "%s/locked", scratch);
-        o.cache_dir = folder;
-        sn_dataset *d;
-        ck_assert_int_eq(sn_dataset_open(&o, &d), SN_RESOURCE);
-        ck_assert_ptr_nonnull(strstr(sn_error_text(), "cannot be made: Permission denied"));
     }
 }
 END_TEST
@@ -610,8 +606,7 @@ START_TEST(disk_full) {
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
     // A small file system of its own, where that is allowed.
     mkdir(at("cache"), 0777);
-    if (!unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-        !mount("tmpfs", at("cache"), "tmpfs", 0, "size=64k")) {
+    if (own_mounts() && !mount("tmpfs", at("cache"), "tmpfs", 0, "size=64k")) {
         check_full(&o, "No space left on device");
         ck_assert_int_eq(umount(at("cache")), 0);
     }
@@ -679,11 +674,11 @@ START_TEST(bad_options) {
                                          "train/CLASS/",
                                          "/train/images",
                                          "tar.gz"};
-    for (size_t i = 0; i < sizeof looked / sizeof *looked; i++) ck_assert_ptr_nonnull(strstr(sn_error_text(), looked[i]));
+    for (size_t i = 0; i < sizeof looked / sizeof *looked; i++) ck_message(looked[i]);
     put_file(at("text"), "hello", 5);
     o.source = at("text");
     ck_assert_int_eq(sn_dataset_open(&o, &d), SN_DATA);
-    ck_assert_ptr_nonnull(strstr(sn_error_text(), looked[0]));
+    ck_message(looked[0]);
 
     o = options(at("idx"), 17, 3, 4);
     refused(&o, SN_CONFIG, "data: pictures of 17 channels: 1 to 16 are allowed");
@@ -722,7 +717,7 @@ int main(void) {
     Suite *s = suite_create("dataset");
     TCase *t = tcase_create("all");
     tcase_set_timeout(t, 120);
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, folder_make, folder_remove);
     tcase_add_test(t, idx);
     tcase_add_test(t, idx_gz);
     tcase_add_test(t, idx_bad);

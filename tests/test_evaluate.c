@@ -1,8 +1,8 @@
 // Scoring: shared prefixes against one by one and against whole passes, all protocols; work counts; stopping.
 #include "macro.h"
+#include "suite.h"
 #include "supernet/evaluate.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,7 +89,7 @@ START_TEST(equal_to_one_by_one) {
     sn_score_work work;
     job.arg = &shared, job.scored = scored;
     shared.n = single.n = 0;
-    ck_assert_msg(sn_score_archs(net, &job, &work) == SN_OK, "%s", sn_error_text());
+    ck_ok(sn_score_archs(net, &job, &work));
     ck_assert_int_eq(shared.n, 40);
     ck_assert_int_lt(work.done, work.naive);
     for (int i = 39; i >= 0; i--) {
@@ -193,9 +193,5 @@ int main(void) {
     tcase_add_test(t, whole_space);
     tcase_add_test(t, stops);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

@@ -81,13 +81,13 @@ static void close_net(void) {
 
 static void setup_macro(void) {
     folder_make();
-    snprintf(path, sizeof path, "%s/model.onnx", folder);
+    snprintf(path, sizeof path, "%s/model.onnx", scratch);
     open_net(macro_space(SIZE, 4, 8));
 }
 
 static void setup_mixed(void) {
     folder_make();
-    snprintf(path, sizeof path, "%s/model.onnx", folder);
+    snprintf(path, sizeof path, "%s/model.onnx", scratch);
     open_net(mixed_space(SIZE));
 }
 
@@ -237,7 +237,7 @@ START_TEST(changed_numbers) {
             sn_status s = check_file(&a);
             bool limit = !strncmp(m->initializers[i].name, "relu6", 5);
             ck_assert_msg(s == (limit ? SN_DATA : SN_FAIL), "initializer %s: %s", m->initializers[i].name, sn_error_text());
-            ck_assert_message(limit ? "only limits 0 and 6" : "the exported net differs from ours by");
+            ck_message(limit ? "only limits 0 and 6" : "the exported net differs from ours by");
             sn_onnx_free(m);
             ck_ok(sn_onnx_save(whole, path));
         }
@@ -255,7 +255,7 @@ START_TEST(changed_number) {
     v[5] += 0.1f;
     ck_ok(sn_onnx_save(m, path));
     ck_assert_int_eq(check_file(&a), SN_FAIL);
-    ck_assert_message("of the largest logit; at most 0.0001 is allowed");
+    ck_message("of the largest logit; at most 0.0001 is allowed");
     sn_onnx_free(m);
 }
 END_TEST
@@ -314,8 +314,8 @@ START_TEST(changed_nodes) {
     ck_ok(sn_onnx_save(m, path));
     sn_onnx_free(m);
     ck_assert_int_eq(check_file(&a), SN_DATA);
-    ck_assert_message(changes[_i].message);
-    ck_assert_message(changes[_i].op[0] == 'R' ? "_act" : "node '");
+    ck_message(changes[_i].message);
+    ck_message(changes[_i].op[0] == 'R' ? "_act" : "node '");
 }
 END_TEST
 
@@ -332,7 +332,7 @@ START_TEST(changed_values) {
         ck_ok(sn_onnx_save(m, path));
         sn_onnx_free(m);
         ck_assert_msg(check_file(&a) == SN_FAIL, "change %d: %s", i, sn_error_text());
-        ck_assert_message("differs from ours");
+        ck_message("differs from ours");
     }
 }
 END_TEST
@@ -368,20 +368,20 @@ START_TEST(no_file_is_left) {
     sn_supernet_put(net, SN_BUFFER_WEIGHTS, w, v);
     free(v);
     ck_assert_int_eq(sn_export_onnx(net, &a, &about, true, &source, path, &r), SN_FAIL);
-    ck_assert_message("not finite");
+    ck_message("not finite");
     ck_assert_int_eq(folder_count(), 0);
     put_file(path, "old", 3);
     ck_assert_int_eq(sn_export_onnx(net, &a, &about, true, &source, path, &r), SN_FAIL);
     ck_assert_int_eq(folder_count(), 1);
     size_t size;
-    unsigned char *old = get_file(path, &size);
+    unsigned char *old = load_file(path, &size);
     ck_assert(size == 3 && !memcmp(old, "old", 3));
     free(old);
     sn_source none = {0, NULL, read_images};
     ck_assert_int_eq(sn_export_onnx(net, &a, &about, true, &none, path, &r), SN_USAGE);
     ck_assert_int_eq(folder_count(), 1);
     ck_assert_int_eq(sn_export_onnx(net, &a, &about, true, &source, "/nowhere/at/all.onnx", &r), SN_FAIL);
-    ck_assert_message("/nowhere/at/all.onnx");
+    ck_message("/nowhere/at/all.onnx");
     ck_assert_int_eq(sn_export_safetensors(net, &a, &about, "/nowhere/at/all.st", &r), SN_FAIL);
 }
 END_TEST
@@ -406,7 +406,7 @@ static sn_space *named_space(const char *entry) {
 // Names of the user that meet others get a number; names outside the alphabet are refused.
 START_TEST(names_that_meet) {
     folder_make();
-    snprintf(path, sizeof path, "%s/model.onnx", folder);
+    snprintf(path, sizeof path, "%s/model.onnx", scratch);
     open_net(named_space("stem_act"));
     sn_arch a = sn_arch_first(space);
     export_and_compare(&a, false);
@@ -420,7 +420,7 @@ START_TEST(names_that_meet) {
     sn_export_about about = about_of(&a);
     sn_export_result r;
     ck_assert_int_eq(sn_export_onnx(net, &a, &about, false, &source, path, &r), SN_FAIL);
-    ck_assert_message("node '../stem' cannot be exported under this name");
+    ck_message("node '../stem' cannot be exported under this name");
     ck_assert_int_eq(sn_export_safetensors(net, &a, &about, path, &r), SN_FAIL);
     close_net();
     folder_remove();
@@ -572,7 +572,7 @@ START_TEST(onnxruntime) {
         return;
     }
     char logits[400];
-    snprintf(logits, sizeof logits, "%s/logits.h5", folder);
+    snprintf(logits, sizeof logits, "%s/logits.h5", scratch);
     for (int i = 0; i < 7; i += 2)
         for (int fold = 0; fold < 2; fold++) {
             sn_arch a = mixed_arch(i), other = mixed_arch(i + 1);
@@ -610,9 +610,5 @@ int main(void) {
     suite_add_tcase(s, m);
     suite_add_tcase(s, x);
     suite_add_tcase(s, o);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

@@ -10,8 +10,6 @@
 
 enum { TRAIN = 90, TEST = 12, SIDE = 12, BATCH = 20, CALIBRATE = 50 };
 
-#define ck_ok(call) ck_assert_msg((call) == SN_OK, "%s: %s", #call, sn_error_text())
-
 static const char *const config_text = "data: {source: idx, validation: 10, cache: cache}\n"
                                        "space:\n"
                                        "  input: {channels: 1, height: 12, width: 12}\n"
@@ -32,7 +30,7 @@ static const char *const config_text = "data: {source: idx, validation: 10, cach
 static void make_data(void) {
     uint8_t labels[TRAIN + TEST];
     for (int i = 0; i < TRAIN + TEST; i++) labels[i] = (uint8_t)(i % 3);
-    setup();
+    folder_make();
     put_idx(at("idx"), TRAIN, TEST, SIDE, SIDE, labels);
 }
 
@@ -154,7 +152,7 @@ END_TEST
 int main(void) {
     Suite *s = suite_create("exportrun");
     TCase *t = tcase_create("runs");
-    tcase_add_checked_fixture(t, make_data, teardown);
+    tcase_add_checked_fixture(t, make_data, folder_remove);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, supernet);
     tcase_add_test(t, one_arch);

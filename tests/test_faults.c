@@ -6,13 +6,7 @@
 #include "io/atomic.h"
 #include "io/h5file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -215,13 +209,13 @@ START_TEST(each_call_fails) {
                 ck_assert_str_eq(fault.name, steps[at]);
                 ck_assert_int_eq(status, at == STEPS - 1 ? SN_OK : errors[e].status);
                 if (status != SN_OK) {
-                    ck_assert_message(path_a);
-                    ck_assert_message(errors[e].text);
+                    ck_message(path_a);
+                    ck_message(errors[e].text);
                 }
                 ck_assert_int_eq(loaded(path_a), status == SN_OK || at >= FOLDER_SYNC ? 2 : 1);
                 // For good, so that even the clean-up fails: what is left is a temporary file, which a clean finds.
                 ck_assert_int_le(folder_count(), kind == FAIL_FROM ? 2 : 1);
-                ck_ok(sn_atomic_clean(folder));
+                ck_ok(sn_atomic_clean(scratch));
                 ck_assert_int_eq(folder_count(), 1);
                 ck_assert_int_eq(descriptors(), open_files);
                 save_ok(path_a, 1);
@@ -255,8 +249,8 @@ START_TEST(each_call_of_a_read_fails) {
             ck_assert_str_eq(fault.name, names[at]);
             ck_assert_int_eq(status, at == 2 ? SN_OK : errors[e].status == SN_FAIL ? SN_DATA : errors[e].status);
             if (status != SN_OK) {
-                ck_assert_message(path_a);
-                ck_assert_message(errors[e].text);
+                ck_message(path_a);
+                ck_message(errors[e].text);
             }
             sn_h5r_free(r);
             ck_assert_int_eq(descriptors(), open_files);
@@ -286,7 +280,7 @@ static void kill_at(sn_h5w *w, fault_kind kind, int at, bool had_old) {
         ck_assert_int_eq(loaded(path_a), renamed ? 2 : 1);
     else
         ck_assert_int_ne(access(path_a, F_OK), 0);
-    ck_ok(sn_atomic_clean(folder));
+    ck_ok(sn_atomic_clean(scratch));
     ck_assert_int_eq(folder_count(), renamed || had_old);
 }
 
@@ -325,15 +319,15 @@ START_TEST(largest_file) {
     sn_h5w *w = version(2);
     ck_ok(sn_h5_save(w, path_b));
     size_t size;
-    free(get_file(path_b, &size));
+    free(load_file(path_b, &size));
     unlink(path_b);
     for (size_t i = 0; i < 64; i++) {
         size_t limit = i * (size + (64 << 10)) / 64;
         sn_status status = save_limited(w, limit);
         ck_assert_int_eq(status, limit < size ? SN_RESOURCE : SN_OK);
         if (status != SN_OK) {
-            ck_assert_message(path_a);
-            ck_assert_message("File too large (EFBIG)");
+            ck_message(path_a);
+            ck_message("File too large (EFBIG)");
         }
         ck_assert_int_eq(loaded(path_a), status == SN_OK ? 2 : 1);
         ck_assert_int_eq(folder_count(), 1);
@@ -344,30 +338,10 @@ START_TEST(largest_file) {
 }
 END_TEST
 
-static void write_text(const char *path, const char *text) {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    ssize_t done = write(fd, text, strlen(text));
-    (void)done; // the mount below tells
-    close(fd);
-}
-
-// Whether this process may mount: as root of a name space of its own.
-static bool may_mount(void) {
-    char users[64], groups[64];
-    snprintf(users, sizeof users, "0 %u 1", (unsigned)getuid());
-    snprintf(groups, sizeof groups, "0 %u 1", (unsigned)getgid());
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) return false;
-    write_text("/proc/self/setgroups", "deny");
-    write_text("/proc/self/uid_map", users);
-    write_text("/proc/self/gid_map", groups);
-    return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-}
-
 // A disk of each size from nothing to two files and more.
 START_TEST(full_disk) {
     sn_h5w *w[2] = {version(1), version(2)};
-    if (!may_mount()) {
+    if (!own_mounts()) {
         printf("skipped: full_disk: this process may not mount\n");
         for (int i = 0; i < 2; i++) sn_h5w_free(w[i]);
         return;
@@ -376,14 +350,14 @@ START_TEST(full_disk) {
     for (int pages = 1; pages <= 64; pages++) {
         char options[64];
         snprintf(options, sizeof options, "size=%d", pages * 4096);
-        ck_assert_int_eq(mount("tmpfs", folder, "tmpfs", 0, options), 0);
+        ck_assert_int_eq(mount("tmpfs", scratch, "tmpfs", 0, options), 0);
         bool have_old = false;
         for (int i = 0; i < 2; i++) {
             sn_status status = sn_h5_save(w[i], path_a);
             if (status != SN_OK) {
                 ck_assert_int_eq(status, SN_RESOURCE);
-                ck_assert_message(path_a);
-                ck_assert_message("(ENOSPC)");
+                ck_message(path_a);
+                ck_message("(ENOSPC)");
             }
             if (status == SN_OK || have_old)
                 ck_assert_int_eq(loaded(path_a), status == SN_OK ? i + 1 : 1);
@@ -393,7 +367,7 @@ START_TEST(full_disk) {
             ck_assert_int_le(folder_count(), 1);
             *(i ? &second : &first) += status == SN_OK;
         }
-        ck_assert_int_eq(umount(folder), 0);
+        ck_assert_int_eq(umount(scratch), 0);
     }
     ck_assert(first > second && second > 0 && first < 64); // all cases came
     for (int i = 0; i < 2; i++) sn_h5w_free(w[i]);
@@ -438,7 +412,7 @@ START_TEST(out_of_memory) {
         *(status == SN_OK ? &fine : at_the_end ? &late : &early) += 1;
         if (status != SN_OK) {
             ck_assert_int_eq(status, SN_RESOURCE);
-            ck_assert_message("out of memory while building the file");
+            ck_message("out of memory while building the file");
             ck_assert_int_eq(sn_h5_attr_int(w, "/", "step", 1), SN_FAIL);
             ck_assert_int_eq(sn_h5_save(w, path_a), SN_FAIL);
         }
@@ -478,7 +452,7 @@ START_TEST(clean_takes_only_what_is_stale) {
     pid_t dead = fork();
     if (!dead) _exit(0);
     ck_assert_int_eq(waitpid(dead, NULL, 0), dead);
-    char path[600];
+    char path[400];
     const struct {
         const char *format;
         long pid;
@@ -498,29 +472,29 @@ START_TEST(clean_takes_only_what_is_stale) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     for (int i = 0; i < FILES; i++) {
-        snprintf(path, sizeof path, files[i].format, folder, files[i].pid);
+        snprintf(path, sizeof path, files[i].format, scratch, files[i].pid);
         put_file(path, "x", 1);
     }
-    ck_ok(sn_atomic_clean(folder));
+    ck_ok(sn_atomic_clean(scratch));
     for (int i = 0; i < FILES; i++) {
-        snprintf(path, sizeof path, files[i].format, folder, files[i].pid);
+        snprintf(path, sizeof path, files[i].format, scratch, files[i].pid);
         ck_assert_msg((access(path, F_OK) == 0) == files[i].stays, "%s", path);
     }
 #pragma GCC diagnostic pop
     ck_assert_int_eq(sn_atomic_clean("/nonexistent/folder"), SN_FAIL);
-    ck_assert_message("/nonexistent/folder");
+    ck_message("/nonexistent/folder");
 }
 END_TEST
 
 // A temporary of an older process of this very id stands in the way of nothing.
 START_TEST(left_over_of_same_id) {
-    char path[600];
-    snprintf(path, sizeof path, "%s/.supernet-%ld-0.tmp", folder, (long)getpid());
+    char path[400];
+    snprintf(path, sizeof path, "%s/.supernet-%ld-0.tmp", scratch, (long)getpid());
     put_file(path, "old", 3);
     save_ok(path_a, 1);
     ck_assert_int_eq(loaded(path_a), 1);
     size_t n;
-    free(get_file(path, &n));
+    free(load_file(path, &n));
     ck_assert_uint_eq(n, 3);
 }
 END_TEST
@@ -538,32 +512,25 @@ START_TEST(pieces_and_paths) {
     ck_ok(sn_file_read(path_a, 0, &p, &n));
     ck_assert_uint_eq(n, 0);
     free(p);
-    ck_assert_int_eq(chdir(folder), 0);
+    ck_assert_int_eq(chdir(scratch), 0);
     ck_ok(sn_atomic_save("b", pieces, 1)); // beside us
     ck_assert_int_eq(chdir("/"), 0);
     ck_ok(sn_file_read(path_b, 3, &p, &n));
     free(p);
-    ck_assert_int_eq(sn_atomic_save(folder, pieces, 1), SN_FAIL); // a folder stands there
-    ck_assert_message("there is a folder of that name");
+    ck_assert_int_eq(sn_atomic_save(scratch, pieces, 1), SN_FAIL); // a folder stands there
+    ck_message("there is a folder of that name");
     char slash[300];
-    snprintf(slash, sizeof slash, "%s/", folder);
+    snprintf(slash, sizeof slash, "%s/", scratch);
     ck_assert_int_eq(sn_atomic_save(slash, pieces, 1), SN_USAGE);
     ck_assert_int_eq(sn_atomic_save("", pieces, 1), SN_USAGE);
     ck_assert_int_eq(folder_count(), 2);
 }
 END_TEST
 
-static void setup(void) {
-    folder_make();
-}
-static void teardown(void) {
-    folder_remove();
-}
-
 int main(void) {
     Suite *s = suite_create("faults");
     TCase *t = tcase_create("all");
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, folder_make, folder_remove);
     tcase_set_timeout(t, 240);
     tcase_add_test(t, calls_of_a_save);
     tcase_add_test(t, each_call_fails);
@@ -578,9 +545,5 @@ int main(void) {
     tcase_add_test(t, left_over_of_same_id);
     tcase_add_test(t, pieces_and_paths);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -3,9 +3,9 @@
 // it must fail.
 #include "io/h5file.h"
 #include "macro.h"
+#include "suite.h"
 #include "supernet/optim.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,6 @@
 static const char *const backends[] = {"ref", "cpu-plain", "cpu-avx2", "cpu-avx512"};
 static const char *const files[] = {"frozen-uniform.h5", "frozen-fair.h5"};
 enum { BACKENDS = 4, FILES = 2, NAMES = 256 };
-
-#define ck_ok(call) ck_assert_msg((call) == SN_OK, "%s", sn_error_text())
 
 // Things of the graph in the file's order, each with its place in the flat arrays.
 typedef struct {
@@ -351,9 +349,5 @@ int main(void) {
     tcase_add_loop_test(t, steps_equal_pytorch, 0, BACKENDS * FILES);
     tcase_add_loop_test(t, missing_decay_is_found, 0, FILES);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

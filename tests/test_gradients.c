@@ -309,9 +309,5 @@ int main(void) {
     tcase_add_test(tests, finite_differences);
     tcase_add_test(tests, differences_notice_a_missing_term);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

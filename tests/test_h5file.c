@@ -61,8 +61,8 @@ static void expect_refused(const char *path, const char *message) {
     sn_h5r *r = NULL;
     ck_assert_int_eq(sn_h5_open(path, 1 << 20, &r), SN_DATA);
     ck_assert_ptr_null(r);
-    ck_assert_message(path);
-    ck_assert_message(message);
+    ck_message(path);
+    ck_message(message);
 }
 
 START_TEST(checksum) {
@@ -160,7 +160,7 @@ START_TEST(long_texts) {
     ck_assert_str_eq(got, "");
     free(got);
     ck_assert_int_eq(sn_h5_attr_text_read(r, "/", "big", SN_H5_TEXT_MAX - 1, &got), SN_DATA);
-    ck_assert_message("the text 'big' has 1048576 bytes; at most 1048575 are allowed");
+    ck_message("the text 'big' has 1048576 bytes; at most 1048575 are allowed");
     sn_h5r_free(r);
     big[SN_H5_TEXT_MAX] = 'x', big[SN_H5_TEXT_MAX + 1] = 0;
     const char *bad[] = {
@@ -176,15 +176,10 @@ END_TEST
 
 // Equal content, equal bytes: also a second later and whatever was in memory before.
 START_TEST(same_bytes) {
-    size_t na, nb;
     save_small(path_a, 5);
     usleep(1100 * 1000);
     save_small(path_b, 5);
-    unsigned char *a = get_file(path_a, &na), *b = get_file(path_b, &nb);
-    ck_assert_uint_eq(na, nb);
-    ck_assert_mem_eq(a, b, na);
-    free(a);
-    free(b);
+    ck_assert(same_files(path_a, path_b));
 }
 END_TEST
 
@@ -201,7 +196,7 @@ START_TEST(wrong_use) {
     ck_ok(sn_h5_create(0, &w));
     ck_ok(sn_h5_put(w, "/a/b", SN_F32, 0, NULL, &x));
     ck_assert_int_eq(sn_h5_put(w, "/a/b", SN_F32, 0, NULL, &x), SN_USAGE);
-    ck_assert_message("/a/b: was added before");
+    ck_message("/a/b: was added before");
     sn_h5w_free(w);
     ck_ok(sn_h5_create(0, &w));
     ck_ok(sn_h5_put(w, "/a/b", SN_F32, 0, NULL, &x));
@@ -224,8 +219,8 @@ START_TEST(wrong_use) {
     check_small(path_b, 1);
     w = small_file(1);
     ck_assert_int_eq(sn_h5_save(w, "/nonexistent/folder/x.h5"), SN_FAIL);
-    ck_assert_message("/nonexistent/folder/x.h5");
-    ck_assert_message("No such file or directory (ENOENT)");
+    ck_message("/nonexistent/folder/x.h5");
+    ck_message("No such file or directory (ENOENT)");
     ck_ok(sn_h5_save(w, path_a));
     sn_h5w_free(w);
     sn_h5w_free(NULL);
@@ -238,27 +233,27 @@ START_TEST(mismatches_are_named) {
     sn_h5r *r = open_ok(path_a);
     float x[72] = {42};
     ck_assert_int_eq(sn_h5_read(r, "/params/stem.conv.weight", SN_F32, 4, (size_t[]){4, 3, 3, 3}, x), SN_DATA);
-    ck_assert_message("/a: /params/stem.conv.weight: found f32 [4, 3, 3, 2], expected f32 [4, 3, 3, 3]");
+    ck_message("/a: /params/stem.conv.weight: found f32 [4, 3, 3, 2], expected f32 [4, 3, 3, 3]");
     ck_assert_int_eq(sn_h5_read(r, "/params/stem.conv.weight", SN_F32, 3, conv_dims, x), SN_DATA);
     ck_assert_int_eq(sn_h5_read(r, "/params/head.bias", SN_I32, 1, (size_t[]){10}, x), SN_DATA);
-    ck_assert_message("found f32 [10], expected i32 [10]");
+    ck_message("found f32 [10], expected i32 [10]");
     ck_assert_int_eq(sn_h5_read(r, "/params/tail.bias", SN_F32, 1, (size_t[]){10}, x), SN_DATA);
-    ck_assert_message("/params/tail.bias: not there ('tail.bias' is missing)");
+    ck_message("/params/tail.bias: not there ('tail.bias' is missing)");
     ck_assert_int_eq(sn_h5_read(r, "/params", SN_F32, 1, (size_t[]){10}, x), SN_DATA);
     ck_assert_int_eq(sn_h5_read(r, "/params/head.bias/x", SN_F32, 1, (size_t[]){10}, x), SN_DATA);
-    ck_assert_message("what should hold 'x' is a dataset");
+    ck_message("what should hold 'x' is a dataset");
     ck_assert_float_eq(x[0], 42);
     size_t n = 42;
     ck_assert_int_eq(sn_h5_shape(r, "/params/head.bias", SN_F32, 2, &n), SN_DATA);
-    ck_assert_message("found f32 [10], expected f32 2 dimensions");
+    ck_message("found f32 [10], expected f32 2 dimensions");
     ck_assert_uint_eq(n, 42);
     int64_t i = 42;
     double d = 42;
     char *text = NULL;
     ck_assert_int_eq(sn_h5_attr_int_read(r, "/", "steps", &i), SN_DATA);
-    ck_assert_message("the attribute 'steps' is missing");
+    ck_message("the attribute 'steps' is missing");
     ck_assert_int_eq(sn_h5_attr_int_read(r, "/optim", "lr", &i), SN_DATA);
-    ck_assert_message("the attribute 'lr' is not one 64-bit integer");
+    ck_message("the attribute 'lr' is not one 64-bit integer");
     ck_assert_int_eq(sn_h5_attr_f64_read(r, "/", "step", &d), SN_DATA);
     ck_assert_int_eq(sn_h5_attr_f64_read(r, "/", "format", &d), SN_DATA);
     ck_assert_int_eq(sn_h5_attr_text_read(r, "/", "step", 100, &text), SN_DATA);
@@ -285,7 +280,7 @@ START_TEST(lists) {
     ck_ok(sn_h5_list(r, "/params", note, text));
     ck_assert_str_eq(text, "head.bias stem.conv.weight ");
     ck_assert_int_eq(sn_h5_list(r, "/params/head.bias", note, text), SN_DATA);
-    ck_assert_message("is a dataset; expected a group");
+    ck_message("is a dataset; expected a group");
     ck_assert_int_eq(sn_h5_list(r, "/nothing", note, text), SN_DATA);
     sn_h5r_free(r);
     sn_h5w *w;
@@ -313,7 +308,7 @@ START_TEST(check) {
     ck_assert_uint_eq(t.data_bytes, 616);
     sn_h5r_free(r);
     size_t n;
-    unsigned char *p = get_file(path_a, &n);
+    unsigned char *p = load_file(path_a, &n);
     ck_assert_uint_eq(t.bytes, n);
     ck_assert_uint_eq(t.checksum, sn_crc32c(0, p + 512, n - 512));
     free(p);
@@ -325,7 +320,7 @@ END_TEST
 START_TEST(cut_at_every_byte) {
     save_small(path_a, 1);
     size_t n;
-    unsigned char *p = get_file(path_a, &n);
+    unsigned char *p = load_file(path_a, &n);
     put_file(path_b, p, n);
     for (size_t k = n; k--;) {
         ck_assert_int_eq(truncate(path_b, (off_t)k), 0);
@@ -349,7 +344,7 @@ static void expect_refused_unless_equal(const unsigned char *p, const unsigned c
 START_TEST(every_bit_flipped) {
     save_small(path_a, 1);
     size_t n;
-    unsigned char *p = get_file(path_a, &n);
+    unsigned char *p = load_file(path_a, &n);
     put_file(path_b, p, n);
     int fd = open(path_b, O_WRONLY);
     for (size_t i = 0; i < n; i++)
@@ -369,7 +364,7 @@ END_TEST
 START_TEST(overwritten_and_swapped) {
     save_small(path_a, 1);
     size_t n;
-    unsigned char *p = get_file(path_a, &n), *q = malloc(n);
+    unsigned char *p = load_file(path_a, &n), *q = malloc(n);
     ck_assert_ptr_nonnull(q);
     for (int value = 0; value < 256; value += 255)
         for (size_t i = 0; i + 8 <= n; i++) {
@@ -393,9 +388,9 @@ START_TEST(not_a_file_of_ours) {
     save_small(path_a, 1);
     sn_h5r *r = NULL;
     expect_refused("/nonexistent/x.h5", "No such file or directory (ENOENT)");
-    expect_refused(folder, "not a regular file");
+    expect_refused(scratch, "not a regular file");
     ck_assert_int_eq(sn_h5_open(path_a, 1000, &r), SN_DATA);
-    ck_assert_message("at most 1000 are allowed");
+    ck_message("at most 1000 are allowed");
     ck_assert_int_eq(symlink(path_a, path_b), 0);
     expect_refused(path_b, "is a symbolic link");
     unlink(path_b);
@@ -415,7 +410,7 @@ END_TEST
 // Puts a right header before the HDF5 file at path (which has a user block).
 static void seal(const char *path) {
     size_t n;
-    unsigned char *p = get_file(path, &n);
+    unsigned char *p = load_file(path, &n);
     uint32_t version = 1, crc = sn_crc32c(0, p + 512, n - 512);
     uint64_t length = n;
     memset(p, 0, 512);
@@ -462,7 +457,7 @@ static void expect_hostile(const char *message) {
     float out[16] = {42, 42};
     sn_h5_tally t;
     ck_assert_int_eq(sn_h5_read(r, "/g/x", SN_F32, 1, (size_t[]){16}, out), SN_DATA);
-    ck_assert_message(message);
+    ck_message(message);
     ck_assert(out[0] == 42 && out[1] == 42);
     size_t n = 42;
     ck_assert_int_eq(sn_h5_shape(r, "/g/x", SN_F32, 1, &n), SN_DATA);
@@ -589,7 +584,7 @@ START_TEST(circles) {
     H5Lcreate_hard(hostile, "/", hostile, "/g/x", H5P_DEFAULT, H5P_DEFAULT);
     H5Lcreate_hard(hostile, "/", hostile, "/g/y", H5P_DEFAULT, H5P_DEFAULT);
     expect_hostile("it is not a dataset");
-    ck_assert_message("more groups within groups");
+    ck_message("more groups within groups");
 }
 END_TEST
 
@@ -649,7 +644,7 @@ static void patch(size_t at, const unsigned char *p, size_t n, uint64_t value, s
     char *text = NULL;
     ck_assert_int_eq(sn_h5_attr_text_read(r, "/", "format", 1000, &text), SN_DATA);
     ck_assert_ptr_null(text);
-    ck_assert_message(message);
+    ck_message(message);
     sn_h5r_free(r);
 }
 
@@ -661,7 +656,7 @@ START_TEST(text_bombs) {
     ck_ok(sn_h5_save(w, path_a));
     sn_h5w_free(w);
     size_t n;
-    unsigned char *p = get_file(path_a, &n);
+    unsigned char *p = load_file(path_a, &n);
     size_t text = find(p, n, "supernet-checkpoint", 19), heap = find(p, n, "GCOL", 4);
     uint64_t heap_address = heap - 512;
     unsigned char reference[16] = {19};
@@ -705,7 +700,7 @@ START_TEST(data_out_of_the_file) {
     hostile_set("/g/x", H5T_IEEE_F32LE, 1, sixteen, ones);
     hostile_end();
     size_t n;
-    unsigned char *p = get_file(path_b, &n);
+    unsigned char *p = load_file(path_b, &n);
     uint64_t layout[2] = {find(p, n, ones, sizeof ones) - 512, sizeof ones}; // address and size, as the file states them
     size_t at = find(p, n, layout, sizeof layout);
     const uint64_t bad[] = {n, n - 512, n - 512 - 60, UINT64_MAX - 1, UINT64_MAX - 511, UINT64_MAX - 512, 1ull << 40};
@@ -761,7 +756,7 @@ START_TEST(other_readers) {
             "python3 -c \"import h5py; f = h5py.File('%s'); a = f.attrs; print(f.userblock_size, type(a['config']), a['step'], "
             "f['params/stem.conv.weight'].dtype, f['params/stem.conv.weight'][3, 2, 2, 1], a['config'] == open('%s').read())\"",
             path_a, path_b);
-        put_file(path_b, config, strlen(config));
+        put_text(path_b, config);
         expect_output(line, (const char *[]){"512 <class 'str'> 1234567890123 float32 62.125 True", NULL});
     }
 }
@@ -774,14 +769,11 @@ static void setup(void) {
     no_messages();
     folder_make();
 }
-static void teardown(void) {
-    folder_remove();
-}
 
 int main(void) {
     Suite *s = suite_create("h5file");
     TCase *t = tcase_create("all");
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, setup, folder_remove);
     tcase_set_timeout(t, 120);
     tcase_add_test(t, checksum);
     tcase_add_test(t, round_trip);
@@ -809,9 +801,5 @@ int main(void) {
     tcase_add_test(t, data_out_of_the_file);
     tcase_add_test(t, other_readers);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

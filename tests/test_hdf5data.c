@@ -306,7 +306,7 @@ int main(void) {
     Suite *s = suite_create("hdf5data");
     TCase *t = tcase_create("all");
     tcase_set_timeout(t, 300);
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, folder_make, folder_remove);
     tcase_add_test(t, layouts);
     tcase_add_test(t, refusals);
     tcase_add_test(t, bombs);

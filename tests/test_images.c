@@ -202,7 +202,7 @@ START_TEST(png_kinds) {
         for (int interlaced = 0; interlaced < 2; interlaced++) {
             encoded *e = png(kinds[k].colour, kinds[k].depth, 13, 11, interlaced);
             sn_picture p;
-            ck_assert_msg(sn_imagefile_decode(&f, e->data, e->n, &p) == SN_OK, "%s", sn_error_text());
+            ck_ok(sn_imagefile_decode(&f, e->data, e->n, &p));
             ck_assert(p.channels == 3 && p.height == 13 && p.width == 11 && !p.planar);
             for (int y = 0; y < 13; y++)
                 for (int x = 0; x < 11; x++) {
@@ -228,7 +228,7 @@ START_TEST(jpeg_kinds) {
     sn_picture p;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         encoded *e = jpeg(21, 34, kinds[k].format, kinds[k].sampling, kinds[k].flags);
-        ck_assert_msg(sn_imagefile_decode(&f, e->data, e->n, &p) == SN_OK, "%s", sn_error_text());
+        ck_ok(sn_imagefile_decode(&f, e->data, e->n, &p));
         ck_assert(p.channels == 3 && p.height == 21 && p.width == 34);
         for (int y = 0; y < 21; y++)
             for (int x = 0; x < 34; x++)
@@ -377,7 +377,7 @@ START_TEST(folder) {
     mkdir(at("above/second"), 0777); // two of them
     sn_dataset *none = NULL;
     ck_assert_int_eq(sn_dataset_open(&above, &none), SN_DATA);
-    ck_assert_ptr_nonnull(strstr(sn_error_text(), "no known data set"));
+    ck_message("no known data set");
 
     remove_tree(at("set/val")); // val and test may be absent
     remove_tree(at("set/test"));
@@ -419,7 +419,7 @@ START_TEST(folder_bad) {
     ck_assert_int_eq(symlink("..", at("set/train/b/loop")), 0);
     sn_dataset *d = NULL;
     ck_assert_int_eq(sn_dataset_open(&o, &d), SN_DATA);
-    ck_assert_ptr_nonnull(strstr(sn_error_text(), ": more than 8 folders deep"));
+    ck_message(": more than 8 folders deep");
     unlink(at("set/train/b/loop"));
     put_file(at("set/train/bad\nname/1.png"), plain(0)->data, plain(0)->n);
     refused(&o, SN_DATA, "%s: the name of class 3 holds control character 0x0a", s);
@@ -613,7 +613,7 @@ int main(void) {
     Suite *s = suite_create("images");
     TCase *t = tcase_create("all");
     tcase_set_timeout(t, 120);
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, folder_make, folder_remove);
     tcase_add_test(t, channels);
     tcase_add_test(t, sizes);
     tcase_add_test(t, constant_stays);

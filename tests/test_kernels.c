@@ -67,7 +67,7 @@ static void run_threaded(const bench *b, int t, kase *k, const char *bits, size_
     for (int threads = 0; threads < THREADS; threads++) {
         sn_backend *backend = b->threaded[t][threads];
         sn_call call = k->call;
-        ck_assert_msg(sn_backend_choose(backend, &call) == SN_OK, "%s", sn_error_text());
+        ck_ok(sn_backend_choose(backend, &call));
         if (call.impl->scratch) ck_assert_int_eq(sn_backend_scratch(backend, call.impl->scratch(&call)), SN_OK);
         running = call.impl->name;
         world_load(&b->narrow, k);
@@ -205,9 +205,5 @@ int main(void) {
     tcase_add_loop_test(tests, small_integers, 0, SN_KERNELS);
     tcase_add_loop_test(tests, random_data, 0, SN_KERNELS);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

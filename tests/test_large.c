@@ -2,8 +2,8 @@
 // Not here: everything else about kernels (test_kernels.c).
 // Next: ../src/kernels/cpu/view.h.
 #include "kernels/backend.h"
+#include "suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,7 +63,7 @@ static float *result(const char *device, int which) {
     if (sn_backend_open(device, 2, &b) != SN_OK) return NULL;
     memory m = memory_new();
     sn_call call = call_of(which);
-    ck_assert_msg(sn_backend_choose(b, &call) == SN_OK, "%s", sn_error_text());
+    ck_ok(sn_backend_choose(b, &call));
     if (call.impl->work) ck_assert_int_le(call.impl->work(&call), WORK_SIZE);
     ck_assert_int_eq(sn_backend_scratch(b, call.impl->scratch(&call)), SN_OK);
     sn_backend_run(b, &(sn_bases){.arena = m.arena, .weights = m.weights}, &call, &(sn_launch){0, 1}, 1);
@@ -95,9 +95,5 @@ int main(void) {
     tcase_set_timeout(tests, 300);
     tcase_add_loop_test(tests, large, 0, 4);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

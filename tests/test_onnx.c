@@ -100,12 +100,7 @@ START_TEST(round_trip) {
     ck_assert_str_eq(sn_onnx_find_initializer(back, "head.bias")->name, "head.bias");
     ck_assert_ptr_null(sn_onnx_find_initializer(back, "head"));
     ck_ok(sn_onnx_save(back, path_b));
-    size_t na, nb;
-    unsigned char *a = get_file(path_a, &na), *b = get_file(path_b, &nb);
-    ck_assert_uint_eq(na, nb);
-    ck_assert_mem_eq(a, b, na);
-    free(a);
-    free(b);
+    ck_assert(same_files(path_a, path_b));
     sn_onnx_free(m);
     sn_onnx_free(back);
     sn_onnx_free(NULL);
@@ -146,8 +141,8 @@ END_TEST
 
 static void expect_wrong(sn_onnx *m, const char *message) {
     ck_assert_int_eq(sn_onnx_save(m, path_a), SN_DATA);
-    ck_assert_message(path_a);
-    ck_assert_message(message);
+    ck_message(path_a);
+    ck_message(message);
     ck_assert_int_eq(folder_count(), 0);
     sn_onnx_free(m);
 }
@@ -211,7 +206,7 @@ START_TEST(wrong_use) {
     ck_assert_int_eq(sn_onnx_add_input(m, "t", 1, (int64_t[]){-2}), SN_USAGE);
     // More than a file holds is refused before anything of it is read.
     ck_assert_int_eq(sn_onnx_add_f32(m, "big", 1, (size_t[]){1u << 29}, bias), SN_RESOURCE);
-    ck_assert_message("initializer 'big': with it the model has more than 2 GiB");
+    ck_message("initializer 'big': with it the model has more than 2 GiB");
     ck_assert_int_eq(sn_onnx_add_f32(m, "big", 3, (size_t[]){SIZE_MAX / 2, 3, 0}, bias), SN_RESOURCE);
     ck_assert_uint_eq(m->n_initializers + m->n_inputs, 0);
     sn_onnx_free(m);
@@ -231,7 +226,7 @@ static void expect_unread(const char *from, const char *to, size_t n, const char
     memcpy(at, to, n);
     ck_assert_int_eq(sn_onnx_decode(bytes, size, &back), SN_DATA);
     ck_assert_ptr_null(back);
-    ck_assert_message(message);
+    ck_message(message);
     free(bytes);
     sn_onnx_free(m);
 }
@@ -261,9 +256,9 @@ START_TEST(not_ours) {
     ck_assert_int_eq(sn_onnx_decode((const unsigned char *)"", 0, &back), SN_DATA);
     put_file(path_a, "PK\x03\x04 something else", 18);
     ck_assert_int_eq(sn_onnx_load(path_a, 100, &back), SN_DATA);
-    ck_assert_message(path_a);
+    ck_message(path_a);
     ck_assert_int_eq(sn_onnx_load(path_a, 10, &back), SN_DATA);
-    ck_assert_message("at most 10 are allowed");
+    ck_message("at most 10 are allowed");
     ck_assert_ptr_null(back);
 }
 END_TEST
@@ -295,13 +290,13 @@ START_TEST(bombs) {
     memcpy(end - k, head, k);
     sn_onnx *back = NULL;
     ck_assert_int_eq(sn_onnx_decode(end - k, n + k, &back), SN_DATA);
-    ck_assert_message("messages lie deeper in each other");
+    ck_message("messages lie deeper in each other");
     n = 0;
     p[n++] = (7 << 3) | 2;
     n += put_varint(p + n, MANY);
     for (int i = 0; i < MANY; i += 2, n += 2) p[n] = (1 << 3) | 2, p[n + 1] = 0; // empty nodes
     ck_assert_int_eq(sn_onnx_decode(p, n, &back), SN_DATA);
-    ck_assert_message("protobuf cannot read it");
+    ck_message("protobuf cannot read it");
     ck_assert_ptr_null(back);
     free(p);
 }
@@ -397,17 +392,10 @@ START_TEST(other_readers) {
 }
 END_TEST
 
-static void setup(void) {
-    folder_make();
-}
-static void teardown(void) {
-    folder_remove();
-}
-
 int main(void) {
     Suite *s = suite_create("onnx");
     TCase *t = tcase_create("all");
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, folder_make, folder_remove);
     tcase_set_timeout(t, 120);
     tcase_add_test(t, round_trip);
     tcase_add_test(t, all_kinds);
@@ -418,9 +406,5 @@ int main(void) {
     tcase_add_test(t, damaged);
     tcase_add_test(t, other_readers);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -2,9 +2,9 @@
 // poisoned arenas.
 #include "macro.h"
 #include "mixed.h"
+#include "suite.h"
 #include "supernet/optim.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +23,9 @@ typedef struct {
 
 static void bed_open(bed *b, sn_space *space, const char *backend, int threads) {
     *b = (bed){.space = space};
-    ck_assert_msg(sn_space_finish(space) == SN_OK, "%s", sn_error_text());
-    ck_assert_msg(sn_graph_build(space, &b->graph) == SN_OK, "%s", sn_error_text());
-    ck_assert_msg(sn_backend_open(backend, threads, &b->backend) == SN_OK, "%s", sn_error_text());
+    ck_ok(sn_space_finish(space));
+    ck_ok(sn_graph_build(space, &b->graph));
+    ck_ok(sn_backend_open(backend, threads, &b->backend));
     ck_assert_int_eq(sn_supernet_create(b->graph, b->backend, 1, 7, &b->net), SN_OK);
     sn_rng r = sn_rng_at(6, SN_STREAM_AUGMENT, 0, 0, 0); // images without near-ties in a pool, where float and double may differ
     for (int i = 0; i < BATCH * IMAGE; i++) b->images[i] = (float)sn_rng_normal(&r);
@@ -60,7 +60,7 @@ static sn_pass plain_pass(const sn_arch *a, bool gradients) {
 
 // Every element of the arena is NaN before the pass: an element read before it was written shows in the loss.
 static double run(bed *b, const sn_pass *pass) {
-    ck_assert_msg(sn_plan_make(b->graph, b->backend, pass, &b->plan) == SN_OK, "%s", sn_error_text());
+    ck_ok(sn_plan_make(b->graph, b->backend, pass, &b->plan));
     ck_assert_int_eq(sn_supernet_reserve(b->net, &b->plan), SN_OK);
     memset(b->net->bases.arena, 0xff, (size_t)b->net->arena_elements * b->net->real);
     memset(b->net->bases.grads, 0, (size_t)b->graph->params.total * b->net->real);
@@ -197,7 +197,7 @@ START_TEST(parts_equal_whole) {
             sn_pass part = pass;
             part.given = &given, part.n_given = d > 0, part.target = last ? -1 : b.graph->choice[d];
             part.out = slot, part.reserved = reserved;
-            ck_assert_msg(sn_plan_make(b.graph, b.backend, &part, &b.plan) == SN_OK, "%s", sn_error_text());
+            ck_ok(sn_plan_make(b.graph, b.backend, &part, &b.plan));
             ck_assert_int_eq(sn_supernet_reserve(b.net, &b.plan), SN_OK);
             if (!d) sn_supernet_put_images(b.net, &b.plan, b.images, BATCH * IMAGE);
             sn_supernet_run(b.net, &b.plan, b.labels);
@@ -282,9 +282,5 @@ int main(void) {
     tcase_add_test(t, running_statistics);
     tcase_add_test(t, only_the_path_is_updated);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

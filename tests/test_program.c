@@ -459,7 +459,7 @@ int main(void) {
     Suite *s = suite_create("program");
     TCase *c = tcase_create("program");
     tcase_set_timeout(c, 300);
-    tcase_add_unchecked_fixture(c, setup, place_remove);
+    tcase_add_unchecked_fixture(c, setup, folder_remove);
     tcase_add_test(c, usage);
     tcase_add_test(c, help_of_commands);
     tcase_add_test(c, wrong_configs);
@@ -483,9 +483,5 @@ int main(void) {
     tcase_add_test(c, verified);
     tcase_add_test(c, verified_many);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

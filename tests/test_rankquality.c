@@ -3,20 +3,15 @@
 // Not here: the figures themselves (test_rankstats.c).
 // Next: test_truth.c.
 #include "io/truth.h"
+#include "suite.h"
 #include "supernet/rankquality.h"
 #include "supernet/rng.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static void ck_near(double found, double expected, double tol, const char *what) {
-    if (isnan(expected) ? isnan(found) : fabs(found - expected) <= tol) return;
-    ck_abort_msg("%s: %.17g, expected %.17g", what, found, expected);
-}
 
 // --- a made world: archs with a quality, images with a difficulty
 
@@ -241,7 +236,7 @@ START_TEST(refuses_bad_input) {
     ck_assert_int_eq(sn_rank_measure(&bad, &q), SN_USAGE);
     w.truth[17] = NAN;
     ck_assert_int_eq(sn_rank_measure(&in, &q), SN_DATA);
-    ck_assert_ptr_nonnull(strstr(sn_error_text(), "truth of arch 17"));
+    ck_message("truth of arch 17");
     ck_assert_uint_eq(q.all.archs, 42);
 }
 END_TEST
@@ -289,7 +284,7 @@ static uint32_t canonical(const char *arch) {
 
 static void column(const char *path, const char *key, const sn_truth *order, double **out) {
     sn_truth *t;
-    ck_assert_msg(sn_truth_read(path, key, &t) == SN_OK, "%s", sn_error_text());
+    ck_ok(sn_truth_read(path, key, &t));
     *out = sn_new(sn_truth_count(order), sizeof **out);
     for (size_t i = 0; i < sn_truth_count(order); i++) ck_assert(sn_truth_find(t, sn_truth_arch(order, i), &(*out)[i]));
     sn_truth_free(t);
@@ -310,7 +305,7 @@ START_TEST(macro_anchors) {
     }
     sn_truth *t;
     macro m;
-    ck_assert_msg(sn_truth_read(path, "mean_acc", &t) == SN_OK, "%s", sn_error_text());
+    ck_ok(sn_truth_read(path, "mean_acc", &t));
     m.n = sn_truth_count(t);
     ck_assert_uint_eq(m.n, 6561);
     column(path, "mean_acc", t, &m.accuracy);
@@ -372,9 +367,5 @@ int main(void) {
     tcase_add_test(t, few_archs);
     tcase_add_test(t, macro_anchors);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -1,32 +1,17 @@
 // The ranking store: round trip, going on after reopening, CSV, and damage at every byte.
 // Not here: the container and its checksum (test_h5file.c).
 // Next: test_rankquality.c.
+#include "folder.h"
 #include "io/h5file.h"
 #include "io/rankstore.h"
 #include "supernet/rng.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static char folder[] = "/tmp/sn_rankstore_XXXXXX";
-static char path[sizeof folder + 20];
-
-static void make_folder(void) {
-    strcpy(folder + sizeof folder - 7, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/ranking.h5", folder);
-}
 
 static void remove_folder(void) {
-    unlink(path);
-    ck_assert_msg(rmdir(folder) == 0, "%s holds other files", folder);
+    ck_assert_int_le(folder_count(), 1); // nothing is left beside the store
+    folder_remove();
 }
-
-#define OK(call) ck_assert_msg((call) == SN_OK, "%s", sn_error_text())
 
 // Row number i of a setting with so many images: everything follows from i.
 typedef struct {
@@ -57,7 +42,7 @@ static void add_rows(sn_rankstore *s, size_t setting, uint32_t from, uint32_t to
     for (uint32_t i = from; i < to; i++) {
         made m;
         make_row(&m, i, images);
-        OK(sn_rankstore_add(s, setting, &m.row));
+        ck_ok(sn_rankstore_add(s, setting, &m.row));
     }
 }
 
@@ -82,29 +67,29 @@ static const sn_rank_setting first = {"0123abcd", "recalibrate 2000/250", "valid
 static void fill(uint32_t rows) {
     sn_rankstore *s;
     size_t a, b;
-    OK(sn_rankstore_open(path, &s));
-    OK(sn_rankstore_setting(s, &first, &a));
-    OK(sn_rankstore_setting(s, &second, &b));
+    ck_ok(sn_rankstore_open(path_a, &s));
+    ck_ok(sn_rankstore_setting(s, &first, &a));
+    ck_ok(sn_rankstore_setting(s, &second, &b));
     add_rows(s, a, 0, rows, 130);
     add_rows(s, b, 0, rows / 2, 64);
-    OK(sn_rankstore_save(s));
+    ck_ok(sn_rankstore_save(s));
     sn_rankstore_close(s);
 }
 
 START_TEST(comes_back) {
     sn_rankstore *s;
-    OK(sn_rankstore_open(path, &s));
+    ck_ok(sn_rankstore_open(path_a, &s));
     ck_assert_uint_eq(sn_rankstore_settings(s), 0);
-    OK(sn_rankstore_save(s)); // nothing to save
-    ck_assert_int_ne(access(path, F_OK), 0);
+    ck_ok(sn_rankstore_save(s)); // nothing to save
+    ck_assert_int_ne(access(path_a, F_OK), 0);
     sn_rankstore_close(s);
 
     fill(200);
-    OK(sn_rankstore_open(path, &s));
+    ck_ok(sn_rankstore_open(path_a, &s));
     ck_assert_uint_eq(sn_rankstore_settings(s), 2);
     size_t a, b;
-    OK(sn_rankstore_setting(s, &first, &a));
-    OK(sn_rankstore_setting(s, &second, &b));
+    ck_ok(sn_rankstore_setting(s, &first, &a));
+    ck_ok(sn_rankstore_setting(s, &second, &b));
     ck_assert_uint_eq(sn_rankstore_settings(s), 2);
     sn_rank_setting k = sn_rankstore_get_setting(s, b);
     ck_assert_str_eq(k.weights, second.weights);
@@ -122,22 +107,22 @@ START_TEST(goes_on_after_reopening) {
     for (uint32_t round = 1; round < 4; round++) {
         sn_rankstore *s;
         size_t a, c;
-        OK(sn_rankstore_open(path, &s));
-        OK(sn_rankstore_setting(s, &first, &a));
+        ck_ok(sn_rankstore_open(path_a, &s));
+        ck_ok(sn_rankstore_setting(s, &first, &a));
         rows_are(s, a, 20 * round, 130);
         add_rows(s, a, 20 * round, 20 * (round + 1), 130);
         sn_rank_setting other = first;
         other.weights = round == 1 ? "one" : round == 2 ? "two" : "three";
-        OK(sn_rankstore_setting(s, &other, &c));
+        ck_ok(sn_rankstore_setting(s, &other, &c));
         ck_assert_uint_eq(c, 1 + round);
         ck_assert_int_eq(sn_rankstore_find(s, c, "anything"), -1);
         add_rows(s, c, 0, 1, 130);
-        OK(sn_rankstore_save(s));
+        ck_ok(sn_rankstore_save(s));
         if (round == 3) add_rows(s, a, 80, 90, 130); // not saved: not there
         sn_rankstore_close(s);
     }
     sn_rankstore *s;
-    OK(sn_rankstore_open(path, &s));
+    ck_ok(sn_rankstore_open(path_a, &s));
     ck_assert_uint_eq(sn_rankstore_settings(s), 5);
     rows_are(s, 0, 80, 130);
     sn_rankstore_close(s);
@@ -145,36 +130,21 @@ START_TEST(goes_on_after_reopening) {
 END_TEST
 
 START_TEST(same_rows_same_file) { // a store holds no time, path or order of saves
-    struct stat st[2];
-    char *bytes[2];
-    for (int k = 0; k < 2; k++) {
-        if (!k) {
-            fill(30);
-        } else {
-            sn_rankstore *s;
-            size_t a, b;
-            unlink(path);
-            OK(sn_rankstore_open(path, &s));
-            OK(sn_rankstore_setting(s, &first, &a));
-            OK(sn_rankstore_setting(s, &second, &b));
-            add_rows(s, a, 0, 10, 130);
-            OK(sn_rankstore_save(s));
-            add_rows(s, b, 0, 15, 64);
-            sleep(1);
-            add_rows(s, a, 10, 30, 130);
-            OK(sn_rankstore_save(s));
-            sn_rankstore_close(s);
-        }
-        ck_assert_int_eq(stat(path, &st[k]), 0);
-        bytes[k] = sn_new((size_t)st[k].st_size, 1);
-        FILE *f = fopen(path, "rb");
-        ck_assert_uint_eq(fread(bytes[k], 1, (size_t)st[k].st_size, f), (size_t)st[k].st_size);
-        fclose(f);
-    }
-    ck_assert_int_eq(st[0].st_size, st[1].st_size);
-    ck_assert(!memcmp(bytes[0], bytes[1], (size_t)st[0].st_size));
-    free(bytes[0]);
-    free(bytes[1]);
+    sn_rankstore *s;
+    size_t a, b;
+    fill(30);
+    ck_ok(sn_rankstore_open(path_b, &s));
+    ck_ok(sn_rankstore_setting(s, &first, &a));
+    ck_ok(sn_rankstore_setting(s, &second, &b));
+    add_rows(s, a, 0, 10, 130);
+    ck_ok(sn_rankstore_save(s));
+    add_rows(s, b, 0, 15, 64);
+    sleep(1);
+    add_rows(s, a, 10, 30, 130);
+    ck_ok(sn_rankstore_save(s));
+    sn_rankstore_close(s);
+    ck_assert(same_files(path_a, path_b));
+    unlink(path_b);
 }
 END_TEST
 
@@ -182,10 +152,10 @@ START_TEST(refuses_contradictions) {
     sn_rankstore *s;
     size_t a;
     made m;
-    OK(sn_rankstore_open(path, &s));
-    OK(sn_rankstore_setting(s, &first, &a));
+    ck_ok(sn_rankstore_open(path_a, &s));
+    ck_ok(sn_rankstore_setting(s, &first, &a));
     make_row(&m, 1, 130);
-    OK(sn_rankstore_add(s, a, &m.row));
+    ck_ok(sn_rankstore_add(s, a, &m.row));
     ck_assert_int_eq(sn_rankstore_add(s, a, &m.row), SN_USAGE);
     ck_assert_str_eq(sn_error_text(), "arch -,mb3_k1 has a score already");
     sn_rank_row bad;
@@ -219,15 +189,15 @@ END_TEST
 START_TEST(csv_of_a_store) {
     sn_rankstore *s;
     size_t a;
-    OK(sn_rankstore_open(path, &s));
-    OK(sn_rankstore_setting(s, &second, &a));
+    ck_ok(sn_rankstore_open(path_a, &s));
+    ck_ok(sn_rankstore_setting(s, &second, &a));
     const uint64_t hits[] = {0xffff};
-    OK(sn_rankstore_add(s, a, &(sn_rank_row){"0120", 0.5, 16, 32, 7, 8, 1, hits}));
-    OK(sn_rankstore_add(s, a, &(sn_rank_row){"=1,2", HUGE_VAL, 16, 64, 0, 0, 2, hits}));
+    ck_ok(sn_rankstore_add(s, a, &(sn_rank_row){"0120", 0.5, 16, 32, 7, 8, 1, hits}));
+    ck_ok(sn_rankstore_add(s, a, &(sn_rank_row){"=1,2", HUGE_VAL, 16, 64, 0, 0, 2, hits}));
     char *text = NULL;
     size_t bytes;
     FILE *f = open_memstream(&text, &bytes);
-    OK(sn_rankstore_csv(s, f));
+    ck_ok(sn_rankstore_csv(s, f));
     fclose(f);
     ck_assert_str_eq(text, "arch,top1,top5,loss,macs,params,images,split,protocol,weights\n"
                            "0120,0.25,0.5,0.5,7,8,64,\"validation, seed 1\",running,0123abcd\n"
@@ -242,20 +212,20 @@ START_TEST(csv_of_a_store) {
 END_TEST
 
 START_TEST(failed_save_loses_nothing) {
-    char gone[sizeof path + 20];
+    char gone[sizeof path_a + 20];
     sn_rankstore *s;
     size_t a;
-    snprintf(gone, sizeof gone, "%s/later/r.h5", folder);
-    OK(sn_rankstore_open(gone, &s));
-    OK(sn_rankstore_setting(s, &first, &a));
+    snprintf(gone, sizeof gone, "%s/later/r.h5", scratch);
+    ck_ok(sn_rankstore_open(gone, &s));
+    ck_ok(sn_rankstore_setting(s, &first, &a));
     add_rows(s, a, 0, 9, 130);
     ck_assert_int_ne(sn_rankstore_save(s), SN_OK);
     *strrchr(gone, '/') = 0;
     ck_assert_int_eq(mkdir(gone, 0700), 0);
-    OK(sn_rankstore_save(s)); // the rows are still there, and still unsaved
+    ck_ok(sn_rankstore_save(s)); // the rows are still there, and still unsaved
     sn_rankstore_close(s);
     strcat(gone, "/r.h5");
-    OK(sn_rankstore_open(gone, &s));
+    ck_ok(sn_rankstore_open(gone, &s));
     rows_are(s, 0, 9, 130);
     sn_rankstore_close(s);
     unlink(gone);
@@ -268,39 +238,28 @@ END_TEST
 
 static void refused(const char *why) {
     sn_rankstore *s = NULL;
-    ck_assert_msg(sn_rankstore_open(path, &s) == SN_DATA, "%s: not refused", why);
-    ck_assert_msg(strstr(sn_error_text(), path), "%s: '%s' does not name the file", why, sn_error_text());
+    ck_assert_msg(sn_rankstore_open(path_a, &s) == SN_DATA, "%s: not refused", why);
+    ck_assert_msg(strstr(sn_error_text(), path_a), "%s: '%s' does not name the file", why, sn_error_text());
     ck_assert_ptr_null(s);
-}
-
-static void write_file(const char *bytes, size_t n) {
-    FILE *f = fopen(path, "wb");
-    ck_assert_uint_eq(fwrite(bytes, 1, n, f), n);
-    fclose(f);
 }
 
 START_TEST(damaged_anywhere) {
     fill(4);
-    struct stat st;
-    ck_assert_int_eq(stat(path, &st), 0);
-    size_t n = (size_t)st.st_size;
-    char *bytes = sn_new(n, 1);
-    FILE *f = fopen(path, "rb");
-    ck_assert_uint_eq(fread(bytes, 1, n, f), n);
-    fclose(f);
+    size_t n;
+    char *bytes = load_file(path_a, &n);
     for (size_t cut = 0; cut < n; cut += cut < 600 ? 1 : 97) {
-        write_file(bytes, cut);
+        put_file(path_a, bytes, cut);
         refused("cut");
     }
     for (size_t i = 0; i < n; i += i < 600 ? 1 : 89) {
         bytes[i] ^= (char)(1 << i % 8);
-        write_file(bytes, n);
+        put_file(path_a, bytes, n);
         refused("flipped");
         bytes[i] ^= (char)(1 << i % 8);
     }
-    write_file(bytes, n);
+    put_file(path_a, bytes, n);
     sn_rankstore *s;
-    OK(sn_rankstore_open(path, &s));
+    ck_ok(sn_rankstore_open(path_a, &s));
     sn_rankstore_close(s);
     free(bytes);
 }
@@ -347,30 +306,30 @@ static void put_setting(sn_h5w *w, int way, int number) {
     const double loss[] = {1, 2};
     const uint64_t top1[] = {1, way == TOP1 ? 2 : 1}, top5[] = {2, way == TOP5 ? 11 : 2}, macs[] = {3, 4},
                    hits[] = {1, way == BEYOND ? 1 << 10 : 2, 0, 0};
-    OK(sn_h5_put(w, AT("arch"), SN_U8, 1, &bytes, arch));
-    OK(sn_h5_put(w, AT("loss"), way == LOSS_TYPE ? SN_U64 : SN_F64, 1, (size_t[]){way == LOSS_SHORT ? 1 : 2}, loss));
-    OK(sn_h5_put(w, AT("top1"), SN_U64, 1, (size_t[]){2}, top1));
-    OK(sn_h5_put(w, AT("top5"), SN_U64, 1, (size_t[]){2}, top5));
-    OK(sn_h5_put(w, AT("macs"), SN_U64, 1, (size_t[]){2}, macs));
-    OK(sn_h5_put(w, AT("params"), SN_U64, 1, (size_t[]){2}, macs));
-    OK(sn_h5_put(w, AT("logits"), SN_U64, 1, (size_t[]){2}, macs));
-    OK(sn_h5_put(w, AT("hits"), SN_U64, 2, (size_t[]){2, way == WORDS ? 2 : 1}, hits));
-    OK(sn_h5_attr_text(w, here, "weights", "w"));
-    if (way != NO_PROTOCOL) OK(sn_h5_attr_text(w, here, "protocol", "p"));
-    OK(sn_h5_attr_text(w, here, "split", "s"));
-    OK(sn_h5_attr_int(w, here, "images", way == NO_IMAGES ? 0 : way == NEGATIVE_IMAGES ? -10 : 10));
+    ck_ok(sn_h5_put(w, AT("arch"), SN_U8, 1, &bytes, arch));
+    ck_ok(sn_h5_put(w, AT("loss"), way == LOSS_TYPE ? SN_U64 : SN_F64, 1, (size_t[]){way == LOSS_SHORT ? 1 : 2}, loss));
+    ck_ok(sn_h5_put(w, AT("top1"), SN_U64, 1, (size_t[]){2}, top1));
+    ck_ok(sn_h5_put(w, AT("top5"), SN_U64, 1, (size_t[]){2}, top5));
+    ck_ok(sn_h5_put(w, AT("macs"), SN_U64, 1, (size_t[]){2}, macs));
+    ck_ok(sn_h5_put(w, AT("params"), SN_U64, 1, (size_t[]){2}, macs));
+    ck_ok(sn_h5_put(w, AT("logits"), SN_U64, 1, (size_t[]){2}, macs));
+    ck_ok(sn_h5_put(w, AT("hits"), SN_U64, 2, (size_t[]){2, way == WORDS ? 2 : 1}, hits));
+    ck_ok(sn_h5_attr_text(w, here, "weights", "w"));
+    if (way != NO_PROTOCOL) ck_ok(sn_h5_attr_text(w, here, "protocol", "p"));
+    ck_ok(sn_h5_attr_text(w, here, "split", "s"));
+    ck_ok(sn_h5_attr_int(w, here, "images", way == NO_IMAGES ? 0 : way == NEGATIVE_IMAGES ? -10 : 10));
 }
 
 START_TEST(contradictory_content) {
     for (int way = 0; way < WAYS; way++) {
         sn_h5w *w;
-        OK(sn_h5_create(1 << 14, &w));
+        ck_ok(sn_h5_create(1 << 14, &w));
         put_setting(w, way, 0);
         if (way == SAME_SETTING) put_setting(w, way, 1);
-        OK(sn_h5_attr_text(w, "/", "kind", way == KIND ? "checkpoint" : "ranking"));
-        OK(sn_h5_attr_int(w, "/", "version", way == FUTURE ? 2 : 1));
-        OK(sn_h5_attr_int(w, "/", "settings", way == SETTINGS ? -1 : way == SAME_SETTING || way == NO_SUCH_SETTING ? 2 : 1));
-        OK(sn_h5_save(w, path));
+        ck_ok(sn_h5_attr_text(w, "/", "kind", way == KIND ? "checkpoint" : "ranking"));
+        ck_ok(sn_h5_attr_int(w, "/", "version", way == FUTURE ? 2 : 1));
+        ck_ok(sn_h5_attr_int(w, "/", "settings", way == SETTINGS ? -1 : way == SAME_SETTING || way == NO_SUCH_SETTING ? 2 : 1));
+        ck_ok(sn_h5_save(w, path_a));
         sn_h5w_free(w);
         char name[40];
         snprintf(name, sizeof name, "way %d", way);
@@ -378,7 +337,7 @@ START_TEST(contradictory_content) {
             refused(name);
         } else {
             sn_rankstore *s;
-            OK(sn_rankstore_open(path, &s));
+            ck_ok(sn_rankstore_open(path_a, &s));
             ck_assert_uint_eq(sn_rankstore_count(s, 0), 2);
             sn_rankstore_close(s);
         }
@@ -390,7 +349,7 @@ int main(void) {
     Suite *s = suite_create("rankstore");
     TCase *t = tcase_create("all");
     tcase_set_timeout(t, 60);
-    tcase_add_checked_fixture(t, make_folder, remove_folder);
+    tcase_add_checked_fixture(t, folder_make, remove_folder);
     tcase_add_test(t, comes_back);
     tcase_add_test(t, goes_on_after_reopening);
     tcase_add_test(t, same_rows_same_file);
@@ -400,9 +359,5 @@ int main(void) {
     tcase_add_test(t, damaged_anywhere);
     tcase_add_test(t, contradictory_content);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -3,9 +3,7 @@
 // here: single calls of a save (test_faults.c), wrong input (test_bad_input.c).
 #include "processes.h"
 
-#include <sched.h>
 #include <stdint.h>
-#include <sys/mount.h>
 
 // A longer training for kills and signals, a shorter one for failing saves; a save every 10 steps at least.
 enum { STEPS = 5 * STEPS_PER_EPOCH, SHORT_STEPS = STEPS_PER_EPOCH, SHORT_SAVE = 10 };
@@ -230,11 +228,6 @@ START_TEST(largest_file) {
     }
 }
 END_TEST
-
-static bool own_mounts(void) {
-    if (unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS)) return false;
-    return !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-}
 
 static void fill_disk(const char *path) {
     static const char block[4096];
@@ -531,7 +524,7 @@ END_TEST
 int main(void) {
     Suite *s = suite_create("reliability");
     TCase *t = tcase_create("training");
-    tcase_add_unchecked_fixture(t, make_whole_runs, teardown);
+    tcase_add_unchecked_fixture(t, make_whole_runs, folder_remove);
     tcase_set_timeout(t, 400);
     tcase_add_test(t, killed_twenty_times);
     tcase_add_test(t, killed_at_random_times);
@@ -546,7 +539,7 @@ int main(void) {
     tcase_add_test(t, all_damaged);
     suite_add_tcase(s, t);
     t = tcase_create("others");
-    tcase_add_unchecked_fixture(t, make_whole_runs, teardown);
+    tcase_add_unchecked_fixture(t, make_whole_runs, folder_remove);
     tcase_set_timeout(t, 400);
     tcase_add_test(t, damaged_does_not_crowd_out);
     tcase_add_test(t, two_trainers);

@@ -53,12 +53,7 @@ START_TEST(same_bytes) {
     const sn_st_note turned[] = {notes[1], notes[0]};
     ck_ok(sn_safetensors_save(path_a, forth, N, notes, 2));
     ck_ok(sn_safetensors_save(path_b, back, N, turned, 2));
-    size_t na, nb;
-    unsigned char *a = get_file(path_a, &na), *b = get_file(path_b, &nb);
-    ck_assert_uint_eq(na, nb);
-    ck_assert_mem_eq(a, b, na);
-    free(a);
-    free(b);
+    ck_assert(same_files(path_a, path_b));
 }
 END_TEST
 
@@ -70,7 +65,7 @@ START_TEST(exact_bytes) {
         "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"data_offsets\":[0,8],\"dtype\":\"F32\",\"shape\":[1,2]},"
         "\"b\":{\"data_offsets\":[8,12],\"dtype\":\"F32\",\"shape\":[1]}}";
     size_t n, length = sizeof text - 1, padded = (length + 7) / 8 * 8;
-    unsigned char *p = get_file(path_a, &n);
+    unsigned char *p = load_file(path_a, &n);
     ck_assert_uint_eq(n, 8 + padded + 12);
     ck_assert_uint_eq(p[0] + 256u * p[1], padded);
     ck_assert_mem_eq(p + 8, text, length);
@@ -89,7 +84,7 @@ START_TEST(wrong_use) {
                                    {{"a", 2, {SIZE_MAX / 2, 3}, data}, {"b", 0, {0}, data}}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         ck_assert_int_eq(sn_safetensors_save(path_a, bad[i], 2, NULL, 0), SN_USAGE);
-        ck_assert_message("/a: tensor '");
+        ck_message("/a: tensor '");
     }
     const sn_st_note twice[] = {notes[0], notes[0]}, binary[] = {{"k", "\xff"}};
     ck_assert_int_eq(sn_safetensors_save(path_a, tensors, 1, twice, 2), SN_USAGE);
@@ -103,8 +98,8 @@ static void expect_refused(const char *message) {
     sn_safetensors *s = NULL;
     ck_assert_int_eq(sn_safetensors_open(path_b, 1 << 20, &s), SN_DATA);
     ck_assert_ptr_null(s);
-    ck_assert_message(path_b);
-    ck_assert_message(message);
+    ck_message(path_b);
+    ck_message(message);
 }
 
 // A file of this header text and n bytes of data.
@@ -190,7 +185,7 @@ END_TEST
 START_TEST(damaged) {
     ck_ok(sn_safetensors_save(path_a, tensors, 4, notes, 2));
     size_t n;
-    unsigned char *p = get_file(path_a, &n);
+    unsigned char *p = load_file(path_a, &n);
     for (size_t k = 0; k < n; k++) {
         put_file(path_b, p, k);
         expect_refused("");
@@ -216,17 +211,10 @@ START_TEST(damaged) {
 }
 END_TEST
 
-static void setup(void) {
-    folder_make();
-}
-static void teardown(void) {
-    folder_remove();
-}
-
 int main(void) {
     Suite *s = suite_create("safetensors");
     TCase *t = tcase_create("all");
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, folder_make, folder_remove);
     tcase_set_timeout(t, 120);
     tcase_add_test(t, round_trip);
     tcase_add_test(t, same_bytes);
@@ -235,9 +223,5 @@ int main(void) {
     tcase_add_test(t, strict);
     tcase_add_test(t, damaged);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

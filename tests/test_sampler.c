@@ -1,8 +1,8 @@
 // Samplers: every registered one draws legal paths that depend on seed and step alone; fair counts differ by at most one.
 #include "macro.h"
 #include "sampler/sampler.h"
+#include "suite.h"
 
-#include <check.h>
 #include <string.h>
 
 typedef struct {
@@ -87,9 +87,5 @@ int main(void) {
     tcase_add_test(t, fair_counts);
     tcase_add_test(t, uniform_counts);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

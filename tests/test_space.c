@@ -1,8 +1,8 @@
 // Spaces, archs, graphs and costs: sizes, texts, published params and MACs of NAS-Bench-Macro.
 #include "macro.h"
+#include "suite.h"
 #include "supernet/cost.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,13 +38,13 @@ START_TEST(arch_text) {
     ck_assert_int_eq(sn_arch_parse(space, "222122201", &a), SN_USAGE);
     ck_assert_int_eq(sn_arch_parse(space, "22212-20", &a), SN_USAGE);
     ck_assert_int_eq(sn_arch_parse(space, "2221x220", &a), SN_USAGE);
-    ck_assert_ptr_nonnull(strstr(sn_error_text(), "position 5 (stage2.layer3): found 'x'; allowed are the digits 0 to 2"));
+    ck_message("position 5 (stage2.layer3): found 'x'; allowed are the digits 0 to 2");
     space->digits = false;
     ck_assert_int_eq(sn_arch_parse(space, "id,mb3_k3,mb6_k5,id,id,id,id,mb6_k5", &a), SN_OK);
     ck_assert_str_eq(sn_arch_text(space, &a, text), "id,mb3_k3,mb6_k5,id,id,id,id,mb6_k5");
     ck_assert_int_eq(sn_arch_parse(space, "id,mb3_k5,mb6_k5,id,id,id,id,mb6_k5", &a), SN_USAGE);
-    ck_assert_ptr_nonnull(strstr(sn_error_text(), "column 4 (stage1.layer2): found 'mb3_k5'"));
-    ck_assert_ptr_nonnull(strstr(sn_error_text(), "did you mean 'mb3_k3'?"));
+    ck_message("column 4 (stage1.layer2): found 'mb3_k5'");
+    ck_message("did you mean 'mb3_k3'?");
     ck_assert_int_eq(sn_arch_parse(space, "id,id", &a), SN_USAGE);
     ck_assert_int_eq(sn_arch_parse(space, "", &a), SN_USAGE);
     ck_assert_int_eq(sn_arch_parse(space, "id,id,id,id,id,id,id,id,", &a), SN_USAGE);
@@ -217,9 +217,5 @@ int main(void) {
     tcase_add_test(u, wrong_spaces);
     tcase_add_test(u, philox_known_answer);
     suite_add_tcase(s, u);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

@@ -32,8 +32,6 @@ static const char *const sgd[] = {"train.optimizer.decay_bn=false", "train.sampl
 static const char *const adam[] = {"train.optimizer.name=adam", "train.optimizer.beta1=0.8"};
 static const char *const fast[] = {"device=cpu", "threads=2"};
 
-#define ck_ok(call) ck_assert_msg((call) == SN_OK, "%s", sn_error_text())
-
 static sn_run *new_run(const char *const *overrides) {
     uint8_t labels[IMAGES + 4];
     for (int i = 0; i < IMAGES + 4; i++) labels[i] = (uint8_t)(i % CLASSES);
@@ -444,7 +442,7 @@ END_TEST
 int main(void) {
     Suite *s = suite_create("trace");
     TCase *t = tcase_create("steps");
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, folder_make, folder_remove);
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, steps_are_told_as_they_were, 0, 3);
     tcase_add_test(t, later_steps_are_the_same);

@@ -8,15 +8,8 @@
 
 #include <math.h>
 
-#define ck_ok(call)                                                                                                              \
-    do {                                                                                                                         \
-        sn_status ck_status_ = (call);                                                                                           \
-        ck_assert_msg(ck_status_ == SN_OK, "%s: status %d, %s", #call, (int)ck_status_, sn_error_text());                        \
-    } while (0)
-#define ck_message(text) ck_assert_msg(strstr(sn_error_text(), text), "'%s' lacks '%s'", sn_error_text(), text)
-
 static void train_setup(void) {
-    setup();
+    folder_make();
     put_data();
     put_config(at("c.yaml"), "epochs: 1, save_every: 10");
 }
@@ -253,7 +246,7 @@ START_TEST(log_is_cut_back) {
     char text[256];
     for (size_t cut = 0; cut <= 12; cut++) {
         snprintf(text, sizeof text, "%s%.*s", whole, (int)cut, "{\"step\":60}}\n");
-        put_file(at("log"), text, strlen(text));
+        put_text(at("log"), text);
         ck_ok(sn_log_append(at("log"), "{\"step\":25,\"x\":0}")); // behind what a killed process left
         ck_assert_int_eq(lines_of(at("log"), "\n{\"step\":25,\"x\":0}\n"), 1);
         ck_ok(sn_log_cut(at("log"), 25));
@@ -321,13 +314,6 @@ START_TEST(checkpoints_cannot_be_listed) {
 }
 END_TEST
 
-static int finish_fork(pid_t child) {
-    int state;
-    ck_assert_int_gt(child, 0);
-    ck_assert_int_eq(waitpid(child, &state, 0), child);
-    return state;
-}
-
 // A killed program's child that lives on, with a copy of all open files, holds no lock.
 START_TEST(lock_ends_with_its_process) {
     int wait[2];
@@ -341,15 +327,15 @@ START_TEST(lock_ends_with_its_process) {
         char byte;
         _exit(read(wait[0], &byte, 1) != 0); // until the test is over
     }
-    ck_assert_int_eq(finish_fork(owner), 0);
+    ck_assert_int_eq(wait_for(owner), 0);
     ck_ok(sn_folder_open(at("run"), &f, NULL));
     pid_t second = fork();
     if (!second) _exit(sn_folder_open(at("run"), &f, NULL) == SN_FAIL && strstr(sn_error_text(), "in use by pid ") ? 0 : 1);
-    ck_assert_int_eq(finish_fork(second), 0);
+    ck_assert_int_eq(wait_for(second), 0);
     sn_folder_close(f);
     second = fork();
     if (!second) _exit((int)sn_folder_open(at("run"), &f, NULL));
-    ck_assert_int_eq(finish_fork(second), 0);
+    ck_assert_int_eq(wait_for(second), 0);
     close(wait[1]);
 }
 END_TEST
@@ -378,7 +364,7 @@ END_TEST
 int main(void) {
     Suite *s = suite_create("train");
     TCase *t = tcase_create("all");
-    tcase_add_checked_fixture(t, train_setup, teardown);
+    tcase_add_checked_fixture(t, train_setup, folder_remove);
     tcase_set_timeout(t, 240);
     tcase_add_test(t, stops_after_the_step_in_hand);
     tcase_add_test(t, poisoned);

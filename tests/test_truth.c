@@ -3,8 +3,8 @@
 // Next: test_rankstore.c.
 #include "io/csv.h"
 #include "io/truth.h"
+#include "suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,9 +195,5 @@ int main(void) {
     tcase_add_test(t, cut_anywhere);
     tcase_add_test(t, cells_come_back);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -113,6 +113,14 @@ START_TEST(trained) {
 END_TEST
 
 START_TEST(folder_of_another_config) {
+    ck_run(2, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o ''");
+    ck_printed("err", "empty");
+    ck_run(3, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o large --set train.batch=4096"); // more than there are images
+    ck_printed("err", "train.batch is 4096");
+    ck_run(1, "ls large | grep config.yaml");
+    ck_run(3, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --set train.batch=4096");
+    ck_run(0, "mkdir free && sed 's/batch: 64/batch: 32/' run/config.yaml >free/config.yaml"); // no checkpoint binds it yet
+    ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o free");
     ck_run(3, SMOKE "--set train.seed=2");
     ck_printed("err", "train.seed was 1, now 2");
     ck_run(0, "\"$S\" train run/config.yaml -o run"); // the resolved config is the same config
@@ -161,6 +169,10 @@ START_TEST(ranked) {
     json_t *all = json_object_get(json_object_get(json_object_get(out, "against"), "accuracy"), "all");
     ck_assert_double_eq(number(json_object_get(json_object_get(all, "figures"), "tau"), "value"), 1);
     json_decref(out);
+    ck_run(0, "\"$S\" rank run --sample 2 --set rank.calibrate=100000 --json"); // what was done is stored, not what was asked
+    json_t *few = printed_json();
+    ck_assert_str_eq(json_string_value(json_object_get(few, "protocol")), "recalibrate 2048 images, batches of 125");
+    json_decref(few);
 }
 END_TEST
 
@@ -236,6 +248,7 @@ START_TEST(evaluated) {
     ck_printed("out", "skip,skip,skip");
     ck_run(0, "\"$S\" eval run --sample 3 --json --bn batch --images 100");
     json_t *out = printed_json();
+    ck_assert_int_eq((int)number(out, "images"), 100);
     ck_assert_uint_eq(json_array_size(json_object_get(out, "archs")), 3);
     json_decref(out);
     ck_run(2, "\"$S\" eval run");
@@ -280,6 +293,9 @@ START_TEST(retrained) {
     ck_assert_double_eq(number(json_array_get(json_object_get(out, "archs"), 0), "top1"), top1);
     json_decref(out);
     ck_run(0, "\"$S\" eval run/retrain/one --arch best");
+    ck_run(0, "\"$S\" export run/retrain/one -o one.onnx && grep -a score.test.top1 one.onnx");
+    ck_run(0, "\"$S\" retrain run --arch skip,skip,skip --name both --set retrain.use_validation=true -q");
+    ck_run(0, "grep '\"split\":\"training\",\"images\":2548,\"held_out\":0' run/retrain/both/log.jsonl"); // 2048 and 500
     ck_run(3, "\"$S\" eval run/retrain/one --set train.seed=2"); // would score images that it has learned
     ck_run(3, "\"$S\" rank run --set data.validation=1000");
     ck_run(3, "\"$S\" rank run --set space.text=digits");
@@ -353,6 +369,16 @@ START_TEST(stopped) {
 END_TEST
 
 START_TEST(diverged) {
+    ck_run(6, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o nan --set train.optimizer.lr=1e6 --set train.optimizer.clip=0 "
+              "--set train.save_every=1 --set train.optimizer.warmup=0");
+    ck_printed("err", "the last checkpoints stand");
+    ck_run(0, "\"$S\" rank nan --set rank.bn=running --top 1 --json"); // losses that are not finite are the worst
+    json_t *out = printed_json();
+    char *best = sn_strdup(json_string_value(json_object_get(json_array_get(json_object_get(out, "best"), 0), "arch")));
+    json_decref(out);
+    ck_run(0, "\"$S\" eval nan --set rank.bn=running --arch best");
+    ck_printed("out", best);
+    free(best);
     ck_run(6, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o diverged --set train.optimizer.lr=1e6 --set train.optimizer.clip=0");
     ck_printed("err", "no checkpoint had been made yet");
 }

@@ -23,9 +23,9 @@ typedef struct {
     const cli *c;
     sn_run *run;
     json_t *list;
-    sn_h5w *file; // of --logits, or NULL
-    long n;
-    bool test; // on test images
+    sn_h5w *file;   // of --logits, or NULL
+    long n, images; // archs scored, images of each
+    bool test;      // on test images
 } evaluation;
 
 static sn_status put_logits(evaluation *e, const sn_score *s) {
@@ -86,7 +86,7 @@ static sn_status word(const char *option, const char *text, const char *const *w
     return sn_error(SN_USAGE, "--%s: found '%s'; allowed are %s", option, text, all);
 }
 
-static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split, long images) {
+static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split) {
     sn_run *r = e->run;
     sn_view_of_split calibration = {0}, view = {0};
     sn_protocol protocol = sn_run_protocol(r);
@@ -95,7 +95,7 @@ static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split, lo
     if (protocol.kind == SN_PROTOCOL_RECALIBRATE)
         s = sn_run_source(r, SN_TRAIN, r->config->rank.calibrate, r->config->rank.calibrate_batch, &calibration,
                           &job.calibration);
-    if (s == SN_OK) s = sn_run_source(r, split, images, protocol.batch, &view, &job.images);
+    if (s == SN_OK) s = sn_run_source(r, split, e->images, protocol.batch, &view, &job.images);
     if (s == SN_OK && e->file) s = put_images(e, &job.images);
     if (s == SN_OK) s = sn_score_archs(r->net, &job, NULL);
     sn_run_source_free(&calibration);
@@ -107,7 +107,8 @@ static sn_status print(evaluation *e, const char *split, const char *protocol) {
     if (!e->c->json) return SN_OK;
     json_t *list = e->list;
     e->list = NULL;
-    return cli_print_json(json_pack("{s:i,s:s,s:s,s:o}", "schema", 1, "split", split, "protocol", protocol, "archs", list));
+    return cli_print_json(json_pack("{s:i,s:s,s:s,s:I,s:o}", "schema", 1, "split", split, "protocol", protocol, "images",
+                                    (json_int_t)e->images, "archs", list));
 }
 
 static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
@@ -115,18 +116,20 @@ static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
     const cli *c = e->c;
     sn_run *r = e->run;
     int split = 0;
-    long images;
+    long wanted, all;
     char protocol[128];
     if (cli_get(c, "split")) SN_TRY(word("split", cli_get(c, "split"), splits, &split));
     if (r->config->space.arch[0]) r->config->rank.bn = SN_PROTOCOL_RUNNING; // a net of its own has statistics of its own
     if (cli_get(c, "bn")) SN_TRY(word("bn", cli_get(c, "bn"), sn_protocol_words, &r->config->rank.bn));
-    SN_TRY(cli_number(c, "images", 1, 100000000, split ? 0 : r->config->rank.images, &images));
+    SN_TRY(cli_number(c, "images", 1, 100000000, split ? 0 : r->config->rank.images, &wanted));
     if (cli_get(c, "logits") && n > 16) return sn_error(SN_USAGE, "--logits takes at most 16 architectures; found %ld", n);
     if (cli_get(c, "logits")) SN_TRY(sn_h5_create(1 << 20, &e->file));
+    all = sn_dataset_count(r->data, split ? SN_TEST : SN_VALIDATION);
+    e->images = wanted && wanted < all ? wanted : all;
     e->test = split;
-    sn_protocol_text(r->config, protocol, sizeof protocol);
-    cli_say(c, "%ld architecture%s on the %s split, BN %s", n, cli_plural(n), splits[split], protocol);
-    SN_TRY(score(e, archs, n, split ? SN_TEST : SN_VALIDATION, images));
+    sn_protocol_text(r, protocol, sizeof protocol);
+    cli_say(c, "%ld architecture%s on %ld images of the %s split, BN %s", n, cli_plural(n), e->images, splits[split], protocol);
+    SN_TRY(score(e, archs, n, split ? SN_TEST : SN_VALIDATION));
     if (e->file) SN_TRY(sn_h5_save(e->file, cli_get(c, "logits")));
     return print(e, splits[split], protocol);
 }

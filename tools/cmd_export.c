@@ -62,25 +62,42 @@ static sn_status choose_file(const cli *c, const sn_run *r, const char *arch, in
     return folder && *path ? SN_OK : SN_RESOURCE;
 }
 
-// The scores that go into the file: what the ranking knows of the arch.
+// The scores that go into the file: what the ranking knows of the arch, or of a retrained net its last test.
 typedef struct {
     char text[3][32];
     sn_export_note note[3];
     int n;
 } score_notes;
 
+static void add_score(score_notes *s, const char *key, double value) {
+    snprintf(s->text[s->n], sizeof s->text[0], "%.6g", value);
+    s->note[s->n] = (sn_export_note){key, s->text[s->n]};
+    s->n++;
+}
+
+static sn_status find_test(const sn_run *r, score_notes *s) {
+    sn_log_score score;
+    bool found;
+    char *path = sn_folder_file(r->folder, "log.jsonl");
+    sn_status status = path ? sn_log_test(path, r->step, &score, &found) : SN_RESOURCE;
+    free(path);
+    if (status != SN_OK || !found) return status;
+    add_score(s, "test.top1", score.top1);
+    add_score(s, "test.loss", score.loss);
+    return SN_OK;
+}
+
 static sn_status find_scores(const sn_run *r, const sn_arch *a, score_notes *s) {
     sn_ranked ranked;
     bool found = false;
     s->n = 0;
-    if (r->folder && !r->config->space.arch[0]) SN_TRY(sn_rank_find(r, a, &ranked, &found));
+    if (!r->folder) return SN_OK;
+    if (r->config->space.arch[0]) return find_test(r, s);
+    SN_TRY(sn_rank_find(r, a, &ranked, &found));
     if (!found) return SN_OK;
-    static const char *const keys[3] = {"validation.top1", "validation.top5", "validation.loss"};
-    const double values[3] = {ranked.top1, ranked.top5, ranked.loss};
-    for (; s->n < 3; s->n++) {
-        snprintf(s->text[s->n], sizeof s->text[0], "%.6g", values[s->n]);
-        s->note[s->n] = (sn_export_note){keys[s->n], s->text[s->n]};
-    }
+    add_score(s, "validation.top1", ranked.top1);
+    add_score(s, "validation.top5", ranked.top5);
+    add_score(s, "validation.loss", ranked.loss);
     return SN_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "io/atomic.h"
 #include "supernet/bench.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,9 +96,10 @@ static json_t *item_json(const sn_run *r, const sn_ranked *x) {
 }
 
 static void print_item(const sn_run *r, int width, long place, const sn_ranked *x) {
-    char text[SN_ARCH_TEXT];
-    printf("%5ld  %-*s  %.4f  %.4f  %8.4f  %9.3f  %9lld\n", place, width, sn_arch_text(r->space, &x->arch, text), x->top1,
-           x->top5, x->loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
+    char text[SN_ARCH_TEXT], loss[32];
+    snprintf(loss, sizeof loss, isfinite(x->loss) ? "%.4f" : "-", x->loss);
+    printf("%5ld  %-*s  %.4f  %.4f  %8s  %9.3f  %9lld\n", place, width, sn_arch_text(r->space, &x->arch, text), x->top1, x->top5,
+           loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
 }
 
 static void widen(const sn_run *r, const sn_ranked *x, int *width) {
@@ -154,6 +156,10 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, cons
                             (json_int_t)k->scored, "images", (json_int_t)k->images, "evaluations", (json_int_t)k->work.done,
                             "evaluations_naive", (json_int_t)k->work.naive, "identical", (json_int_t)k->identical, "best", best,
                             "pareto", list);
+    char protocol[128];
+    sn_protocol_text(r, protocol, sizeof protocol);
+    if (out) json_object_set_new(out, "run", json_string(r->folder));
+    if (out) json_object_set_new(out, "protocol", json_string(protocol));
     json_t *half = json_real(a->half_tau), *mean = json_real(mean_top1(k));
     if (out) json_object_set_new(out, "mean_top1", mean ? mean : json_null());
     if (out) json_object_set_new(out, "half_split_tau", half ? half : json_null());
@@ -200,7 +206,7 @@ static sn_status rank(const cli *c, sn_run *r, const wishes *wanted) {
     char protocol[128];
     SN_TRY(choose(c, r, &archs, &n));
     sn_status s = keep_small(c, r, archs, &n);
-    sn_protocol_text(r->config, protocol, sizeof protocol);
+    sn_protocol_text(r, protocol, sizeof protocol);
     if (s == SN_OK) cli_say(c, "ranking %ld architecture%s; BN %s", n, cli_plural(n), protocol);
     if (s == SN_OK) s = sn_rank(r, archs, n, &watch, &k);
     free(archs);

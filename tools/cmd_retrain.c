@@ -2,6 +2,7 @@
 #include "supernet/rank.h"
 #include "training.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,12 +33,13 @@ static sn_status keep(void *arg, const sn_score *s) {
     return cli_log_test(t->c, t->run, t->run->folder, s);
 }
 
-// The one use of the test split; it is written down.
+// The one use of the test split; it is written down. Data without one leave the score unknown.
 static sn_status test(sn_run *r, test_score *t) {
     sn_arch only = sn_arch_first(r->space);
     sn_view_of_split view = {0};
     sn_score_job job = {
         .archs = &only, .n = 1, .protocol = {SN_PROTOCOL_RUNNING, 0, 250}, .arg = t, .scored = keep, .stop = cli_asked_to_stop};
+    if (!sn_dataset_count(r->data, SN_TEST)) return SN_OK;
     SN_TRY(sn_run_source(r, SN_TEST, 0, job.protocol.batch, &view, &job.images));
     sn_status s = sn_score_archs(r->net, &job, NULL);
     sn_run_source_free(&view);
@@ -46,10 +48,12 @@ static sn_status test(sn_run *r, test_score *t) {
 
 static sn_status print(const cli *c, const sn_run *r, const char *arch, const test_score *t) {
     if (c->json)
-        return cli_print_json(json_pack("{s:i,s:s,s:s,s:f,s:f,s:f,s:I}", "schema", 1, "run", r->folder, "arch", arch, "test_top1",
-                                        t->top1, "test_top5", t->top5, "test_loss", t->loss, "images", (json_int_t)t->images));
-    printf("%s retrained in %s\ntest: top-1 %.4f  top-5 %.4f  loss %.4f on %ld images\n", arch, r->folder, t->top1, t->top5,
-           t->loss, t->images);
+        return cli_print_json(json_pack("{s:i,s:s,s:s,s:o,s:o,s:o,s:I}", "schema", 1, "run", r->folder, "arch", arch, "test_top1",
+                                        cli_real(t->top1), "test_top5", cli_real(t->top5), "test_loss", cli_real(t->loss),
+                                        "images", (json_int_t)t->images));
+    printf("%s retrained in %s\n", arch, r->folder);
+    if (!t->images) printf("test: %s has no test images\n", r->config->data.source);
+    if (t->images) printf("test: top-1 %.4f  top-5 %.4f  loss %.4f on %ld images\n", t->top1, t->top5, t->loss, t->images);
     return SN_OK;
 }
 
@@ -87,7 +91,7 @@ static sn_status run(const cli *c) {
         s = train_in_folder(c, config, folder, from, &r);
         config = NULL;
     }
-    test_score t = {.c = c, .run = r};
+    test_score t = {.c = c, .run = r, .top1 = NAN, .top5 = NAN, .loss = NAN};
     if (s == SN_OK) s = test(r, &t);
     if (s == SN_OK) s = print(c, r, arch, &t);
     sn_config_free(config);

@@ -48,8 +48,13 @@ static void on_event(void *arg, const sn_event *e) {
 }
 
 // ---------------------------------------------------------------- the folder
-static sn_status check_same_config(const sn_config *config, const char *path) {
-    if (access(path, F_OK)) return SN_OK;
+// A folder belongs to the config of its checkpoints; before the first one it is free.
+static sn_status check_same_config(const sn_config *config, const char *folder, const char *path) {
+    int64_t *steps;
+    int n;
+    SN_TRY(sn_folder_steps(folder, &steps, &n));
+    free(steps);
+    if (!n || access(path, F_OK)) return SN_OK;
     sn_config *before;
     sn_config_change change;
     SN_TRY(sn_config_load(path, sn_sampler_word, NULL, 0, &before));
@@ -140,12 +145,12 @@ sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, c
     sn_folder *lock = NULL;
     sn_run *r = NULL;
     sn_status s = path ? cli_lock(c, folder, &lock) : SN_RESOURCE;
-    if (s == SN_OK) s = check_same_config(config, path);
+    if (s == SN_OK) s = check_same_config(config, folder, path);
     if (s == SN_OK)
         s = sn_run_create(config, &cli_stop, &r);
     else
         sn_config_free(config);
-    if (s == SN_OK) s = write_config(r->config, path); // not before: a config that cannot run must not claim the folder
+    if (s == SN_OK) s = write_config(r->config, path);
     if (s == SN_OK) s = (r->folder = sn_strdup(folder)) ? SN_OK : SN_RESOURCE;
     if (s == SN_OK) s = resume_or_start(c, r, folder, inherit);
     if (s == SN_OK) s = train_run(c, r);

@@ -98,6 +98,13 @@ static int rename_in(int folder, const char *from, const char *to) {
     return rc;
 }
 
+// Some network file systems have no fsync of folders (EINVAL); they order the rename themselves.
+static sn_status sync_folder(int folder, const char *path) {
+    if (sync_fd(folder) >= 0 || errno == EINVAL) return SN_OK;
+    return sn_file_failed(path, "make sure that the new content, which is in place, survives a power cut (fsync of the folder)",
+                          SN_FAIL);
+}
+
 static sn_status save_in(int folder, const char *path, const char *name, const sn_piece *pieces, size_t n) {
     char temporary[NAME];
     int fd = open_temporary(folder, temporary);
@@ -111,11 +118,7 @@ static sn_status save_in(int folder, const char *path, const char *name, const s
         errno = why;
         return sn_file_failed(path, what, SN_FAIL);
     }
-    // Some network file systems have no fsync of folders (EINVAL); they order the rename themselves.
-    if (sync_fd(folder) < 0 && errno != EINVAL)
-        return sn_file_failed(
-            path, "make sure that the new content, which is in place, survives a power cut (fsync of the folder)", SN_FAIL);
-    return SN_OK;
+    return sync_folder(folder, path);
 }
 
 // The folder of a path; name points at its last part.
@@ -157,6 +160,34 @@ sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n) {
     if (fd >= 0) close(fd); // only read: nothing can be lost
     free(folder);
     return status;
+}
+
+char *sn_file_beside(const char *path) {
+    const char *name;
+    char *folder = folder_of(path, &name);
+    char *beside = folder ? sn_format("%s/.supernet-%ld-%d.tmp", folder, (long)getpid(), TRIES) : NULL;
+    free(folder);
+    return beside;
+}
+
+static sn_status put_in_place(const char *beside, const char *path) {
+    SN_TRY(sn_file_replaceable(path));
+    const char *name;
+    char *folder = folder_of(path, &name);
+    if (!folder) return SN_RESOURCE;
+    int fd = open_in(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
+    sn_status s = fd < 0 ? sn_file_failed(path, "open its folder", SN_FAIL) : SN_OK;
+    if (s == SN_OK && renameat(AT_FDCWD, beside, fd, name) < 0) s = sn_file_failed(path, "put the new content in place", SN_FAIL);
+    if (s == SN_OK) s = sync_folder(fd, path);
+    if (fd >= 0) close(fd);
+    free(folder);
+    return s;
+}
+
+sn_status sn_file_settle(sn_status s, const char *beside, const char *path) {
+    if (s == SN_OK) s = put_in_place(beside, path);
+    if (s != SN_OK) unlink(beside); // absent where only the last step failed
+    return s;
 }
 
 // Whether a name is that of a temporary file whose process is gone.

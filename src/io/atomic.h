@@ -24,6 +24,11 @@ sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n);
 // not become files), and its folder is there and may be written to. SN_FAIL, or SN_RESOURCE on a read-only file system.
 sn_status sn_file_replaceable(const char *path);
 
+// For a file that is to be checked before it takes its name: a name beside path (the caller's; NULL: no memory) that only
+// sn_atomic_clean would remove, and the end of it: on SN_OK the file takes path's place, for good, otherwise it is removed.
+char *sn_file_beside(const char *path);
+sn_status sn_file_settle(sn_status, const char *beside, const char *path);
+
 // Removes temporary files that dead processes left in a folder; those of running processes stay. Call it before the first save,
 // by the one writer of the folder: a temporary of this very process id is taken for an older process's.
 sn_status sn_atomic_clean(const char *folder);

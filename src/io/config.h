@@ -61,6 +61,7 @@ typedef struct sn_config {
         char *sampler;
         int epochs, batch;
         int64_t seed; // fits 32 bits
+        bool use_validation;
         int validate_every, save_every, keep;
         sn_config_optimizer optimizer;
     } train;
@@ -104,7 +105,7 @@ void sn_config_free(sn_config *);
 char *sn_config_resolved(const sn_config *, bool machine);
 
 // What retraining one arch trains: the same config with the space of that arch alone and the keys of `retrain` in place of those
-// of `train`; with retrain.use_validation nothing is held out. SN_USAGE for an arch that is not of this space.
+// of `train`. SN_USAGE for an arch that is not of this space.
 sn_status sn_config_retrain(const sn_config *, sn_config_words samplers, const char *arch, sn_config **out);
 
 typedef struct {

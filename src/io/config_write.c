@@ -150,7 +150,6 @@ sn_status sn_config_retrain(const sn_config *c, sn_config_words samplers, const 
         int to = strncmp(k->path, "retrain.", 8) ? -1 : sn_key_find(k->path + 2);
         if (to >= 0) status = sn_value_copy(&sn_keys[to], made, k, made);
     }
-    if (status == SN_OK && made->retrain.use_validation) made->data.validation = 0;
     free(text);
     free(override);
     if (status == SN_OK)

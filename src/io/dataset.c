@@ -186,6 +186,20 @@ static sn_status limit_training(sn_dataset *d, const sn_data_options *o) {
     return SN_OK;
 }
 
+// The validation split joins the training split, in the source's order.
+static sn_status join_validation(sn_dataset *d) {
+    uint32_t train = d->count[SN_TRAIN], own = d->count[SN_VALIDATION], *all = sn_new((size_t)train + own, sizeof *all);
+    if (!all) return SN_RESOURCE;
+    memcpy(all, d->index[SN_TRAIN], train * sizeof *all);
+    memcpy(all + train, d->index[SN_VALIDATION], own * sizeof *all);
+    qsort(all, (size_t)train + own, sizeof *all, by_number);
+    free(d->index[SN_TRAIN]);
+    d->index[SN_TRAIN] = all;
+    d->count[SN_TRAIN] = train + own;
+    d->count[SN_VALIDATION] = 0;
+    return SN_OK;
+}
+
 static sn_status split(sn_dataset *d, const sn_data_options *o) {
     uint32_t train = (uint32_t)sn_cache_count(d->cache, 0), own = (uint32_t)sn_cache_count(d->cache, 1);
     uint32_t test = (uint32_t)sn_cache_count(d->cache, 2), wanted = (uint32_t)o->validation;
@@ -208,6 +222,7 @@ static sn_status split(sn_dataset *d, const sn_data_options *o) {
         }
         status = shuffle(d->index[SN_VALIDATION], d->count[SN_VALIDATION], o->seed);
         if (status == SN_OK) status = limit_training(d, o);
+        if (status == SN_OK && o->use_validation) status = join_validation(d);
     }
     free(held);
     return status;

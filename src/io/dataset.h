@@ -21,6 +21,7 @@ typedef struct {                       // strings are borrowed during sn_dataset
     sn_fit fit;                        // for pictures of other sizes
     long validation;                   // images held out of training; must be 0 when the source has a val part of its own
     long images;                       // training images to keep after that, drawn by the seed; 0: all
+    bool use_validation;               // the validation split is trained on too: it becomes part of the training split
     uint32_t seed;                     // of the choice and the order of the validation split
     size_t memory;                     // pixels are kept in memory when they take at most so many bytes; else read from the cache
     const volatile sig_atomic_t *stop; // decoding ends with SN_INTERRUPTED when it becomes nonzero; NULL: never
@@ -33,7 +34,7 @@ typedef struct sn_dataset sn_dataset;
 //   test        the source's, in its order: train, val, test of a folder by class name, then by file name
 //   validation  the source's val part, or `validation` images of train: per class the share nearest to proportional (largest
 //               remainder, then lower class), chosen at random. In either case in random order: a prefix is a random sample.
-//   train       the rest, or `images` of it at random, in the source's order
+//   train       the rest, or `images` of it at random, in the source's order; with use_validation the validation split too
 // All choices are functions of the seed. SN_DATA: the source (message: path and place); SN_CONFIG: validation; SN_RESOURCE:
 // memory, disk, no permission for the cache; SN_INTERRUPTED.
 sn_status sn_dataset_open(const sn_data_options *, sn_dataset **out);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,7 @@ static sn_status take_lock(const char *path, sn_folder *f) {
 }
 
 sn_status sn_folder_open(const char *path, sn_folder **out, const char **warning) {
+    if (!*path) return sn_error(SN_USAGE, "the name of the run folder is empty");
     char *checkpoints = sn_folder_file(path, "checkpoints");
     sn_folder *f = sn_new(1, sizeof *f);
     sn_status s = checkpoints && f ? SN_OK : SN_RESOURCE;
@@ -217,6 +219,31 @@ static bool line_stays(const char *line, int64_t step) {
     bool stays = json_is_integer(at) && (json_integer_value(at) <= step || json_object_get(object, "test_split"));
     json_decref(object);
     return stays;
+}
+
+static bool test_of(const char *line, int64_t step, sn_log_score *out) {
+    json_t *object = json_loads(line, 0, NULL), *top1 = json_object_get(object, "top1");
+    bool is = json_object_get(object, "test_split") && json_integer_value(json_object_get(object, "step")) == step &&
+              json_is_number(top1);
+    json_t *loss = json_object_get(object, "loss");
+    if (is)
+        *out = (sn_log_score){json_number_value(top1), json_is_number(loss) ? json_number_value(loss) : NAN,
+                              json_integer_value(json_object_get(object, "images"))};
+    json_decref(object);
+    return is;
+}
+
+sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *found) {
+    FILE *f = fopen(path, "re");
+    *found = false;
+    if (!f) return errno == ENOENT ? SN_OK : sn_file_failed(path, "open", SN_FAIL);
+    char *line = NULL;
+    size_t capacity = 0;
+    while (getline(&line, &capacity, f) > 0) *found = test_of(line, step, out) || *found;
+    sn_status s = ferror(f) ? sn_file_failed(path, "read", SN_FAIL) : SN_OK;
+    free(line);
+    fclose(f);
+    return s;
 }
 
 sn_status sn_log_cut(const char *path, int64_t step) {

@@ -34,6 +34,13 @@ sn_status sn_text_write(const char *path, const char *text);
 // log.jsonl: one JSON object a line, each with "step". Opening for training cuts it back to lines of at most `step`; records of
 // a use of the test split ("test_split") stay.
 sn_status sn_log_cut(const char *path, int64_t step);
+// The newest use of the test split after `step` updates that scored one arch; *found says whether there is any. Lines that are no
+// JSON are passed over.
+typedef struct {
+    double top1, loss;
+    int64_t images;
+} sn_log_score;
+sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *found);
 // Adds one line (without newline) at the end; a partial line is never left behind a whole one.
 sn_status sn_log_append(const char *path, const char *line);
 

@@ -23,17 +23,6 @@ static int64_t file_bytes(const char *path) {
     return stat(path, &st) ? 0 : (int64_t)st.st_size;
 }
 
-// The checked file takes its place, or goes.
-static sn_status settle(sn_status s, const char *beside, const char *path) {
-    if (s == SN_OK) s = sn_file_replaceable(path);
-    if (s == SN_OK && rename(beside, path)) {
-        int e = errno;
-        s = sn_error(SN_FAIL, "cannot rename %s to %s: %s", beside, path, strerror(e));
-    }
-    if (s != SN_OK) unlink(beside);
-    return s;
-}
-
 // ---------------------------------------------------------------- ONNX: the check
 typedef struct {
     float *images, *ours, *theirs;
@@ -128,7 +117,7 @@ sn_status sn_export_check(sn_supernet *net, const sn_arch *a, const sn_source *i
     if (s == SN_OK) s = compare(&x, out);
     samples_free(&x);
     sn_onnx_free(model);
-    return s == SN_OK ? s : sn_error_prefix(s, "%s", path);
+    return s;
 }
 
 // ---------------------------------------------------------------- ONNX: writing
@@ -155,13 +144,14 @@ static sn_status save_onnx(const sn_supernet *net, const sn_arch *a, const sn_ex
 
 sn_status sn_export_onnx(sn_supernet *net, const sn_arch *a, const sn_export_about *about, bool fold, const sn_source *images,
                          const char *path, sn_export_result *out) {
-    char *beside = sn_format("%s.unchecked", path);
+    char *beside = sn_file_beside(path);
     if (!beside) return SN_RESOURCE;
     sn_export_result r = {0};
     sn_status s = save_onnx(net, a, about, fold, beside, &r);
     if (s == SN_OK) s = sn_export_check(net, a, images, beside, &r);
+    if (s != SN_OK) sn_error_prefix(s, "%s", path);
     r.bytes = file_bytes(beside);
-    s = settle(s, beside, path);
+    s = sn_file_settle(s, beside, path);
     free(beside);
     if (s == SN_OK) *out = r;
     return s;
@@ -219,26 +209,27 @@ static sn_status check_safetensors(const sn_export_tensors *t, const char *path)
     SN_TRY(sn_safetensors_open(path, FILE_CAP, &f));
     sn_status s = SN_OK;
     if (sn_safetensors_count(f) != t->n)
-        s = sn_error(SN_FAIL, "%s: %zu tensors were written, %zu came back", path, t->n, sn_safetensors_count(f));
+        s = sn_error(SN_FAIL, "%zu tensors were written, %zu came back", t->n, sn_safetensors_count(f));
     for (size_t i = 0; i < t->n && s == SN_OK; i++)
         if (!same_tensor(&t->item[i], sn_safetensors_find(f, t->item[i].name)))
-            s = sn_error(SN_FAIL, "%s: tensor '%s' did not come back bit by bit as it was written", path, t->item[i].name);
+            s = sn_error(SN_FAIL, "tensor '%s' did not come back bit by bit as it was written", t->item[i].name);
     sn_safetensors_free(f);
     return s;
 }
 
 sn_status sn_export_safetensors(const sn_supernet *net, const sn_arch *a, const sn_export_about *about, const char *path,
                                 sn_export_result *out) {
-    char *beside = sn_format("%s.unchecked", path);
+    char *beside = sn_file_beside(path);
     if (!beside) return SN_RESOURCE;
     sn_export_result r = {0};
     sn_export_tensors t = {0};
     sn_status s = gather(net, a, &t, &r.params);
     if (s == SN_OK) s = save_safetensors(net->graph, &t, about, beside);
     if (s == SN_OK) s = check_safetensors(&t, beside);
+    if (s != SN_OK) sn_error_prefix(s, "%s", path);
     r.tensors = (int)t.n;
     r.bytes = file_bytes(beside);
-    s = settle(s, beside, path);
+    s = sn_file_settle(s, beside, path);
     sn_export_tensors_free(&t);
     free(beside);
     if (s == SN_OK) *out = r;

@@ -3,6 +3,7 @@
 #include "io/runfolder.h"
 #include "supernet/bench.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,12 @@ sn_protocol sn_run_protocol(const sn_run *r) {
     return (sn_protocol){r->config->rank.bn, r->config->rank.calibrate_batch, SCORING_BATCH};
 }
 
-void sn_protocol_text(const sn_config *c, char *out, size_t size) {
+void sn_protocol_text(const sn_run *r, char *out, size_t size) {
+    const sn_config *c = r->config;
+    long all = sn_dataset_count(r->data, SN_TRAIN), used = c->rank.calibrate < all ? c->rank.calibrate : all;
     const char *word = sn_protocol_words[c->rank.bn];
     if (c->rank.bn == SN_PROTOCOL_RECALIBRATE)
-        snprintf(out, size, "%s %d images, batches of %d", word, c->rank.calibrate, c->rank.calibrate_batch);
+        snprintf(out, size, "%s %ld images, batches of %d", word, used, c->rank.calibrate_batch);
     else if (c->rank.bn == SN_PROTOCOL_BATCH)
         snprintf(out, size, "%s of %d", word, SCORING_BATCH);
     else
@@ -33,7 +36,7 @@ static sn_status open_store(const sn_run *r, sn_rankstore **store, size_t *setti
     if (!r->folder) return sn_error(SN_USAGE, "a bare checkpoint has no ranking; name the run folder");
     char *path = sn_folder_file(r->folder, "ranking.h5"), weights[32], protocol[128], split[64];
     snprintf(weights, sizeof weights, "%016llx", (unsigned long long)sn_supernet_weights_hash(r->net));
-    sn_protocol_text(r->config, protocol, sizeof protocol);
+    sn_protocol_text(r, protocol, sizeof protocol);
     snprintf(split, sizeof split, "validation, order of seed %lld", (long long)r->config->train.seed);
     sn_rank_setting s = {weights, protocol, split, (uint64_t)scored_images(r)};
     sn_status status = path ? sn_rankstore_open(path, store) : SN_RESOURCE;
@@ -180,10 +183,12 @@ static void find_identical(sn_ranking *r) {
             r->twins[0] = r->item[i - 1].arch, r->twins[1] = r->item[i].arch;
 }
 
+// A loss that is not finite is the worst.
 static int best_first(const void *a, const void *b) {
     const sn_ranked *x = a, *y = b;
+    double loss[2] = {isfinite(x->loss) ? x->loss : INFINITY, isfinite(y->loss) ? y->loss : INFINITY};
     if (x->top1 != y->top1) return x->top1 > y->top1 ? -1 : 1;
-    if (x->loss != y->loss) return x->loss < y->loss ? -1 : 1;
+    if (loss[0] != loss[1]) return loss[0] < loss[1] ? -1 : 1;
     if (x->cost.macs != y->cost.macs) return x->cost.macs < y->cost.macs ? -1 : 1;
     return sn_arch_compare(&x->arch, &y->arch);
 }

@@ -48,7 +48,7 @@ sn_status sn_rank_best(const sn_run *, sn_arch *out);
 sn_status sn_rank_find(const sn_run *, const sn_arch *, sn_ranked *out, bool *found);
 
 // The job's protocol as stored with every score: "recalibrate 2000 images, batches of 250".
-void sn_protocol_text(const sn_config *, char *out, size_t size);
+void sn_protocol_text(const sn_run *, char *out, size_t size);
 // How the config scores: protocol and counts. Batch of scoring: 250.
 sn_protocol sn_run_protocol(const sn_run *);
 

@@ -55,6 +55,17 @@ static sn_status make_net(sn_run *r) {
     return r->option_passes ? SN_OK : SN_RESOURCE;
 }
 
+static sn_status check_training(const sn_run *r) {
+    long images = sn_dataset_count(r->data, SN_TRAIN);
+    if (images < r->config->train.batch)
+        return sn_error(SN_CONFIG, "train.batch is %d, but %s has only %ld training images", r->config->train.batch,
+                        r->config->data.source, images);
+    if (sn_run_steps(r) > UINT32_MAX)
+        return sn_error(SN_CONFIG, "train.epochs: %d are %lld steps; at most 2^32 are allowed", r->config->train.epochs,
+                        (long long)sn_run_steps(r));
+    return SN_OK;
+}
+
 static sn_status open_data(sn_run *r, const volatile sig_atomic_t *stop) {
     const sn_config *c = r->config;
     sn_data_options o = {.source = c->data.source,
@@ -65,6 +76,7 @@ static sn_status open_data(sn_run *r, const volatile sig_atomic_t *stop) {
                          .fit = c->data.resize == SN_RESIZE_STRETCH ? SN_FIT_STRETCH : SN_FIT_CROP,
                          .validation = c->data.validation,
                          .images = c->data.images,
+                         .use_validation = c->train.use_validation,
                          .store = c->data.store,
                          .seed = (uint32_t)c->train.seed,
                          .memory = (size_t)c->data.memory,
@@ -86,6 +98,7 @@ sn_status sn_run_create(sn_config *config, const volatile sig_atomic_t *stop, sn
     r->space = config->space.built;
     r->best = NAN;
     sn_status s = open_data(r, stop);
+    if (s == SN_OK) s = check_training(r);
     if (s == SN_OK) s = make_augment(r, false, &r->augment);
     if (s == SN_OK) s = make_augment(r, true, &r->plain);
     if (s == SN_OK) s = make_net(r);

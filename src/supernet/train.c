@@ -27,20 +27,14 @@ static sn_status allocate(sn_trainer *t) {
 }
 
 sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
-    long images = sn_dataset_count(run->data, SN_TRAIN);
-    int batch = run->config->train.batch;
-    if (images < batch)
-        return sn_error(SN_CONFIG, "train.batch is %d, but %s has only %ld training images", batch, run->config->data.source,
-                        images);
     sn_trainer *t = sn_new(1, sizeof *t);
     if (!t) return SN_RESOURCE;
     t->run = run;
-    t->batch = batch;
-    t->steps_per_epoch = images / batch;
+    t->batch = run->config->train.batch;
+    t->steps_per_epoch = sn_dataset_count(run->data, SN_TRAIN) / t->batch;
     t->steps = sn_run_steps(run);
     t->order_epoch = -1;
-    sn_status s =
-        t->steps > UINT32_MAX ? sn_error(SN_CONFIG, "%lld steps; at most 2^32 are allowed", (long long)t->steps) : allocate(t);
+    sn_status s = allocate(t);
     if (s == SN_OK) s = reserve(t);
     if (s != SN_OK)
         sn_trainer_free(t);

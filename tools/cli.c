@@ -1,7 +1,7 @@
 // Options, signals, progress and output shared by the commands; see cli.h.
 #include "cli.h"
 #include "io/problems.h"
-#include "supernet/bench.h"
+#include "supernet/clock.h"
 #include "supernet/rank.h"
 
 #include <errno.h>

@@ -52,18 +52,12 @@ static void print_cost(const char *name, const sn_space *s, const sn_graph *g, c
            (long long)cost.params);
 }
 
-static int64_t parameters(const sn_graph *g) {
-    int64_t sum = 0;
-    for (int i = 0; i < g->params.n; i++) sum += g->params.param[i].size;
-    return sum;
-}
-
 static json_t *all_json(const sn_space *s, const sn_graph *g, const sn_arch *small, const sn_arch *large, const sn_forecast *f) {
     char size[512];
     bool timed = f && f->step_seconds > 0;
     sn_space_size(s, size, sizeof size);
     return json_pack("{s:i,s:s,s:o,s:o,s:I,s:o,s:o,s:o}", "schema", 1, "size", size, "smallest", cost_json(s, g, small),
-                     "largest", cost_json(s, g, large), "parameters", (json_int_t)parameters(g), "memory_bytes",
+                     "largest", cost_json(s, g, large), "parameters", (json_int_t)sn_params_count(&g->params), "memory_bytes",
                      f ? json_integer(f->bytes) : json_null(), "step_seconds", cli_real(timed ? f->step_seconds : NAN),
                      "train_seconds", cli_real(timed ? f->train_seconds : NAN));
 }
@@ -95,7 +89,7 @@ static sn_status print_all(const cli *c, const sn_config *config, const sn_graph
     print_cost("smallest", s, g, &small);
     print_cost("largest", s, g, &large);
     if (asked) print_cost("asked", s, g, asked);
-    printf("supernet: %lld parameters\n", (long long)parameters(g));
+    printf("supernet: %lld parameters\n", (long long)sn_params_count(&g->params));
     if (f) printf("memory in training at batch %d: %.0f MiB\n", config->train.batch, (double)f->bytes / 0x1p20);
     if (f && f->step_seconds > 0)
         printf("training: %lld steps of %.3f s (measured now, on this machine): %s\n", (long long)f->steps, f->step_seconds,

@@ -188,6 +188,17 @@ sn_status sn_atomic_clean(const char *folder) {
     return status;
 }
 
+bool sn_folders_make(char *path) {
+    for (char *p = path + (*path != 0);; p++) {
+        if (*p && *p != '/') continue;
+        char kept = *p;
+        *p = 0;
+        if (mkdir(path, 0777) && errno != EEXIST) return false;
+        if (!kept) return true;
+        *p = kept;
+    }
+}
+
 static sn_status read_open(int fd, const char *path, size_t cap, unsigned char **bytes, size_t *size) {
     struct stat st;
     if (fstat(fd, &st) < 0) return sn_file_failed(path, "read (fstat)", SN_DATA);

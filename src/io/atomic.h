@@ -1,4 +1,4 @@
-// Whole files: read at once, and replaced all or nothing (temporary file, fsync, rename, fsync of the folder).
+// Whole files: read at once, and replaced all or nothing (temporary file, fsync, rename, fsync of the folder). Folders: made.
 // Not here: what is inside a file. No locking: a run folder has one writer.
 // Next: h5file.h, safetensors.h and onnx.h, which read and save through this.
 #ifndef SN_ATOMIC_H
@@ -6,6 +6,7 @@
 
 #include "supernet/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 // A stretch of bytes, borrowed.
@@ -27,6 +28,10 @@ sn_status sn_file_replaceable(const char *path);
 // Removes temporary files that dead processes left in a folder; those of running processes stay. Call it before the first save,
 // by the one writer of the folder: a temporary of this very process id is taken for an older process's.
 sn_status sn_atomic_clean(const char *folder);
+
+// Makes a folder and those above it that are missing. When it cannot: false, errno says why, and the path is cut behind the one
+// that cannot be made.
+bool sn_folders_make(char *path);
 
 // The message "PATH: cannot WHAT: reason (errno)" for errno. SN_RESOURCE for errors of the machine (no space, no quota, I/O,
 // read-only, out of descriptors or memory), else `otherwise`.

@@ -40,9 +40,6 @@ size_t sn_truth_count(const sn_truth *t) {
 const char *sn_truth_arch(const sn_truth *t, size_t i) {
     return t->entry[i].arch;
 }
-double sn_truth_value(const sn_truth *t, size_t i) {
-    return t->entry[i].value;
-}
 
 int sn_truth_find(const sn_truth *t, const char *arch, double *value) {
     size_t low = 0, high = t->count;

@@ -1,7 +1,7 @@
 // Ranking over the store; see rank.h.
 #include "supernet/rank.h"
 #include "io/runfolder.h"
-#include "supernet/bench.h"
+#include "supernet/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>

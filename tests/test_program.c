@@ -433,7 +433,8 @@ START_TEST(verified_many) {
     ck_printed("err", "none.h5");
     ck_printed("err", "not whole: 2 of 4 files");
     ck_printed("out", "steps.h5: whole: trace of steps 1 to 2, inputs only: sampler uniform, batch 64; ");
-    ck_printed("out", "logits.h5: whole: 3 datasets of ");
+    ck_printed("out", "logits.h5: whole: logits of 1 architecture on 20 images of the validation split, BN recalibrate 250 "
+                      "images, batches of 125; ");
     ck_run(4, "\"$S\" verify steps.h5 half.h5 run/checkpoints/step-00000032.h5 --json");
     json_t *out = printed_json(), *files = json_object_get(out, "files");
     ck_assert_uint_eq(json_array_size(files), 3);

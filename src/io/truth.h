@@ -17,8 +17,9 @@ typedef struct sn_truth sn_truth;
 // element of a list, and so on (a member whose name has dots in it is found by its full name first). Without a key each value
 // must itself be a number.
 //
-// SN_DATA naming file, line (CSV, JSON syntax) or arch (JSON values) for: an unreadable or empty file, more than 256 MiB, control
-// characters, a missing column or member, a value that is not a finite decimal number, an arch given twice or empty.
+// SN_USAGE when the file is missing or cannot be read. SN_DATA naming file, line (CSV, JSON syntax) or arch (JSON values) for: an
+// empty file, more than 256 MiB, control characters, a missing column or member, a value that is not a finite decimal number, an
+// arch given twice or empty.
 sn_status sn_truth_read(const char *path, const char *key, sn_truth **out);
 void sn_truth_free(sn_truth *t);
 

@@ -81,8 +81,8 @@ static void progress(void *arg, long done, long all) {
     if (!w->first) w->first = done;
     char left[32] = "";
     if (done > w->first) cli_duration((sn_now() - w->start) / (double)(done - w->first) * (double)(all - done), left);
-    cli_progress(w->c, (double)done / (double)all, "%ld of %ld architectures%s%s%s", done, all, *left ? ", " : "", left,
-                 *left ? " left" : "");
+    cli_progress(w->c, (double)done / (double)all, "%ld of %ld architecture%s%s%s%s", done, all, cli_plural(all),
+                 *left ? ", " : "", left, *left ? " left" : "");
 }
 
 // ---------------------------------------------------------------- printing

@@ -90,7 +90,7 @@ static sn_status read_contents(const sn_checkpoint_file *file, const char *path,
 static sn_status describe_contents(report *r, const contents *x) {
     const sn_params *p = x->c.params;
     const sn_space *space = x->config->space.built;
-    char size[512];
+    char size[SN_SIZE_TEXT], digits[SN_SIZE_TEXT];
     long long numbers = sn_params_count(p);
     bool one = sn_space_size(space, size, sizeof size) == 1;
     json_t *slots = json_array();
@@ -103,8 +103,9 @@ static sn_status describe_contents(report *r, const contents *x) {
             x->c.slot_name[0] ? "" : "none", size, one ? "" : "s", space->n_decisions, cli_plural(space->n_decisions),
             x->config->train.epochs, cli_plural(x->config->train.epochs), x->config->train.batch);
     return add(r, json_pack("{s:s,s:I,s:I,s:i,s:o,s:s,s:i,s:i,s:i}", "kind", "checkpoint", "step", (json_int_t)x->c.step,
-                            "parameters", (json_int_t)numbers, "tensors", p->n, "slots", slots, "space_size", size, "decisions",
-                            space->n_decisions, "epochs", x->config->train.epochs, "batch", x->config->train.batch));
+                            "parameters", (json_int_t)numbers, "tensors", p->n, "slots", slots, "space_size",
+                            cli_digits(space, digits), "decisions", space->n_decisions, "epochs", x->config->train.epochs,
+                            "batch", x->config->train.batch));
 }
 
 static sn_status describe_checkpoint(report *r) {
@@ -276,6 +277,6 @@ const cli_command cmd_verify = {
     .details = "Every file is checked and told of, also after a bad one; the exit code is that of the first bad one.",
     .least = 1,
     .most = CLI_OPERANDS,
-    .without = CLI_SET | CLI_THREADS | CLI_DEVICE | CLI_QUIET,
+    .without = CLI_SET,
     .run = run,
 };

@@ -144,6 +144,8 @@ static const struct {
     {"- a\n", "1:1: found a list; allowed is a mapping"},
     {"train: {epochs: [1, 2}\n", "1:22: not valid YAML: did not find expected ',' or ']' while parsing a flow sequence"},
     {"train:\n  epochs: 3\n  batch: 4\n  epochs: 5\n" SMALL, "4:3: key 'epochs' is given twice, first on line 2"},
+    {"train:\n  epochs: 3\n  epochs: {a: many}\n  sampelr: fair\n" SMALL, "*t.yaml:4:3: unknown key 'sampelr'"}, // read on
+    {"train: {epochs: 3, epochs: &x 4}\n" SMALL, "*t.yaml:1:28: an anchor"},
     {"a: &x 1\n", "1:4: an anchor"},
     {"a: &x {b: 1}\n", "1:4: an anchor"},
     {"a: *x\n", "1:4: an alias"},

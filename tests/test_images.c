@@ -8,9 +8,11 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <arpa/inet.h>
 #include <math.h>
 #include <spng.h>
 #include <turbojpeg.h>
+#include <zlib.h>
 
 // --- making pictures
 
@@ -294,6 +296,14 @@ START_TEST(picture_extremes) {
     e = jpeg(4097, 3, TJPF_RGB, TJSAMP_444, 0);
     ck_assert_int_eq(sn_imagefile_decode(&f, e->data, e->n, &p), SN_DATA);
     ck_assert_str_eq(sn_error_text(), "JPEG of 4097x3 pixels: sides of 1 to 4096 are allowed");
+    ck_assert_int_eq(sn_imagefile_decode(&f, e->data, 20, &p), SN_DATA);
+    ck_assert_str_eq(sn_error_text(), "damaged JPEG: cut short before its size");
+    e = png(SPNG_COLOR_TYPE_TRUECOLOR, 8, 1, 1, 0);
+    memcpy(e->data + 16, "\x7f\xff\xff\xff\x7f\xff\xff\xff", 8); // the sides
+    uint32_t crc = htonl((uint32_t)crc32(0, e->data + 12, 17));
+    memcpy(e->data + 29, &crc, 4);
+    ck_assert_int_eq(sn_imagefile_decode(&f, e->data, e->n, &p), SN_DATA);
+    ck_assert_str_eq(sn_error_text(), "PNG of 2147483647x2147483647 pixels: sides of 1 to 4096 are allowed");
     sn_imagefile_free(&f);
 }
 END_TEST

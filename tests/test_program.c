@@ -58,13 +58,38 @@ START_TEST(help_of_commands) {
     ck_printed("out", "rank.calibrate");
     ck_run(0, "\"$S\" rank --help >one && \"$S\" help rank >two && cmp one two");
     ck_run(2, "\"$S\" help rank --markdown");
-    // shared options only where they do something
-    ck_run(1, "\"$S\" verify --help | grep -e --threads -e --set -e --device -e --quiet");
-    ck_run(1, "\"$S\" help --help | grep -e --threads -e --set -e --device -e --quiet -e --json");
-    ck_run(2, "\"$S\" verify x.h5 --threads 2");
-    ck_printed("err", "unknown option '--threads' of `supernet verify`");
+    // --set and --json only where they do something, the other shared options everywhere
+    ck_run(1, "\"$S\" verify --help | grep -e --set");
+    ck_run(1, "\"$S\" help --help | grep -e --set -e --json");
+    ck_run(2, "\"$S\" verify x.h5 --set threads=2");
+    ck_printed("err", "unknown option '--set' of `supernet verify`");
+    ck_run(0, "\"$S\" help --quiet >one && \"$S\" help >two && cmp one two");
+    ck_run(0, "\"$S\" help rank -q --threads 2 --device cpu >one && \"$S\" help rank >two && cmp one two");
+    ck_run(0, "\"$S\" help config --quiet >one && \"$S\" help config >two && cmp one two");
+    ck_run(2, "\"$S\" help --markdown");
+    ck_printed("err", "--markdown is found without config");
     ck_run(2, "\"$S\" help config --json");
     ck_printed("err", "--json");
+}
+END_TEST
+
+// A full disk behind stdout is told, whatever was to be printed; a reader that left is not.
+START_TEST(lost_output) {
+    const char *const lines[] = {"help",
+                                 "--help",
+                                 "--version",
+                                 "help train",
+                                 "train --help",
+                                 "help config",
+                                 "help config --markdown",
+                                 "verify run/checkpoints/step-00000032.h5 --json",
+                                 "describe \"$SRC/configs/quickstart.yaml\" --archs all --csv"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        ck_run(5, "\"$S\" %s >/dev/full", lines[i]);
+        ck_assert_str_eq(read_all("err"), "supernet: stdout: cannot write: No space left on device (ENOSPC)\n");
+        ck_run(0, "{ \"$S\" %s ; echo $? >code ; } | true", lines[i]);
+        ck_assert_str_eq(read_all("err"), "");
+    }
 }
 END_TEST
 
@@ -130,7 +155,7 @@ END_TEST
 
 // ---------------------------------------------------------------- ranking and evaluating
 START_TEST(ranked) {
-    ck_run(4, "\"$S\" rank run --sample 7 --against nothing.csv"); // asked before anything is scored
+    ck_run(2, "\"$S\" rank run --sample 7 --against nothing.csv"); // asked before anything is scored
     ck_run(1, "\"$S\" rank run --sample 7 --csv nowhere/x.csv");
     ck_run(2, "\"$S\" rank run --sample 7 --top x");
     ck_run(1, "ls run | grep ranking");
@@ -202,6 +227,10 @@ START_TEST(ranking_as_text) {
     ck_run(0, "grep -c 'long_name,a_block_with_a_rather_long_name' table");
     ck_run(0, "grep -E '^(place| *[0-9]+  [a-z])' table | awk '{print length}' | sort -u | wc -l");
     ck_assert_int_eq(atoi(read_all("out")), 1);
+    // a run without images to rank on
+    ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -q -o blind --set data.validation=0 --set data.images=64");
+    ck_run(2, "\"$S\" rank blind");
+    ck_printed("err", "blind was made without validation images, which a ranking needs; train one with data.validation above 0");
     // a damaged store says what to do
     ck_run(0, "printf x | dd of=long/ranking.h5 bs=1 seek=3000 conv=notrunc");
     ck_run(4, "\"$S\" rank long");
@@ -237,6 +266,14 @@ START_TEST(part_of_a_space) {
     out = printed_json();
     ck_assert_int_eq((int)number(out, "archs"), 2);
     json_decref(out);
+    ck_run(0, "ln -sf two.txt linked.txt && \"$S\" rank run --archs linked.txt"); // what a user names may be a link, or a pipe
+    ck_run(0, "\"$S\" rank run --archs /dev/stdin --json <two.txt && \"$S\" bench run/config.yaml --paths linked.txt");
+    ck_run(2, "\"$S\" rank run --archs none.txt");
+    ck_printed("err", "none.txt: cannot open: No such file or directory (ENOENT)");
+    ck_run(2, "\"$S\" bench run/config.yaml --paths run");
+    ck_printed("err", "run: cannot read: Is a directory (EISDIR)");
+    ck_run(2, "printf 'skip,skip,skip\\n\\0' >zero.txt; \"$S\" rank run --archs zero.txt");
+    ck_printed("err", "zero.txt: a zero byte in it");
     write_all("archs.txt", "# none\n");
     ck_run(2, "\"$S\" rank run --archs archs.txt");
     ck_printed("err", "archs.txt: no architecture");
@@ -299,6 +336,20 @@ START_TEST(retrained) {
     ck_run(3, "\"$S\" eval run/retrain/one --set train.seed=2"); // would score images that it has learned
     ck_run(3, "\"$S\" rank run --set data.validation=1000");
     ck_run(3, "\"$S\" rank run --set space.text=digits");
+    ck_run(3, "\"$S\" rank run --set space.blocks.skip.op=mbconv");
+    ck_run(3, "\"$S\" rank run --set train={}");
+    ck_printed("err",
+               "--set train={}: what run was made with stays; allowed are rank, retrain, export, data.augment, data.source");
+    ck_run(3, "\"$S\" rank run --set rnak.bn=x"); // no such key: as in a config
+    ck_printed("err", "unknown key 'rnak'");
+    ck_printed("err", "did you mean 'rank'?");
+    ck_run(3, "\"$S\" rank run --set rank=3");
+    ck_printed("err", "--set rank=3: rank: found '3'; allowed is a mapping with the keys");
+    const char *const on_runs[] = {"eval", "rank", "export", "retrain", "trace --steps 1:2 -o x.h5"};
+    for (size_t i = 0; i < sizeof on_runs / sizeof *on_runs; i++) {
+        ck_run(2, "\"$S\" %s .", on_runs[i]);
+        ck_printed("err", "needs a run folder; there is no ./config.yaml");
+    }
     ck_run(1, "mkfifo pipe && \"$S\" export run --arch skip,skip,skip -o pipe");
     ck_run(0, "test -p pipe");
     ck_run(1, "\"$S\" eval run --arch skip,skip,skip --logits pipe");
@@ -403,6 +454,10 @@ START_TEST(timed) {
     ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --warmup 0 --quiet");
     ck_printed("out", "batch 64: ");
     ck_assert_str_eq(read_all("err"), "");
+    ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 1 --warmup 0 --device ref --json"); // has no peak
+    out = printed_json();
+    ck_assert(json_is_null(json_object_get(out, "fma_peak_gflops")));
+    json_decref(out);
     ck_run(3, "\"$S\" bench --set space.arch=0000000x");
 }
 END_TEST
@@ -414,6 +469,7 @@ START_TEST(described) {
     ck_assert_double_eq(number(json_object_get(out, "arch"), "macs"), number(json_object_get(out, "smallest"), "macs"));
     ck_assert(number(out, "memory_bytes") > 0);
     double parameters = number(out, "parameters");
+    ck_assert_int_eq((int)number(out, "steps"), 32);
     ck_assert(json_is_null(json_object_get(out, "step_seconds")) && json_is_null(json_object_get(out, "train_seconds")));
     json_decref(out);
     ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --set data.source=/nope --json"); // the space alone
@@ -429,6 +485,16 @@ START_TEST(described) {
     ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --archs all --csv | sort -u | wc -l");
     ck_assert_int_eq(atoi(read_all("out")), 28);
     ck_run(2, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --csv");
+    ck_run(0, "\"$S\" describe \"$SRC/configs/nasbench-macro-cifar10.yaml\" --set data.source=/nope --json"); // for programs
+    out = printed_json();
+    ck_assert_str_eq(json_string_value(json_object_get(out, "size")), "6561");
+    ck_assert(json_is_null(json_object_get(out, "steps")));
+    json_t *decisions = json_object_get(out, "decisions"), *last = json_array_get(decisions, 7);
+    ck_assert_uint_eq(json_array_size(decisions), 8);
+    ck_assert_str_eq(json_string_value(json_object_get(last, "name")), "stage3.layer3");
+    ck_assert_uint_eq(json_array_size(json_object_get(last, "options")), 3);
+    ck_assert_str_eq(json_string_value(json_array_get(json_object_get(last, "options"), 2)), "mb6_k5");
+    json_decref(out);
 }
 END_TEST
 
@@ -447,6 +513,7 @@ START_TEST(verified) {
     ck_run(4, "\"$S\" eval flipped.h5 --arch skip,skip,skip");
     ck_run(4, "\"$S\" verify \"$SRC/LICENSE\"");
     ck_run(2, "\"$S\" rank nothing");
+    ck_run(0, "\"$S\" verify run/ranking.h5 --quiet --threads 2 --device cpu");
 }
 END_TEST
 
@@ -459,7 +526,8 @@ START_TEST(verified_many) {
     ck_printed("err", "none.h5");
     ck_printed("err", "not whole: 2 of 4 files");
     ck_printed("out", "steps.h5: whole: trace of steps 1 to 2, inputs only: sampler uniform, batch 64; ");
-    ck_printed("out", "logits.h5: whole: 3 datasets of ");
+    ck_printed("out", "logits.h5: whole: logits of 1 architecture on 20 images of the validation split, BN recalibrate 250 "
+                      "images, batches of 125; ");
     ck_run(4, "\"$S\" verify steps.h5 half.h5 run/checkpoints/step-00000032.h5 --json");
     json_t *out = printed_json(), *files = json_object_get(out, "files");
     ck_assert_uint_eq(json_array_size(files), 3);
@@ -488,6 +556,7 @@ int main(void) {
     tcase_add_unchecked_fixture(c, setup, folder_remove);
     tcase_add_test(c, usage);
     tcase_add_test(c, help_of_commands);
+    tcase_add_test(c, lost_output);
     tcase_add_test(c, wrong_configs);
     tcase_add_test(c, trained);
     tcase_add_test(c, folder_of_another_config);

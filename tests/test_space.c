@@ -21,11 +21,16 @@ static void teardown(void) {
 }
 
 START_TEST(sizes) {
-    char text[64];
+    char text[SN_SIZE_TEXT];
     ck_assert_double_eq(sn_space_size(space, text, sizeof text), 6561);
     ck_assert_str_eq(text, "6,561");
     ck_assert_int_eq(space->n_decisions, 8);
     ck_assert_str_eq(space->decisions[2].name, "stage2.layer1");
+    static sn_decision most[SN_MAX_DECISIONS]; // the largest space, 2^1536
+    for (int i = 0; i < SN_MAX_DECISIONS; i++) most[i].options = SN_MAX_OPTIONS;
+    sn_space_size(&(sn_space){.decisions = most, .n_decisions = SN_MAX_DECISIONS}, text, sizeof text);
+    ck_assert_uint_eq(strlen(text), 463 + 154); // digits and commas
+    ck_assert(!strncmp(text, "2,410,312,426,", 14) && text[616] == '6');
 }
 END_TEST
 

@@ -1,7 +1,8 @@
 // Options, signals, progress and output shared by the commands; see cli.h.
 #include "cli.h"
+#include "io/atomic.h"
 #include "io/problems.h"
-#include "supernet/bench.h"
+#include "supernet/clock.h"
 #include "supernet/rank.h"
 
 #include <errno.h>
@@ -10,14 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // ---------------------------------------------------------------- options
-static const cli_option common[] = { // in the order of CLI_SET, CLI_THREADS, ...
+static const cli_option common[] = { // first those of CLI_SET, CLI_JSON
     {"set", 0, "KEY=VALUE", "override a key of the config (`supernet help config`); may be repeated"},
+    {"json", 0, NULL, "print the result as JSON"},
     {"threads", 0, "N", "worker threads (default: one per processor)"},
     {"device", 0, "NAME", "cpu (best instructions of this processor), cpu-avx2, cpu-avx512, cpu-plain, ref, ref64"},
-    {"json", 0, NULL, "print the result as JSON"},
     {"quiet", 'q', NULL, "no progress, no messages but errors"},
     {"help", 'h', NULL, "this text"},
     {0}};
@@ -50,7 +52,7 @@ static void print_option(const cli_option *o) {
     printf("  %-26s %s\n", left, o->help);
 }
 
-static void print_help(const cli_command *c) {
+void cli_print_help(const cli_command *c) {
     printf("Usage: supernet %s%s%s [OPTIONS]\n%s\n", c->name, c->operands[0] ? " " : "", c->operands, c->summary);
     if (c->details) printf("\n%s\n", c->details);
     printf("\nOptions:\n");
@@ -117,7 +119,7 @@ sn_status cli_parse(const cli_command *command, int argc, char **argv, cli *c, b
     c->json = cli_get(c, "json");
     *help = cli_get(c, "help");
     if (*help)
-        print_help(command);
+        cli_print_help(command);
     else if (c->operands < command->least)
         return sn_error(SN_USAGE, "`supernet %s` needs %s; `supernet %s --help` says more", command->name, command->operands,
                         command->name);
@@ -179,8 +181,24 @@ sn_status cli_config(const cli *c, const char *path, sn_config **out) {
     return s;
 }
 
+static bool is_folder(const char *path) {
+    struct stat st;
+    return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+static sn_status check_run_folder(const cli *c, const char *folder) {
+    char *config = sn_folder_file(folder, "config.yaml");
+    if (!config) return SN_RESOURCE;
+    sn_status s = access(config, F_OK)
+                      ? sn_error(SN_USAGE, "`supernet %s` needs a run folder; there is no %s", c->command->name, config)
+                      : SN_OK;
+    free(config);
+    return s;
+}
+
 sn_status cli_open_run(const cli *c, const char *path, sn_run **out) {
     cli_overrides o;
+    if (is_folder(path)) SN_TRY(check_run_folder(c, path));
     SN_TRY(cli_overrides_of(c, &o));
     sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, &cli_stop, out);
     cli_free_overrides(&o);
@@ -196,13 +214,8 @@ sn_status cli_lock(const cli *c, const char *folder, sn_folder **out) {
 }
 
 sn_status cli_lock_run(const cli *c, const char *folder, sn_folder **out) {
-    char *config = sn_folder_file(folder, "config.yaml");
-    if (!config) return SN_RESOURCE;
-    sn_status s = access(config, F_OK)
-                      ? sn_error(SN_USAGE, "`supernet %s` needs a run folder; there is no %s", c->command->name, config)
-                      : cli_lock(c, folder, out);
-    free(config);
-    return s;
+    SN_TRY(check_run_folder(c, folder));
+    return cli_lock(c, folder, out);
 }
 
 // ---------------------------------------------------------------- signals
@@ -289,11 +302,20 @@ sn_status cli_print_json(json_t *value) {
     if (!value) return sn_error(SN_FAIL, "the result cannot be written as JSON: a number is not finite or a text is not UTF-8");
     int bad = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) || putchar('\n') == EOF;
     json_decref(value);
-    return bad ? sn_error(SN_FAIL, "cannot write to stdout: %s", strerror(errno)) : SN_OK;
+    return bad && !ferror(stdout) ? sn_error(SN_RESOURCE, "out of memory for the result as JSON") : SN_OK;
 }
 
 json_t *cli_real(double v) {
     return isfinite(v) ? json_real(v) : json_null();
+}
+
+const char *cli_digits(const sn_space *s, char text[SN_SIZE_TEXT]) {
+    char *to = text;
+    sn_space_size(s, text, SN_SIZE_TEXT);
+    for (const char *p = text; *p; p++)
+        if (*p != ',') *to++ = *p;
+    *to = 0;
+    return text;
 }
 
 // ---------------------------------------------------------------- the log of test images
@@ -365,10 +387,13 @@ static sn_status parse_lines(const sn_space *s, const char *path, char *text, ar
 }
 
 sn_status cli_read_archs(const sn_space *s, const char *path, sn_arch **archs, long *n) {
+    enum { MOST_BYTES = 256 << 20 };
     char *text;
+    size_t size;
     arch_list l = {0};
-    SN_TRY(sn_text_read(path, &text));
-    sn_status status = parse_lines(s, path, text, &l);
+    SN_TRY(sn_input_read(path, MOST_BYTES, &text, &size));
+    sn_status status = strlen(text) == size ? parse_lines(s, path, text, &l)
+                                            : sn_error(SN_USAGE, "%s: a zero byte in it; allowed is text", path);
     free(text);
     if (status != SN_OK)
         free(l.arch);

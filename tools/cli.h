@@ -27,8 +27,8 @@ typedef struct {
     const char *other;
 } cli_rule;
 
-// The options that commands share, for cli_command.without.
-enum { CLI_SET = 1, CLI_THREADS = 2, CLI_DEVICE = 4, CLI_JSON = 8, CLI_QUIET = 16 };
+// Shared options that a command may lack. --threads, --device and --quiet are known to all, also where they have nothing to do.
+enum { CLI_SET = 1, CLI_JSON = 2 };
 
 typedef struct {
     const char *name, *operands, *summary, *details;
@@ -52,6 +52,7 @@ typedef struct cli {
 
 // Fills *c from the arguments behind the command's name. SN_USAGE names the argument. *help: --help was asked for and printed.
 sn_status cli_parse(const cli_command *, int argc, char **argv, cli *c, bool *help);
+void cli_print_help(const cli_command *);
 const char *cli_get(const cli *, const char *name); // last value given, or NULL
 // A whole number within low .. high; the fallback when the option is not given.
 sn_status cli_number(const cli *, const char *name, long low, long high, long fallback, long *out);
@@ -88,10 +89,12 @@ const char *cli_duration(double seconds, char text[32]);
 const char *cli_figure(double, char text[32]);
 // "s", or "" after 1.
 const char *cli_plural(long n);
-// One JSON object on stdout; takes the reference.
+// One JSON object on stdout; takes the reference. What stdout refuses is told at the end (supernet.c).
 sn_status cli_print_json(json_t *);
 // A number, or null where it is not finite or not known (pass NAN).
 json_t *cli_real(double);
+// The number of archs in plain digits, for programs; there may be more than JSON's numbers can count.
+const char *cli_digits(const sn_space *, char text[SN_SIZE_TEXT]);
 
 // Every use of test images is written down, in the log of the run that the net is from (of a checkpoint file: the run it lies in;
 // elsewhere there is only a warning).

@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "supernet/bench.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,11 +35,11 @@ static sn_status print(const cli *c, const sn_backend *b, int batch, const sn_be
     double seconds = r->seconds / (double)r->steps, gflops = r->flops / r->seconds * 1e-9,
            peak = sn_backend_peak(b) * sn_backend_threads(b);
     if (c->json) {
-        json_t *out =
-            json_pack("{s:i,s:s,s:i,s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:I,s:I}", "schema", 1, "device", sn_backend_name(b), "threads",
-                      sn_backend_threads(b), "batch", batch, "steps", (json_int_t)r->steps, "mean_s", seconds, "img_per_s",
-                      batch / seconds, "gflops", gflops, "fma_peak_gflops", peak, "plan_share", r->plan_seconds / r->seconds,
-                      "arena_bytes", (json_int_t)r->arena_bytes, "peak_rss_mb", (json_int_t)(usage.ru_maxrss / 1024));
+        json_t *out = json_pack("{s:i,s:s,s:i,s:i,s:I,s:f,s:f,s:f,s:o,s:f,s:I,s:I}", "schema", 1, "device", sn_backend_name(b),
+                                "threads", sn_backend_threads(b), "batch", batch, "steps", (json_int_t)r->steps, "mean_s",
+                                seconds, "img_per_s", batch / seconds, "gflops", gflops, "fma_peak_gflops",
+                                cli_real(peak > 0 ? peak : NAN), "plan_share", r->plan_seconds / r->seconds, "arena_bytes",
+                                (json_int_t)r->arena_bytes, "peak_rss_mb", (json_int_t)(usage.ru_maxrss / 1024));
         if (out && cli_get(c, "profile")) json_object_set_new(out, "kernels", rows_json(r));
         return cli_print_json(out);
     }

@@ -52,24 +52,29 @@ static void print_cost(const char *name, const sn_space *s, const sn_graph *g, c
            (long long)cost.params);
 }
 
-static int64_t parameters(const sn_graph *g) {
-    int64_t sum = 0;
-    for (int i = 0; i < g->params.n; i++) sum += g->params.param[i].size;
-    return sum;
+static json_t *decisions_json(const sn_space *s) {
+    json_t *list = json_array();
+    for (int d = 0; d < s->n_decisions; d++) {
+        json_t *names = json_array();
+        for (int k = 0; k < s->decisions[d].options; k++)
+            json_array_append_new(names, json_string(s->blocks[s->decisions[d].block[k]].name));
+        json_array_append_new(list, json_pack("{s:s,s:o}", "name", s->decisions[d].name, "options", names));
+    }
+    return list;
 }
 
 static json_t *all_json(const sn_space *s, const sn_graph *g, const sn_arch *small, const sn_arch *large, const sn_forecast *f) {
-    char size[512];
+    char size[SN_SIZE_TEXT];
     bool timed = f && f->step_seconds > 0;
-    sn_space_size(s, size, sizeof size);
-    return json_pack("{s:i,s:s,s:o,s:o,s:I,s:o,s:o,s:o}", "schema", 1, "size", size, "smallest", cost_json(s, g, small),
-                     "largest", cost_json(s, g, large), "parameters", (json_int_t)parameters(g), "memory_bytes",
-                     f ? json_integer(f->bytes) : json_null(), "step_seconds", cli_real(timed ? f->step_seconds : NAN),
+    return json_pack("{s:i,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "schema", 1, "size", cli_digits(s, size), "decisions",
+                     decisions_json(s), "smallest", cost_json(s, g, small), "largest", cost_json(s, g, large), "parameters",
+                     (json_int_t)sn_params_count(&g->params), "memory_bytes", f ? json_integer(f->bytes) : json_null(), "steps",
+                     f ? json_integer(f->steps) : json_null(), "step_seconds", cli_real(timed ? f->step_seconds : NAN),
                      "train_seconds", cli_real(timed ? f->train_seconds : NAN));
 }
 
 static void print_decisions(const sn_space *s) {
-    char size[512];
+    char size[SN_SIZE_TEXT];
     bool one = sn_space_size(s, size, sizeof size) == 1;
     printf("space: %s architecture%s, %d decision%s\n", size, one ? "" : "s", s->n_decisions, cli_plural(s->n_decisions));
     for (int d = 0; d < s->n_decisions; d++) {
@@ -95,7 +100,7 @@ static sn_status print_all(const cli *c, const sn_config *config, const sn_graph
     print_cost("smallest", s, g, &small);
     print_cost("largest", s, g, &large);
     if (asked) print_cost("asked", s, g, asked);
-    printf("supernet: %lld parameters\n", (long long)parameters(g));
+    printf("supernet: %lld parameters\n", (long long)sn_params_count(&g->params));
     if (f) printf("memory in training at batch %d: %.0f MiB\n", config->train.batch, (double)f->bytes / 0x1p20);
     if (f && f->step_seconds > 0)
         printf("training: %lld steps of %.3f s (measured now, on this machine): %s\n", (long long)f->steps, f->step_seconds,

@@ -45,6 +45,7 @@ static sn_status add(void *arg, const sn_score *s) {
     if (e->test) SN_TRY(cli_log_test(e->c, e->run, e->c->operand[0], s));
     if (e->file) SN_TRY(put_logits(e, s));
     e->n++;
+    e->images = s->images;
     if (e->c->json) {
         return json_array_append_new(e->list, json_pack("{s:s,s:f,s:f,s:o,s:I,s:I}", "arch", text, "top1", (double)s->top1 / n,
                                                         "top5", (double)s->top5 / n, "loss", cli_real(s->loss), "macs",
@@ -76,6 +77,16 @@ static sn_status put_images(evaluation *e, const sn_source *source) {
     free(nchw);
     free(labels);
     return status;
+}
+
+// What the file says of itself; see docs/files.md.
+static sn_status put_head(const evaluation *e, const char *split, const char *protocol) {
+    SN_TRY(sn_h5_attr_text(e->file, "/", "kind", "logits"));
+    SN_TRY(sn_h5_attr_int(e->file, "/", "version", 1));
+    SN_TRY(sn_h5_attr_text(e->file, "/", "split", split));
+    SN_TRY(sn_h5_attr_text(e->file, "/", "protocol", protocol));
+    SN_TRY(sn_h5_attr_int(e->file, "/", "images", e->images));
+    return sn_h5_attr_int(e->file, "/", "archs", e->n);
 }
 
 static sn_status word(const char *option, const char *text, const char *const *words, int *out) {
@@ -130,6 +141,7 @@ static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
     sn_protocol_text(r, protocol, sizeof protocol);
     cli_say(c, "%ld architecture%s on %ld images of the %s split, BN %s", n, cli_plural(n), e->images, splits[split], protocol);
     SN_TRY(score(e, archs, n, split ? SN_TEST : SN_VALIDATION));
+    if (e->file) SN_TRY(put_head(e, splits[split], protocol));
     if (e->file) SN_TRY(sn_h5_save(e->file, cli_get(c, "logits")));
     return print(e, splits[split], protocol);
 }

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_option options[] = {{"markdown", 0, NULL, "as docs/config.md is made"}, {0}};
+static const cli_option options[] = {{"markdown", 0, NULL, "with config: as docs/config.md is made"}, {0}};
 
 static sn_status run(const cli *c) {
+    if (cli_get(c, "markdown") && (!c->operands || strcmp(c->operand[0], "config")))
+        return sn_error(SN_USAGE, "--markdown is found without config; allowed is `supernet help config --markdown`");
     if (strcmp(c->operand[0], "config"))
         return sn_error(SN_USAGE, "no help on '%s'; allowed are config and the commands that `supernet help` lists",
                         c->operand[0]);
@@ -20,11 +22,10 @@ static sn_status run(const cli *c) {
 
 const cli_command cmd_help = {
     .name = "help",
-    .operands = "COMMAND|config",
-    .summary = "a command, or every key of a config: meaning, type, unit, range, default",
-    .least = 1,
+    .operands = "[COMMAND|config]",
+    .summary = "the commands, one of them, or every key of a config: meaning, type, unit, range, default",
     .most = 1,
     .options = options,
-    .without = CLI_SET | CLI_THREADS | CLI_DEVICE | CLI_JSON | CLI_QUIET,
+    .without = CLI_SET | CLI_JSON,
     .run = run,
 };

@@ -2,7 +2,7 @@
 // what the ranking is worth.
 #include "against.h"
 #include "io/atomic.h"
-#include "supernet/bench.h"
+#include "supernet/clock.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -82,17 +82,15 @@ static void progress(void *arg, long done, long all) {
     if (!w->first) w->first = done;
     char left[32] = "";
     if (done > w->first) cli_duration((sn_now() - w->start) / (double)(done - w->first) * (double)(all - done), left);
-    cli_progress(w->c, (double)done / (double)all, "%ld of %ld architectures%s%s%s", done, all, *left ? ", " : "", left,
-                 *left ? " left" : "");
+    cli_progress(w->c, (double)done / (double)all, "%ld of %ld architecture%s%s%s%s", done, all, cli_plural(all),
+                 *left ? ", " : "", left, *left ? " left" : "");
 }
 
 // ---------------------------------------------------------------- printing
 static json_t *item_json(const sn_run *r, const sn_ranked *x) {
     char text[SN_ARCH_TEXT];
-    json_t *loss = json_real(x->loss);
     return json_pack("{s:s,s:f,s:f,s:o,s:I,s:I}", "arch", sn_arch_text(r->space, &x->arch, text), "top1", x->top1, "top5",
-                     x->top5, "loss", loss ? loss : json_null(), "macs", (json_int_t)x->cost.macs, "params",
-                     (json_int_t)x->cost.params);
+                     x->top5, "loss", cli_real(x->loss), "macs", (json_int_t)x->cost.macs, "params", (json_int_t)x->cost.params);
 }
 
 static void print_item(const sn_run *r, int width, long place, const sn_ranked *x) {
@@ -160,9 +158,8 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, cons
     sn_protocol_text(r, protocol, sizeof protocol);
     if (out) json_object_set_new(out, "run", json_string(r->folder));
     if (out) json_object_set_new(out, "protocol", json_string(protocol));
-    json_t *half = json_real(a->half_tau), *mean = json_real(mean_top1(k));
-    if (out) json_object_set_new(out, "mean_top1", mean ? mean : json_null());
-    if (out) json_object_set_new(out, "half_split_tau", half ? half : json_null());
+    if (out) json_object_set_new(out, "mean_top1", cli_real(mean_top1(k)));
+    if (out) json_object_set_new(out, "half_split_tau", cli_real(a->half_tau));
     if (out && a->truths) json_object_set_new(out, "against", sn_against_json(a));
     return cli_print_json(out);
 }

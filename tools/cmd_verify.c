@@ -1,4 +1,4 @@
-// supernet verify FILE...: whether checkpoints, rankings and traces are whole, and what they hold.
+// supernet verify FILE...: whether checkpoints, rankings, traces and logits are whole, and what they hold.
 // Not here: the checks themselves (io/h5file.h, and the readers of each kind).
 #include "cli.h"
 #include "io/checkpoint.h"
@@ -90,9 +90,8 @@ static sn_status read_contents(const sn_checkpoint_file *file, const char *path,
 static sn_status describe_contents(report *r, const contents *x) {
     const sn_params *p = x->c.params;
     const sn_space *space = x->config->space.built;
-    char size[512];
-    long long numbers = 0;
-    for (int i = 0; i < p->n; i++) numbers += p->param[i].size;
+    char size[SN_SIZE_TEXT], digits[SN_SIZE_TEXT];
+    long long numbers = sn_params_count(p);
     bool one = sn_space_size(space, size, sizeof size) == 1;
     json_t *slots = json_array();
     fprintf(r->text, "checkpoint of step %lld: %lld parameters in %d tensors, slots ", (long long)x->c.step, numbers, p->n);
@@ -104,8 +103,9 @@ static sn_status describe_contents(report *r, const contents *x) {
             x->c.slot_name[0] ? "" : "none", size, one ? "" : "s", space->n_decisions, cli_plural(space->n_decisions),
             x->config->train.epochs, cli_plural(x->config->train.epochs), x->config->train.batch);
     return add(r, json_pack("{s:s,s:I,s:I,s:i,s:o,s:s,s:i,s:i,s:i}", "kind", "checkpoint", "step", (json_int_t)x->c.step,
-                            "parameters", (json_int_t)numbers, "tensors", p->n, "slots", slots, "space_size", size, "decisions",
-                            space->n_decisions, "epochs", x->config->train.epochs, "batch", x->config->train.batch));
+                            "parameters", (json_int_t)numbers, "tensors", p->n, "slots", slots, "space_size",
+                            cli_digits(space, digits), "decisions", space->n_decisions, "epochs", x->config->train.epochs,
+                            "batch", x->config->train.batch));
 }
 
 static sn_status describe_checkpoint(report *r) {
@@ -165,8 +165,27 @@ static sn_status describe_trace(report *r, const sn_h5r *file) {
     return s;
 }
 
+// ---------------------------------------------------------------- logits
+static sn_status describe_logits(report *r, const sn_h5r *file) {
+    int64_t archs, images;
+    char *split = NULL, *protocol = NULL;
+    SN_TRY(sn_h5_attr_int_read(file, "/", "archs", &archs));
+    SN_TRY(sn_h5_attr_int_read(file, "/", "images", &images));
+    sn_status s = sn_h5_attr_text_read(file, "/", "split", 64, &split);
+    if (s == SN_OK) s = sn_h5_attr_text_read(file, "/", "protocol", 256, &protocol);
+    if (s == SN_OK) {
+        fprintf(r->text, "logits of %lld architecture%s on %lld image%s of the %s split, BN %s", (long long)archs,
+                cli_plural((long)archs), (long long)images, cli_plural((long)images), split, protocol);
+        s = add(r, json_pack("{s:s,s:I,s:I,s:s,s:s}", "kind", "logits", "archs", (json_int_t)archs, "images", (json_int_t)images,
+                             "split", split, "protocol", protocol));
+    }
+    free(split);
+    free(protocol);
+    return s;
+}
+
 // ---------------------------------------------------------------- one file
-typedef enum { OTHER, CHECKPOINT, RANKING, TRACE } kind;
+typedef enum { OTHER, CHECKPOINT, RANKING, TRACE, LOGITS } kind;
 
 static bool says(const sn_h5r *file, const char *attribute, const char *word) {
     char *text = NULL;
@@ -178,6 +197,7 @@ static bool says(const sn_h5r *file, const char *attribute, const char *word) {
 static kind kind_of(const sn_h5r *file) {
     if (says(file, "format", "supernet-checkpoint")) return CHECKPOINT;
     if (says(file, "format", "supernet-trace")) return TRACE;
+    if (says(file, "kind", "logits")) return LOGITS;
     return says(file, "kind", "ranking") ? RANKING : OTHER;
 }
 
@@ -194,6 +214,7 @@ static sn_status describe(report *r) {
     sn_status s = sn_h5_check(file, &r->tally);
     kind k = s == SN_OK ? kind_of(file) : OTHER;
     if (s == SN_OK && k == TRACE) s = describe_trace(r, file);
+    if (s == SN_OK && k == LOGITS) s = describe_logits(r, file);
     sn_h5r_free(file);
     if (s == SN_OK && k == CHECKPOINT) s = describe_checkpoint(r);
     if (s == SN_OK && k == RANKING) s = describe_ranking(r);
@@ -252,10 +273,10 @@ static sn_status run(const cli *c) {
 const cli_command cmd_verify = {
     .name = "verify",
     .operands = "FILE...",
-    .summary = "whether checkpoints, rankings and traces are whole, and what they hold",
+    .summary = "whether checkpoints, rankings, traces and logits are whole, and what they hold",
     .details = "Every file is checked and told of, also after a bad one; the exit code is that of the first bad one.",
     .least = 1,
     .most = CLI_OPERANDS,
-    .without = CLI_SET | CLI_THREADS | CLI_DEVICE | CLI_QUIET,
+    .without = CLI_SET,
     .run = run,
 };

@@ -1,5 +1,6 @@
 // The program: one table of commands. main is the only place that exits. Next: cmd_train.c, the main job.
 #include "cli.h"
+#include "io/atomic.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -40,45 +41,64 @@ static void usage(FILE *out) {
     fprintf(out, "\n");
 }
 
-static int fail(sn_status s) {
+static sn_status fail(sn_status s) {
     fprintf(stderr, "supernet: %s\n", sn_error_text());
-    return (int)s;
+    return s;
+}
+
+// What was printed must have arrived. A reader that left knows that it did; nothing is said then.
+static sn_status finish(void) {
+    bool lost = ferror(stdout);
+    errno = 0;
+    if (!fflush(stdout) && !lost) return SN_OK;
+    if (!errno) { // an earlier write failed and its text is gone: one more byte fails likewise, and says why
+        putchar('\n');
+        if (!fflush(stdout)) errno = EIO;
+    }
+    return errno == EPIPE ? SN_FAIL : fail(sn_file_failed("stdout", "write", SN_FAIL));
+}
+
+// `help` and `help COMMAND`; `help config` is the command's own.
+static bool general_help(const cli *c) {
+    const cli_command *about = c->operands ? find(c->operand[0]) : NULL;
+    if (c->command != &cmd_help || cli_get(c, "markdown") || (c->operands && !about)) return false;
+    if (about)
+        cli_print_help(about);
+    else
+        usage(stdout);
+    return true;
+}
+
+static sn_status unknown_command(const char *name) {
+    const char *near = sn_nearest(name, command_word, NULL);
+    return sn_error(SN_USAGE, "unknown command '%s'%s%s%s; `supernet help` lists them", name, near ? "; did you mean " : "",
+                    near ? near : "", near ? "?" : "");
+}
+
+static sn_status run(const cli_command *command, int argc, char **argv) {
+    cli c;
+    bool help;
+    SN_TRY(cli_parse(command, argc, argv, &c, &help));
+    if (help || general_help(&c)) return SN_OK;
+    sn_status s = command->run(&c);
+    if (s != SN_OK) cli_say(&(cli){.quiet = true}, "%s", ""); // ends an open progress line
+    return s;
 }
 
 int main(int argc, char **argv) {
+    signal(SIGPIPE, SIG_IGN); // a reader that left, and a file that may not grow, are errors of write, not deaths
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         usage(stderr);
         return SN_USAGE;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || (!strcmp(argv[1], "help") && argc == 2)) {
-        usage(stdout);
-        return SN_OK;
-    }
-    if (!strcmp(argv[1], "--version")) {
-        printf("supernet %s\n", SN_VERSION);
-        return SN_OK;
-    }
-    char *asked[] = {argv[0], argv[argc - 1], (char[]){"--help"}};
-    if (!strcmp(argv[1], "help") && argc == 3 && find(argv[2])) argv = asked; // `help train` is `train --help`
     const cli_command *command = find(argv[1]);
-    if (!command) {
-        const char *near = sn_nearest(argv[1], command_word, NULL);
-        return fail(sn_error(SN_USAGE, "unknown command '%s'%s%s%s; `supernet help` lists them", argv[1],
-                             near ? "; did you mean " : "", near ? near : "", near ? "?" : ""));
-    }
-    cli c;
-    bool help;
-    sn_status s = cli_parse(command, argc - 2, argv + 2, &c, &help);
-    if (s != SN_OK) return fail(s);
-    if (help) return SN_OK;
-    signal(SIGPIPE, SIG_IGN); // a reader that left, and a file that may not grow, are errors of write, not deaths
-    signal(SIGXFSZ, SIG_IGN);
-    s = command->run(&c);
-    if (s != SN_OK) {
-        cli_say(&(cli){.quiet = true}, "%s", ""); // ends an open progress line
-        return fail(s);
-    }
-    if (!fflush(stdout)) return SN_OK;
-    return errno == EPIPE ? SN_FAIL
-                          : fail(sn_error(SN_FAIL, "cannot write to stdout: %s", strerror(errno))); // a reader that left knows
+    sn_status s = SN_OK;
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+        usage(stdout);
+    else if (!strcmp(argv[1], "--version"))
+        printf("supernet %s\n", SN_VERSION);
+    else
+        s = command ? run(command, argc - 2, argv + 2) : unknown_command(argv[1]);
+    return (int)(s == SN_OK ? finish() : fail(s));
 }

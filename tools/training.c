@@ -1,7 +1,7 @@
 // Training in a run folder; see training.h.
 #include "training.h"
 #include "io/checkpoint.h"
-#include "supernet/bench.h"
+#include "supernet/clock.h"
 #include "supernet/train.h"
 
 #include <stdio.h>

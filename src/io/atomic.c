@@ -219,6 +219,17 @@ sn_status sn_atomic_clean(const char *folder) {
     return status;
 }
 
+bool sn_folders_make(char *path) {
+    for (char *p = path + (*path != 0);; p++) {
+        if (*p && *p != '/') continue;
+        char kept = *p;
+        *p = 0;
+        if (mkdir(path, 0777) && errno != EEXIST) return false;
+        if (!kept) return true;
+        *p = kept;
+    }
+}
+
 static sn_status read_open(int fd, const char *path, size_t cap, unsigned char **bytes, size_t *size) {
     struct stat st;
     if (fstat(fd, &st) < 0) return sn_file_failed(path, "read (fstat)", SN_DATA);
@@ -251,4 +262,32 @@ sn_status sn_file_read(const char *path, size_t cap, unsigned char **bytes, size
     sn_status status = read_open(fd, path, cap, bytes, size);
     close(fd); // only read: nothing can be lost
     return status;
+}
+
+static sn_status read_stream(FILE *f, const char *path, size_t cap, char **data, size_t *size) {
+    size_t room = 0, got = 1;
+    while (got && *size <= cap) {
+        SN_TRY(sn_grow(data, &room, *size + (64 << 10) + 1, 1));
+        *size += got = fread(*data + *size, 1, room - *size - 1, f);
+    }
+    if (ferror(f)) return sn_file_failed(path, "read", SN_USAGE);
+    if (*size > cap) return sn_error(SN_DATA, "%s: larger than %zu MiB", path, cap >> 20);
+    (*data)[*size] = 0;
+    return SN_OK;
+}
+
+sn_status sn_input_read(const char *path, size_t cap, char **text, size_t *size) {
+    FILE *f = fopen(path, "re");
+    if (!f) return sn_file_failed(path, "open", SN_USAGE);
+    char *data = NULL;
+    size_t n = 0;
+    sn_status status = read_stream(f, path, cap, &data, &n);
+    fclose(f); // only read: nothing can be lost
+    if (status != SN_OK) {
+        free(data);
+        return status;
+    }
+    *text = data;
+    *size = n;
+    return SN_OK;
 }

@@ -1,4 +1,4 @@
-// Whole files: read at once, and replaced all or nothing (temporary file, fsync, rename, fsync of the folder).
+// Whole files: read at once, and replaced all or nothing (temporary file, fsync, rename, fsync of the folder). Folders: made.
 // Not here: what is inside a file. No locking: a run folder has one writer.
 // Next: h5file.h, safetensors.h and onnx.h, which read and save through this.
 #ifndef SN_ATOMIC_H
@@ -6,6 +6,7 @@
 
 #include "supernet/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 // A stretch of bytes, borrowed.
@@ -33,6 +34,10 @@ sn_status sn_file_settle(sn_status, const char *beside, const char *path);
 // by the one writer of the folder: a temporary of this very process id is taken for an older process's.
 sn_status sn_atomic_clean(const char *folder);
 
+// Makes a folder and those above it that are missing. When it cannot: false, errno says why, and the path is cut behind the one
+// that cannot be made.
+bool sn_folders_make(char *path);
+
 // The message "PATH: cannot WHAT: reason (errno)" for errno. SN_RESOURCE for errors of the machine (no space, no quota, I/O,
 // read-only, out of descriptors or memory), else `otherwise`.
 sn_status sn_file_failed(const char *path, const char *what, sn_status otherwise);
@@ -40,5 +45,10 @@ sn_status sn_file_failed(const char *path, const char *what, sn_status otherwise
 // Reads a whole regular file; *bytes is the caller's (free). SN_DATA when it is missing, unreadable, a symbolic link, not a
 // regular file, or larger than cap; SN_RESOURCE on an I/O error or out of memory.
 sn_status sn_file_read(const char *path, size_t cap, unsigned char **bytes, size_t *size);
+
+// Reads a whole file that the user names for this one command, a list or a table: symbolic links are followed, pipes read to
+// their end. *text is the caller's, with a final 0 behind its *size bytes. SN_USAGE when it is missing or cannot be read; SN_DATA
+// when it is larger than cap; SN_RESOURCE as above.
+sn_status sn_input_read(const char *path, size_t cap, char **text, size_t *size);
 
 #endif

@@ -162,9 +162,6 @@ const char *sn_checkpoint_config(const sn_checkpoint_file *f) {
 const char *sn_checkpoint_fingerprint(const sn_checkpoint_file *f) {
     return f->fingerprint;
 }
-int64_t sn_checkpoint_step(const sn_checkpoint_file *f) {
-    return f->step;
-}
 
 void sn_checkpoint_slots(const sn_checkpoint_file *f, const sn_params *p, const char *name[2]) {
     static const char *const known[] = {"momentum", "exp_avg", "exp_avg_sq"};

@@ -2,6 +2,7 @@
 // instruction set or folder is in it, so equal trainings give equal files.
 //   /params/NAME           weights, OIHW         /optim/NAME/momentum | exp_avg, exp_avg_sq   optimiser slots, same shape
 //   /buffers/BN.running_mean, .running_var       /progress/option_passes, /progress/updates   counts
+//   /preprocessing/mean, /preprocessing/std      of the training images, per channel, of pixel/255
 //   attributes of /: format, format_version, created_by, config, data (fingerprint), step, best, best_step, class_names
 // Next: h5file.h. Which files to keep is supernet/train.c's business.
 #ifndef SN_CHECKPOINT_H
@@ -41,12 +42,11 @@ sn_status sn_checkpoint_open(const char *path, sn_checkpoint_file **out); // SN_
 void sn_checkpoint_close(sn_checkpoint_file *);
 const char *sn_checkpoint_config(const sn_checkpoint_file *);      // borrowed
 const char *sn_checkpoint_fingerprint(const sn_checkpoint_file *); // borrowed
-int64_t sn_checkpoint_step(const sn_checkpoint_file *);
 // The names of the optimiser slots in the file, as sn_checkpoint_read wants them; NULL where there is none.
 void sn_checkpoint_slots(const sn_checkpoint_file *, const sn_params *, const char *name[2]);
 // Fills the caller's buffers in *c (weights, stats; slots and updates where not NULL; option_passes is written through `passes`
-// where not NULL), step, best, best_step, and mean and std (at most 4 channels) where not NULL. SN_DATA names the first tensor
-// that is missing or has another shape.
+// where not NULL), step, best, best_step, and mean and std (c->channels numbers each) where not NULL. SN_DATA names the first
+// tensor that is missing or has another shape.
 sn_status sn_checkpoint_read(const sn_checkpoint_file *, sn_checkpoint *c, int64_t *passes, double *mean, double *std);
 // The weights and statistics of every parameter that the file has under the same name; *taken counts them. For --init inherited.
 sn_status sn_checkpoint_read_weights(const sn_checkpoint_file *, const sn_params *, float *weights, float *stats, int *taken);

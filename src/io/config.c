@@ -55,6 +55,21 @@ void sn_config_free(sn_config *c) {
     free(c);
 }
 
+bool sn_config_knows(const char *override) {
+    char path[256];
+    size_t length = strcspn(override, "=");
+    if (length >= sizeof path) return false;
+    memcpy(path, override, length);
+    path[length] = 0;
+    if (sn_key_is_section(path)) return true;
+    for (;;) { // the key, or one that it is below
+        if (sn_key_find(path) >= 0) return true;
+        char *dot = strrchr(path, '.');
+        if (!dot) return false;
+        *dot = 0;
+    }
+}
+
 sn_status sn_config_read_file(const char *path, char **out, size_t *size) {
     enum { MOST = SN_YAML_BYTES + 1 }; // one more shows that it is too large
     struct stat info;

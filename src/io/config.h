@@ -97,6 +97,8 @@ sn_status sn_config_load(const char *path, sn_config_words samplers, const char 
 sn_status sn_config_parse(const char *text, size_t size, const char *name, sn_config_words samplers, const char *const *overrides,
                           int n_overrides, sn_config **out);
 void sn_config_free(sn_config *);
+// Whether what an override sets, "a.b=value", is a key, a section, or below a key.
+bool sn_config_knows(const char *override);
 
 // The config with every key written out (YAML; the space itself, not a preset's name). Reads back to an equal config, and that
 // one gives the same bytes. Keys of the machine stand last in their section, under a comment. NULL with the message set; free()

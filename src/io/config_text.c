@@ -2,31 +2,17 @@
 // Not here: numbers and words (config_value.c).
 // Next: config.c.
 #include "io/config_table.h"
+#include "io/utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-// Length of the UTF-8 character at p (strict: no overlong forms, no surrogates), or 0.
-static int utf8(const char *p, unsigned *code) {
-    const unsigned char *u = (const unsigned char *)p;
-    int n = u[0] < 0x80 ? 1 : u[0] >= 0xC2 && u[0] < 0xE0 ? 2 : (u[0] & 0xF0) == 0xE0 ? 3 : u[0] >= 0xF0 && u[0] < 0xF5 ? 4 : 0;
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (!n) return 0;
-    unsigned c = n == 1 ? u[0] : u[0] & (0x7Fu >> n);
-    for (int i = 1; i < n; i++) {
-        if ((u[i] & 0xC0) != 0x80) return 0;
-        c = c << 6 | (u[i] & 0x3F);
-    }
-    *code = c;
-    return c < least[n] || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000) ? 0 : n;
-}
-
 bool sn_text_clean(const char *text) {
-    unsigned code;
+    uint32_t code;
     for (int n; *text; text += n) {
-        n = utf8(text, &code);
+        n = sn_utf8_char(text, &code);
         if (!n || code < 32 || (code >= 127 && code < 160)) return false;
     }
     return true;
@@ -94,9 +80,9 @@ void sn_text_print(const char *text, FILE *out) {
         return;
     }
     fputc('"', out);
-    unsigned code = 0;
+    uint32_t code = 0;
     for (int n; *text; text += n) {
-        n = utf8(text, &code); // 1 at least: texts are clean
+        n = sn_utf8_char(text, &code); // 1 at least: texts are clean
         if (code == '"' || code == '\\')
             fprintf(out, "\\%c", (int)code);
         else if (code < 128)

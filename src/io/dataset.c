@@ -36,9 +36,6 @@ int sn_dataset_classes(const sn_dataset *d) {
 const char *sn_dataset_class_name(const sn_dataset *d, int label) {
     return sn_cache_class_name(d->cache, label);
 }
-int sn_dataset_channels(const sn_dataset *d) {
-    return d->shape.channels;
-}
 int sn_dataset_height(const sn_dataset *d) {
     return d->shape.height;
 }
@@ -259,7 +256,7 @@ static sn_status measure(sn_dataset *d) {
 
 // --- opening
 
-static sn_status check(const sn_data_options *o, sn_source *s) {
+static sn_status check(const sn_data_options *o, sn_data_source *s) {
     if (o->channels < 1 || o->channels > SN_MOST_CHANNELS)
         return sn_error(SN_CONFIG, "data: pictures of %d channels: 1 to %d are allowed", o->channels, SN_MOST_CHANNELS);
     if (o->height < 1 || o->width < 1 || o->height > SN_MOST_SIDE || o->width > SN_MOST_SIDE)
@@ -272,21 +269,21 @@ static sn_status check(const sn_data_options *o, sn_source *s) {
     double height = o->height * scale + 0.5, width = o->width * scale + 0.5;
     if (height > SN_MOST_SIDE || width > SN_MOST_SIDE)
         return sn_error(SN_CONFIG, "data.store: %d: the longer side becomes more than %d", o->store, SN_MOST_SIDE);
-    *s = (sn_source){.source = o->source,
-                     .cache_dir = o->cache_dir,
-                     .shape = {o->channels, (int)height, (int)width, o->fit},
-                     .memory = o->memory,
-                     .stop = o->stop};
+    *s = (sn_data_source){.source = o->source,
+                          .cache_dir = o->cache_dir,
+                          .shape = {o->channels, (int)height, (int)width, o->fit},
+                          .memory = o->memory,
+                          .stop = o->stop};
     return SN_OK;
 }
 
 sn_status sn_dataset_open(const sn_data_options *o, sn_dataset **out) {
-    sn_source source;
+    sn_data_source source;
     SN_TRY(check(o, &source));
     sn_dataset *d = sn_new(1, sizeof *d);
     if (!d) return SN_RESOURCE;
     d->shape = source.shape;
-    sn_status status = sn_source_open(&source, &d->cache);
+    sn_status status = sn_data_source_open(&source, &d->cache);
     if (status == SN_OK) status = split(d, o);
     if (status == SN_OK) status = measure(d);
     if (status == SN_OK)

@@ -43,8 +43,7 @@ void sn_dataset_close(sn_dataset *);
 long sn_dataset_count(const sn_dataset *, sn_split);
 int sn_dataset_classes(const sn_dataset *);
 const char *sn_dataset_class_name(const sn_dataset *, int label); // borrowed; the number where the source has no names
-int sn_dataset_channels(const sn_dataset *);
-int sn_dataset_height(const sn_dataset *); // of the pictures kept: see `store`
+int sn_dataset_height(const sn_dataset *);                        // of the pictures kept: see `store`
 int sn_dataset_width(const sn_dataset *);
 size_t sn_dataset_memory(const sn_dataset *); // bytes of pixels kept in memory: all or none
 

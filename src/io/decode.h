@@ -1,5 +1,5 @@
 // The kinds of sources that are read: a table of formats, each of which finds its files and decodes them into a cache.
-// Not here: running a decoder in a child (dataset.c); the limits (cache.h).
+// Not here: running a decoder in a child (source.c); the limits (cache.h).
 // Next: decode_idx.c, the shortest of them.
 #ifndef SN_DECODE_H
 #define SN_DECODE_H

@@ -31,20 +31,6 @@ char *sn_folder_checkpoint(const char *path, int64_t step) {
 }
 
 // ---------------------------------------------------------------- the lock
-static sn_status make_folder(const char *path) {
-    char part[PATH_MAX];
-    if (strlen(path) >= sizeof part) return sn_error(SN_USAGE, "the path '%.60s...' is longer than %d bytes", path, PATH_MAX);
-    strcpy(part, path);
-    for (char *p = part + 1;; p++) {
-        if (*p && *p != '/') continue;
-        char kept = *p;
-        *p = 0;
-        if (mkdir(part, 0777) && errno != EEXIST) return sn_file_failed(part, "make this folder", SN_FAIL);
-        if (!kept) return SN_OK;
-        *p = kept;
-    }
-}
-
 // A lock of fcntl ends with its process even if a forked child lives on, which has a copy of the file; flock's would not.
 static sn_status take_lock(const char *path, sn_folder *f) {
     char *name = sn_folder_file(path, "lock");
@@ -83,7 +69,7 @@ sn_status sn_folder_open(const char *path, sn_folder **out, const char **warning
     sn_folder *f = sn_new(1, sizeof *f);
     sn_status s = checkpoints && f ? SN_OK : SN_RESOURCE;
     if (f) f->lock = -1;
-    if (s == SN_OK) s = make_folder(checkpoints);
+    if (s == SN_OK && !sn_folders_make(checkpoints)) s = sn_file_failed(checkpoints, "make this folder", SN_FAIL);
     if (s == SN_OK) s = take_lock(path, f);
     if (s == SN_OK) s = sn_atomic_clean(path);
     if (s == SN_OK) s = sn_atomic_clean(checkpoints);

@@ -3,6 +3,7 @@
 // Next: child.h, decode.h.
 #include "io/source.h"
 
+#include "io/atomic.h"
 #include "io/cache_layout.h"
 #include "io/child.h"
 #include "io/decode.h"
@@ -21,7 +22,7 @@
 enum { STALE_SECONDS = 3600, SHOWN_NAME = 48 };
 
 typedef struct {
-    const sn_source *what;
+    const sn_data_source *what;
     const sn_decoder *format;
     sn_files files;
     char *source; // absolute
@@ -90,23 +91,6 @@ static sn_status describe(job *j) {
 
 // --- making
 
-static sn_status make_folder(const char *path) {
-    char *part = sn_strdup(path);
-    if (!part) return SN_RESOURCE;
-    int failed = 0;
-    for (char *p = part + 1; !failed && *p; p++)
-        if (*p == '/') {
-            *p = 0;
-            failed = mkdir(part, 0777) && errno != EEXIST;
-            *p = '/';
-        }
-    if (!failed) failed = mkdir(part, 0777) && errno != EEXIST;
-    int why = errno;
-    free(part);
-    if (!failed) return SN_OK;
-    return sn_error(SN_RESOURCE, "data.cache: folder %s cannot be made: %s; name one that can be written", path, strerror(why));
-}
-
 // Removes temporaries of this cache that nobody has written to for an hour: their makers were killed.
 static void remove_stale(const job *j) {
     DIR *d = opendir(j->folder);
@@ -143,7 +127,9 @@ static sn_status put_in_place(const job *j) {
 }
 
 static sn_status make(job *j) {
-    SN_TRY(make_folder(j->folder));
+    if (!sn_folders_make(j->folder))
+        return sn_error(SN_RESOURCE, "data.cache: folder %s cannot be made: %s; name one that can be written", j->folder,
+                        strerror(errno));
     remove_stale(j);
     unlink(j->temporary); // of a dead process with our number
     uint64_t seconds = SN_DECODE_SECONDS + (j->files.bytes >> 20) * SN_DECODE_SECONDS_PER_MIB;
@@ -168,7 +154,7 @@ static sn_status open_cache(const job *j, sn_cache **out) {
     return status;
 }
 
-sn_status sn_source_open(const sn_source *what, sn_cache **out) {
+sn_status sn_data_source_open(const sn_data_source *what, sn_cache **out) {
     job j = {.what = what};
     sn_status status = describe(&j);
     if (status == SN_OK) {

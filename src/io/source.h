@@ -13,10 +13,10 @@ typedef struct {
     sn_cache_shape shape;
     size_t memory;
     const volatile sig_atomic_t *stop; // see child.h
-} sn_source;
+} sn_data_source;
 
 // The cache is open, checked and loaded. One file for each source and shape; it is written under a temporary name and renamed,
 // so that processes that make the same one at once do not disturb each other.
-sn_status sn_source_open(const sn_source *, sn_cache **out);
+sn_status sn_data_source_open(const sn_data_source *, sn_cache **out);
 
 #endif

@@ -2,13 +2,12 @@
 // Not here: matching of differently written archs (the caller prints its archs in the table's notation).
 // Next: truth.h.
 #include "io/truth.h"
+#include "io/atomic.h"
 #include "io/csv.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,9 +38,6 @@ size_t sn_truth_count(const sn_truth *t) {
 }
 const char *sn_truth_arch(const sn_truth *t, size_t i) {
     return t->entry[i].arch;
-}
-double sn_truth_value(const sn_truth *t, size_t i) {
-    return t->entry[i].value;
 }
 
 int sn_truth_find(const sn_truth *t, const char *arch, double *value) {
@@ -247,33 +243,10 @@ static sn_status read_json(const char *path, const char *key, const char *text, 
 
 // --- the file
 
-static sn_status read_all(const char *path, char **text, size_t *bytes) {
-    FILE *f = fopen(path, "rbe");
-    if (!f) return sn_error(SN_DATA, "%s: cannot be opened: %s", path, strerror(errno));
-    char *data = NULL;
-    size_t room = 0, n = 0, got = 1;
-    sn_status status = SN_OK;
-    while (status == SN_OK && got && n <= MOST_BYTES) {
-        status = sn_grow(&data, &room, n + (64 << 10) + 1, 1);
-        if (status == SN_OK) n += got = fread(data + n, 1, room - n - 1, f);
-    }
-    if (status == SN_OK && ferror(f)) status = sn_error(SN_DATA, "%s: cannot be read: %s", path, strerror(errno));
-    if (status == SN_OK && n > MOST_BYTES) status = sn_error(SN_DATA, "%s: larger than %d MiB", path, MOST_BYTES >> 20);
-    fclose(f);
-    if (status != SN_OK) {
-        free(data);
-        return status;
-    }
-    data[n] = 0;
-    *text = data;
-    *bytes = n;
-    return SN_OK;
-}
-
 sn_status sn_truth_read(const char *path, const char *key, sn_truth **out) {
     char *data = NULL;
     size_t bytes = 0;
-    SN_TRY(read_all(path, &data, &bytes));
+    SN_TRY(sn_input_read(path, MOST_BYTES, &data, &bytes));
     sn_truth *t = sn_new(1, sizeof *t);
     sn_status status = t ? SN_OK : SN_RESOURCE;
     char *text = data + (strncmp(data, "\xef\xbb\xbf", 3) ? 0 : 3); // byte order mark

@@ -17,15 +17,15 @@ typedef struct sn_truth sn_truth;
 // element of a list, and so on (a member whose name has dots in it is found by its full name first). Without a key each value
 // must itself be a number.
 //
-// SN_DATA naming file, line (CSV, JSON syntax) or arch (JSON values) for: an unreadable or empty file, more than 256 MiB, control
-// characters, a missing column or member, a value that is not a finite decimal number, an arch given twice or empty.
+// SN_USAGE when the file is missing or cannot be read. SN_DATA naming file, line (CSV, JSON syntax) or arch (JSON values) for: an
+// empty file, more than 256 MiB, control characters, a missing column or member, a value that is not a finite decimal number, an
+// arch given twice or empty.
 sn_status sn_truth_read(const char *path, const char *key, sn_truth **out);
 void sn_truth_free(sn_truth *t);
 
 // Entries in the order of the file; i < sn_truth_count. The text is borrowed.
 size_t sn_truth_count(const sn_truth *t);
 const char *sn_truth_arch(const sn_truth *t, size_t i);
-double sn_truth_value(const sn_truth *t, size_t i);
 
 // Sets *value and returns 1 when this very text is in the table, else returns 0 and leaves *value alone.
 int sn_truth_find(const sn_truth *t, const char *arch, double *value);

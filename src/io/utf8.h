@@ -1,11 +1,14 @@
-// Whether bytes are UTF-8 text.
+// UTF-8: one character, or whether bytes are text.
 // Not here: anything about what the text says.
-// Next: h5file.h and onnx.h, which hold texts.
+// Next: h5file.h and onnx.h, which hold texts; config_text.c, which prints them.
 #ifndef SN_UTF8_H
 #define SN_UTF8_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+// Length in bytes of the character at p, which *code becomes; 0 where p holds none. A final 0 is a character of 1 byte.
+int sn_utf8_char(const char *p, uint32_t *code);
 // No surrogates, no overlong forms, at most U+10FFFF.
 bool sn_utf8_valid(const char *text);
 

@@ -70,6 +70,8 @@ typedef struct {
     sn_yaml_node *stack[SN_YAML_DEPTH], *root;
     int depth, keys, items, documents;
     const char *key; // read, its value not yet
+    bool repeated;   // the mapping has this key already
+    bool stopped;    // by a mistake behind which nothing can be read
     sn_place key_place;
 } reader;
 
@@ -85,6 +87,7 @@ static bool out_of_memory(reader *r) {
 
 static bool refuse(reader *r, sn_place place, const char *what) {
     sn_problem(r->problems, place, "%s", what);
+    r->stopped = true;
     return false;
 }
 
@@ -109,7 +112,8 @@ static bool attach(reader *r, sn_yaml_node *node) {
     node->key = r->key;
     node->key_place = r->key_place;
     r->key = NULL;
-    append(parent, node);
+    if (!r->repeated) append(parent, node); // a second value is read, for the mistakes in it, and used nowhere
+    r->repeated = false;
     return true;
 }
 
@@ -130,6 +134,7 @@ static bool take_key(reader *r, const yaml_event_t *e, const char *text) {
     else if (first)
         sn_problem(r->problems, place, "key '%s' is given twice; once is allowed", sn_show(text, shown));
     r->key = text; // read on after a duplicate: there may be more mistakes
+    r->repeated = first != NULL;
     r->key_place = place;
     return true;
 }
@@ -194,6 +199,7 @@ static void syntax_problem(reader *r, const yaml_parser_t *p, const char *text, 
         r->problems->memory = true;
         return;
     }
+    r->stopped = true;
     yaml_mark_t mark = p->problem_mark;
     if (p->error == YAML_READER_ERROR) {
         mark = (yaml_mark_t){0};
@@ -229,7 +235,6 @@ static void read_events(reader *r, const char *text, size_t size) {
 }
 
 static sn_yaml_node *read_tree(sn_yaml *y, const char *name, bool located, const char *text, size_t size, sn_problems *problems) {
-    int before = problems->n + problems->more;
     reader r = {.memory = y, .problems = problems, .located = located, .source = sn_yaml_copy(y, name)};
     if (!r.source) {
         problems->memory = true;
@@ -237,13 +242,15 @@ static sn_yaml_node *read_tree(sn_yaml *y, const char *name, bool located, const
     }
     sn_place start = {r.source, located, 1};
     const char *nul = memchr(text, 0, size);
-    if (size > SN_YAML_BYTES)
-        sn_problem(problems, start, "larger than 1 MiB; a config has at most that size");
-    else if (nul)
-        sn_problem(problems, start, "a NUL character at byte %zu; a config is text", (size_t)(nul - text));
-    else
-        read_events(&r, text, size);
-    if (problems->memory || problems->n + problems->more > before) return NULL;
+    if (size > SN_YAML_BYTES || nul) {
+        if (size > SN_YAML_BYTES)
+            sn_problem(problems, start, "larger than 1 MiB; a config has at most that size");
+        else
+            sn_problem(problems, start, "a NUL character at byte %zu; a config is text", (size_t)(nul - text));
+        return NULL;
+    }
+    read_events(&r, text, size);
+    if (problems->memory || r.stopped) return NULL;
     if (!r.root) sn_problem(problems, start, "nothing in it; a value is needed");
     return r.root;
 }

@@ -31,7 +31,8 @@ sn_yaml *sn_yaml_new(void);
 void sn_yaml_free(sn_yaml *);
 char *sn_yaml_copy(sn_yaml *, const char *text); // memory that lives as long as the nodes, or NULL
 
-// Reads `size` bytes; `name` stands in front of every message. Returns the root (any kind) or NULL with problems added.
+// Reads `size` bytes; `name` stands in front of every message. Returns the root (any kind) or NULL with problems added. A key
+// that is given twice is a problem too, but the tree is returned, with its first value, so that more mistakes are found.
 sn_yaml_node *sn_yaml_read(sn_yaml *, const char *name, const char *text, size_t size, sn_problems *);
 
 const sn_yaml_node *sn_yaml_find(const sn_yaml_node *map, const char *key); // NULL when absent, or when map is NULL or no mapping

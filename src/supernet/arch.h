@@ -20,7 +20,7 @@ char *sn_arch_text(const sn_space *, const sn_arch *, char *out);
 sn_status sn_arch_parse(const sn_space *, const char *text, sn_arch *out);
 // Every option uniform and independent.
 sn_arch sn_arch_random(const sn_space *, sn_rng *);
-// The i-th arch in the order of option indices, last decision fastest; and the first. next returns false after the last.
+// All archs in the order of option indices, last decision fastest: the first, and from each the next. False after the last one.
 sn_arch sn_arch_first(const sn_space *);
 bool sn_arch_next(const sn_space *, sn_arch *);
 bool sn_arch_equal(const sn_arch *, const sn_arch *);

@@ -1,15 +1,9 @@
 // Whole steps on random images, timed; see bench.h.
 #include "supernet/bench.h"
+#include "supernet/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-double sn_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static sn_bench_row *row_of(sn_bench_result *r, const sn_call *c) {
     const char *kernel = sn_kernel_name(c->kernel);

@@ -1,5 +1,5 @@
 // Times whole training steps of given paths (forward, loss, backward, SGD on random images, no loader) and says where the time
-// goes. Not here: timing single kernels (kernels/bench.h), the data path.
+// goes, kernel by kernel. Not here: the data path. Next: optim.h.
 #ifndef SN_BENCH_H
 #define SN_BENCH_H
 
@@ -25,7 +25,5 @@ typedef struct {
 
 // One untimed step of every arch's first use is not needed: `warmup` steps run first. Each arch is one step.
 sn_status sn_bench_steps(sn_supernet *, const sn_arch *archs, long n, int batch, int warmup, bool profile, sn_bench_result *out);
-
-double sn_now(void); // monotonic seconds
 
 #endif

@@ -1,4 +1,4 @@
-// MACs, parameters and stored elements of an arch, read off the nodes; see cost.h.
+// MACs and parameters of an arch, read off the nodes; see cost.h.
 #include "supernet/cost.h"
 
 #include <stdlib.h>
@@ -11,11 +11,6 @@ static int64_t param_size(const sn_graph *g, int param) {
     return param < 0 ? 0 : g->params.param[param].size;
 }
 
-static bool stores(const sn_node *n) {
-    return n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN || n->kind == SN_NODE_SUM ||
-           n->kind == SN_NODE_INPUT;
-}
-
 sn_cost sn_cost_arch(const sn_graph *g, const sn_arch *a) {
     sn_cost cost = {0};
     uint8_t *live = sn_new((size_t)g->n, 1);
@@ -26,7 +21,6 @@ sn_cost sn_cost_arch(const sn_graph *g, const sn_arch *a) {
         if (!live[i]) continue;
         cost.macs += node_macs(g, n);
         cost.params += param_size(g, n->weight) + param_size(g, n->bias);
-        if (stores(n)) cost.activations += (int64_t)n->c * n->h * n->w;
     }
     free(live);
     return cost;

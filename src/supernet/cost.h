@@ -7,7 +7,6 @@
 
 typedef struct {
     int64_t macs, params;
-    int64_t activations; // elements stored for one image by a forward pass
 } sn_cost;
 
 sn_cost sn_cost_arch(const sn_graph *, const sn_arch *);

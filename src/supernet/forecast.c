@@ -37,8 +37,6 @@ static sn_status forecast_memory(const sn_run *r, sn_forecast *f) {
         f->bytes = buffers * (int64_t)r->net->real + (int64_t)plan.scratch * sn_backend_threads(r->backend);
         f->bytes += PROGRAM_BYTES + (int64_t)sn_dataset_memory(r->data) + (int64_t)sn_checkpoint_bytes(p, r->net->slots);
         f->bytes += (int64_t)r->config->train.batch * (int64_t)(sn_run_picture(r) + sn_run_image(r) * sizeof(float));
-        f->parameters = 0;
-        for (int i = 0; i < p->n; i++) f->parameters += p->param[i].size;
     }
     sn_plan_free(&plan);
     return s;

@@ -5,7 +5,6 @@
 #include "supernet/run.h"
 
 typedef struct {
-    int64_t parameters; // of the supernet
     int64_t bytes; // peak: weights, gradients, slots, statistics, arena, scratch, pixels and batch in memory, a save, the program
                    // itself
     int64_t steps;

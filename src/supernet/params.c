@@ -22,6 +22,12 @@ int sn_params_find(const sn_params *p, const char *name) {
     return p->n_slots ? (int)p->slot[slot_of(p, name)] - 1 : -1;
 }
 
+int64_t sn_params_count(const sn_params *p) {
+    int64_t sum = 0;
+    for (int i = 0; i < p->n; i++) sum += p->param[i].size;
+    return sum;
+}
+
 // Room for one more name: the table is at most half full.
 static sn_status grow_slots(sn_params *p) {
     if (2 * ((size_t)p->n + 1) <= p->n_slots) return SN_OK;

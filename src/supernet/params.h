@@ -39,6 +39,7 @@ int sn_params_add(sn_params *, const char *name, sn_param_kind kind, int kernel,
 int sn_params_add_stats(sn_params *, const char *name, int c);
 void sn_params_free(sn_params *);
 int sn_params_find(const sn_params *, const char *name); // or -1
+int64_t sn_params_count(const sn_params *);              // numbers in all of them
 
 // Initial values, keyed by the name alone (an added option changes no other weight): conv normal sqrt(2/(kernel^2*out)), which
 // is torch's kaiming_normal_(mode="fan_out"), not divided by groups (He et al. 2015); linear normal 0.01; gamma 1; beta and

@@ -1,7 +1,7 @@
 // Ranking over the store; see rank.h.
 #include "supernet/rank.h"
 #include "io/runfolder.h"
-#include "supernet/bench.h"
+#include "supernet/clock.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -45,7 +45,9 @@ static sn_status open_store(const sn_run *r, sn_rankstore **store, size_t *setti
     free(path);
     SN_TRY(status);
     if (!s.images)
-        status = sn_error(SN_USAGE, "%s has no validation images to rank on; set data.validation", r->config->data.source);
+        status = sn_error(SN_USAGE,
+                          "%s was made without validation images, which a ranking needs; train one with data.validation above 0",
+                          r->folder);
     if (status == SN_OK) status = sn_rankstore_setting(*store, &s, setting);
     if (status != SN_OK) sn_rankstore_close(*store);
     return status;

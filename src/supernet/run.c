@@ -356,13 +356,15 @@ static sn_status open_checkpoint(const char *path, const char *const *overrides,
 }
 
 // What a run was made with stays: other splits would score it on images it has learned, other names would not be found again.
+// Keys that do not exist are left to the config's reader, which knows the nearest.
 static sn_status check_override(const char *path, const char *override) {
-    static const char *const free_keys[] = {
-        "rank.", "retrain.", "export.", "data.augment.", "data.source=", "data.cache=", "data.memory=", "threads=", "device="};
+    static const char *const free_keys[] = {"rank",       "retrain",     "export",  "data.augment", "data.source",
+                                            "data.cache", "data.memory", "threads", "device"};
     char allowed[256] = "";
-    if (!strncmp(override, "--", 2)) return SN_OK; // --threads and --device
+    if (!strncmp(override, "--", 2) || !sn_config_knows(override)) return SN_OK; // --threads and --device
     for (size_t k = 0, used = 0; k < sizeof free_keys / sizeof *free_keys; k++) {
-        if (!strncmp(override, free_keys[k], strlen(free_keys[k]))) return SN_OK;
+        size_t n = strlen(free_keys[k]);
+        if (!strncmp(override, free_keys[k], n) && strchr(".=", override[n])) return SN_OK;
         used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", k ? ", " : "", free_keys[k]);
     }
     return sn_error(SN_CONFIG, "--set %s: what %s was made with stays; allowed are %s", override, path, allowed);

@@ -1,5 +1,5 @@
-// A run: what a config and a checkpoint make together - data, graph, backend, supernet, progress. Every command but `help` starts
-// here. Not here: the training loop (train.h). Next: train.h, evaluate.h.
+// A run: what a config and a checkpoint make together - data, graph, backend, supernet, progress. The commands that need images
+// or weights start here. Not here: the training loop (train.h). Next: train.h, evaluate.h.
 #ifndef SN_RUN_H
 #define SN_RUN_H
 

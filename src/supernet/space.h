@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 enum { SN_MAX_DECISIONS = 256, SN_MAX_OPTIONS = 64, SN_OP_ATTRS = 8, SN_MAX_BLOCKS = 256, SN_MAX_ENTRIES = 256 };
+enum { SN_SIZE_TEXT = 640 };
 
 struct sn_op;
 
@@ -58,7 +59,7 @@ int sn_space_find_block(const sn_space *, const char *name);                 // 
 // Makes the decisions, checks the whole (at least one decision, the last entry a classifier and no other, limits). SN_CONFIG on
 // error.
 sn_status sn_space_finish(sn_space *);
-// Number of archs as decimal text (exact). Returns the number as double too.
+// Number of archs as decimal text with commas (exact, with SN_SIZE_TEXT bytes of room). Returns the number as double too.
 double sn_space_size(const sn_space *, char *text, size_t text_size);
 // How many options the decision with most options has: FairNAS's m.
 int sn_space_max_options(const sn_space *);

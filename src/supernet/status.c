@@ -43,17 +43,6 @@ sn_status sn_error_code(void) {
     return last;
 }
 
-const char *sn_status_text(sn_status code) {
-    switch (code) {
-#define X(name, number, text)                                                                                                    \
-    case name:                                                                                                                   \
-        return text;
-        SN_STATUS_TABLE(X)
-#undef X
-    }
-    return "unknown status";
-}
-
 void *sn_new(size_t n, size_t size) {
     void *p = calloc(n ? n : 1, size ? size : 1);
     if (!p) sn_error(SN_RESOURCE, "out of memory: %zu items of %zu bytes", n, size);

@@ -33,7 +33,6 @@ sn_status sn_error_prefix(sn_status code, const char *format, ...) __attribute__
 const char *sn_error_text(void);
 // The code that came with it.
 sn_status sn_error_code(void);
-const char *sn_status_text(sn_status code);
 
 // Zeroed memory for n items of the given size, or NULL with the message set (code SN_RESOURCE); n = 0 gives a valid pointer.
 // Release with free().

@@ -2,7 +2,7 @@
 #include "supernet/train.h"
 #include "io/runfolder.h"
 #include "sampler/sampler.h"
-#include "supernet/bench.h"
+#include "supernet/clock.h"
 #include "supernet/cost.h"
 #include "supernet/schedule.h"
 

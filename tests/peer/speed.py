@@ -100,7 +100,7 @@ def main():
         for side in rows:
             r = rows[side][-1]
             print(f"{side:9} {r['mean_s']:.4f} s a step  {r['img_per_s']:.1f} images/s  peak memory {r['peak_rss_mb']} MB"
-                  + (f"  {r['gflops']:.1f} GFLOP/s of {r['fma_peak_gflops']:.0f} ({r['device']})" if "gflops" in r else f"  (torch {r['version']})"), file=sys.stderr)
+                  + (f"  {r['gflops']:.1f} GFLOP/s of {r['fma_peak_gflops'] or 0:.0f} ({r['device']})" if "gflops" in r else f"  (torch {r['version']})"), file=sys.stderr)
     ratio = statistics.mean(r["img_per_s"] for r in rows["supernet"]) / statistics.mean(r["img_per_s"] for r in rows["pytorch"])
     pairs = [o["img_per_s"] / t["img_per_s"] for o, t in zip(rows["supernet"], rows["pytorch"])]
     print(json.dumps({"ratio": ratio, "pairs": pairs, **rows}) if a.json else f"ratio of images/s: {ratio:.2f} (pairs: {', '.join(f'{r:.2f}' for r in pairs)})")

@@ -23,6 +23,7 @@ static const char *const config_text = "data: {source: idx, validation: 10, cach
                                        "    - {op: conv, kernel: 3, out: 4}\n"
                                        "    - {layers: 3, out: 6, stride: 2, choose: [skip, mb, pool]}\n"
                                        "    - {op: classifier}\n"
+                                       "train: {batch: 40}\n"
                                        "rank: {calibrate: 50, calibrate_batch: 20}\n"
                                        "device: cpu\n"
                                        "threads: 2\n";

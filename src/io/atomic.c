@@ -150,15 +150,22 @@ sn_status sn_file_replaceable(const char *path) {
     return sn_error(SN_FAIL, "%s: cannot write: there is %s of that name; allowed is a file or nothing", path, what);
 }
 
-sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n) {
+// Opens the folder in which a file may be put in place under the last part of path.
+static sn_status open_folder_of(const char *path, int *fd, const char **name) {
     SN_TRY(sn_file_replaceable(path));
-    const char *name;
-    char *folder = folder_of(path, &name);
+    char *folder = folder_of(path, name);
     if (!folder) return SN_RESOURCE;
-    int fd = open_in(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
-    sn_status status = fd < 0 ? sn_file_failed(path, "open its folder", SN_FAIL) : save_in(fd, path, name, pieces, n);
-    if (fd >= 0) close(fd); // only read: nothing can be lost
+    *fd = open_in(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
     free(folder);
+    return *fd < 0 ? sn_file_failed(path, "open its folder", SN_FAIL) : SN_OK;
+}
+
+sn_status sn_atomic_save(const char *path, const sn_piece *pieces, size_t n) {
+    const char *name;
+    int fd;
+    SN_TRY(open_folder_of(path, &fd, &name));
+    sn_status status = save_in(fd, path, name, pieces, n);
+    close(fd); // only read: nothing can be lost
     return status;
 }
 
@@ -171,16 +178,12 @@ char *sn_file_beside(const char *path) {
 }
 
 static sn_status put_in_place(const char *beside, const char *path) {
-    SN_TRY(sn_file_replaceable(path));
-    const char *name;
-    char *folder = folder_of(path, &name);
-    if (!folder) return SN_RESOURCE;
-    int fd = open_in(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
-    sn_status s = fd < 0 ? sn_file_failed(path, "open its folder", SN_FAIL) : SN_OK;
-    if (s == SN_OK && renameat(AT_FDCWD, beside, fd, name) < 0) s = sn_file_failed(path, "put the new content in place", SN_FAIL);
-    if (s == SN_OK) s = sync_folder(fd, path);
-    if (fd >= 0) close(fd);
-    free(folder);
+    const char *name, *slash = strrchr(beside, '/');
+    int fd;
+    SN_TRY(open_folder_of(path, &fd, &name));
+    sn_status s = rename_in(fd, slash + 1, name) < 0 ? sn_file_failed(path, "put the new content in place (rename)", SN_FAIL)
+                                                     : sync_folder(fd, path);
+    close(fd);
     return s;
 }
 

@@ -6,7 +6,6 @@
 
 typedef struct {
     int64_t bytes; // peak: weights, gradients, slots, statistics, arena, scratch, pixels and batch in memory, a save, the program
-                   // itself
     int64_t steps;
     double step_seconds;  // mean over options; 0 when not timed
     double train_seconds; // of all steps, without validation

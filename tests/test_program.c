@@ -1,5 +1,6 @@
 // The program as a user meets it: the main job from training to a retrained net, its files, its JSON, its refusals and exit
 // codes. Not here: that results are right (the other tests), kills and full disks. Next: program.h.
+#include "io/h5file.h"
 #include "program.h"
 
 #include <sys/resource.h>
@@ -395,6 +396,39 @@ START_TEST(traced) {
 }
 END_TEST
 
+// 28x28 images of 10 classes, as HDF5.
+static void put_part(sn_h5w *w, const char *images_path, const char *labels_path, size_t n) {
+    uint8_t *pixels = sn_new(n, 28 * 28);
+    int64_t *labels = sn_new(n, sizeof *labels);
+    for (size_t i = 0; i < n * 28 * 28; i++) pixels[i] = (uint8_t)(i * 2654435761u >> 24);
+    for (size_t i = 0; i < n; i++) labels[i] = (int64_t)(i % 10);
+    ck_ok(sn_h5_put(w, images_path, SN_U8, 3, (size_t[]){n, 28, 28}, pixels));
+    ck_ok(sn_h5_put(w, labels_path, SN_I64, 1, &n, labels));
+    free(pixels);
+    free(labels);
+}
+
+START_TEST(own_validation_and_no_test) {
+    sn_h5w *w;
+    ck_ok(sn_h5_create(1 << 20, &w));
+    put_part(w, "/train/images", "/train/labels", 200);
+    put_part(w, "/val/images", "/val/labels", 40);
+    ck_ok(sn_h5_save(w, at(PLACE "/own.h5")));
+    sn_h5w_free(w);
+    ck_run(
+        0,
+        "\"$S\" train \"$SRC/configs/smoke.yaml\" -o own --set data.source=own.h5 --set data.images=0 --set data.validation=0");
+    ck_run(0, "\"$S\" retrain own --arch skip,skip,skip --name all --set retrain.use_validation=true --json");
+    json_t *out = printed_json();
+    ck_assert(json_is_null(json_object_get(out, "test_top1")));
+    ck_assert_int_eq((int)number(out, "images"), 0);
+    json_decref(out);
+    ck_run(0, "grep '\"split\":\"training\",\"images\":240,\"held_out\":0' own/retrain/all/log.jsonl");
+    ck_run(0, "\"$S\" retrain own --arch skip,skip,skip --name all --set retrain.use_validation=true");
+    ck_printed("out", "own.h5 has no test images");
+}
+END_TEST
+
 #if !defined(__SANITIZE_ADDRESS__) // which needs memory of its own
 // The peak of the trainings before this, all of one size, beside the forecast.
 START_TEST(forecast_of_memory) {
@@ -566,6 +600,7 @@ int main(void) {
     tcase_add_test(c, ranking_as_text);
     tcase_add_test(c, part_of_a_space);
     tcase_add_test(c, retrained);
+    tcase_add_test(c, own_validation_and_no_test);
     tcase_add_test(c, exported);
     tcase_add_test(c, traced);
 #if !defined(__SANITIZE_ADDRESS__)

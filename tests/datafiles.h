@@ -5,7 +5,7 @@
 #define SN_TEST_DATAFILES_H
 
 #include "folder.h"
-#include "io/dataset.h"
+#include "io/data/dataset.h"
 
 #include <zlib.h>
 

@@ -1,6 +1,6 @@
 // Preloaded into the program by the reliability tests: makes the file calls of a save fail, or sends a signal in the middle of
-// them. A save's calls are those of src/io/atomic.c: the open of a folder, then open, write, fsync, close, rename, fsync and
-// close in it. Not part of the product. Environment:
+// them. A save's calls are those of src/io/files/atomic.c: the open of a folder, then open, write, fsync, close, rename, fsync
+// and close in it. Not part of the product. Environment:
 //   SN_FAULT_FOLDER  only saves into folders whose path ends so
 //   SN_FAULT         SAVE:CALL:ACTION, several with a comma. SAVE: its number from 1, 0 = every one. CALL: 0 to 7 as above.
 //                    ACTION: eNUMBER = the call fails with that errno; sNUMBER = that signal is raised before the call

@@ -2,7 +2,7 @@
 #ifndef SN_TEST_MACRO_H
 #define SN_TEST_MACRO_H
 
-#include "supernet/ops.h"
+#include "space/ops.h"
 #include <stddef.h>
 
 // width 32 is the published net; hidden layers scale with it; head: channels of the last 1x1.

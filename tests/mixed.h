@@ -2,7 +2,7 @@
 #ifndef SN_TEST_MIXED_H
 #define SN_TEST_MIXED_H
 
-#include "supernet/ops.h"
+#include "space/ops.h"
 #include <string.h>
 
 static inline sn_space *mixed_space(int size) {

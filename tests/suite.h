@@ -4,7 +4,7 @@
 #ifndef SN_TEST_SUITE_H
 #define SN_TEST_SUITE_H
 
-#include "supernet/status.h"
+#include "base/status.h"
 
 #include <check.h>
 #include <math.h>

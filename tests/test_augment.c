@@ -1,7 +1,7 @@
 // Augmentation: draws as pure functions with the right distribution, crops, flips, cutout and normalising against plain formulas.
 // Not here: reading pictures (test_dataset.c).
 // Next: test_images.c.
-#include "io/augment.h"
+#include "io/data/augment.h"
 #include "suite.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 // What a user can get wrong, and what a machine can lack, at the level of the program: one clear message, the documented exit
 // code, no crash, and the last good checkpoint still there. Not here: wrong configs (test_config.c), damaged data
 // (test_dataset.c), failing saves (test_reliability.c).
-#include "io/h5file.h"
+#include "io/files/h5file.h"
 #include "processes.h"
 
 #include <stdint.h>

@@ -1,8 +1,8 @@
 // Checkpoints: everything comes back, equal contents are equal bytes, damage of any kind is refused, numbers that are not finite
 // are never written (reliability plan R8, R9, R13). Not here: whole trainings (test_train.c, test_reliability.c).
 #include "folder.h"
-#include "io/checkpoint.h"
-#include "io/h5file.h"
+#include "io/files/checkpoint.h"
+#include "io/files/h5file.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 // The child process that decodes: everything that can become of it is a status and a message, and the caller goes on.
 // Not here: real damaged files (test_hdf5data.c).
 // Next: test_dataset.c.
-#include "io/child.h"
+#include "io/data/child.h"
 #include "suite.h"
 
 #include <signal.h>

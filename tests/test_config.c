@@ -1,20 +1,16 @@
 // Configs: what is read, every kind of mistake with its place, resolved text, presets, overrides, and mutated files.
 // Not here: what a space means (test_space.c).
 // Next: test_train.c.
+#include "base/rng.h"
 #include "folder.h"
-#include "io/config.h"
-#include "io/yaml.h"
+#include "io/config/config.h"
+#include "io/config/yaml.h"
 #include "kernels/backend.h"
 #include "sampler/sampler.h"
-#include "supernet/arch.h"
-#include "supernet/cost.h"
-#include "supernet/rng.h"
+#include "space/arch.h"
+#include "space/cost.h"
 
 #include <time.h>
-
-static const char *sampler_word(int i) {
-    return sn_samplers[i] ? sn_samplers[i]->name : NULL;
-}
 
 // The smallest config; SPACE is its last section.
 #define SPACE                                                                                                                    \
@@ -30,7 +26,7 @@ static const char *sampler_word(int i) {
 
 static sn_status parse(const char *text, sn_config **out) {
     *out = NULL;
-    return sn_config_parse(text, strlen(text), "t.yaml", sampler_word, NULL, 0, out);
+    return sn_config_parse(text, strlen(text), "t.yaml", NULL, 0, out);
 }
 
 static sn_config *good(const char *text) {
@@ -41,7 +37,7 @@ static sn_config *good(const char *text) {
 
 static sn_config *good_with(const char *text, const char *const *overrides, int n) {
     sn_config *c = NULL;
-    ck_ok(sn_config_parse(text, strlen(text), "t.yaml", sampler_word, overrides, n, &c));
+    ck_ok(sn_config_parse(text, strlen(text), "t.yaml", overrides, n, &c));
     return c;
 }
 
@@ -49,7 +45,7 @@ static sn_config *loaded(const char *name) {
     char path[1024];
     sn_config *c = NULL;
     snprintf(path, sizeof path, SN_SOURCE_DIR "/configs/%s", name);
-    ck_ok(sn_config_load(path, sampler_word, NULL, 0, &c));
+    ck_ok(sn_config_load(path, NULL, 0, &c));
     return c;
 }
 
@@ -353,10 +349,10 @@ START_TEST(limits) {
     static char big[SN_YAML_BYTES + 16];
     sn_config *c;
     memset(big, '#', sizeof big);
-    ck_assert_int_eq(sn_config_parse(big, SN_YAML_BYTES + 1, "t.yaml", sampler_word, NULL, 0, &c), SN_CONFIG);
+    ck_assert_int_eq(sn_config_parse(big, SN_YAML_BYTES + 1, "t.yaml", NULL, 0, &c), SN_CONFIG);
     ck_message("larger than 1 MiB");
     memcpy(big, SMALL, strlen(SMALL));
-    ck_assert_int_eq(sn_config_parse(big, SN_YAML_BYTES, "t.yaml", sampler_word, NULL, 0, &c), SN_OK);
+    ck_assert_int_eq(sn_config_parse(big, SN_YAML_BYTES, "t.yaml", NULL, 0, &c), SN_OK);
     sn_config_free(c);
     // nesting: 64 levels are read (and then found wrong), the 65th is not
     for (int levels = 64; levels <= 65; levels++) {
@@ -371,29 +367,29 @@ START_TEST(limits) {
     }
     clock_t before = clock();
     memset(big, '[', SN_YAML_BYTES);
-    ck_assert_int_eq(sn_config_parse(big, SN_YAML_BYTES, "t.yaml", sampler_word, NULL, 0, &c), SN_CONFIG);
+    ck_assert_int_eq(sn_config_parse(big, SN_YAML_BYTES, "t.yaml", NULL, 0, &c), SN_CONFIG);
     memset(big, '-', SN_YAML_BYTES);
     for (int i = 1; i < SN_YAML_BYTES; i += 2) big[i] = ' ';
-    ck_assert_int_eq(sn_config_parse(big, SN_YAML_BYTES, "t.yaml", sampler_word, NULL, 0, &c), SN_CONFIG);
+    ck_assert_int_eq(sn_config_parse(big, SN_YAML_BYTES, "t.yaml", NULL, 0, &c), SN_CONFIG);
     ck_assert_int_lt((int)((clock() - before) * 1000 / CLOCKS_PER_SEC), 1000);
     size_t used = 0;
     for (int i = 0; i < 4097; i++) used += (size_t)sprintf(big + used, "k%d: 1\n", i);
-    ck_assert_int_eq(sn_config_parse(big, used, "t.yaml", sampler_word, NULL, 0, &c), SN_CONFIG);
+    ck_assert_int_eq(sn_config_parse(big, used, "t.yaml", NULL, 0, &c), SN_CONFIG);
     ck_assert_str_eq(sn_error_text(), "t.yaml:4097:1: more than 4096 keys; a config has at most that many");
     used = (size_t)sprintf(big, "[");
     for (int i = 0; i < 16385; i++) used += (size_t)sprintf(big + used, "1,");
-    ck_assert_int_eq(sn_config_parse(big, used, "t.yaml", sampler_word, NULL, 0, &c), SN_CONFIG);
+    ck_assert_int_eq(sn_config_parse(big, used, "t.yaml", NULL, 0, &c), SN_CONFIG);
     ck_message("more than 16384 list items");
-    ck_assert_int_eq(sn_config_parse("a: 1\0b", 6, "t.yaml", sampler_word, NULL, 0, &c), SN_CONFIG);
+    ck_assert_int_eq(sn_config_parse("a: 1\0b", 6, "t.yaml", NULL, 0, &c), SN_CONFIG);
     ck_assert_str_eq(sn_error_text(), "t.yaml:1:1: a NUL character at byte 4; a config is text");
 }
 END_TEST
 
 START_TEST(files) {
     sn_config *c;
-    ck_assert_int_eq(sn_config_load("/nowhere/c.yaml", sampler_word, NULL, 0, &c), SN_CONFIG);
+    ck_assert_int_eq(sn_config_load("/nowhere/c.yaml", NULL, 0, &c), SN_CONFIG);
     ck_assert_str_eq(sn_error_text(), "/nowhere/c.yaml: cannot be opened: No such file or directory");
-    ck_assert_int_eq(sn_config_load("/", sampler_word, NULL, 0, &c), SN_CONFIG);
+    ck_assert_int_eq(sn_config_load("/", NULL, 0, &c), SN_CONFIG);
     ck_message("not a regular file");
 }
 END_TEST
@@ -440,7 +436,7 @@ static const char *const wrong_overrides[][2] = {
 START_TEST(overrides_refused) {
     for (size_t i = 0; i < sizeof wrong_overrides / sizeof *wrong_overrides; i++) {
         sn_config *c;
-        ck_assert_msg(sn_config_parse(SMALL, strlen(SMALL), "t.yaml", sampler_word, wrong_overrides[i], 1, &c) == SN_CONFIG, "%s",
+        ck_assert_msg(sn_config_parse(SMALL, strlen(SMALL), "t.yaml", wrong_overrides[i], 1, &c) == SN_CONFIG, "%s",
                       wrong_overrides[i][0]);
         ck_assert_msg(!strncmp(sn_error_text(), wrong_overrides[i][1], strlen(wrong_overrides[i][1])), "%s\n%s",
                       wrong_overrides[i][1], sn_error_text());
@@ -498,13 +494,13 @@ START_TEST(preset_files) {
     put_text(at("broken.yaml"), "space: [\n");
     put_text(at("c.yaml"), "data: {source: pictures}\nspace: {preset: mine}\n");
     snprintf(path, sizeof path, "%s/c.yaml", scratch);
-    ck_ok(sn_config_load(path, sampler_word, NULL, 0, &c));
+    ck_ok(sn_config_load(path, NULL, 0, &c));
     snprintf(expected, sizeof expected, "%s/pictures", scratch); // from the config's folder
     ck_assert_str_eq(c->data.source, expected);
     ck_assert_int_eq(c->space.built->n_decisions, 2);
     sn_config_free(c);
     put_text(at("c.yaml"), "data: {source: pictures}\nspace: {preset: spaces/mine.yaml}\n");
-    ck_ok(sn_config_load(path, sampler_word, NULL, 0, &c));
+    ck_ok(sn_config_load(path, NULL, 0, &c));
     sn_config_free(c);
 
     static const char *const wrong[][2] = {
@@ -516,12 +512,12 @@ START_TEST(preset_files) {
         {"space.preset=spaces/mine.yaml", "looked for spaces/mine.yaml"}, // an override counts from the current folder
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        ck_assert_msg(sn_config_load(path, sampler_word, wrong[i], 1, &c) == SN_CONFIG, "%s", wrong[i][0]);
+        ck_assert_msg(sn_config_load(path, wrong[i], 1, &c) == SN_CONFIG, "%s", wrong[i][0]);
         ck_assert_msg(strstr(sn_error_text(), wrong[i][1]) != NULL, "%s\n%s", wrong[i][1], sn_error_text());
         ck_assert_msg(!strstr(sn_error_text(), "missing"), "%s", sn_error_text()); // what the preset would have brought
     }
     snprintf(expected, sizeof expected, "looked for %s/none.yaml, %s/spaces/none.yaml, ", scratch, scratch);
-    sn_config_load(path, sampler_word, wrong[3], 1, &c);
+    sn_config_load(path, wrong[3], 1, &c);
     ck_message(expected);
     folder_remove();
 }
@@ -545,8 +541,7 @@ static void check_round_trip(const sn_config *c) {
     char *text = sn_config_resolved(c, true);
     ck_assert_ptr_nonnull(text);
     sn_config *again = NULL;
-    ck_assert_msg(sn_config_parse(text, strlen(text), "resolved", sampler_word, NULL, 0, &again) == SN_OK, "%s\n%s", text,
-                  sn_error_text());
+    ck_assert_msg(sn_config_parse(text, strlen(text), "resolved", NULL, 0, &again) == SN_OK, "%s\n%s", text, sn_error_text());
     sn_config_change change;
     ck_assert_int_eq(sn_config_difference(c, again, &change), SN_OK);
     ck_assert_msg(!*change.key, "%s: %s, %s", change.key, change.first, change.second);
@@ -622,9 +617,9 @@ START_TEST(retraining) {
     sn_config *c = good("data: {source: /d}\ntrain: {epochs: 3, batch: 16, optimizer: {lr: 0.5}}\n"
                         "retrain: {epochs: 9, init: inherited, optimizer: {lr: 0.25, label_smoothing: 0.1}}\n" SPACE),
               *r = NULL;
-    ck_assert_int_eq(sn_config_retrain(c, sampler_word, "b,c", &r), SN_USAGE);
+    ck_assert_int_eq(sn_config_retrain(c, "b,c", &r), SN_USAGE);
     ck_assert_ptr_null(r);
-    ck_ok(sn_config_retrain(c, sampler_word, "b,a", &r));
+    ck_ok(sn_config_retrain(c, "b,a", &r));
     ck_assert(r->train.epochs == 9 && r->train.batch == 16 && r->train.optimizer.lr == 0.25 &&
               r->train.optimizer.label_smoothing == 0.1);
     ck_assert_int_eq(r->retrain.init, SN_START_INHERITED);
@@ -641,13 +636,13 @@ END_TEST
 
 START_TEST(docs_are_the_table) {
     size_t size;
-    char *file = load_file(SN_SOURCE_DIR "/docs/config.md", &size), *made = sn_config_help(sampler_word, true);
+    char *file = load_file(SN_SOURCE_DIR "/docs/config.md", &size), *made = sn_config_help(true);
     ck_assert_ptr_nonnull(made);
     ck_assert_msg(!strcmp(file, made),
                   "docs/config.md is not what the tables say: make it with `supernet help config --markdown > docs/config.md`");
     free(file);
     free(made);
-    char *plain = sn_config_help(sampler_word, false);
+    char *plain = sn_config_help(false);
     ck_assert_ptr_nonnull(strstr(plain, "  train.epochs: a whole number from 1 to 100000, epochs; default 20\n"));
     ck_assert_ptr_nonnull(strstr(plain, "  train.sampler: one of uniform, fair; default uniform\n"));
     ck_assert_ptr_nonnull(strstr(plain, "  retrain.optimizer.lr: a number from 0 to 1000000; as train.optimizer.lr\n"));
@@ -683,7 +678,7 @@ static double seconds(void) {
 static bool try_bytes(const char *text, size_t n) {
     sn_config *c = NULL;
     double before = seconds();
-    sn_status status = sn_config_parse(text, n, "fuzz.yaml", sampler_word, NULL, 0, &c);
+    sn_status status = sn_config_parse(text, n, "fuzz.yaml", NULL, 0, &c);
     ck_assert_msg(seconds() - before < 0.1, "%.0f ms:\n%.*s", (seconds() - before) * 1000, (int)n, text);
     ck_assert_msg(status == SN_OK || (status == SN_CONFIG && *sn_error_text()), "status %d: %s", (int)status, sn_error_text());
     if (status == SN_OK) check_round_trip(c);

@@ -1,7 +1,7 @@
 // Scoring: shared prefixes against one by one and against whole passes, all protocols; work counts; stopping.
 #include "macro.h"
 #include "suite.h"
-#include "supernet/evaluate.h"
+#include "supernet/engine/evaluate.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,13 +1,13 @@
 // Exported files: every operation, BN folded and kept, against our own forward pass; planted errors; onnxruntime where there is
 // one.
 #include "folder.h"
-#include "io/h5file.h"
-#include "io/onnx.h"
-#include "io/safetensors.h"
+#include "io/files/h5file.h"
+#include "io/files/onnx.h"
+#include "io/files/safetensors.h"
 #include "macro.h"
 #include "mixed.h"
-#include "supernet/export.h"
-#include "supernet/recalibrate.h"
+#include "supernet/engine/recalibrate.h"
+#include "supernet/export/export.h"
 
 #include <math.h>
 #include <sys/stat.h>

@@ -1,10 +1,10 @@
 // Export of a run: statistics recalibrated for an arch of a supernet, kept for a net of one arch; metadata from the data; both
 // formats.
 #include "datafiles.h"
-#include "io/onnx.h"
-#include "io/safetensors.h"
-#include "supernet/exportrun.h"
-#include "supernet/recalibrate.h"
+#include "io/files/onnx.h"
+#include "io/files/safetensors.h"
+#include "supernet/engine/recalibrate.h"
+#include "supernet/export/exportrun.h"
 
 #include <math.h>
 
@@ -38,8 +38,7 @@ static void make_data(void) {
 static sn_run *open_run(const char *override) {
     sn_config *config;
     sn_run *r;
-    ck_ok(sn_config_parse(config_text, strlen(config_text), at("test.yaml"), sn_sampler_word, &override, override != NULL,
-                          &config));
+    ck_ok(sn_config_parse(config_text, strlen(config_text), at("test.yaml"), &override, override != NULL, &config));
     ck_ok(sn_run_create(config, NULL, &r));
     return r;
 }

@@ -1,10 +1,10 @@
 // Saving and reading when the system fails: every call failing once and for good, short writes, SIGKILL at every call, full
 // disks. The file calls of this whole program are the ones below, which count, and fail or kill where a test says so. Reliability
-// plan R2, R6, R7 and the reader of R11 for src/io/atomic.c and all that saves through it.
+// plan R2, R6, R7 and the reader of R11 for src/io/files/atomic.c and all that saves through it.
 #undef _FORTIFY_SOURCE // its inline forms would clash with the definitions here
 #include "folder.h"
-#include "io/atomic.h"
-#include "io/h5file.h"
+#include "io/files/atomic.h"
+#include "io/files/h5file.h"
 
 #include <signal.h>
 #include <sys/resource.h>

@@ -1,10 +1,10 @@
 // Frozen training steps of PyTorch (tests/data, made by tests/peer/freeze.py): loss, gradients, and the change of every weight,
 // momentum and running statistic, from PyTorch's own state before each step. Bounds of tests/peer/README.md. Without weight decay
 // it must fail.
-#include "io/h5file.h"
+#include "io/files/h5file.h"
 #include "macro.h"
 #include "suite.h"
-#include "supernet/optim.h"
+#include "supernet/engine/optim.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // Our HDF5 files: what is written is read back; damaged, foreign and hostile files are refused, naming what and why.
+#include "base/crc32c.h"
 #include "folder.h"
-#include "io/crc32c.h"
-#include "io/h5file.h"
-#include "io/h5text.h"
+#include "io/files/h5file.h"
+#include "io/files/h5text.h"
 
 #include <fcntl.h>
 #include <hdf5.h>

@@ -3,8 +3,8 @@
 // Next: test_hdf5data.c.
 #include "datafiles.h"
 
-#include "io/imagefile.h"
-#include "io/picture.h"
+#include "io/data/imagefile.h"
+#include "io/data/picture.h"
 
 #include <archive.h>
 #include <archive_entry.h>

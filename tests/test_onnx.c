@@ -1,7 +1,7 @@
 // ONNX: a small network is encoded, decoded to the same structure, judged by the ONNX checker and run by onnxruntime where a
 // Python has them; malformed models are not written, and damaged or foreign bytes are not read.
 #include "folder.h"
-#include "io/onnx.h"
+#include "io/files/onnx.h"
 
 #include <stdbool.h>
 

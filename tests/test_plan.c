@@ -3,7 +3,7 @@
 #include "macro.h"
 #include "mixed.h"
 #include "suite.h"
-#include "supernet/optim.h"
+#include "supernet/engine/optim.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // The program as a user meets it: the main job from training to a retrained net, its files, its JSON, its refusals and exit
 // codes. Not here: that results are right (the other tests), kills and full disks. Next: program.h.
-#include "io/h5file.h"
+#include "io/files/h5file.h"
 #include "program.h"
 
 #include <sys/resource.h>

@@ -2,10 +2,10 @@
 // published figures of NAS-Bench-Macro where its table lies beside the source tree.
 // Not here: the figures themselves (test_rankstats.c).
 // Next: test_truth.c.
-#include "io/truth.h"
+#include "base/rng.h"
+#include "io/files/truth.h"
 #include "suite.h"
-#include "supernet/rankquality.h"
-#include "supernet/rng.h"
+#include "supernet/rank/rankquality.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 // Rank figures: frozen scipy values, an O(n^2) count of pairs, hand-made ties, Pareto by exhaustion.
 // Not here: intervals and classes (test_rankquality.c).
 // Next: test_rankquality.c.
+#include "base/rng.h"
 #include "suite.h"
-#include "supernet/rankstats.h"
-#include "supernet/rng.h"
+#include "supernet/rank/rankstats.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -1,10 +1,10 @@
 // The ranking store: round trip, going on after reopening, CSV, and damage at every byte.
 // Not here: the container and its checksum (test_h5file.c).
 // Next: test_rankquality.c.
+#include "base/rng.h"
 #include "folder.h"
-#include "io/h5file.h"
-#include "io/rankstore.h"
-#include "supernet/rng.h"
+#include "io/files/h5file.h"
+#include "io/files/rankstore.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 // safetensors: what is written is read back, equal content gives equal bytes, and nothing that bends the format is read.
 #include "folder.h"
-#include "io/safetensors.h"
+#include "io/files/safetensors.h"
 
 #include <stdbool.h>
 #include <stdint.h>

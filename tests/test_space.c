@@ -1,7 +1,7 @@
 // Spaces, archs, graphs and costs: sizes, texts, published params and MACs of NAS-Bench-Macro.
 #include "macro.h"
+#include "space/cost.h"
 #include "suite.h"
-#include "supernet/cost.h"
 
 #include <stdlib.h>
 #include <string.h>

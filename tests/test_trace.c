@@ -1,9 +1,9 @@
 // Traces: what a trace says is what training did, and tracing changes nothing. Every figure is recomputed here from the others
 // with the plainest formula; PyTorch does the same on whole nets (tests/peer).
 #include "datafiles.h"
-#include "io/h5file.h"
-#include "supernet/trace.h"
-#include "supernet/train.h"
+#include "io/files/h5file.h"
+#include "supernet/train/trace.h"
+#include "supernet/train/train.h"
 
 #include <math.h>
 
@@ -37,7 +37,7 @@ static sn_run *new_run(const char *const *overrides) {
     for (int i = 0; i < IMAGES + 4; i++) labels[i] = (uint8_t)(i % CLASSES);
     put_idx(at("idx"), IMAGES, 4, SIDE, SIDE, labels);
     sn_config *c;
-    ck_ok(sn_config_parse(config_text, strlen(config_text), at("config.yaml"), sn_sampler_word, overrides, 2, &c));
+    ck_ok(sn_config_parse(config_text, strlen(config_text), at("config.yaml"), overrides, 2, &c));
     sn_run *r;
     ck_ok(sn_run_create(c, NULL, &r));
     return r;

@@ -1,10 +1,10 @@
 // The training loop from inside: it stops after the step in hand, and whatever is not finite is caught before it reaches a
 // checkpoint (reliability plan R3, R13). Not here: the program around it (test_reliability.c), whole steps against PyTorch (tests
 // of traces).
-#include "io/checkpoint.h"
-#include "io/runfolder.h"
+#include "io/files/checkpoint.h"
+#include "io/files/runfolder.h"
 #include "processes.h"
-#include "supernet/train.h"
+#include "supernet/train/train.h"
 
 #include <math.h>
 
@@ -20,7 +20,7 @@ static sn_run *new_run(const char *name, const char *const *overrides) {
     sn_run *r;
     int n = 0;
     while (overrides && overrides[n]) n++;
-    ck_ok(sn_config_load(at("c.yaml"), sn_sampler_word, overrides, n, &c));
+    ck_ok(sn_config_load(at("c.yaml"), overrides, n, &c));
     ck_ok(sn_run_create(c, NULL, &r));
     r->folder = sn_strdup(at("%s", name));
     sn_folder *f;

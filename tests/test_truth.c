@@ -1,8 +1,8 @@
 // Tables of known accuracies: what is read, and that every kind of bad file is named with its place.
 // Not here: figures over them (test_rankquality.c).
 // Next: test_rankstore.c.
-#include "io/csv.h"
-#include "io/truth.h"
+#include "io/files/csv.h"
+#include "io/files/truth.h"
 #include "suite.h"
 
 #include <stdio.h>

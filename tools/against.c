@@ -1,4 +1,4 @@
-// Rankings against truths; see against.h. The figures are supernet/rankquality.h's.
+// Rankings against truths; see against.h. The figures are supernet/rank/rankquality.h's.
 #include "against.h"
 
 #include <math.h>

@@ -3,9 +3,9 @@
 #define AGAINST_H
 
 #include "cli.h"
-#include "io/truth.h"
-#include "supernet/rank.h"
-#include "supernet/rankquality.h"
+#include "io/files/truth.h"
+#include "supernet/rank/rank.h"
+#include "supernet/rank/rankquality.h"
 
 enum { SN_BY_ACCURACY, SN_BY_LOSS, SN_BY_MACS, SN_BY_PARAMS, SN_RANKED_BY };
 

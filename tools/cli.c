@@ -1,9 +1,9 @@
 // Options, signals, progress and output shared by the commands; see cli.h.
 #include "cli.h"
-#include "io/atomic.h"
-#include "io/problems.h"
-#include "supernet/clock.h"
-#include "supernet/rank.h"
+#include "base/clock.h"
+#include "io/config/problems.h"
+#include "io/files/atomic.h"
+#include "supernet/rank/rank.h"
 
 #include <errno.h>
 #include <math.h>
@@ -176,7 +176,7 @@ void cli_free_overrides(cli_overrides *o) {
 sn_status cli_config(const cli *c, const char *path, sn_config **out) {
     cli_overrides o;
     SN_TRY(cli_overrides_of(c, &o));
-    sn_status s = sn_config_load(path, sn_sampler_word, (const char *const *)o.text, o.n, out);
+    sn_status s = sn_config_load(path, (const char *const *)o.text, o.n, out);
     cli_free_overrides(&o);
     return s;
 }

@@ -3,8 +3,8 @@
 #ifndef CLI_H
 #define CLI_H
 
-#include "io/runfolder.h"
-#include "supernet/run.h"
+#include "io/files/runfolder.h"
+#include "supernet/train/run.h"
 
 #include <jansson.h>
 #include <signal.h>

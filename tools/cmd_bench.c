@@ -1,7 +1,7 @@
 // supernet bench [CONFIG]: whole training steps on this machine, where their time goes, and the share of the processor's FMA
 // peak.
 #include "cli.h"
-#include "supernet/bench.h"
+#include "supernet/train/bench.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -81,15 +81,14 @@ static sn_status measure(const cli *c, const sn_config *config, sn_graph *g, sn_
     return s == SN_OK ? print(c, b, (int)batch, &result) : s;
 }
 
-// What is timed when nothing is named. The space is found beside the program (io/config_space.c); the data are not opened.
+// What is timed when nothing is named. The space is found beside the program (io/config/config_space.c); the data are not opened.
 static const char standard[] = "data: {source: none}\nspace: {preset: nasbench-macro}\ntrain: {batch: 256}\n";
 
 static sn_status open_config(const cli *c, sn_config **out) {
     if (c->operands) return cli_config(c, c->operand[0], out);
     cli_overrides o;
     SN_TRY(cli_overrides_of(c, &o));
-    sn_status s = sn_config_parse(standard, sizeof standard - 1, "bench without CONFIG", sn_sampler_word,
-                                  (const char *const *)o.text, o.n, out);
+    sn_status s = sn_config_parse(standard, sizeof standard - 1, "bench without CONFIG", (const char *const *)o.text, o.n, out);
     cli_free_overrides(&o);
     if (s == SN_OK) cli_say(c, "no CONFIG: the space nasbench-macro");
     return s;

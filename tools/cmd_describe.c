@@ -1,7 +1,7 @@
 // supernet describe CONFIG: the size of the space, its decisions, costs, and a forecast of memory and time.
 #include "cli.h"
-#include "supernet/cost.h"
-#include "supernet/forecast.h"
+#include "space/cost.h"
+#include "supernet/train/forecast.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 // supernet eval RUN: loss, top-1, top-5, MACs and params of some archs, from a run or a bare checkpoint.
 #include "cli.h"
-#include "io/atomic.h"
-#include "io/h5file.h"
-#include "supernet/cost.h"
-#include "supernet/rank.h"
+#include "io/files/atomic.h"
+#include "io/files/h5file.h"
+#include "space/cost.h"
+#include "supernet/rank/rank.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 // supernet export RUN: one architecture as a file that other programs open, checked before anyone is told "done".
+#include "base/hash.h"
 #include "cli.h"
-#include "io/atomic.h"
-#include "io/runfolder.h"
-#include "supernet/exportrun.h"
-#include "supernet/rank.h"
+#include "io/files/atomic.h"
+#include "io/files/runfolder.h"
+#include "supernet/export/exportrun.h"
+#include "supernet/rank/rank.h"
 
 #include <math.h>
 #include <stdio.h>

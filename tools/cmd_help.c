@@ -13,7 +13,7 @@ static sn_status run(const cli *c) {
     if (strcmp(c->operand[0], "config"))
         return sn_error(SN_USAGE, "no help on '%s'; allowed are config and the commands that `supernet help` lists",
                         c->operand[0]);
-    char *text = sn_config_help(sn_sampler_word, cli_get(c, "markdown") != NULL);
+    char *text = sn_config_help(cli_get(c, "markdown") != NULL);
     if (!text) return SN_RESOURCE;
     fputs(text, stdout);
     free(text);

@@ -1,8 +1,8 @@
 // supernet rank RUN: scores archs with the shared weights, prints the best, the Pareto list, and, --against known accuracies,
 // what the ranking is worth.
 #include "against.h"
-#include "io/atomic.h"
-#include "supernet/clock.h"
+#include "base/clock.h"
+#include "io/files/atomic.h"
 
 #include <math.h>
 #include <stdio.h>

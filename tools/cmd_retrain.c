@@ -1,5 +1,6 @@
 // supernet retrain RUN: trains one architecture alone, in RUN/retrain/NAME, and scores it on the test split.
-#include "supernet/rank.h"
+#include "base/hash.h"
+#include "supernet/rank/rank.h"
 #include "training.h"
 
 #include <math.h>
@@ -66,7 +67,7 @@ static sn_status plan_retrain(const cli *c, const sn_run *r, char arch[SN_ARCH_T
     if (init && strcmp(init, "scratch") && strcmp(init, "inherited"))
         return sn_error(SN_USAGE, "--init: found '%s'; allowed are scratch, inherited", init);
     if (cli_get(c, "name")) SN_TRY(check_name(cli_get(c, "name")));
-    SN_TRY(sn_config_retrain(r->config, sn_sampler_word, arch, config));
+    SN_TRY(sn_config_retrain(r->config, arch, config));
     if (init) (*config)->retrain.init = strcmp(init, "inherited") ? SN_START_SCRATCH : SN_START_INHERITED;
     *folder = cli_get(c, "name") ? sn_format("%s/retrain/%s", r->folder, cli_get(c, "name"))
                                  : sn_format("%s/retrain/%08x", r->folder, sn_hash_name(arch));

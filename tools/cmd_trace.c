@@ -1,7 +1,7 @@
 // supernet trace RUN|CONFIG: training steps as an HDF5 file that another program can redo and check.
 #include "cli.h"
-#include "io/atomic.h"
-#include "supernet/trace.h"
+#include "io/files/atomic.h"
+#include "supernet/train/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 // supernet verify FILE...: whether checkpoints, rankings, traces and logits are whole, and what they hold.
-// Not here: the checks themselves (io/h5file.h, and the readers of each kind).
+// Not here: the checks themselves (io/files/h5file.h, and the readers of each kind).
 #include "cli.h"
-#include "io/checkpoint.h"
-#include "io/h5file.h"
-#include "io/rankstore.h"
-#include "supernet/graph.h"
+#include "io/files/checkpoint.h"
+#include "io/files/h5file.h"
+#include "io/files/rankstore.h"
+#include "space/graph.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +79,7 @@ static sn_status read_contents(const sn_checkpoint_file *file, const char *path,
     enum { MOST_CHANNELS = 16 };
     double mean[MOST_CHANNELS], std[MOST_CHANNELS];
     const char *text = sn_checkpoint_config(file);
-    sn_status s = sn_config_parse(text, strlen(text), "config", sn_sampler_word, NULL, 0, &x->config);
+    sn_status s = sn_config_parse(text, strlen(text), "config", NULL, 0, &x->config);
     if (s == SN_OK) s = sn_graph_build(x->config->space.built, &x->graph);
     if (s == SN_CONFIG) return sn_error(SN_DATA, "%s: the config in it is not valid: %s", path, sn_error_text());
     if (s == SN_OK) s = make_room(file, x);

@@ -1,6 +1,6 @@
 // The program: one table of commands. main is the only place that exits. Next: cmd_train.c, the main job.
 #include "cli.h"
-#include "io/atomic.h"
+#include "io/files/atomic.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 // Training in a run folder; see training.h.
 #include "training.h"
-#include "io/checkpoint.h"
-#include "supernet/clock.h"
-#include "supernet/train.h"
+#include "base/clock.h"
+#include "io/files/checkpoint.h"
+#include "supernet/train/train.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +57,7 @@ static sn_status check_same_config(const sn_config *config, const char *folder, 
     if (!n || access(path, F_OK)) return SN_OK;
     sn_config *before;
     sn_config_change change;
-    SN_TRY(sn_config_load(path, sn_sampler_word, NULL, 0, &before));
+    SN_TRY(sn_config_load(path, NULL, 0, &before));
     sn_status s = sn_config_difference(before, config, &change);
     sn_config_free(before);
     SN_TRY(s);

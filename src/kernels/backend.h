@@ -1,10 +1,10 @@
 // A backend: for each kernel a list of implementations, fastest first, ending in the plain one; and the threads that run
-// launches. Not here: what to run (supernet/plan.h). Next: ref/conv.c, then cpu/dense.c.
+// launches. Not here: what to run (supernet/engine/plan.h). Next: ref/conv.c, then cpu/dense.c.
 #ifndef SN_BACKEND_H
 #define SN_BACKEND_H
 
+#include "base/status.h"
 #include "kernels/kernels.h"
-#include "supernet/status.h"
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 // The call records of all kernels: offsets, sizes and views. Kernels see these and base pointers, never graphs or archs.
-// Not here: who decides the offsets (supernet/plan.h) and which implementation runs (backend.h).
+// Not here: who decides the offsets (supernet/engine/plan.h) and which implementation runs (backend.h).
 // Next: backend.h, then ref/conv.c for the plainest reading of each record.
 //
 // Conventions
@@ -16,7 +16,7 @@
 typedef int64_t sn_off; // offset in elements from the base of the buffer that the field's comment names
 #define SN_NONE ((sn_off)-1)
 
-// Base pointers, separate from calls. Owned by the supernet (supernet/exec.h).
+// Base pointers, separate from calls. Owned by the supernet (supernet/engine/exec.h).
 typedef struct {
     void *arena;           // real: activations, gradients of activations, per-channel vectors, workspace
     void *weights;         // real: all parameters

@@ -4,7 +4,7 @@
 #ifndef SN_POOL_H
 #define SN_POOL_H
 
-#include "supernet/status.h"
+#include "base/status.h"
 #include <stdint.h>
 
 typedef struct sn_pool sn_pool;

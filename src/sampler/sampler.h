@@ -3,7 +3,7 @@
 #ifndef SN_SAMPLER_H
 #define SN_SAMPLER_H
 
-#include "supernet/arch.h"
+#include "space/arch.h"
 
 // What a step may do, in the sampler's order.
 typedef struct {

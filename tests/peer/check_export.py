@@ -1,6 +1,6 @@
 """Holds an exported ONNX model, run by onnxruntime, against logits that this project computed for the same images.
 Not here: any code of this project. It needs Python with numpy, h5py, onnx and onnxruntime.
-Next: src/supernet/export.h.   Usage: check_export.py MODEL.onnx LOGITS.h5 [--images 1000] [--tolerance 1e-4]
+Next: src/supernet/export/export.h.   Usage: check_export.py MODEL.onnx LOGITS.h5 [--images 1000] [--tolerance 1e-4]
 
 LOGITS.h5 is what `supernet eval RUN --arch A --images 1000 --logits LOGITS.h5` writes: /images (n, c, h, w), normalised as the model
 wants them, and /archs/NNNN/logits (n, classes) with the attribute `arch`; the logits taken are those of the architecture that the

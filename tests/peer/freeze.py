@@ -5,7 +5,7 @@ Each step starts from a state of floats; PyTorch computes it in double, so that 
 own, and the state after it is stored as floats. Inputs are drawn until no value that an activation reads is near its kink: there
 two correct programs may take different sides.
 
-The files, frozen-uniform.h5 and frozen-fair.h5 (HDF5 with the header of src/io/h5file.h):
+The files, frozen-uniform.h5 and frozen-fair.h5 (HDF5 with the header of src/io/files/h5file.h):
   attributes     size, width, head, batch, steps; momentum, nesterov, weight_decay, decay_bn, clip, label_smoothing;
                  params: the parameters that the steps use, "name elements" a line; stats: their BNs, "name channels" a line
   /before/weights, momentum   all params one after the other, OIHW       /before/stats   mean and variance of each BN

@@ -3,7 +3,7 @@
 Usage: python tests/peer/replay.py [--double] [--no-decay] [--own-sides] TRACE...
        python tests/peer/replay.py --free N [--csv FILE] TRACE
        python tests/peer/replay.py --self TRACE
-Needs torch, h5py, numpy. Bounds and options: README.md beside this file; the format of traces: src/supernet/trace.h.
+Needs torch, h5py, numpy. Bounds and options: README.md beside this file; the format of traces: src/supernet/train/trace.h.
 """
 import argparse
 import csv

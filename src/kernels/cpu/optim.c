@@ -1,6 +1,6 @@
 // The optimiser's loops in tiles of elements: zeroing, sum of squares, SGD, Adam. Each element in double, as ref does it, so the
-// bits are ref's. Not here: which parts are active and with which learning rate (supernet/optim.h). Next: ref/optim.c for the
-// plain form.
+// bits are ref's. Not here: which parts are active and with which learning rate (supernet/engine/optim.h). Next: ref/optim.c for
+// the plain form.
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/view.h"
 

@@ -1,5 +1,5 @@
 // The optimiser's loops over a part of one buffer: zeroing, sum of squares, SGD, Adam. Each element in double, stored as real.
-// Not here: which parts are active and with which learning rate (supernet/optim.h).
+// Not here: which parts are active and with which learning rate (supernet/engine/optim.h).
 // Next: table.c.
 #include "kernels/ref/ref.h"
 

@@ -1,5 +1,5 @@
 // The sum of up to SN_SUM_INPUTS views, and the gradient of one of them.
-// Not here: which inputs a sum has (supernet/plan.h).
+// Not here: which inputs a sum has (supernet/engine/plan.h).
 // Next: bn.c.
 #include "kernels/ref/ref.h"
 

@@ -1,0 +1,109 @@
+// The config: one struct, made from a YAML file, its presets and --set overrides. Keys, ranges and defaults stand in
+// config_keys.def. Not here: opening the data, building the net. Fields are named as the keys: train.optimizer.lr is
+// config->train.optimizer.lr. Next: config_keys.def, then config_space.c for the `space` section.
+#ifndef SN_CONFIG_H
+#define SN_CONFIG_H
+
+#include "base/status.h"
+#include "space/space.h"
+#include "space/words.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    int name;
+    double lr, momentum;
+    bool nesterov;
+    double weight_decay;
+    bool decay_bn;
+    double beta1, beta2, eps;
+    int schedule;
+    double warmup; // epochs
+    int step_epochs;
+    double step_factor, lr_min, clip, label_smoothing;
+} sn_config_optimizer;
+
+// Texts are owned by the config, never NULL, "" where nothing is given; paths are absolute.
+typedef struct sn_config {
+    struct {
+        char *source;
+        int validation, images, resize, store;
+        struct {
+            int crop;
+            bool flip;
+            int cutout;
+            bool resized;
+        } augment;
+        char *cache;    // machine
+        int64_t memory; // machine; bytes
+    } data;
+    struct {
+        struct {
+            int channels, height, width;
+        } input;
+        int classes, text;
+        char *arch;      // canonical text of the only arch, "" for all
+        sn_space *built; // owned; finished, restricted to `arch` if that is given, and known to give a graph
+    } space;
+    struct {
+        int mode;
+        char *sampler;
+        int epochs, batch;
+        int64_t seed; // fits 32 bits
+        bool use_validation;
+        int validate_every, save_every, keep;
+        sn_config_optimizer optimizer;
+    } train;
+    struct {
+        int strategy, sample;
+        char *archs;
+        int bn, calibrate, calibrate_batch, images;
+    } rank;
+    struct {
+        int epochs, batch, init;
+        bool use_validation;
+        sn_config_optimizer optimizer;
+    } retrain;
+    struct {
+        char *arch;
+        int format, bn;
+    } export;
+    int threads;  // machine
+    char *device; // machine
+} sn_config;
+
+// Reads a config file of at most 1 MiB. Overrides are texts "a.b=value" in YAML, the last one wins; "--threads=2" is
+// named in messages as that option. SN_CONFIG with up to 20 mistakes, one a
+// line: `file:line:column: found; allowed; nearest known word`. Relative paths in the file count from its folder, in overrides
+// from the current folder. *out is owned by the caller.
+sn_status sn_config_load(const char *path, const char *const *overrides, int n_overrides, sn_config **out);
+// The same from text (config.yaml of a run, the text in a checkpoint). `name` is the path that messages show and that relative
+// paths and presets count from.
+sn_status sn_config_parse(const char *text, size_t size, const char *name, const char *const *overrides, int n_overrides,
+                          sn_config **out);
+void sn_config_free(sn_config *);
+// Whether what an override sets, "a.b=value", is a key, a section, or below a key.
+bool sn_config_knows(const char *override);
+
+// The config with every key written out (YAML; the space itself, not a preset's name). Reads back to an equal config, and that
+// one gives the same bytes. Keys of the machine stand last in their section, under a comment. NULL with the message set; free()
+// it.
+// machine false: without those, as checkpoints hold it.
+char *sn_config_resolved(const sn_config *, bool machine);
+
+// What retraining one arch trains: the same config with the space of that arch alone and the keys of `retrain` in place of those
+// of `train`. SN_USAGE for an arch that is not of this space.
+sn_status sn_config_retrain(const sn_config *, const char *arch, sn_config **out);
+
+typedef struct {
+    char key[64]; // "" when the configs are the same
+    char first[128], second[128];
+} sn_config_change;
+// The first key whose values differ, keys of the machine left out; for the networks of the spaces the first differing line.
+sn_status sn_config_difference(const sn_config *first, const sn_config *second, sn_config_change *out);
+
+// Every key with meaning, type, unit, range and default, and the operations of spaces; as Markdown this is docs/config.md
+// (`supernet help config --markdown`). NULL with the message set; free() it.
+char *sn_config_help(bool markdown);
+
+#endif

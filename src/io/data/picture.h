@@ -1,0 +1,29 @@
+// One picture in memory: another number of channels, another size.
+// Not here: JPEG and PNG (imagefile.h), random crops (augment.h).
+// Next: cache.h.
+#ifndef SN_PICTURE_H
+#define SN_PICTURE_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    const uint8_t *pixels; // (height, width, channels), or (channels, height, width) when planar; borrowed
+    int channels, height, width;
+    bool planar;
+} sn_picture;
+
+// How a picture of another shape comes to the wanted one.
+typedef enum {
+    SN_FIT_CROP,   // its largest centred part with the wanted ratio of sides is resized
+    SN_FIT_STRETCH // all of it is resized, each side by its own factor
+} sn_fit;
+
+// Writes out (height, width, channels). Grey becomes RGB by repetition, RGB becomes grey as 0.299 R + 0.587 G + 0.114 B (ITU-R
+// BT.601, in 16-bit fixed point); other numbers of channels must be equal: else SN_DATA. Sizes change by a separable triangle
+// filter, as wide as a pixel of the coarser side (bilinear with antialiasing), in 22-bit fixed point: the same bits everywhere.
+sn_status sn_picture_fit(const sn_picture *from, sn_fit fit, int channels, int height, int width, uint8_t *out);
+
+#endif

@@ -1,0 +1,54 @@
+// Checkpoints: everything a training needs to go on with the same bits, in one HDF5 file (h5file.h). No time, host, thread count,
+// instruction set or folder is in it, so equal trainings give equal files.
+//   /params/NAME           weights, OIHW         /optim/NAME/momentum | exp_avg, exp_avg_sq   optimiser slots, same shape
+//   /buffers/BN.running_mean, .running_var       /progress/option_passes, /progress/updates   counts
+//   /preprocessing/mean, /preprocessing/std      of the training images, per channel, of pixel/255
+//   attributes of /: format, format_version, created_by, config, data (fingerprint), step, best, best_step, class_names
+// Next: h5file.h. Which files to keep is supernet/train/train.c's business.
+#ifndef SN_CHECKPOINT_H
+#define SN_CHECKPOINT_H
+
+#include "space/params.h"
+
+enum { SN_CHECKPOINT_VERSION = 1 };
+
+// What a checkpoint holds. Buffers are in memory order with the offsets of `params`; they and the texts are borrowed when saving.
+typedef struct {
+    const char *config;       // resolved config without machine keys
+    const char *fingerprint;  // of the data
+    const char *class_names;  // one per line
+    int64_t step;             // updates done
+    double best;              // best validation figure so far; NaN: none
+    int64_t best_step;        // its step, 0: none
+    const double *mean, *std; // per channel, of pixel/255
+    int channels;
+    const int64_t *option_passes; // passes per option, decision after decision
+    int n_option_passes;
+    const sn_params *params;
+    const char *slot_name[2]; // NULL: no such slot
+    float *weights, *slot[2], *stats;
+    int64_t *updates; // per parameter
+} sn_checkpoint;
+
+// About how many bytes a save writes.
+size_t sn_checkpoint_bytes(const sn_params *, int slots);
+// SN_DIVERGED naming the first weight, slot or statistic that is not finite: then nothing is written.
+sn_status sn_checkpoint_save(const char *path, const sn_checkpoint *);
+
+// Reading: open gives the texts and numbers, from which the caller builds the graph and so the shapes; read fills buffers of
+// those shapes.
+typedef struct sn_checkpoint_file sn_checkpoint_file;
+sn_status sn_checkpoint_open(const char *path, sn_checkpoint_file **out); // SN_DATA: damaged, another format, a newer version
+void sn_checkpoint_close(sn_checkpoint_file *);
+const char *sn_checkpoint_config(const sn_checkpoint_file *);      // borrowed
+const char *sn_checkpoint_fingerprint(const sn_checkpoint_file *); // borrowed
+// The names of the optimiser slots in the file, as sn_checkpoint_read wants them; NULL where there is none.
+void sn_checkpoint_slots(const sn_checkpoint_file *, const sn_params *, const char *name[2]);
+// Fills the caller's buffers in *c (weights, stats; slots and updates where not NULL; option_passes is written through `passes`
+// where not NULL), step, best, best_step, and mean and std (c->channels numbers each) where not NULL. SN_DATA names the first
+// tensor that is missing or has another shape.
+sn_status sn_checkpoint_read(const sn_checkpoint_file *, sn_checkpoint *c, int64_t *passes, double *mean, double *std);
+// The weights and statistics of every parameter that the file has under the same name; *taken counts them. For --init inherited.
+sn_status sn_checkpoint_read_weights(const sn_checkpoint_file *, const sn_params *, float *weights, float *stats, int *taken);
+
+#endif

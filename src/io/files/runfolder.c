@@ -1,0 +1,279 @@
+// Run folders: names, lock, listing and pruning of checkpoints, the log; see runfolder.h.
+#include "io/files/runfolder.h"
+#include "io/files/atomic.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+struct sn_folder {
+    int lock;
+    char warning[256];
+};
+
+// ---------------------------------------------------------------- names
+#define CHECKPOINT_NAME "step-%08lld.h5"
+
+char *sn_folder_file(const char *path, const char *name) {
+    return sn_format("%s/%s", path, name);
+}
+char *sn_folder_checkpoint(const char *path, int64_t step) {
+    return sn_format("%s/checkpoints/" CHECKPOINT_NAME, path, (long long)step);
+}
+
+// ---------------------------------------------------------------- the lock
+// A lock of fcntl ends with its process even if a forked child lives on, which has a copy of the file; flock's would not.
+static sn_status take_lock(const char *path, sn_folder *f) {
+    char *name = sn_folder_file(path, "lock");
+    if (!name) return SN_RESOURCE;
+    sn_status s = SN_OK;
+    char owner[256] = "";
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    f->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (f->lock < 0) {
+        s = sn_file_failed(name, "open", SN_FAIL);
+    } else if (fcntl(f->lock, F_SETLK, &whole) == 0) {
+        char host[128] = "";
+        gethostname(host, sizeof host - 1);
+        int n = snprintf(owner, sizeof owner, "pid %ld on %s\n", (long)getpid(), host);
+        ssize_t done = ftruncate(f->lock, 0) ? -1 : pwrite(f->lock, owner, (size_t)n, 0);
+        if (done >= 0) errno = ENOSPC; // why it is short
+        if (done != n) s = sn_file_failed(name, "write", SN_FAIL);
+    } else if (errno == EAGAIN || errno == EACCES) {
+        ssize_t n = pread(f->lock, owner, sizeof owner - 1, 0);
+        owner[n > 0 ? n : 0] = 0;
+        owner[strcspn(owner, "\n")] = 0;
+        s = sn_error(SN_FAIL, "%s is in use by %s; wait for it, or use another folder", path,
+                     owner[0] ? owner : "another process");
+    } else {
+        snprintf(f->warning, sizeof f->warning,
+                 "this file system cannot lock files (%s): make sure that no second process uses the run folder",
+                 strerror(errno));
+    }
+    free(name);
+    return s;
+}
+
+sn_status sn_folder_open(const char *path, sn_folder **out, const char **warning) {
+    if (!*path) return sn_error(SN_USAGE, "the name of the run folder is empty");
+    char *checkpoints = sn_folder_file(path, "checkpoints");
+    sn_folder *f = sn_new(1, sizeof *f);
+    sn_status s = checkpoints && f ? SN_OK : SN_RESOURCE;
+    if (f) f->lock = -1;
+    if (s == SN_OK && !sn_folders_make(checkpoints)) s = sn_file_failed(checkpoints, "make this folder", SN_FAIL);
+    if (s == SN_OK) s = take_lock(path, f);
+    if (s == SN_OK) s = sn_atomic_clean(path);
+    if (s == SN_OK) s = sn_atomic_clean(checkpoints);
+    free(checkpoints);
+    if (s != SN_OK) {
+        sn_folder_close(f);
+        return s;
+    }
+    if (warning) *warning = f->warning[0] ? f->warning : NULL;
+    *out = f;
+    return SN_OK;
+}
+
+void sn_folder_close(sn_folder *f) {
+    if (!f) return;
+    if (f->lock >= 0) close(f->lock);
+    free(f);
+}
+
+// ---------------------------------------------------------------- checkpoints
+static int newest_first(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+// The step in a name that sn_folder_checkpoint gives, or -1.
+static int64_t step_of_name(const char *name) {
+    long long step;
+    char again[NAME_MAX + 1];
+    if (sscanf(name, "step-%lld", &step) != 1 || step < 0) return -1;
+    snprintf(again, sizeof again, CHECKPOINT_NAME, step);
+    return strcmp(name, again) ? -1 : step;
+}
+
+static sn_status list_steps(DIR *d, const char *path, int64_t **list, int *n) {
+    size_t capacity = 0;
+    for (struct dirent *e; errno = 0, (e = readdir(d));) {
+        int64_t step = step_of_name(e->d_name);
+        if (step < 0) continue;
+        SN_TRY(sn_grow(list, &capacity, (size_t)*n + 1, sizeof **list));
+        (*list)[(*n)++] = step;
+    }
+    return errno ? sn_file_failed(path, "list the checkpoints", SN_FAIL) : SN_OK;
+}
+
+sn_status sn_folder_steps(const char *path, int64_t **steps, int *n) {
+    char *checkpoints = sn_folder_file(path, "checkpoints");
+    if (!checkpoints) return SN_RESOURCE;
+    int64_t *list = NULL;
+    int count = 0;
+    DIR *d = opendir(checkpoints);
+    sn_status s = d                 ? list_steps(d, checkpoints, &list, &count)
+                  : errno == ENOENT ? SN_OK
+                                    : sn_file_failed(checkpoints, "list the checkpoints", SN_FAIL);
+    if (d) closedir(d);
+    free(checkpoints);
+    if (s != SN_OK) {
+        free(list);
+        return s;
+    }
+    if (count) qsort(list, (size_t)count, sizeof *list, newest_first);
+    *steps = list;
+    *n = count;
+    return SN_OK;
+}
+
+sn_status sn_folder_prune(const char *path, int keep, int64_t best) {
+    int64_t *steps;
+    int n;
+    SN_TRY(sn_folder_steps(path, &steps, &n));
+    sn_status s = SN_OK;
+    for (int i = keep; i < n && s == SN_OK; i++) {
+        if (steps[i] == best) continue;
+        char *name = sn_folder_checkpoint(path, steps[i]);
+        if (!name)
+            s = SN_RESOURCE;
+        else if (unlink(name) && errno != ENOENT)
+            s = sn_file_failed(name, "remove this old checkpoint", SN_FAIL);
+        free(name);
+    }
+    free(steps);
+    return s;
+}
+
+sn_status sn_folder_set_aside(const char *path, int64_t step) {
+    int64_t *steps;
+    int n;
+    SN_TRY(sn_folder_steps(path, &steps, &n));
+    sn_status s = SN_OK;
+    for (int i = 0; i < n && steps[i] > step && s == SN_OK; i++) {
+        char *name = sn_folder_checkpoint(path, steps[i]), *aside = name ? sn_format("%s.damaged", name) : NULL;
+        if (!aside)
+            s = SN_RESOURCE;
+        else if (rename(name, aside))
+            s = sn_file_failed(name, "rename this damaged checkpoint", SN_FAIL);
+        free(name);
+        free(aside);
+    }
+    free(steps);
+    return s;
+}
+
+sn_status sn_folder_space(const char *path, size_t bytes) {
+    struct statvfs v;
+    if (statvfs(path, &v)) return sn_error(SN_FAIL, "cannot ask for the free space of %s: %s", path, strerror(errno));
+    double room = (double)v.f_bavail * (double)v.f_frsize;
+    if (room < (double)bytes)
+        return sn_error(SN_RESOURCE, "%s has %.1f MiB free; the checkpoints need %.1f MiB", path, room / 0x1p20,
+                        (double)bytes / 0x1p20);
+    return SN_OK;
+}
+
+// ---------------------------------------------------------------- texts and the log
+sn_status sn_text_read(const char *path, char **out) {
+    unsigned char *bytes;
+    size_t n;
+    SN_TRY(sn_file_read(path, 16u << 20, &bytes, &n));
+    char *text = sn_new(n + 1, 1);
+    if (text) memcpy(text, bytes, n);
+    free(bytes);
+    if (!text) return SN_RESOURCE;
+    *out = text;
+    return SN_OK;
+}
+
+sn_status sn_text_write(const char *path, const char *text) {
+    return sn_atomic_save(path, &(sn_piece){text, strlen(text)}, 1);
+}
+
+// Whether a line of the log stays when training goes on after `step`. What was cut short by a kill does not.
+static bool line_stays(const char *line, int64_t step) {
+    json_t *object = json_loads(line, 0, NULL), *at = json_object_get(object, "step");
+    bool stays = json_is_integer(at) && (json_integer_value(at) <= step || json_object_get(object, "test_split"));
+    json_decref(object);
+    return stays;
+}
+
+static bool test_of(const char *line, int64_t step, sn_log_score *out) {
+    json_t *object = json_loads(line, 0, NULL), *top1 = json_object_get(object, "top1");
+    bool is = json_object_get(object, "test_split") && json_integer_value(json_object_get(object, "step")) == step &&
+              json_is_number(top1);
+    json_t *loss = json_object_get(object, "loss");
+    if (is)
+        *out = (sn_log_score){json_number_value(top1), json_is_number(loss) ? json_number_value(loss) : NAN,
+                              json_integer_value(json_object_get(object, "images"))};
+    json_decref(object);
+    return is;
+}
+
+sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *found) {
+    FILE *f = fopen(path, "re");
+    *found = false;
+    if (!f) return errno == ENOENT ? SN_OK : sn_file_failed(path, "open", SN_FAIL);
+    char *line = NULL;
+    size_t capacity = 0;
+    while (getline(&line, &capacity, f) > 0) *found = test_of(line, step, out) || *found;
+    sn_status s = ferror(f) ? sn_file_failed(path, "read", SN_FAIL) : SN_OK;
+    free(line);
+    fclose(f);
+    return s;
+}
+
+sn_status sn_log_cut(const char *path, int64_t step) {
+    FILE *f = fopen(path, "re");
+    if (!f) return errno == ENOENT ? SN_OK : sn_file_failed(path, "open", SN_FAIL);
+    char *kept = NULL, *line = NULL;
+    size_t capacity = 0, used = 0, all = 0, line_capacity = 0;
+    sn_status s = SN_OK;
+    for (ssize_t n; s == SN_OK && (n = getline(&line, &line_capacity, f)) > 0; all += (size_t)n) {
+        if (line[n - 1] != '\n' || !line_stays(line, step)) continue;
+        s = sn_grow(&kept, &capacity, used + (size_t)n, 1);
+        if (s == SN_OK) memcpy(kept + used, line, (size_t)n), used += (size_t)n;
+    }
+    if (s == SN_OK && ferror(f)) s = sn_file_failed(path, "read", SN_FAIL);
+    fclose(f);
+    if (s == SN_OK && used < all) s = sn_atomic_save(path, &(sn_piece){kept ? kept : "", used}, 1);
+    free(line);
+    free(kept);
+    return s;
+}
+
+// text: a newline, a line and its newline; the first one is needed behind what a killed process left. What cannot be written
+// whole is taken back.
+static sn_status append(int fd, const char *path, const char *text) {
+    struct stat before;
+    char last = '\n';
+    if (fstat(fd, &before)) return sn_file_failed(path, "append a line (fstat)", SN_FAIL);
+    if (before.st_size && pread(fd, &last, 1, before.st_size - 1) < 0) return sn_file_failed(path, "read", SN_FAIL);
+    text += last == '\n';
+    size_t n = strlen(text);
+    ssize_t done = write(fd, text, n);
+    if (done == (ssize_t)n) return SN_OK;
+    if (done >= 0) errno = ENOSPC;
+    sn_status s = sn_file_failed(path, "append a line", SN_FAIL);
+    if (done > 0 && ftruncate(fd, before.st_size)) return sn_error_prefix(s, "a part of a line is left");
+    return s;
+}
+
+sn_status sn_log_append(const char *path, const char *line) {
+    char *text = sn_format("\n%s\n", line);
+    if (!text) return SN_RESOURCE;
+    int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    sn_status s = fd < 0 ? sn_file_failed(path, "open", SN_FAIL) : append(fd, path, text);
+    if (fd >= 0) close(fd);
+    free(text);
+    return s;
+}

@@ -1,0 +1,47 @@
+// A run folder: config.yaml, log.jsonl, checkpoints/step-NNNNNNNN.h5, ranking.h5, retrain/, export/. Names, the lock of its one
+// writer, the log. Not here: what is in a checkpoint (checkpoint.h), when to save (supernet/train/train.c).
+#ifndef SN_RUNFOLDER_H
+#define SN_RUNFOLDER_H
+
+#include "base/status.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct sn_folder sn_folder;
+
+// Makes the folder and its checkpoints/ if needed and becomes its writer, until close or death. SN_FAIL naming pid and host when
+// another process writes it; *warning (may be NULL) is set to a text, borrowed until close, when this file system cannot lock.
+// Stale temporary files are removed.
+sn_status sn_folder_open(const char *path, sn_folder **out, const char **warning);
+void sn_folder_close(sn_folder *);
+
+// PATH/NAME in new memory, or NULL with the message set.
+char *sn_folder_file(const char *path, const char *name);
+char *sn_folder_checkpoint(const char *path, int64_t step);
+// Steps of the checkpoint files, newest first; *steps is the caller's. A folder without checkpoints/ has none; one that cannot be
+// read is an error.
+sn_status sn_folder_steps(const char *path, int64_t **steps, int *n);
+// Removes all but the newest `keep` checkpoints and that of step `best`.
+sn_status sn_folder_prune(const char *path, int keep, int64_t best);
+// Adds ".damaged" to the names of checkpoints after `step`, so that they are neither read again nor counted among those to keep.
+sn_status sn_folder_set_aside(const char *path, int64_t step);
+// SN_RESOURCE when the file system has fewer than `bytes` free.
+sn_status sn_folder_space(const char *path, size_t bytes);
+// Whole small text file (at most 16 MiB) into new memory; all or nothing writing.
+sn_status sn_text_read(const char *path, char **out);
+sn_status sn_text_write(const char *path, const char *text);
+
+// log.jsonl: one JSON object a line, each with "step". Opening for training cuts it back to lines of at most `step`; records of
+// a use of the test split ("test_split") stay.
+sn_status sn_log_cut(const char *path, int64_t step);
+// The newest use of the test split after `step` updates that scored one arch; *found says whether there is any. Lines that are no
+// JSON are passed over.
+typedef struct {
+    double top1, loss;
+    int64_t images;
+} sn_log_score;
+sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *found);
+// Adds one line (without newline) at the end; a partial line is never left behind a whole one.
+sn_status sn_log_append(const char *path, const char *line);
+
+#endif

@@ -1,0 +1,265 @@
+// Reads tables of known accuracies; see truth.h.
+// Not here: matching of differently written archs (the caller prints its archs in the table's notation).
+// Next: truth.h.
+#include "io/files/truth.h"
+#include "io/files/atomic.h"
+#include "io/files/csv.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_BYTES = 256 << 20, SHOWN = 80 };
+
+typedef struct {
+    char *arch;
+    double value;
+    size_t line; // CSV: where it stands
+} entry;
+
+struct sn_truth {
+    entry *entry;
+    size_t count, room;
+    size_t *sorted; // (count) entries by arch
+};
+
+void sn_truth_free(sn_truth *t) {
+    if (!t) return;
+    for (size_t i = 0; i < t->count; i++) free(t->entry[i].arch);
+    free(t->entry);
+    free(t->sorted);
+    free(t);
+}
+
+size_t sn_truth_count(const sn_truth *t) {
+    return t->count;
+}
+const char *sn_truth_arch(const sn_truth *t, size_t i) {
+    return t->entry[i].arch;
+}
+
+int sn_truth_find(const sn_truth *t, const char *arch, double *value) {
+    size_t low = 0, high = t->count;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        const entry *e = &t->entry[t->sorted[mid]];
+        int order = strcmp(arch, e->arch);
+        if (!order) {
+            *value = e->value;
+            return 1;
+        }
+        if (order < 0)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return 0;
+}
+
+// --- filling the table
+
+static sn_status add(sn_truth *t, const char *arch, double value, size_t line) {
+    SN_TRY(sn_grow(&t->entry, &t->room, t->count + 1, sizeof *t->entry));
+    char *copy = sn_strdup(arch);
+    if (!copy) return SN_RESOURCE;
+    t->entry[t->count++] = (entry){copy, value, line};
+    return SN_OK;
+}
+
+static int by_arch(const void *a, const void *b, void *context) {
+    const entry *e = context;
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    int order = strcmp(e[x].arch, e[y].arch);
+    return order ? order : (x > y) - (x < y);
+}
+
+static sn_status sort(sn_truth *t, const char *path) {
+    if (!t->count) return sn_error(SN_DATA, "%s: no archs in it", path);
+    t->sorted = sn_new(t->count, sizeof *t->sorted);
+    if (!t->sorted) return SN_RESOURCE;
+    for (size_t i = 0; i < t->count; i++) t->sorted[i] = i;
+    qsort_r(t->sorted, t->count, sizeof *t->sorted, by_arch, t->entry);
+    for (size_t i = 1; i < t->count; i++) {
+        const entry *a = &t->entry[t->sorted[i - 1]], *b = &t->entry[t->sorted[i]];
+        if (!strcmp(a->arch, b->arch))
+            return sn_error(SN_DATA, "%s:%zu: arch %.*s is given twice, first on line %zu", path, b->line, SHOWN, b->arch,
+                            a->line);
+    }
+    return SN_OK;
+}
+
+// Copy of text fit for a message: short, control characters replaced.
+typedef struct {
+    char text[SHOWN + 1];
+} shown;
+
+static shown show(const char *text) {
+    shown s;
+    size_t n = 0;
+    for (; n < SHOWN && text[n]; n++) s.text[n] = (unsigned char)text[n] < 32 || text[n] == 127 ? '?' : text[n];
+    s.text[n] = 0;
+    return s;
+}
+
+// The first control character of a text; 0 if it has none. Tabs count as spaces.
+static int control_character(const char *text) {
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+        if ((*p < 32 && *p != '\t') || *p == 127) return *p;
+    return 0;
+}
+
+// --- CSV
+
+typedef struct {
+    const char *path, *key;
+    size_t line, cells, arch, value; // cells of the header; which column is which
+} csv;
+
+static sn_status read_header(csv *c, char *line) {
+    shown header = show(line);
+    size_t none = SIZE_MAX;
+    c->arch = c->value = none;
+    for (char *at = line, *cell; at; c->cells++) {
+        const char *wrong = sn_csv_next(&at, &cell);
+        if (wrong) return sn_error(SN_DATA, "%s:%zu: %s", c->path, c->line, wrong);
+        if (!strcmp(cell, "arch")) c->arch = c->cells;
+        if (!strcmp(cell, c->key)) c->value = c->cells;
+    }
+    if (c->arch == none || c->value == none)
+        return sn_error(SN_DATA, "%s:%zu: no column '%s' in the header '%s': columns 'arch' and '%s' are needed", c->path,
+                        c->line, c->arch == none ? "arch" : show(c->key).text, header.text, show(c->key).text);
+    return SN_OK;
+}
+
+static sn_status read_number(const csv *c, const char *cell, double *value) {
+    char *end;
+    *value = strtod(cell, &end);
+    if (!*cell || *end || cell[strspn(cell, "+-.0123456789eE")] || !isfinite(*value)) // strtod alone takes nan, inf, hexadecimal
+        return sn_error(SN_DATA, "%s:%zu: '%s' in column '%s' is not a finite decimal number", c->path, c->line, show(cell).text,
+                        show(c->key).text);
+    return SN_OK;
+}
+
+static sn_status read_row(const csv *c, char *line, sn_truth *t) {
+    const char *arch = "", *number = "";
+    size_t n = 0;
+    for (char *at = line, *cell; at; n++) {
+        const char *wrong = sn_csv_next(&at, &cell);
+        if (wrong) return sn_error(SN_DATA, "%s:%zu: %s", c->path, c->line, wrong);
+        if (n == c->arch) arch = cell;
+        if (n == c->value) number = cell;
+    }
+    if (n != c->cells)
+        return sn_error(SN_DATA, "%s:%zu: %zu cells where the header has %zu (an arch that holds commas needs double quotes)",
+                        c->path, c->line, n, c->cells);
+    if (!*arch) return sn_error(SN_DATA, "%s:%zu: the arch is empty", c->path, c->line);
+    double value;
+    SN_TRY(read_number(c, number, &value));
+    return add(t, arch, value, c->line);
+}
+
+static sn_status read_csv(const char *path, const char *key, char *text, sn_truth *t) {
+    csv c = {.path = path, .key = key ? key : "accuracy"};
+    int header = 1;
+    for (char *line = text, *next; line; line = next) {
+        size_t n = strcspn(line, "\n");
+        next = line[n] ? line + n + 1 : NULL;
+        if (n && line[n - 1] == '\r') n--;
+        line[n] = 0;
+        c.line++;
+        int control = control_character(line);
+        if (control) return sn_error(SN_DATA, "%s:%zu: control character 0x%02x", path, c.line, (unsigned)control);
+        if (!line[strspn(line, " \t")]) continue;
+        SN_TRY(header ? read_header(&c, line) : read_row(&c, line, t));
+        header = 0;
+    }
+    return SN_OK;
+}
+
+// --- JSON
+
+// What key leads to inside v; NULL when nothing. Borrowed.
+static json_t *follow(json_t *v, const char *key) {
+    while (v && key) {
+        const char *dot = strchr(key, '.');
+        size_t n = dot ? (size_t)(dot - key) : strlen(key);
+        json_t *whole = json_object_get(v, key); // NULL for what is no object
+        if (whole) return whole;
+        if (json_is_array(v)) {
+            char *end;
+            unsigned long i = strtoul(key, &end, 10);
+            v = *key >= '0' && *key <= '9' && end == key + n ? json_array_get(v, i) : NULL;
+        } else {
+            v = json_object_getn(v, key, n);
+        }
+        key = dot ? dot + 1 : NULL;
+    }
+    return v;
+}
+
+// "member, member, ..." of an object, or what else the value is.
+static void describe(json_t *v, char *out, size_t room) {
+    static const char *const name[] = {"an object", "a list", "a text", "a number", "a number", "true", "false", "null"};
+    size_t used = 0;
+    const char *member;
+    json_t *value;
+    snprintf(out, room, "%s", name[json_typeof(v)]);
+    if (!json_is_object(v)) return;
+    used = (size_t)snprintf(out, room, "an object of");
+    json_object_foreach(v, member, value) {
+        if (used < room) used += (size_t)snprintf(out + used, room - used, " %s", show(member).text);
+    }
+}
+
+static sn_status read_member(const char *path, const char *key, const char *arch, json_t *value, sn_truth *t) {
+    shown name = show(arch);
+    if (!*arch || control_character(arch))
+        return sn_error(SN_DATA, "%s: arch '%s' is empty or holds control characters", path, name.text);
+    json_t *number = follow(value, key);
+    if (json_is_number(number)) return add(t, arch, json_number_value(number), 0);
+    char found[512];
+    describe(value, found, sizeof found);
+    if (key)
+        return sn_error(SN_DATA, "%s: arch %s: key '%s' leads to no number; the value is %s", path, name.text, show(key).text,
+                        found);
+    return sn_error(SN_DATA, "%s: arch %s: the value is %s: a key that leads to a number is needed", path, name.text, found);
+}
+
+static sn_status read_json(const char *path, const char *key, const char *text, size_t bytes, sn_truth *t) {
+    json_error_t at;
+    json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &at), *value;
+    if (!root) return sn_error(SN_DATA, "%s:%d:%d: %s", path, at.line, at.column, show(at.text).text);
+    sn_status status = SN_OK;
+    const char *arch;
+    json_object_foreach(root, arch, value) {
+        status = read_member(path, key, arch, value, t);
+        if (status != SN_OK) break;
+    }
+    json_decref(root);
+    return status;
+}
+
+// --- the file
+
+sn_status sn_truth_read(const char *path, const char *key, sn_truth **out) {
+    char *data = NULL;
+    size_t bytes = 0;
+    SN_TRY(sn_input_read(path, MOST_BYTES, &data, &bytes));
+    sn_truth *t = sn_new(1, sizeof *t);
+    sn_status status = t ? SN_OK : SN_RESOURCE;
+    char *text = data + (strncmp(data, "\xef\xbb\xbf", 3) ? 0 : 3); // byte order mark
+    bytes -= (size_t)(text - data);
+    int json = text[strspn(text, " \t\r\n")] == '{';
+    if (status == SN_OK && !json && strlen(text) != bytes)
+        status = sn_error(SN_DATA, "%s: a zero byte in it: neither CSV nor JSON", path);
+    if (status == SN_OK) status = json ? read_json(path, key, text, bytes, t) : read_csv(path, key, text, t);
+    if (status == SN_OK) status = sort(t, path);
+    if (status == SN_OK)
+        *out = t;
+    else
+        sn_truth_free(t);
+    free(data);
+    return status;
+}

@@ -1,0 +1,162 @@
+// Archs: text, order, enumeration, nearest words; see arch.h. Other tools' notations are io/'s business.
+#include "space/arch.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *option_name(const sn_space *s, int decision, int option) {
+    return s->blocks[s->decisions[decision].block[option]].name;
+}
+
+char *sn_arch_text(const sn_space *s, const sn_arch *a, char *out) {
+    size_t used = 0;
+    out[0] = 0;
+    for (int i = 0; i < a->n; i++) {
+        const char *name = a->option[i] == SN_ABSENT ? "-" : option_name(s, i, a->option[i]);
+        char digit[2] = {(char)('0' + a->option[i] % 10), 0};
+        if (s->digits && a->option[i] != SN_ABSENT) name = digit;
+        int n = snprintf(out + used, SN_ARCH_TEXT - used, "%s%s", i && !s->digits ? "," : "", name);
+        if (n < 0 || (size_t)n >= SN_ARCH_TEXT - used) break;
+        used += (size_t)n;
+    }
+    return out;
+}
+
+static sn_status parse_digits(const sn_space *s, const char *text, sn_arch *out) {
+    size_t n = strlen(text);
+    for (int i = 0; i < s->n_decisions; i++) {
+        int options = s->decisions[i].options;
+        if ((size_t)i >= n)
+            return sn_error(SN_USAGE, "arch '%s' ends after %zu digits; this space needs %d", text, n, s->n_decisions);
+        int v = text[i] - '0';
+        if (text[i] == '-')
+            v = SN_ABSENT;
+        else if (v < 0 || v >= options)
+            return sn_error(SN_USAGE, "arch '%s', position %d (%s): found '%c'; allowed are the digits 0 to %d", text, i + 1,
+                            s->decisions[i].name, isprint((unsigned char)text[i]) ? text[i] : '?', options - 1);
+        out->option[i] = (uint8_t)v;
+    }
+    if (n > (size_t)s->n_decisions)
+        return sn_error(SN_USAGE, "arch '%s' has %zu digits; this space has %d decisions", text, n, s->n_decisions);
+    return SN_OK;
+}
+
+typedef struct {
+    const sn_space *space;
+    int decision;
+} option_list;
+
+static const char *option_word(const void *list, int i) {
+    const option_list *l = list;
+    return i < l->space->decisions[l->decision].options ? option_name(l->space, l->decision, i) : NULL;
+}
+
+static sn_status bad_option(const sn_space *s, int decision, const char *text, const char *word, size_t position) {
+    char allowed[1024] = "";
+    size_t used = 0;
+    option_list list = {s, decision};
+    for (int k = 0; k < s->decisions[decision].options && used < sizeof allowed; k++) {
+        int n = snprintf(allowed + used, sizeof allowed - used, "%s%s", k ? ", " : "", option_name(s, decision, k));
+        used += n > 0 ? (size_t)n : 0;
+    }
+    const char *near = sn_nearest(word, option_word, &list);
+    return sn_error(SN_USAGE, "arch '%.200s', column %zu (%s): found '%.60s'; allowed are %s%s%s%s", text, position + 1,
+                    s->decisions[decision].name, word, allowed, near ? "; did you mean '" : "", near ? near : "",
+                    near ? "'?" : "");
+}
+
+static sn_status parse_names(const sn_space *s, const char *text, sn_arch *out) {
+    const char *p = text;
+    for (int i = 0; i < s->n_decisions; i++) {
+        size_t n = strcspn(p, ",");
+        char word[128];
+        snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), p);
+        int found = strcmp(word, "-") ? -1 : SN_ABSENT;
+        for (int k = 0; k < s->decisions[i].options && found < 0; k++)
+            if (!strcmp(option_name(s, i, k), word)) found = k;
+        if (found < 0 || n >= sizeof word) return bad_option(s, i, text, word, (size_t)(p - text));
+        out->option[i] = (uint8_t)found;
+        p += n;
+        if (i + 1 < s->n_decisions) {
+            if (*p != ',')
+                return sn_error(SN_USAGE, "arch '%.200s' ends after %d options; this space has %d decisions (next: %s)", text,
+                                i + 1, s->n_decisions, s->decisions[i + 1].name);
+            p++;
+        }
+    }
+    if (*p)
+        return sn_error(SN_USAGE, "arch '%.200s', column %zu: more options than the %d decisions of this space", text,
+                        (size_t)(p - text) + 1, s->n_decisions);
+    return SN_OK;
+}
+
+sn_status sn_arch_parse(const sn_space *s, const char *text, sn_arch *out) {
+    sn_arch a = {.n = s->n_decisions};
+    SN_TRY(s->digits ? parse_digits(s, text, &a) : parse_names(s, text, &a));
+    for (int i = 0; i < a.n; i++) // every decision of a chain is reachable
+        if (a.option[i] == SN_ABSENT)
+            return sn_error(SN_USAGE, "arch '%.200s': '-' at decision %s, which every arch of this space reaches", text,
+                            s->decisions[i].name);
+    *out = a;
+    return SN_OK;
+}
+
+sn_arch sn_arch_random(const sn_space *s, sn_rng *r) {
+    sn_arch a = {.n = s->n_decisions};
+    for (int i = 0; i < a.n; i++) a.option[i] = (uint8_t)sn_rng_below(r, (uint32_t)s->decisions[i].options);
+    return a;
+}
+
+sn_arch sn_arch_first(const sn_space *s) {
+    return (sn_arch){.n = s->n_decisions};
+}
+
+bool sn_arch_next(const sn_space *s, sn_arch *a) {
+    for (int i = a->n - 1; i >= 0; i--) {
+        if (++a->option[i] < s->decisions[i].options) return true;
+        a->option[i] = 0;
+    }
+    return false;
+}
+
+int sn_arch_compare(const sn_arch *a, const sn_arch *b) {
+    if (a->n != b->n) return a->n < b->n ? -1 : 1;
+    return memcmp(a->option, b->option, (size_t)a->n);
+}
+
+bool sn_arch_equal(const sn_arch *a, const sn_arch *b) {
+    return sn_arch_compare(a, b) == 0;
+}
+
+// Edit distance with transpositions of neighbours (Damerau 1964, restricted), words of up to 63 letters.
+static int edit_distance(const char *a, const char *b) {
+    enum { N = 64 };
+    int d[3][N + 1];
+    int n = (int)strlen(a), m = (int)strlen(b);
+    if (n >= N || m >= N) return N;
+    for (int j = 0; j <= m; j++) d[0][j] = j;
+    for (int i = 1; i <= n; i++) {
+        int *row = d[i % 3], *up = d[(i + 2) % 3], *up2 = d[(i + 1) % 3];
+        row[0] = i;
+        for (int j = 1; j <= m; j++) {
+            int best = up[j - 1] + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
+            if (up[j] + 1 < best) best = up[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < best) best = up2[j - 2] + 1;
+            row[j] = best;
+        }
+    }
+    return d[n % 3][m];
+}
+
+const char *sn_nearest(const char *text, const char *(*get)(const void *, int), const void *list) {
+    const char *best = NULL, *word;
+    int limit = (int)strlen(text) / 3, least;
+    least = (limit > 2 ? limit : 2) + 1;
+    for (int i = 0; (word = get(list, i)); i++) {
+        int d = edit_distance(text, word);
+        if (d < least && d < (int)strlen(word)) least = d, best = word;
+    }
+    return best;
+}

@@ -1,0 +1,33 @@
+// An architecture: one option per decision. A value, copied freely, with one canonical text.
+// Next: graph.h (what an arch reaches), sampler/sampler.h (who draws them).
+#ifndef SN_ARCH_H
+#define SN_ARCH_H
+
+#include "base/rng.h"
+#include "space/space.h"
+
+enum { SN_ABSENT = 255 }; // option of a decision that the arch does not reach; printed as -
+enum { SN_ARCH_TEXT = 16384 };
+
+typedef struct sn_arch {
+    int n;
+    uint8_t option[SN_MAX_DECISIONS];
+} sn_arch;
+
+// Canonical text: option names joined by commas, or digits. out holds at least SN_ARCH_TEXT bytes; returns out.
+char *sn_arch_text(const sn_space *, const sn_arch *, char *out);
+// The reverse. SN_USAGE: where in the string, what was found, what is allowed there, the nearest known word.
+sn_status sn_arch_parse(const sn_space *, const char *text, sn_arch *out);
+// Every option uniform and independent.
+sn_arch sn_arch_random(const sn_space *, sn_rng *);
+// All archs in the order of option indices, last decision fastest: the first, and from each the next. False after the last one.
+sn_arch sn_arch_first(const sn_space *);
+bool sn_arch_next(const sn_space *, sn_arch *);
+bool sn_arch_equal(const sn_arch *, const sn_arch *);
+int sn_arch_compare(const sn_arch *, const sn_arch *); // order of option indices
+
+// The word of a list nearest to `text` (edit distance at most 2, or a third of its length), or NULL. get(i) gives word i or NULL
+// at the end.
+const char *sn_nearest(const char *text, const char *(*get)(const void *list, int i), const void *list);
+
+#endif

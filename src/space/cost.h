@@ -1,0 +1,16 @@
+// Costs of an arch, read off the graph's nodes; no operation states its own.
+// MACs: multiplications of conv and linear for one image. Params: numbers trained in the stand-alone net (no running statistics).
+#ifndef SN_COST_H
+#define SN_COST_H
+
+#include "space/graph.h"
+
+typedef struct {
+    int64_t macs, params;
+} sn_cost;
+
+sn_cost sn_cost_arch(const sn_graph *, const sn_arch *);
+// The archs with fewest and most MACs (option by option; exact for chains, where options are independent).
+void sn_cost_extremes(const sn_graph *, const sn_space *, sn_arch *smallest, sn_arch *largest);
+
+#endif

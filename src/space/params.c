@@ -1,0 +1,105 @@
+// Lists of parameters and running statistics, initial values, and the two orders of a weight; see params.h.
+// Not here: where the buffers live (exec.h).
+#include "space/params.h"
+#include "base/hash.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t aligned(int64_t n) {
+    return (n + 15) / 16 * 16;
+}
+
+static const char *name_of(const void *params, size_t i) {
+    return ((const sn_params *)params)->param[i].name;
+}
+
+int sn_params_find(const sn_params *p, const char *name) {
+    return (int)sn_names_find(&p->names, name, name_of, p);
+}
+
+int64_t sn_params_count(const sn_params *p) {
+    int64_t sum = 0;
+    for (int i = 0; i < p->n; i++) sum += p->param[i].size;
+    return sum;
+}
+
+int sn_params_add(sn_params *p, const char *name, sn_param_kind kind, int kernel, int in, int out) {
+    if (sn_params_find(p, name) >= 0) {
+        sn_error(SN_CONFIG, "two parameters would have the name '%s': give the entries of `network` different names", name);
+        return -1;
+    }
+    int64_t size = (int64_t)kernel * kernel * in;
+    if (__builtin_mul_overflow(size, out, &size) || size > INT32_MAX || p->total > INT64_C(1) << 40) {
+        sn_error(SN_CONFIG, "parameter '%s' of %d x %d x %d x %d numbers is too large; at most 2^31 numbers are allowed", name,
+                 out, in, kernel, kernel);
+        return -1;
+    }
+    if (sn_grow(&p->param, &p->capacity, (size_t)p->n + 1, sizeof *p->param) != SN_OK ||
+        sn_names_room(&p->names, name_of, p) != SN_OK)
+        return -1;
+    char *copy = sn_strdup(name);
+    if (!copy) return -1;
+    sn_names_add(&p->names, name);
+    p->param[p->n] = (sn_param){copy, kind, kernel, in, out, p->total, size};
+    p->total += aligned(size);
+    return p->n++;
+}
+
+int sn_params_add_stats(sn_params *p, const char *name, int c) {
+    if (sn_grow(&p->stats, &p->stats_capacity, (size_t)p->n_stats + 1, sizeof *p->stats) != SN_OK) return -1;
+    char *copy = sn_strdup(name);
+    if (!copy) return -1;
+    p->stats[p->n_stats] = (sn_stats){copy, c, p->stats_total, p->stats_total + aligned(c)};
+    p->stats_total += 2 * aligned(c);
+    return p->n_stats++;
+}
+
+void sn_params_free(sn_params *p) {
+    for (int i = 0; i < p->n; i++) free(p->param[i].name);
+    for (int i = 0; i < p->n_stats; i++) free(p->stats[i].name);
+    free(p->param);
+    free(p->names.slot);
+    free(p->stats);
+    *p = (sn_params){0};
+}
+
+void sn_param_init(const sn_param *p, uint32_t seed, float *out) {
+    double constant = p->kind == SN_PARAM_GAMMA ? 1 : 0, deviation = 0;
+    if (p->kind == SN_PARAM_CONV) deviation = sqrt(2.0 / ((double)p->kernel * p->kernel * p->out));
+    if (p->kind == SN_PARAM_LINEAR) deviation = 0.01;
+    sn_rng r = sn_rng_at(seed, SN_STREAM_INIT, sn_hash_name(p->name), 0, 0);
+    for (int64_t i = 0; i < p->size; i++) out[i] = (float)(deviation > 0 ? deviation * sn_rng_normal(&r) : constant);
+}
+
+int sn_param_dims(const sn_param *p, uint64_t dims[4]) {
+    dims[0] = (uint64_t)p->out;
+    if (p->kind != SN_PARAM_CONV && p->kind != SN_PARAM_LINEAR) return 1;
+    dims[1] = (uint64_t)p->in;
+    if (p->kind == SN_PARAM_LINEAR) return 2;
+    dims[2] = dims[3] = (uint64_t)p->kernel;
+    return 4;
+}
+
+// Visits both places of every element.
+static void reorder(const sn_param *p, const float *in, float *out, int to_file) {
+    int64_t taps = (int64_t)p->kernel * p->kernel;
+    for (int64_t t = 0; t < taps; t++)
+        for (int64_t i = 0; i < p->in; i++)
+            for (int64_t o = 0; o < p->out; o++) {
+                int64_t memory = (t * p->in + i) * p->out + o, file = (o * p->in + i) * taps + t;
+                if (to_file)
+                    out[file] = in[memory];
+                else
+                    out[memory] = in[file];
+            }
+}
+
+void sn_param_to_file(const sn_param *p, const float *memory, float *file) {
+    reorder(p, memory, file, 1);
+}
+void sn_param_from_file(const sn_param *p, const float *file, float *memory) {
+    reorder(p, file, memory, 0);
+}

@@ -1,0 +1,30 @@
+// The words that configs, messages and files use for kinds of things: each enum with its list, in one order. Samplers have
+// their own table (sampler/sampler.h). Next: io/config/config_keys.def.
+#ifndef SN_WORDS_H
+#define SN_WORDS_H
+
+enum { SN_RESIZE_CROP, SN_RESIZE_STRETCH };                               // data.resize
+enum { SN_TEXT_NAMES, SN_TEXT_DIGITS };                                   // space.text
+enum { SN_MODE_SAMPLE };                                                  // train.mode
+enum { SN_OPTIMIZER_SGD, SN_OPTIMIZER_ADAM };                             // *.optimizer.name
+enum { SN_SCHEDULE_COSINE, SN_SCHEDULE_STEP, SN_SCHEDULE_CONSTANT };      // *.optimizer.schedule
+enum { SN_STRATEGY_EXHAUSTIVE, SN_STRATEGY_RANDOM, SN_STRATEGY_LIST };    // rank.strategy
+enum { SN_PROTOCOL_RECALIBRATE, SN_PROTOCOL_BATCH, SN_PROTOCOL_RUNNING }; // rank.bn; what they mean: engine/evaluate.h
+enum { SN_START_SCRATCH, SN_START_INHERITED };                            // retrain.init
+enum { SN_FORMAT_ONNX, SN_FORMAT_SAFETENSORS };                           // export.format
+enum { SN_EXPORT_FOLD, SN_EXPORT_KEEP };                                  // export.bn
+
+// Each ended by NULL.
+extern const char *const sn_resize_words[];
+extern const char *const sn_text_words[];
+extern const char *const sn_mode_words[];
+extern const char *const sn_optimizer_words[];
+extern const char *const sn_schedule_words[];
+extern const char *const sn_strategy_words[];
+extern const char *const sn_protocol_words[];
+extern const char *const sn_start_words[];
+extern const char *const sn_format_words[];
+extern const char *const sn_export_bn_words[];
+extern const char *const sn_device_words[]; // as kernels/backend.c opens them
+
+#endif

@@ -1,0 +1,558 @@
+// Makes the plan of a pass; see plan.h. Forward: nodes in order, views resolved, one call per primitive. Backward: the same list
+// in reverse. The rules for gradients are docs/views.md: one dy per tensor, the last reader reduces, a sum passes its gradient on
+// without copying. Not here: placement (arena.c), kernels.
+#include "supernet/engine/plan.h"
+#include "supernet/engine/arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// A tensor stored by this pass (or given to it).
+typedef struct {
+    sn_value value;   // act is the reader's business: SN_LINEAR here
+    int bn;           // the BN or bias node it is read through, or -1
+    int readers;      // ops that read it
+    int left;         // of these, not yet seen (forward frees and the last reader in backward)
+    int64_t elements; // of its block, 0 when the block is the caller's
+    bool wants_gradient;
+    int dy; // gradient buffer, or -1
+} tensor;
+
+// A gradient buffer, possibly shared: a sum lends its own to its inputs.
+typedef struct {
+    sn_off offset;
+    int64_t size;
+    int users;
+} gradient;
+
+// A primitive as the pass runs it.
+typedef struct {
+    int node;
+    int out; // tensor; -1 for the loss
+    int in[SN_SUM_INPUTS];
+    sn_act act[SN_SUM_INPUTS];
+    int n_in;
+} op;
+
+// What a node stands for.
+typedef struct {
+    int tensor; // -1: not known
+    sn_act act;
+} reading;
+
+typedef struct {
+    const sn_graph *graph;
+    const sn_backend *backend;
+    const sn_pass *pass;
+    sn_plan *plan;
+    sn_arena arena;
+    uint8_t *live;
+    int *uses;      // per node: direct readers
+    int *claim;     // per node: the BN or bias that alone reads it, or -1
+    reading *value; // per node
+    tensor *tensors;
+    int n_tensors;
+    op *ops;
+    int n_ops;
+    gradient *gradients;
+    int n_gradients;
+    int target; // resolved node whose value goes to pass->out, or -1
+} planner;
+
+// ---------------------------------------------------------------- blocks: data, then vectors
+enum {
+    MEAN,
+    SCALE,
+    SHIFT,
+    INV,
+    M2,
+    SCORING_VECTORS,
+    SUM_DY = SCORING_VECTORS,
+    SUM_DYX,
+    COEF_A,
+    COEF_B,
+    COEF_C,
+    TRAINING_VECTORS
+};
+
+static int64_t rounded(int64_t n) {
+    return (n + 15) / 16 * 16;
+}
+static sn_off vector_of(const sn_value *v, int which) {
+    return v->block + rounded(v->rows * v->c) + which * rounded(v->c);
+}
+int64_t sn_value_elements(int64_t rows, int c) {
+    return rounded(rows * c) + SCORING_VECTORS * rounded(c);
+}
+
+sn_view sn_value_view(const sn_value *v) {
+    if (!v->viewed) return (sn_view){v->block, SN_NONE, SN_NONE, SN_NONE, v->act};
+    return (sn_view){v->block, vector_of(v, MEAN), vector_of(v, SCALE), vector_of(v, SHIFT), v->act};
+}
+
+static sn_view view_of(const planner *p, int t, sn_act act) {
+    sn_value v = p->tensors[t].value;
+    v.act = act;
+    return sn_value_view(&v);
+}
+
+static sn_stat stat_of(const planner *p, int t) {
+    const tensor *x = &p->tensors[t];
+    bool wanted = x->bn >= 0 && p->graph->node[x->bn].kind == SN_NODE_BN && p->pass->bn == SN_BN_BATCH;
+    return wanted ? (sn_stat){vector_of(&x->value, MEAN), vector_of(&x->value, M2)} : (sn_stat){SN_NONE, SN_NONE};
+}
+
+// ---------------------------------------------------------------- appending calls
+sn_status sn_plan_add(sn_plan *plan, const sn_backend *backend, const sn_call *call, bool join) {
+    SN_TRY(sn_grow(&plan->call, &plan->call_capacity, (size_t)plan->n_calls + 1, sizeof *plan->call));
+    SN_TRY(sn_grow(&plan->launch, &plan->launch_capacity, (size_t)plan->n_launches + 1, sizeof *plan->launch));
+    sn_call *c = &plan->call[plan->n_calls];
+    *c = *call;
+    if (!c->impl) SN_TRY(sn_backend_choose(backend, c));
+    size_t scratch = c->impl->scratch ? c->impl->scratch(c) : 0;
+    if (scratch > plan->scratch) plan->scratch = scratch;
+    if (join && plan->n_launches && plan->call[plan->launch[plan->n_launches - 1].first].kernel == c->kernel)
+        plan->launch[plan->n_launches - 1].count++;
+    else
+        plan->launch[plan->n_launches++] = (sn_launch){plan->n_calls, 1};
+    plan->n_calls++;
+    return SN_OK;
+}
+
+void sn_plan_clear(sn_plan *plan) {
+    plan->n_calls = plan->n_launches = plan->n_params = 0;
+    plan->arena = 0;
+    plan->scratch = 0;
+    plan->images = plan->loss = plan->rank = SN_NONE;
+}
+
+// Adds a call of the node with its workspace placed for the time of the call.
+static sn_status emit(planner *p, sn_call call, int node) {
+    sn_status s = sn_backend_choose(p->backend, &call);
+    if (s != SN_OK) return sn_error_prefix(s, "node '%s'", p->graph->node[node].name);
+    int64_t work = call.impl->work ? call.impl->work(&call) : 0;
+    if (work) SN_TRY(sn_arena_take(&p->arena, work, &call.work));
+    SN_TRY(sn_plan_add(p->plan, p->backend, &call, false));
+    return work ? sn_arena_give(&p->arena, call.work, work) : SN_OK;
+}
+
+static sn_status use_param(planner *p, int param) {
+    if (param < 0) return SN_OK;
+    sn_plan *plan = p->plan;
+    SN_TRY(sn_grow(&plan->param, &plan->param_capacity, (size_t)plan->n_params + 1, sizeof *plan->param));
+    plan->param[plan->n_params++] = param;
+    return SN_OK;
+}
+
+static sn_off weight_offset(const planner *p, int param) {
+    return param < 0 ? SN_NONE : p->graph->params.param[param].offset;
+}
+
+// ---------------------------------------------------------------- which nodes, who reads what
+static bool is_given(const planner *p, int node) {
+    for (int i = 0; i < p->pass->n_given; i++)
+        if (p->pass->given[i].node == node) return true;
+    return false;
+}
+
+static int resolve(const planner *p, int node) {
+    const sn_graph *g = p->graph;
+    while (g->node[node].kind == SN_NODE_CHOICE && !is_given(p, node))
+        node = g->node[node].in[p->pass->arch->option[g->node[node].decision]];
+    return node;
+}
+
+static bool stores(sn_node_kind kind) {
+    return kind == SN_NODE_INPUT || kind == SN_NODE_CONV || kind == SN_NODE_POOL || kind == SN_NODE_MEAN || kind == SN_NODE_SUM;
+}
+
+static void mark_live(planner *p, int target) {
+    p->live[target] = 1;
+    for (int i = target; i >= 0; i--) {
+        const sn_node *n = &p->graph->node[i];
+        if (!p->live[i] || is_given(p, i)) continue;
+        for (int k = 0; k < n->n_in; k++) {
+            int r = resolve(p, n->in[k]);
+            p->live[r] = 1;
+            p->uses[r]++;
+        }
+    }
+}
+
+// A BN or bias that alone reads a stored tensor is how that tensor is read; any other reads a copy of its own (`materialise`).
+static void mark_claims(planner *p) {
+    for (int i = 0; i < p->graph->n; i++) {
+        const sn_node *n = &p->graph->node[i];
+        if (!p->live[i] || (n->kind != SN_NODE_BN && n->kind != SN_NODE_BIAS)) continue;
+        int r = resolve(p, n->in[0]);
+        if (stores(p->graph->node[r].kind) && p->uses[r] == 1 && !is_given(p, r)) p->claim[r] = i;
+    }
+}
+
+// ---------------------------------------------------------------- forward
+// Places the op's output; the tensor got its number and readers in lower_node.
+static sn_status place_output(planner *p, const op *o) {
+    const sn_node *n = &p->graph->node[o->node];
+    tensor *t = &p->tensors[o->out];
+    t->value = (sn_value){.rows = (int64_t)p->pass->batch * n->h * n->w, .c = n->c, .viewed = t->bn >= 0, .act = SN_LINEAR};
+    t->wants_gradient = p->pass->gradients && (n->kind != SN_NODE_INPUT || t->bn >= 0);
+    if (o->node == p->target) {
+        t->value.block = p->pass->out;
+        return SN_OK;
+    }
+    int vectors = t->bn < 0 ? 0 : p->pass->gradients ? TRAINING_VECTORS : SCORING_VECTORS;
+    t->elements = rounded(t->value.rows * n->c) + vectors * rounded(n->c);
+    return sn_arena_take(&p->arena, t->elements, &t->value.block);
+}
+
+// The vectors of a tensor that is read through a BN or a bias, after the tensor's own call.
+static sn_status emit_bn(planner *p, int t) {
+    const tensor *x = &p->tensors[t];
+    if (x->bn < 0) return SN_OK;
+    const sn_node *n = &p->graph->node[x->bn];
+    const sn_stats *s = n->stats >= 0 ? &p->graph->params.stats[n->stats] : NULL;
+    sn_bn_forward bn = {.c = n->c,
+                        .rows = x->value.rows,
+                        .mode = s ? p->pass->bn : SN_BN_BIAS,
+                        .eps = p->graph->bn_eps,
+                        .momentum = p->pass->momentum};
+    bn.stat = (sn_stat){vector_of(&x->value, MEAN), vector_of(&x->value, M2)};
+    bn.gamma = weight_offset(p, n->weight), bn.beta = weight_offset(p, n->bias);
+    bn.running_mean = s ? s->mean : SN_NONE, bn.running_var = s ? s->var : SN_NONE;
+    bn.mean = vector_of(&x->value, MEAN), bn.scale = vector_of(&x->value, SCALE), bn.shift = vector_of(&x->value, SHIFT),
+    bn.inv = vector_of(&x->value, INV);
+    SN_TRY(use_param(p, n->weight));
+    SN_TRY(use_param(p, n->bias));
+    return emit(p, (sn_call){.kernel = SN_BN_FORWARD, .as.bn_forward = bn}, x->bn);
+}
+
+static sn_conv_size conv_size(const planner *p, const sn_node *n) {
+    const sn_node *x = &p->graph->node[n->in[0]];
+    return (sn_conv_size){p->pass->batch, x->h,      x->w,      x->c,   n->h,        n->w,
+                          n->c,           n->kernel, n->stride, n->pad, n->dilation, n->groups};
+}
+
+static sn_pool_size pool_size(const planner *p, const sn_node *n) {
+    const sn_node *x = &p->graph->node[n->in[0]];
+    return (sn_pool_size){p->pass->batch, x->h,      x->w,      n->c,   n->h,
+                          n->w,           n->kernel, n->stride, n->pad, n->mode ? SN_POOL_AVG : SN_POOL_MAX};
+}
+
+// In a pass without gradients a tensor goes when its last reader has run.
+static sn_status drop_read(planner *p, const op *o) {
+    for (int k = 0; k < o->n_in; k++) {
+        tensor *x = &p->tensors[o->in[k]];
+        if (--x->left == 0 && x->elements) {
+            SN_TRY(sn_arena_give(&p->arena, x->value.block, x->elements));
+            x->elements = 0;
+        }
+    }
+    return SN_OK;
+}
+
+static sn_status emit_loss(planner *p, const op *o, sn_into into) {
+    const sn_node *n = &p->graph->node[o->node];
+    p->tensors[o->in[0]].elements = 0; // stays until the end: the caller may read the logits
+    p->plan->logits = p->tensors[o->in[0]].value;
+    p->plan->logits.act = o->act[0];
+    SN_TRY(sn_arena_take(&p->arena, p->pass->batch, &p->plan->loss));
+    SN_TRY(sn_arena_take(&p->arena, p->pass->batch, &p->plan->rank));
+    sn_loss l = {p->pass->batch, n->c, view_of(p, o->in[0], o->act[0]), p->pass->smoothing, p->pass->loss_scale, p->plan->loss,
+                 p->plan->rank,  into};
+    return emit(p, (sn_call){.kernel = SN_LOSS, .as.loss = l}, o->node);
+}
+
+static sn_status emit_forward(planner *p, const op *o) {
+    const sn_node *n = &p->graph->node[o->node];
+    sn_call c = {0};
+    sn_view x = o->n_in ? view_of(p, o->in[0], o->act[0]) : (sn_view){0};
+    sn_off y = o->out >= 0 ? p->tensors[o->out].value.block : SN_NONE;
+    sn_stat stat = o->out >= 0 ? stat_of(p, o->out) : (sn_stat){SN_NONE, SN_NONE};
+    int64_t rows = o->out >= 0 ? p->tensors[o->out].value.rows : 0;
+    switch (n->kind) {
+    case SN_NODE_CONV:
+        SN_TRY(use_param(p, n->weight));
+        c.kernel = SN_CONV_FORWARD;
+        c.as.conv_forward = (sn_conv_forward){conv_size(p, n), x, weight_offset(p, n->weight), y, stat};
+        break;
+    case SN_NODE_POOL:
+        c.kernel = SN_POOL_FORWARD;
+        c.as.pool_forward = (sn_pool_forward){pool_size(p, n), x, y, stat};
+        break;
+    case SN_NODE_MEAN:
+        c.kernel = SN_MEAN_FORWARD;
+        c.as.mean_forward =
+            (sn_mean_forward){p->pass->batch, (int)(p->tensors[o->in[0]].value.rows / p->pass->batch), n->c, x, y, stat};
+        break;
+    case SN_NODE_LOSS:
+        if (p->pass->gradients) return SN_OK; // comes with its gradient, first in backward
+        SN_TRY(emit_loss(p, o, (sn_into){x, SN_NONE, SN_NONE, SN_NONE, SN_NONE}));
+        return drop_read(p, o);
+    default: // a sum, or the copy of a BN's or activation's input
+        c.kernel = SN_SUM_FORWARD;
+        c.as.sum_forward = (sn_sum_forward){.rows = rows, .c = n->c, .inputs = o->n_in, .y = y, .stat = stat};
+        for (int k = 0; k < o->n_in; k++) c.as.sum_forward.x[k] = view_of(p, o->in[k], o->act[k]);
+    }
+    SN_TRY(emit(p, c, o->node));
+    SN_TRY(emit_bn(p, o->out));
+    return p->pass->gradients ? SN_OK : drop_read(p, o);
+}
+
+// Adds an op and its output tensor (none for the loss); counts readers. Places come later, when all readers are known.
+static int add_op(planner *p, int node, int bn, const reading *in, int n_in) {
+    int out = p->graph->node[node].kind == SN_NODE_LOSS ? -1 : p->n_tensors++;
+    if (out >= 0) p->tensors[out] = (tensor){.bn = bn, .dy = -1};
+    op *o = &p->ops[p->n_ops++];
+    *o = (op){.node = node, .out = out, .n_in = n_in};
+    for (int k = 0; k < n_in; k++) {
+        o->in[k] = in[k].tensor;
+        o->act[k] = in[k].act;
+        p->tensors[in[k].tensor].readers++;
+    }
+    return out;
+}
+
+// The value written out as a tensor of its own, read through bn (or plainly).
+static reading materialise(planner *p, int node, reading x, int bn) {
+    return (reading){add_op(p, node, bn, &x, 1), SN_LINEAR};
+}
+
+static sn_status lower_node(planner *p, int i) {
+    const sn_node *n = &p->graph->node[i];
+    reading x = n->n_in && n->kind != SN_NODE_CHOICE ? p->value[resolve(p, n->in[0])] : (reading){-1, SN_LINEAR};
+    switch (n->kind) {
+    case SN_NODE_BN:
+    case SN_NODE_BIAS: {
+        int r = resolve(p, n->in[0]);
+        p->value[i] = p->claim[r] == i ? x : materialise(p, i, x, i);
+        return SN_OK;
+    }
+    case SN_NODE_ACT:
+        p->value[i] = x.act == SN_LINEAR ? x : materialise(p, i, x, -1);
+        p->value[i].act = (sn_act)n->mode;
+        return SN_OK;
+    case SN_NODE_LOSS:
+        add_op(p, i, -1, &x, 1);
+        return SN_OK;
+    case SN_NODE_CHOICE:
+        return SN_OK;
+    default: {
+        reading in[SN_SUM_INPUTS];
+        if (n->n_in > SN_SUM_INPUTS)
+            return sn_error(SN_FAIL, "node '%s' has %d inputs; at most %d are allowed", n->name, n->n_in, SN_SUM_INPUTS);
+        for (int k = 0; k < n->n_in; k++) in[k] = p->value[resolve(p, n->in[k])];
+        p->value[i] = (reading){add_op(p, i, p->claim[i], in, n->n_in), SN_LINEAR};
+        return SN_OK;
+    }
+    }
+}
+
+static sn_status plan_forward(planner *p) {
+    for (int i = 0; i < p->n_tensors; i++) p->tensors[i].left = p->tensors[i].readers;
+    for (int i = 0; i < p->n_ops; i++) {
+        const op *o = &p->ops[i];
+        if (o->out >= 0) SN_TRY(place_output(p, o));
+        if (p->graph->node[o->node].kind != SN_NODE_INPUT) {
+            SN_TRY(emit_forward(p, o));
+        } else {
+            p->plan->images = p->tensors[o->out].value.block;
+            SN_TRY(emit_bn(p, o->out));
+        }
+    }
+    return SN_OK;
+}
+
+// ---------------------------------------------------------------- backward
+static sn_status new_gradient(planner *p, int64_t size, int *out) {
+    gradient *g = &p->gradients[p->n_gradients];
+    *g = (gradient){.size = size, .users = 1};
+    SN_TRY(sn_arena_take(&p->arena, size, &g->offset));
+    *out = p->n_gradients++;
+    return SN_OK;
+}
+
+static sn_status release_gradient(planner *p, int g) {
+    if (g < 0 || --p->gradients[g].users) return SN_OK;
+    return sn_arena_give(&p->arena, p->gradients[g].offset, p->gradients[g].size);
+}
+
+static sn_off gradient_offset(const planner *p, int g) {
+    return g < 0 ? SN_NONE : p->gradients[g].offset;
+}
+
+// The gradient of a tensor as its producer reads it.
+static sn_grad grad_of(const planner *p, int t) {
+    const tensor *x = &p->tensors[t];
+    sn_off dy = gradient_offset(p, x->dy);
+    if (x->bn < 0 || p->graph->node[x->bn].kind != SN_NODE_BN) return (sn_grad){dy, SN_NONE, SN_NONE, SN_NONE, SN_NONE, SN_NONE};
+    const sn_value *v = &x->value;
+    return (sn_grad){dy, v->block, vector_of(v, MEAN), vector_of(v, COEF_A), vector_of(v, COEF_B), vector_of(v, COEF_C)};
+}
+
+// Where the next reader of tensor t puts its gradient: into a fresh buffer, onto the present one, or, if others use that, into a
+// fresh one on top.
+static sn_status next_into(planner *p, int t, sn_act act, sn_into *into) {
+    tensor *x = &p->tensors[t];
+    bool last = --x->left == 0, bn = x->bn >= 0;
+    int before = x->dy;
+    if (before < 0 || p->gradients[before].users > 1) SN_TRY(new_gradient(p, x->value.rows * x->value.c, &x->dy));
+    *into = (sn_into){view_of(p, t, act), gradient_offset(p, before), gradient_offset(p, x->dy), SN_NONE, SN_NONE};
+    if (before >= 0 && before != x->dy) p->gradients[before].users--; // the others still hold it
+    if (last && bn) {
+        into->sum_dy = vector_of(&x->value, SUM_DY);
+        if (p->graph->node[x->bn].kind == SN_NODE_BN) into->sum_dyx = vector_of(&x->value, SUM_DYX);
+    }
+    return SN_OK;
+}
+
+// After the last reader: gradients of gamma and beta, and the coefficients of the tensor's own gradient.
+static sn_status emit_bn_backward(planner *p, int t) {
+    const tensor *x = &p->tensors[t];
+    if (x->left || x->bn < 0) return SN_OK;
+    const sn_node *n = &p->graph->node[x->bn];
+    const sn_value *v = &x->value;
+    sn_bn_backward b = {.c = n->c, .rows = v->rows, .mode = n->kind == SN_NODE_BIAS ? SN_BN_BIAS : p->pass->bn};
+    b.sum_dy = vector_of(v, SUM_DY), b.sum_dyx = vector_of(v, SUM_DYX), b.scale = vector_of(v, SCALE), b.inv = vector_of(v, INV);
+    b.dgamma = weight_offset(p, n->weight), b.dbeta = weight_offset(p, n->bias);
+    b.a = vector_of(v, COEF_A), b.b = vector_of(v, COEF_B), b.cc = vector_of(v, COEF_C);
+    return emit(p, (sn_call){.kernel = SN_BN_BACKWARD, .as.bn_backward = b}, x->bn);
+}
+
+// A sum's gradient is its inputs': lent where the input has none yet and is read linearly. Then only the sums for a BN need a
+// pass.
+static sn_status sum_input_backward(planner *p, const op *o, int k) {
+    int t = o->in[k];
+    tensor *x = &p->tensors[t];
+    sn_grad g = grad_of(p, o->out);
+    sn_call c = {.kernel = SN_SUM_BACKWARD, .as.sum_backward = {.rows = x->value.rows, .c = x->value.c, .g = g}};
+    if (x->dy >= 0 || o->act[k] != SN_LINEAR || g.a != SN_NONE) {
+        SN_TRY(next_into(p, t, o->act[k], &c.as.sum_backward.into));
+        return emit(p, c, o->node);
+    }
+    x->dy = p->tensors[o->out].dy;
+    p->gradients[x->dy].users++;
+    if (--x->left || x->bn < 0) return SN_OK;
+    bool bn = p->graph->node[x->bn].kind == SN_NODE_BN;
+    c.as.sum_backward.into = (sn_into){view_of(p, t, SN_LINEAR), SN_NONE, SN_NONE, vector_of(&x->value, SUM_DY),
+                                       bn ? vector_of(&x->value, SUM_DYX) : SN_NONE};
+    return emit(p, c, o->node);
+}
+
+static sn_status input_backward(planner *p, const op *o, int k) {
+    const sn_node *n = &p->graph->node[o->node];
+    sn_grad g = o->out >= 0 ? grad_of(p, o->out) : (sn_grad){0};
+    sn_into into;
+    if (n->kind != SN_NODE_CONV && n->kind != SN_NODE_POOL && n->kind != SN_NODE_MEAN && n->kind != SN_NODE_LOSS)
+        return sum_input_backward(p, o, k);
+    SN_TRY(next_into(p, o->in[k], o->act[k], &into));
+    sn_call c = {0};
+    if (n->kind == SN_NODE_CONV) {
+        c.kernel = SN_CONV_BACKWARD_DATA;
+        c.as.conv_backward_data = (sn_conv_backward_data){conv_size(p, n), g, weight_offset(p, n->weight), into};
+    } else if (n->kind == SN_NODE_POOL) {
+        c.kernel = SN_POOL_BACKWARD;
+        c.as.pool_backward = (sn_pool_backward){pool_size(p, n), g, into};
+    } else if (n->kind == SN_NODE_MEAN) {
+        c.kernel = SN_MEAN_BACKWARD;
+        c.as.mean_backward =
+            (sn_mean_backward){p->pass->batch, (int)(p->tensors[o->in[0]].value.rows / p->pass->batch), n->c, g, into};
+    } else {
+        return emit_loss(p, o, into);
+    }
+    return emit(p, c, o->node);
+}
+
+static sn_status op_backward(planner *p, const op *o) {
+    const sn_node *n = &p->graph->node[o->node];
+    if (n->kind == SN_NODE_CONV) {
+        sn_conv_backward_weights w = {conv_size(p, n), grad_of(p, o->out), view_of(p, o->in[0], o->act[0]),
+                                      weight_offset(p, n->weight)};
+        SN_TRY(emit(p, (sn_call){.kernel = SN_CONV_BACKWARD_WEIGHTS, .as.conv_backward_weights = w}, o->node));
+    }
+    for (int k = 0; k < o->n_in; k++) {
+        if (!p->tensors[o->in[k]].wants_gradient) continue;
+        SN_TRY(input_backward(p, o, k));
+        SN_TRY(emit_bn_backward(p, o->in[k]));
+    }
+    if (o->out < 0) return SN_OK;
+    tensor *t = &p->tensors[o->out];
+    SN_TRY(release_gradient(p, t->dy));
+    t->dy = -1;
+    return t->elements ? sn_arena_give(&p->arena, t->value.block, t->elements) : SN_OK;
+}
+
+static sn_status plan_backward(planner *p) {
+    for (int i = 0; i < p->n_tensors; i++) p->tensors[i].left = p->tensors[i].readers;
+    for (int i = p->n_ops - 1; i >= 0; i--) SN_TRY(op_backward(p, &p->ops[i]));
+    return SN_OK;
+}
+
+// ---------------------------------------------------------------- the whole
+static void take_given(planner *p) {
+    for (int i = 0; i < p->pass->n_given; i++) {
+        const sn_given *g = &p->pass->given[i];
+        sn_value v = g->value;
+        v.act = SN_LINEAR;
+        p->tensors[p->n_tensors] = (tensor){.value = v, .bn = -1, .dy = -1};
+        p->value[g->node] = (reading){p->n_tensors++, g->value.act};
+    }
+}
+
+static sn_status make(planner *p) {
+    const sn_graph *g = p->graph;
+    int target = p->pass->target < 0 ? g->loss : p->pass->target;
+    mark_live(p, resolve(p, target));
+    mark_claims(p);
+    take_given(p);
+    for (int i = 0; i < g->n; i++)
+        if (p->live[i] && !is_given(p, i)) SN_TRY(lower_node(p, i));
+    if (p->pass->target >= 0) { // the value's tensor is written to pass->out
+        reading r = p->value[resolve(p, target)];
+        p->tensors[r.tensor].readers++; // the caller
+        p->target = -1;
+        for (int i = 0; i < p->n_ops; i++)
+            if (p->ops[i].out == r.tensor) p->target = p->ops[i].node;
+    }
+    SN_TRY(plan_forward(p));
+    if (p->pass->gradients) SN_TRY(plan_backward(p));
+    if (p->pass->target >= 0) {
+        reading r = p->value[resolve(p, target)];
+        p->plan->target = p->tensors[r.tensor].value;
+        p->plan->target.act = r.act;
+    }
+    p->plan->arena = p->arena.peak;
+    return SN_OK;
+}
+
+sn_status sn_plan_make(const sn_graph *g, const sn_backend *backend, const sn_pass *pass, sn_plan *out) {
+    size_t n = (size_t)g->n, m = 2 * n + (size_t)pass->n_given;
+    planner p = {.graph = g, .backend = backend, .pass = pass, .plan = out, .target = -1};
+    sn_plan_clear(out);
+    sn_arena_reset(&p.arena, pass->reserved);
+    p.live = sn_new(n, 1);
+    p.uses = sn_new(n, sizeof *p.uses);
+    p.claim = sn_new(n, sizeof *p.claim);
+    p.value = sn_new(n, sizeof *p.value);
+    p.tensors = sn_new(m, sizeof *p.tensors);
+    p.ops = sn_new(m, sizeof *p.ops);
+    p.gradients = sn_new(2 * m, sizeof *p.gradients);
+    sn_status s = p.live && p.uses && p.claim && p.value && p.tensors && p.ops && p.gradients ? SN_OK : SN_RESOURCE;
+    for (size_t i = 0; s == SN_OK && i < n; i++) p.claim[i] = -1, p.value[i].tensor = -1;
+    if (s == SN_OK) s = make(&p);
+    free(p.live);
+    free(p.uses);
+    free(p.claim);
+    free(p.value);
+    free(p.tensors);
+    free(p.ops);
+    free(p.gradients);
+    sn_arena_free(&p.arena);
+    return s;
+}
+
+void sn_plan_free(sn_plan *plan) {
+    free(plan->call);
+    free(plan->launch);
+    free(plan->param);
+    *plan = (sn_plan){0};
+}

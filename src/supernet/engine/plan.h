@@ -1,0 +1,72 @@
+// A plan: the launches and calls of one pass. The planner walks the graph under one arch, turns BN, bias and activation nodes
+// into views, places every tensor in the arena and chooses implementations. Plans are cheap (microseconds a call) and made anew
+// for every pass. Not here: running them (exec.h), who asks for which pass (train.h, evaluate.h).
+#ifndef SN_PLAN_H
+#define SN_PLAN_H
+
+#include "kernels/backend.h"
+#include "space/graph.h"
+
+// A stored value: one block of the arena that holds a tensor and behind it the vectors of its view.
+typedef struct {
+    sn_off block; // data at block, vectors behind it
+    int64_t rows;
+    int c;
+    bool viewed; // read through the vectors (a BN or bias)
+    sn_act act;
+} sn_value;
+
+// Elements of a block as a pass without gradients needs it: data, mean, scale, shift, inv, m2.
+int64_t sn_value_elements(int64_t rows, int c);
+sn_view sn_value_view(const sn_value *);
+
+// A value that is in the arena already and stands for a node: the plan starts from it.
+typedef struct {
+    int node;
+    sn_value value;
+} sn_given;
+
+typedef struct {
+    const sn_arch *arch;
+    int batch;
+    sn_bn_mode bn;     // SN_BN_BATCH or SN_BN_RUNNING
+    double momentum;   // of running statistics; 0: they stay as they are
+    bool gradients;    // accumulate the gradients of the weights
+    double smoothing;  // of labels
+    double loss_scale; // of the gradients; 1/batch for the mean loss
+    // evaluation in parts (a plain pass leaves them zero and target = -1, the loss)
+    const sn_given *given;
+    int n_given;
+    int target; // node to stop at; its value goes to block `out`
+    sn_off out;
+    sn_off reserved; // elements at the arena's start that belong to the caller
+} sn_pass;
+
+typedef struct {
+    sn_call *call;
+    int n_calls;
+    size_t call_capacity;
+    sn_launch *launch;
+    int n_launches;
+    size_t launch_capacity;
+    int *param; // parameters that the pass reads, ascending in use order
+    int n_params;
+    size_t param_capacity;
+    int64_t arena;     // elements needed, reserved ones included
+    size_t scratch;    // bytes per thread
+    sn_off images;     // where the batch goes: (batch, h, w, c); SN_NONE when the plan starts from given values
+    sn_value logits;   // of a plan to the loss: c = classes
+    sn_off loss, rank; // of a plan to the loss: one per sample, see sn_loss
+    sn_value target;   // of a plan to another node
+} sn_plan;
+
+// Makes the plan in *out, reusing its memory (start with a zeroed struct). Errors name the node.
+sn_status sn_plan_make(const sn_graph *, const sn_backend *, const sn_pass *, sn_plan *out);
+void sn_plan_free(sn_plan *);
+
+// Appends a call as a launch of its own, or, with `join`, to the last launch. For the optimiser's lists too. Workspace is the
+// caller's business.
+sn_status sn_plan_add(sn_plan *, const sn_backend *, const sn_call *, bool join);
+void sn_plan_clear(sn_plan *);
+
+#endif

@@ -1,0 +1,302 @@
+// A rule per ONNX operator: what its node, attributes and initializers say, as calls of the reference kernels. What no rule knows
+// is refused. Not here: memory and running (onnxrun.c).
+#include "supernet/export/onnxrun_parts.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef sn_onnxrun runner;
+typedef sn_onnxrun_value value;
+
+// ---------------------------------------------------------------- what a node says
+static sn_status bad(const sn_onnx_node *n, const char *what) {
+    return sn_error(SN_DATA, "node '%s' (%s): %s", n->name, n->op, what);
+}
+
+static sn_status get_int(const sn_onnx_node *n, const char *name, int64_t preset, int *out) {
+    const sn_onnx_attr *a = sn_onnx_find_attr(n, name);
+    if (a && a->kind != SN_ONNX_INT) return sn_error(SN_DATA, "node '%s' (%s): %s is not a whole number", n->name, n->op, name);
+    int64_t v = a ? a->i : preset;
+    if (v < INT_MIN || v > INT_MAX) return sn_error(SN_DATA, "node '%s' (%s): %s is %lld", n->name, n->op, name, (long long)v);
+    *out = (int)v;
+    return SN_OK;
+}
+
+static sn_status get_float(const sn_onnx_node *n, const char *name, float preset, float *out) {
+    const sn_onnx_attr *a = sn_onnx_find_attr(n, name);
+    if (a && a->kind != SN_ONNX_FLOAT) return sn_error(SN_DATA, "node '%s' (%s): %s is not a number", n->name, n->op, name);
+    *out = a ? a->f : preset;
+    return SN_OK;
+}
+
+// A list of `count` equal whole numbers: the kernels here are square and padded alike on all sides.
+static sn_status get_same(const sn_onnx_node *n, const char *name, size_t count, int preset, int *out) {
+    const sn_onnx_attr *a = sn_onnx_find_attr(n, name);
+    *out = preset;
+    if (!a) return SN_OK;
+    bool good = a->kind == SN_ONNX_INTS && a->n == count;
+    for (size_t i = 0; good && i < count; i++) good = a->ints[i] == a->ints[0] && a->ints[i] >= 0 && a->ints[i] <= 4096;
+    if (!good) return sn_error(SN_DATA, "node '%s' (%s): %s is not %zu equal whole numbers", n->name, n->op, name, count);
+    *out = (int)a->ints[0];
+    return SN_OK;
+}
+
+// An attribute that may be given, but only with the value that means nothing.
+static sn_status expect_int(const sn_onnx_node *n, const char *name, int preset, int allowed) {
+    int v = 0;
+    SN_TRY(get_int(n, name, preset, &v));
+    if (v != allowed) return sn_error(SN_DATA, "node '%s' (%s): %s is %d; only %d is known", n->name, n->op, name, v, allowed);
+    return SN_OK;
+}
+
+static sn_status expect_one(const sn_onnx_node *n, const char *name) {
+    float v = 0;
+    SN_TRY(get_float(n, name, 1, &v));
+    if (!(v == 1)) return sn_error(SN_DATA, "node '%s' (%s): %s is %g; only 1 is known", n->name, n->op, name, (double)v);
+    return SN_OK;
+}
+
+static sn_status find_value(const runner *r, const sn_onnx_node *n, size_t input, value *out) {
+    for (int i = 0; i < r->n_values; i++)
+        if (!strcmp(r->values[i].name, n->inputs[input])) {
+            *out = r->values[i];
+            return SN_OK;
+        }
+    return sn_error(SN_DATA, "node '%s' (%s): input '%s' is made by no node before it", n->name, n->op, n->inputs[input]);
+}
+
+// Input `input` as an initializer of rank ndim; dims that are >= 0 are demanded.
+static sn_status find_tensor(const runner *r, const sn_onnx_node *n, size_t input, int ndim, const int64_t *dims,
+                             const sn_onnx_tensor **out) {
+    const sn_onnx_tensor *t = sn_onnx_find_initializer(r->model, n->inputs[input]);
+    if (!t) return sn_error(SN_DATA, "node '%s' (%s): there is no initializer '%s'", n->name, n->op, n->inputs[input]);
+    bool good = t->ndim == ndim && t->f32;
+    for (int i = 0; good && i < ndim; i++)
+        good = t->dims[i] > 0 && t->dims[i] <= SN_ONNXRUN_SIZE && (dims[i] < 0 || t->dims[i] == (size_t)dims[i]);
+    if (!good)
+        return sn_error(SN_DATA, "node '%s' (%s): initializer '%s' has another shape than it needs", n->name, n->op, t->name);
+    *out = t;
+    return SN_OK;
+}
+
+// ---------------------------------------------------------------- rules: a node as calls
+static sn_view plain(const value *v) {
+    return (sn_view){v->at, SN_NONE, SN_NONE, SN_NONE, SN_LINEAR};
+}
+
+// Makes the node's output of the given shape.
+static sn_status make_output(runner *r, const sn_onnx_node *n, value shape, value *out) {
+    if (sn_onnxrun_elements(&shape) > INT32_MAX) return bad(n, "the output is too large");
+    shape.name = n->outputs[0];
+    shape.at = sn_onnxrun_take(r, sn_onnxrun_elements(&shape));
+    *out = shape;
+    return sn_onnxrun_add(r, shape);
+}
+
+// y = the view, written out.
+static sn_status write_view(runner *r, const value *y, sn_view view) {
+    sn_sum_forward sum = {
+        .rows = (int64_t)y->h * y->w, .c = y->c, .inputs = 1, .x = {view}, .y = y->at, .stat = {SN_NONE, SN_NONE}};
+    return sn_onnxrun_call(r, (sn_call){.kernel = SN_SUM_FORWARD, .as.sum_forward = sum});
+}
+
+// Reads x through scale and shift of a BN or a bias and writes that to y.
+static sn_status write_bn(runner *r, const value *y, sn_off x, sn_bn_forward bn) {
+    bn.c = y->c, bn.rows = (int64_t)y->h * y->w;
+    bn.stat = (sn_stat){SN_NONE, SN_NONE};
+    bn.mean = sn_onnxrun_take(r, y->c), bn.scale = sn_onnxrun_take(r, y->c), bn.shift = sn_onnxrun_take(r, y->c),
+    bn.inv = sn_onnxrun_take(r, y->c);
+    SN_TRY(sn_onnxrun_call(r, (sn_call){.kernel = SN_BN_FORWARD, .as.bn_forward = bn}));
+    return write_view(r, y, (sn_view){x, bn.mean, bn.scale, bn.shift, SN_LINEAR});
+}
+
+// A convolution whose weight is given in file order, with or without a bias in the node's third input.
+static sn_status lower_conv(runner *r, const sn_onnx_node *n, const value *x, sn_conv_size size, const float *weight,
+                            const value *y) {
+    sn_param shape = {.kind = SN_PARAM_CONV, .kernel = size.kernel, .in = size.ci / size.groups, .out = size.co};
+    shape.size = (int64_t)shape.kernel * shape.kernel * shape.in * shape.out;
+    float *ours = sn_new((size_t)shape.size, sizeof *ours);
+    if (!ours) return SN_RESOURCE;
+    sn_param_from_file(&shape, weight, ours);
+    sn_conv_forward conv = {.size = size, .x = plain(x), .stat = {SN_NONE, SN_NONE}};
+    sn_status s = sn_onnxrun_weights(r, ours, shape.size, &conv.w);
+    free(ours);
+    SN_TRY(s);
+    bool bias = n->n_inputs == 3;
+    conv.y = bias ? sn_onnxrun_take(r, sn_onnxrun_elements(y)) : y->at;
+    SN_TRY(sn_onnxrun_call(r, (sn_call){.kernel = SN_CONV_FORWARD, .as.conv_forward = conv}));
+    if (!bias) return SN_OK;
+    const sn_onnx_tensor *b;
+    SN_TRY(find_tensor(r, n, 2, 1, (int64_t[]){y->c}, &b));
+    sn_bn_forward view = {.mode = SN_BN_BIAS, .gamma = SN_NONE, .running_mean = SN_NONE, .running_var = SN_NONE};
+    SN_TRY(sn_onnxrun_weights(r, b->f32, y->c, &view.beta));
+    return write_bn(r, y, conv.y, view);
+}
+
+static sn_status rule_conv(runner *r, const sn_onnx_node *n) {
+    value x, y;
+    const sn_onnx_tensor *w;
+    sn_conv_size s = {.n = 1};
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(find_tensor(r, n, 1, 4, (int64_t[]){-1, -1, -1, -1}, &w));
+    SN_TRY(get_int(n, "group", 1, &s.groups));
+    SN_TRY(get_same(n, "kernel_shape", 2, (int)w->dims[2], &s.kernel));
+    SN_TRY(get_same(n, "strides", 2, 1, &s.stride));
+    SN_TRY(get_same(n, "pads", 4, 0, &s.pad));
+    SN_TRY(get_same(n, "dilations", 2, 1, &s.dilation));
+    s.ci = x.c, s.h = x.h, s.w = x.w, s.co = (int)w->dims[0];
+    if (x.dims != 4 || s.groups < 1 || s.stride < 1 || (int)w->dims[2] != s.kernel || (int)w->dims[3] != s.kernel ||
+        (int64_t)w->dims[1] * s.groups != x.c || s.co % s.groups)
+        return bad(n, "weight, groups and input do not fit");
+    int span = s.dilation * (s.kernel - 1) + 1;
+    if (x.h + 2 * s.pad < span || x.w + 2 * s.pad < span) return bad(n, "the kernel is larger than the padded input");
+    s.ho = (x.h + 2 * s.pad - span) / s.stride + 1;
+    s.wo = (x.w + 2 * s.pad - span) / s.stride + 1;
+    SN_TRY(make_output(r, n, (value){.dims = 4, .c = s.co, .h = s.ho, .w = s.wo}, &y));
+    return lower_conv(r, n, &x, s, w->f32, &y);
+}
+
+static sn_status rule_gemm(runner *r, const sn_onnx_node *n) {
+    value x, y;
+    const sn_onnx_tensor *w;
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(expect_one(n, "alpha"));
+    SN_TRY(expect_one(n, "beta"));
+    SN_TRY(expect_int(n, "transA", 0, 0));
+    SN_TRY(expect_int(n, "transB", 0, 1));
+    SN_TRY(find_tensor(r, n, 1, 2, (int64_t[]){-1, x.c}, &w));
+    if (x.dims != 2) return bad(n, "the input is not a matrix");
+    SN_TRY(make_output(r, n, (value){.dims = 2, .c = (int)w->dims[0], .h = 1, .w = 1}, &y));
+    sn_conv_size s = {1, 1, 1, x.c, 1, 1, y.c, 1, 1, 0, 1, 1};
+    return lower_conv(r, n, &x, s, w->f32, &y);
+}
+
+static sn_status rule_bn(runner *r, const sn_onnx_node *n) {
+    value x, y;
+    const sn_onnx_tensor *t[4];
+    float eps = 0;
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(get_float(n, "epsilon", 1e-5f, &eps));
+    for (size_t i = 0; i < 4; i++) SN_TRY(find_tensor(r, n, i + 1, 1, (int64_t[]){x.c}, &t[i]));
+    sn_bn_forward bn = {.mode = SN_BN_RUNNING, .eps = (double)eps};
+    SN_TRY(sn_onnxrun_weights(r, t[0]->f32, x.c, &bn.gamma));
+    SN_TRY(sn_onnxrun_weights(r, t[1]->f32, x.c, &bn.beta));
+    SN_TRY(sn_onnxrun_stats(r, t[2]->f32, x.c, &bn.running_mean));
+    SN_TRY(sn_onnxrun_stats(r, t[3]->f32, x.c, &bn.running_var));
+    SN_TRY(make_output(r, n, x, &y));
+    return write_bn(r, &y, x.at, bn);
+}
+
+static sn_status lower_act(runner *r, const sn_onnx_node *n, sn_act act) {
+    value x, y;
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(make_output(r, n, x, &y));
+    sn_view view = plain(&x);
+    view.act = act;
+    return write_view(r, &y, view);
+}
+
+static sn_status rule_relu(runner *r, const sn_onnx_node *n) {
+    return lower_act(r, n, SN_RELU);
+}
+
+static sn_status rule_clip(runner *r, const sn_onnx_node *n) {
+    const sn_onnx_tensor *low, *high;
+    SN_TRY(find_tensor(r, n, 1, 0, NULL, &low));
+    SN_TRY(find_tensor(r, n, 2, 0, NULL, &high));
+    if (!(low->f32[0] == 0 && high->f32[0] == 6)) return bad(n, "only limits 0 and 6 are known");
+    return lower_act(r, n, SN_RELU6);
+}
+
+static sn_status lower_pool(runner *r, const sn_onnx_node *n, sn_pool_kind kind) {
+    value x, y;
+    sn_pool_size s = {.n = 1, .kind = kind};
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(get_same(n, "kernel_shape", 2, 0, &s.kernel));
+    SN_TRY(get_same(n, "strides", 2, 1, &s.stride));
+    SN_TRY(get_same(n, "pads", 4, 0, &s.pad));
+    SN_TRY(expect_int(n, "ceil_mode", 0, 0));
+    SN_TRY(expect_int(n, "count_include_pad", 0, 0));
+    s.h = x.h, s.w = x.w, s.c = x.c;
+    if (x.dims != 4 || s.kernel < 1 || s.stride < 1 || x.h + 2 * s.pad < s.kernel || x.w + 2 * s.pad < s.kernel)
+        return bad(n, "window and input do not fit");
+    s.ho = (x.h + 2 * s.pad - s.kernel) / s.stride + 1;
+    s.wo = (x.w + 2 * s.pad - s.kernel) / s.stride + 1;
+    SN_TRY(make_output(r, n, (value){.dims = 4, .c = x.c, .h = s.ho, .w = s.wo}, &y));
+    return sn_onnxrun_call(r, (sn_call){.kernel = SN_POOL_FORWARD, .as.pool_forward = {s, plain(&x), y.at, {SN_NONE, SN_NONE}}});
+}
+
+static sn_status rule_max(runner *r, const sn_onnx_node *n) {
+    return lower_pool(r, n, SN_POOL_MAX);
+}
+
+static sn_status rule_average(runner *r, const sn_onnx_node *n) {
+    return lower_pool(r, n, SN_POOL_AVG);
+}
+
+static sn_status rule_global(runner *r, const sn_onnx_node *n) {
+    value x, y;
+    SN_TRY(find_value(r, n, 0, &x));
+    if (x.dims != 4) return bad(n, "the input is not an image");
+    SN_TRY(make_output(r, n, (value){.dims = 4, .c = x.c, .h = 1, .w = 1}, &y));
+    sn_mean_forward mean = {1, x.h * x.w, x.c, plain(&x), y.at, {SN_NONE, SN_NONE}};
+    return sn_onnxrun_call(r, (sn_call){.kernel = SN_MEAN_FORWARD, .as.mean_forward = mean});
+}
+
+static sn_status rule_add(runner *r, const sn_onnx_node *n) {
+    value a, b, y;
+    SN_TRY(find_value(r, n, 0, &a));
+    SN_TRY(find_value(r, n, 1, &b));
+    if (a.dims != b.dims || a.c != b.c || a.h != b.h || a.w != b.w) return bad(n, "the two inputs differ in shape");
+    SN_TRY(make_output(r, n, a, &y));
+    sn_sum_forward sum = {(int64_t)a.h * a.w, a.c, 2, {plain(&a), plain(&b)}, y.at, {SN_NONE, SN_NONE}};
+    return sn_onnxrun_call(r, (sn_call){.kernel = SN_SUM_FORWARD, .as.sum_forward = sum});
+}
+
+static sn_status rule_flatten(runner *r, const sn_onnx_node *n) {
+    value x;
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(expect_int(n, "axis", 1, 1));
+    if (x.h != 1 || x.w != 1) return bad(n, "only one pixel can be flattened: memory order is h, w, c");
+    x.name = n->outputs[0], x.dims = 2;
+    return sn_onnxrun_add(r, x);
+}
+
+// ---------------------------------------------------------------- the operators known
+enum { RULE_ATTRS = 5 };
+
+typedef struct {
+    const char *op;
+    size_t least, most; // inputs
+    sn_status (*lower)(runner *, const sn_onnx_node *);
+    const char *attr[RULE_ATTRS + 1]; // names allowed, ended by NULL
+} rule;
+
+static const rule rules[] = {
+    {"Conv", 2, 3, rule_conv, {"kernel_shape", "strides", "pads", "dilations", "group"}},
+    {"BatchNormalization", 5, 5, rule_bn, {"epsilon"}},
+    {"Relu", 1, 1, rule_relu, {NULL}},
+    {"Clip", 3, 3, rule_clip, {NULL}},
+    {"MaxPool", 1, 1, rule_max, {"kernel_shape", "strides", "pads", "ceil_mode"}},
+    {"AveragePool", 1, 1, rule_average, {"kernel_shape", "strides", "pads", "ceil_mode", "count_include_pad"}},
+    {"GlobalAveragePool", 1, 1, rule_global, {NULL}},
+    {"Add", 2, 2, rule_add, {NULL}},
+    {"Flatten", 1, 1, rule_flatten, {"axis"}},
+    {"Gemm", 2, 3, rule_gemm, {"alpha", "beta", "transA", "transB"}},
+};
+
+sn_status sn_onnxrun_lower(runner *r, const sn_onnx_node *n) {
+    const rule *found = NULL;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (!strcmp(rules[i].op, n->op)) found = &rules[i];
+    if (!found) return bad(n, "the operator is not known");
+    if (n->n_inputs < found->least || n->n_inputs > found->most || n->n_outputs != 1)
+        return bad(n, "wrong number of inputs or outputs");
+    for (size_t i = 0; i < n->n_attrs; i++) {
+        const char *const *a = found->attr;
+        while (*a && strcmp(*a, n->attrs[i].name)) a++;
+        if (!*a) return sn_error(SN_DATA, "node '%s' (%s): the attribute '%s' is not known", n->name, n->op, n->attrs[i].name);
+    }
+    return found->lower(r, n);
+}

@@ -1,0 +1,288 @@
+// Ranking over the store; see rank.h.
+#include "supernet/rank/rank.h"
+#include "base/clock.h"
+#include "io/files/runfolder.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SCORING_BATCH = 250, SUBTREE = 3 };
+
+// ---------------------------------------------------------------- what a score depends on
+sn_protocol sn_run_protocol(const sn_run *r) {
+    return (sn_protocol){r->config->rank.bn, r->config->rank.calibrate_batch, SCORING_BATCH};
+}
+
+void sn_protocol_text(const sn_run *r, char *out, size_t size) {
+    const sn_config *c = r->config;
+    long all = sn_dataset_count(r->data, SN_TRAIN), used = c->rank.calibrate < all ? c->rank.calibrate : all;
+    const char *word = sn_protocol_words[c->rank.bn];
+    if (c->rank.bn == SN_PROTOCOL_RECALIBRATE)
+        snprintf(out, size, "%s %ld images, batches of %d", word, used, c->rank.calibrate_batch);
+    else if (c->rank.bn == SN_PROTOCOL_BATCH)
+        snprintf(out, size, "%s of %d", word, SCORING_BATCH);
+    else
+        snprintf(out, size, "%s", word);
+}
+
+static long scored_images(const sn_run *r) {
+    long all = sn_dataset_count(r->data, SN_VALIDATION), wanted = r->config->rank.images;
+    return wanted && wanted < all ? wanted : all;
+}
+
+static sn_status open_store(const sn_run *r, sn_rankstore **store, size_t *setting) {
+    if (!r->folder) return sn_error(SN_USAGE, "a bare checkpoint has no ranking; name the run folder");
+    char *path = sn_folder_file(r->folder, "ranking.h5"), weights[32], protocol[128], split[64];
+    snprintf(weights, sizeof weights, "%016llx", (unsigned long long)sn_supernet_weights_hash(r->net));
+    sn_protocol_text(r, protocol, sizeof protocol);
+    snprintf(split, sizeof split, "validation, order of seed %lld", (long long)r->config->train.seed);
+    sn_rank_setting s = {weights, protocol, split, (uint64_t)scored_images(r)};
+    sn_status status = path ? sn_rankstore_open(path, store) : SN_RESOURCE;
+    if (status == SN_DATA)
+        sn_error(status, "%s; move %s away and rank again: the scores are measured anew", sn_error_text(), path);
+    free(path);
+    SN_TRY(status);
+    if (!s.images)
+        status = sn_error(SN_USAGE,
+                          "%s was made without validation images, which a ranking needs; train one with data.validation above 0",
+                          r->folder);
+    if (status == SN_OK) status = sn_rankstore_setting(*store, &s, setting);
+    if (status != SN_OK) sn_rankstore_close(*store);
+    return status;
+}
+
+// ---------------------------------------------------------------- lists of archs
+static int by_order(const void *a, const void *b) {
+    return sn_arch_compare(a, b);
+}
+
+sn_status sn_rank_all(const sn_space *s, long most, sn_arch **archs, long *n) {
+    char text[512];
+    double size = sn_space_size(s, text, sizeof text);
+    if (size > (double)most)
+        return sn_error(SN_USAGE, "the space has %s archs, more than %ld: rank a sample (--sample N) or a list (--archs FILE)",
+                        text, most);
+    sn_arch *list = sn_new((size_t)size, sizeof *list);
+    if (!list) return SN_RESOURCE;
+    long count = 0;
+    sn_arch a = sn_arch_first(s);
+    do list[count++] = a;
+    while (sn_arch_next(s, &a));
+    *archs = list;
+    *n = count;
+    return SN_OK;
+}
+
+// Draws until n different ones are there; duplicates are found by sorting what was drawn so far.
+sn_status sn_rank_random(const sn_run *r, long n, sn_arch **archs) {
+    char text[512];
+    double size = sn_space_size(r->space, text, sizeof text);
+    if ((double)n > size) return sn_error(SN_USAGE, "%ld archs are wanted; the space has %s", n, text);
+    sn_arch *list = sn_new((size_t)n, sizeof *list);
+    if (!list) return SN_RESOURCE;
+    sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 2, 0, 0);
+    for (long have = 0; have < n;) {
+        for (long i = have; i < n; i++) list[i] = sn_arch_random(r->space, &rng);
+        qsort(list, (size_t)n, sizeof *list, by_order);
+        have = 0;
+        for (long i = 0; i < n; i++)
+            if (!i || sn_arch_compare(&list[have - 1], &list[i])) list[have++] = list[i];
+    }
+    *archs = list;
+    return SN_OK;
+}
+
+// ---------------------------------------------------------------- scoring what is missing
+typedef struct {
+    sn_run *run;
+    sn_rankstore *store;
+    size_t setting;
+    const sn_rank_watch *watch;
+    sn_ranking *out;
+    sn_arch last;
+    sn_arch *missing;
+    long n, known;
+    double saved, saving; // when the store was saved, and the seconds that this took
+} ranker;
+
+// A save writes the whole store: it waits until the last one has cost at most a twentieth of the time since.
+static sn_status save_now_and_then(ranker *r) {
+    double now = sn_now();
+    if (now - r->saved < 20 * r->saving) return SN_OK;
+    SN_TRY(sn_rankstore_save(r->store));
+    r->saved = sn_now();
+    r->saving = r->saved - now;
+    return SN_OK;
+}
+
+static sn_status add_score(void *arg, const sn_score *s) {
+    ranker *r = arg;
+    char text[SN_ARCH_TEXT];
+    sn_cost cost = sn_cost_arch(r->run->graph, &s->arch);
+    sn_rank_row row = {sn_arch_text(r->run->space, &s->arch, text),
+                       s->loss,
+                       (uint64_t)s->top1,
+                       (uint64_t)s->top5,
+                       (uint64_t)cost.macs,
+                       (uint64_t)cost.params,
+                       s->logits_hash,
+                       s->hits};
+    SN_TRY(sn_rankstore_add(r->store, r->setting, &row));
+    r->out->scored++;
+    int depth = s->arch.n < SUBTREE ? s->arch.n : SUBTREE;
+    bool new_subtree = r->out->scored > 1 && memcmp(r->last.option, s->arch.option, (size_t)depth);
+    r->last = s->arch;
+    if (r->watch->progress) r->watch->progress(r->watch->arg, r->known + r->out->scored, r->known + r->n);
+    return new_subtree ? save_now_and_then(r) : SN_OK;
+}
+
+static bool asked_to_stop(void *arg) {
+    const ranker *r = arg;
+    return r->watch->stop && *r->watch->stop;
+}
+
+static sn_status score_missing(ranker *r) {
+    sn_run *run = r->run;
+    sn_view_of_split calibration = {0}, validation = {0};
+    sn_score_job job = {
+        .archs = r->missing, .n = r->n, .protocol = sn_run_protocol(run), .arg = r, .scored = add_score, .stop = asked_to_stop};
+    sn_status s = SN_OK;
+    if (job.protocol.kind == SN_PROTOCOL_RECALIBRATE)
+        s = sn_run_source(run, SN_TRAIN, run->config->rank.calibrate, run->config->rank.calibrate_batch, &calibration,
+                          &job.calibration);
+    if (s == SN_OK) s = sn_run_source(run, SN_VALIDATION, scored_images(run), SCORING_BATCH, &validation, &job.images);
+    if (s == SN_OK) s = sn_score_archs(run->net, &job, &r->out->work);
+    sn_run_source_free(&calibration);
+    sn_run_source_free(&validation);
+    if (s == SN_INTERRUPTED) sn_error(s, "%s; the same command goes on from there", sn_error_text());
+    char *message = sn_strdup(sn_error_text());
+    sn_status saved = sn_rankstore_save(r->store); // also what was scored before a stop or a failure
+    if (saved == SN_OK && s != SN_OK && message) sn_error(s, "%s", message);
+    free(message);
+    return saved != SN_OK ? saved : s;
+}
+
+// ---------------------------------------------------------------- the ranking
+static sn_ranked ranked_of(const sn_run *r, const sn_rankstore *store, size_t setting, size_t row, const sn_arch *a) {
+    sn_rank_row s = sn_rankstore_row(store, setting, row);
+    double images = (double)sn_rankstore_get_setting(store, setting).images;
+    return (sn_ranked){*a, (double)s.top1 / images, (double)s.top5 / images, s.loss, sn_cost_arch(r->graph, a), s.logits, s.hits};
+}
+
+static int by_logits(const void *a, const void *b) {
+    const sn_ranked *x = a, *y = b;
+    if (x->logits != y->logits) return x->logits < y->logits ? -1 : 1;
+    return sn_arch_compare(&x->arch, &y->arch);
+}
+
+// Archs that give another's logits on every image: sampling silently not applied, or nets that are the same function.
+static void find_identical(sn_ranking *r) {
+    qsort(r->item, (size_t)r->n, sizeof *r->item, by_logits);
+    for (long i = 1; i < r->n; i++)
+        if (r->item[i].logits == r->item[i - 1].logits && !r->identical++)
+            r->twins[0] = r->item[i - 1].arch, r->twins[1] = r->item[i].arch;
+}
+
+// A loss that is not finite is the worst.
+static int best_first(const void *a, const void *b) {
+    const sn_ranked *x = a, *y = b;
+    double loss[2] = {isfinite(x->loss) ? x->loss : INFINITY, isfinite(y->loss) ? y->loss : INFINITY};
+    if (x->top1 != y->top1) return x->top1 > y->top1 ? -1 : 1;
+    if (loss[0] != loss[1]) return loss[0] < loss[1] ? -1 : 1;
+    if (x->cost.macs != y->cost.macs) return x->cost.macs < y->cost.macs ? -1 : 1;
+    return sn_arch_compare(&x->arch, &y->arch);
+}
+
+static sn_status rank_in(ranker *r, sn_arch *sorted, long n) {
+    char text[SN_ARCH_TEXT];
+    r->missing = sn_new((size_t)n, sizeof *r->missing);
+    r->out->item = sn_new((size_t)n, sizeof *r->out->item);
+    if (!r->missing || !r->out->item) return SN_RESOURCE;
+    for (long i = 0; i < n; i++) {
+        if (sn_rankstore_find(r->store, r->setting, sn_arch_text(r->run->space, &sorted[i], text)) >= 0)
+            r->known++;
+        else
+            r->missing[r->n++] = sorted[i];
+    }
+    if (r->n) SN_TRY(score_missing(r));
+    for (long i = 0; i < n; i++) {
+        ptrdiff_t row = sn_rankstore_find(r->store, r->setting, sn_arch_text(r->run->space, &sorted[i], text));
+        r->out->item[i] = ranked_of(r->run, r->store, r->setting, (size_t)row, &sorted[i]);
+    }
+    r->out->n = n;
+    find_identical(r->out);
+    qsort(r->out->item, (size_t)n, sizeof *r->out->item, best_first);
+    return SN_OK;
+}
+
+sn_status sn_rank(sn_run *run, const sn_arch *archs, long n, const sn_rank_watch *watch, sn_ranking *out) {
+    sn_ranking result = {.images = (uint64_t)scored_images(run)};
+    ranker r = {.run = run, .watch = watch, .out = &result};
+    SN_TRY(open_store(run, &r.store, &r.setting));
+    result.store = r.store;
+    sn_arch *sorted = sn_new((size_t)n, sizeof *sorted);
+    sn_status s = sorted ? SN_OK : SN_RESOURCE;
+    if (s == SN_OK) {
+        memcpy(sorted, archs, (size_t)n * sizeof *sorted);
+        qsort(sorted, (size_t)n, sizeof *sorted, by_order);
+        long distinct = 0;
+        for (long i = 0; i < n; i++)
+            if (!i || sn_arch_compare(&sorted[distinct - 1], &sorted[i])) sorted[distinct++] = sorted[i];
+        s = rank_in(&r, sorted, distinct);
+    }
+    free(sorted);
+    free(r.missing);
+    if (s != SN_OK)
+        sn_ranking_free(&result);
+    else
+        *out = result;
+    return s;
+}
+
+void sn_ranking_free(sn_ranking *r) {
+    free(r->item);
+    sn_rankstore_close(r->store);
+    *r = (sn_ranking){0};
+}
+
+sn_status sn_rank_best(const sn_run *r, sn_arch *out) {
+    *out = sn_arch_first(r->space);
+    sn_arch second = *out;
+    if (!sn_arch_next(r->space, &second)) return SN_OK; // the only one
+    sn_rankstore *store;
+    size_t setting;
+    SN_TRY(open_store(r, &store, &setting));
+    sn_ranked best = {0};
+    sn_status s = SN_OK;
+    size_t n = sn_rankstore_count(store, setting);
+    for (size_t i = 0; i < n && s == SN_OK; i++) {
+        sn_arch a;
+        s = sn_arch_parse(r->space, sn_rankstore_row(store, setting, i).arch, &a);
+        if (s != SN_OK) break;
+        sn_ranked x = ranked_of(r, store, setting, i, &a);
+        if (!i || best_first(&x, &best) < 0) best = x;
+    }
+    if (s == SN_OK && !n)
+        s = sn_error(SN_USAGE, "nothing is ranked yet with these weights and this protocol: run `supernet rank %s` first",
+                     r->folder);
+    if (s == SN_OK) *out = best.arch;
+    sn_rankstore_close(store);
+    return s;
+}
+
+sn_status sn_rank_find(const sn_run *r, const sn_arch *a, sn_ranked *out, bool *found) {
+    sn_rankstore *store;
+    size_t setting;
+    char text[SN_ARCH_TEXT];
+    SN_TRY(open_store(r, &store, &setting));
+    ptrdiff_t row = sn_rankstore_find(store, setting, sn_arch_text(r->space, a, text));
+    *found = row >= 0;
+    if (*found) {
+        *out = ranked_of(r, store, setting, (size_t)row, a);
+        out->hits = NULL;
+    }
+    sn_rankstore_close(store);
+    return SN_OK;
+}

@@ -1,0 +1,351 @@
+// Resampling around rankstats.c; see rankquality.h. Hits stay packed: a redrawn set of images is a few bit planes of the images'
+// multiplicities, and an arch's hits on it are popcounts against those planes.
+// Not here: the figures themselves (rankstats.c).
+// Next: rankstats.c.
+#include "supernet/rank/rankquality.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOR_IMAGES = 1, FOR_ARCHS = 2, FOR_HALVES = 3 }; // sequences of SN_STREAM_RESAMPLE
+
+// One of the two parts being measured: all archs, or one item per class.
+typedef struct {
+    size_t n;
+    uint32_t *member;      // (archs) archs by class; NULL: the archs themselves
+    uint32_t *start;       // (n + 1) first member of each class
+    double *truth, *score; // (n)
+    double *a, *b;         // (n) scratch
+    uint32_t *order;       // (n) scratch
+    double *drawn;         // (SN_RANK_FIGURES, resamples) figures of the resamples
+    sn_rank_part result;
+} part;
+
+static void part_free(part *p) {
+    free(p->member);
+    free(p->start);
+    free(p->truth);
+    free(p->score);
+    free(p->a);
+    free(p->b);
+    free(p->order);
+    free(p->drawn);
+}
+
+// Fills the arrays of *p, whose n (and member, start for classes) is set.
+static sn_status part_open(part *p, uint32_t resamples) {
+    p->truth = sn_new(p->n, sizeof *p->truth);
+    p->score = sn_new(p->n, sizeof *p->score);
+    p->a = sn_new(p->n, sizeof *p->a);
+    p->b = sn_new(p->n, sizeof *p->b);
+    p->order = sn_new(p->n, sizeof *p->order);
+    p->drawn = sn_new((size_t)resamples * SN_RANK_FIGURES, sizeof *p->drawn);
+    return p->truth && p->score && p->a && p->b && p->order && p->drawn ? SN_OK : SN_RESOURCE;
+}
+
+typedef struct {
+    uint32_t id, index;
+} labelled;
+
+static int by_id(const void *a, const void *b) {
+    const labelled *x = a, *y = b;
+    if (x->id != y->id) return x->id < y->id ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+// Sets n, member and start of *p: classes by their ids, members by their index.
+static sn_status find_classes(part *p, const uint32_t *classes, size_t archs) {
+    labelled *m = sn_new(archs, sizeof *m);
+    p->member = sn_new(archs, sizeof *p->member);
+    p->start = sn_new(archs + 1, sizeof *p->start);
+    if (!m || !p->member || !p->start) {
+        free(m);
+        return SN_RESOURCE;
+    }
+    for (size_t i = 0; i < archs; i++) m[i] = (labelled){classes[i], (uint32_t)i};
+    qsort(m, archs, sizeof *m, by_id);
+    for (size_t i = 0; i < archs; i++) {
+        if (!i || m[i].id != m[i - 1].id) p->start[p->n++] = (uint32_t)i;
+        p->member[i] = m[i].index;
+    }
+    p->start[p->n] = (uint32_t)archs;
+    free(m);
+    return SN_OK;
+}
+
+// Mean over each item's archs; to (n). Summed in long double, so that (on x86) the mean of equal numbers is that number: classes
+// that are equal stay tied.
+static void collapse(const part *p, const double *from, double *to) {
+    if (!p->member) {
+        memcpy(to, from, p->n * sizeof *to);
+        return;
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        long double sum = 0;
+        for (uint32_t k = p->start[i]; k < p->start[i + 1]; k++) sum += (long double)from[p->member[k]];
+        to[i] = (double)(sum / (p->start[i + 1] - p->start[i]));
+    }
+}
+
+// --- images as bits
+
+// Multiplicity of every image, one bit plane per binary digit.
+typedef struct {
+    size_t words;
+    int count;     // planes in use
+    uint64_t *bit; // (32, words): plane k holds digit k
+} planes;
+
+static int ones(uint64_t x) { // set bits, by adding neighbouring fields of 1, 2, 4 bits, then all bytes by one product
+    x -= x >> 1 & 0x5555555555555555;
+    x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
+    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
+    return (int)(x * 0x0101010101010101 >> 56);
+}
+
+static void planes_set(planes *p, const uint32_t *multiplicity, size_t images) {
+    uint32_t any = 0;
+    for (size_t i = 0; i < images; i++) any |= multiplicity[i];
+    for (p->count = 0; any >> p->count; p->count++) memset(p->bit + (size_t)p->count * p->words, 0, p->words * sizeof *p->bit);
+    for (size_t i = 0; i < images; i++)
+        for (int k = 0; multiplicity[i] >> k; k++)
+            p->bit[(size_t)k * p->words + i / 64] |= (uint64_t)(multiplicity[i] >> k & 1) << (i % 64);
+}
+
+// Hits of every arch, each image counted as often as drawn. Whole numbers: ties are ties.
+static void count_hits(const planes *p, const uint64_t *const *hits, size_t archs, double *count) {
+    for (size_t i = 0; i < archs; i++) {
+        const uint64_t *row = hits[i];
+        uint64_t sum = 0;
+        for (int k = 0; k < p->count; k++) {
+            const uint64_t *plane = p->bit + (size_t)k * p->words;
+            uint64_t here = 0;
+            for (size_t w = 0; w < p->words; w++) here += (uint64_t)ones(row[w] & plane[w]);
+            sum += here << k;
+        }
+        count[i] = (double)sum;
+    }
+}
+
+typedef struct {
+    planes planes;
+    uint32_t *multiplicity; // (images)
+    double *count, *other;  // (archs) hits; hits on the second half
+} images;
+
+static void images_free(images *m) {
+    free(m->planes.bit);
+    free(m->multiplicity);
+    free(m->count);
+    free(m->other);
+}
+
+static sn_status images_open(images *m, const sn_rank_input *in) {
+    size_t words = (in->images + 63) / 64;
+    *m = (images){.planes = {.words = words, .bit = sn_new(32 * words, sizeof *m->planes.bit)},
+                  .multiplicity = sn_new(in->images, sizeof *m->multiplicity),
+                  .count = sn_new(in->archs, sizeof *m->count),
+                  .other = sn_new(in->archs, sizeof *m->other)};
+    return m->planes.bit && m->multiplicity && m->count && m->other ? SN_OK : SN_RESOURCE;
+}
+
+// Scores on all images, each once.
+static void score_all(images *m, const sn_rank_input *in) {
+    for (size_t i = 0; i < in->images; i++) m->multiplicity[i] = 1;
+    planes_set(&m->planes, m->multiplicity, in->images);
+    count_hits(&m->planes, in->hits, in->archs, m->count);
+}
+
+static void score_redrawn(images *m, const sn_rank_input *in, uint32_t draw) {
+    sn_rng r = sn_rng_at(in->seed, SN_STREAM_RESAMPLE, FOR_IMAGES, draw, 0);
+    memset(m->multiplicity, 0, in->images * sizeof *m->multiplicity);
+    for (size_t i = 0; i < in->images; i++) m->multiplicity[sn_rng_below(&r, (uint32_t)in->images)]++;
+    planes_set(&m->planes, m->multiplicity, in->images);
+    count_hits(&m->planes, in->hits, in->archs, m->count);
+}
+
+// count, other: hits on two random halves of images/2 each (of an odd number one image stays out).
+static sn_status score_halves(images *m, const sn_rank_input *in) {
+    size_t half = in->images / 2;
+    uint32_t *order = sn_new(in->images, sizeof *order);
+    if (!order) return SN_RESOURCE;
+    sn_rng r = sn_rng_at(in->seed, SN_STREAM_RESAMPLE, FOR_HALVES, 0, 0);
+    sn_rng_permutation(&r, (uint32_t)in->images, order);
+    double *into[2] = {m->count, m->other};
+    for (size_t h = 0; h < 2; h++) {
+        memset(m->multiplicity, 0, in->images * sizeof *m->multiplicity);
+        for (size_t i = 0; i < half; i++) m->multiplicity[order[h * half + i]] = 1;
+        planes_set(&m->planes, m->multiplicity, in->images);
+        count_hits(&m->planes, in->hits, in->archs, into[h]);
+    }
+    free(order);
+    return SN_OK;
+}
+
+// --- intervals
+
+static const struct {
+    double least, largest;
+} range[SN_RANK_FIGURES] = {
+#define X(id, key, text, low, high) [id] = {low, high},
+    SN_RANK_FIGURE_TABLE(X)
+#undef X
+};
+
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// Quantile of n sorted values, between neighbours linearly.
+static double quantile(const double *sorted, size_t n, double q) {
+    double at = q * (double)(n - 1);
+    size_t i = (size_t)at;
+    return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
+}
+
+// Sorts the figures that exist to the front; their number.
+static size_t existing(double *drawn, size_t n) {
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(drawn[i])) drawn[m++] = drawn[i];
+    qsort(drawn, m, sizeof *drawn, by_size);
+    return m;
+}
+
+static void set_within(int id, double from, double to, double interval[2]) {
+    interval[0] = fmin(fmax(from, range[id].least), range[id].largest);
+    interval[1] = fmin(fmax(to, range[id].least), range[id].largest);
+}
+
+static void image_intervals(part *p, uint32_t resamples) {
+    for (int id = 0; id < SN_RANK_FIGURES; id++) {
+        sn_rank_figure *f = &p->result.figure[id];
+        double *drawn = p->drawn + (size_t)id * resamples;
+        size_t n = existing(drawn, resamples);
+        if (!n || isnan(f->value)) continue;
+        double moved = id == SN_RANK_REGRET ? 0 : f->value - quantile(drawn, n, 0.5);
+        set_within(id, quantile(drawn, n, 0.025) + moved, quantile(drawn, n, 0.975) + moved, f->image);
+    }
+}
+
+static void arch_intervals(part *p, uint32_t resamples, size_t b) {
+    double scale = sqrt((double)b / (double)(p->n - b));
+    for (int id = 0; id < SN_RANK_FIGURES; id++) {
+        sn_rank_figure *f = &p->result.figure[id];
+        double *drawn = p->drawn + (size_t)id * resamples, v = f->value;
+        size_t n = existing(drawn, resamples);
+        if (!n || isnan(v)) continue;
+        double low = quantile(drawn, n, 0.025), high = quantile(drawn, n, 0.975);
+        if (id == SN_RANK_REGRET)
+            set_within(id, low, high, f->arch);
+        else
+            set_within(id, v - scale * (high - v), v - scale * (low - v), f->arch);
+    }
+}
+
+// --- the steps of a measurement
+
+static void keep(part *p, uint32_t resamples, uint32_t draw, const double figure[SN_RANK_FIGURES]) {
+    for (size_t id = 0; id < SN_RANK_FIGURES; id++) p->drawn[id * resamples + draw] = figure[id];
+}
+
+static sn_status values(part *p, const double *score, const double *truth) {
+    sn_rank_part *r = &p->result;
+    double figure[SN_RANK_FIGURES], cut;
+    collapse(p, truth, p->truth);
+    collapse(p, score, p->score);
+    SN_TRY(sn_rank_figures(p->score, p->truth, p->n, figure));
+    r->archs = p->n;
+    SN_TRY(sn_rank_top_cut(p->truth, p->n, &cut, &r->top));
+    for (int id = 0; id < SN_RANK_FIGURES; id++) r->figure[id] = (sn_rank_figure){figure[id], {NAN, NAN}, {NAN, NAN}};
+    r->half_tau = NAN;
+    return SN_OK;
+}
+
+static sn_status over_images(part *p, size_t parts, images *m, const sn_rank_input *in) {
+    double figure[SN_RANK_FIGURES];
+    for (uint32_t draw = 0; draw < in->resamples; draw++) {
+        score_redrawn(m, in, draw);
+        for (size_t k = 0; k < parts; k++) {
+            collapse(&p[k], m->count, p[k].a);
+            SN_TRY(sn_rank_figures(p[k].a, p[k].truth, p[k].n, figure));
+            keep(&p[k], in->resamples, draw, figure);
+        }
+    }
+    for (size_t k = 0; k < parts; k++) image_intervals(&p[k], in->resamples);
+    return SN_OK;
+}
+
+static sn_status over_archs(part *p, const sn_rank_input *in) {
+    double figure[SN_RANK_FIGURES];
+    size_t b = p->n / 2, ten = (10 * b + p->n / 2) / p->n;
+    if (b < 2) return SN_OK; // no pairs
+    for (uint32_t draw = 0; draw < in->resamples; draw++) {
+        sn_rng r = sn_rng_at(in->seed, SN_STREAM_RESAMPLE, FOR_ARCHS, draw, 0);
+        sn_rng_permutation(&r, (uint32_t)p->n, p->order);
+        for (size_t i = 0; i < b; i++) {
+            p->a[i] = p->score[p->order[i]];
+            p->b[i] = p->truth[p->order[i]];
+        }
+        SN_TRY(sn_rank_figures_ten(p->a, p->b, b, ten, figure));
+        keep(p, in->resamples, draw, figure);
+    }
+    arch_intervals(p, in->resamples, b);
+    return SN_OK;
+}
+
+static sn_status over_halves(part *p, size_t parts, images *m, const sn_rank_input *in) {
+    if (in->images < 2) return SN_OK;
+    SN_TRY(score_halves(m, in));
+    for (size_t k = 0; k < parts; k++) {
+        collapse(&p[k], m->count, p[k].a);
+        collapse(&p[k], m->other, p[k].b);
+        SN_TRY(sn_rank_tau(p[k].a, p[k].b, p[k].n, &p[k].result.half_tau));
+    }
+    return SN_OK;
+}
+
+static sn_status measure(part *p, size_t parts, images *m, const sn_rank_input *in) {
+    const double *score = in->score;
+    if (in->hits) {
+        SN_TRY(images_open(m, in));
+        score_all(m, in);
+        score = m->count;
+    }
+    for (size_t k = 0; k < parts; k++) SN_TRY(values(&p[k], score, in->truth));
+    for (size_t k = 0; k < parts && in->resamples; k++) SN_TRY(over_archs(&p[k], in));
+    if (in->hits && in->resamples) SN_TRY(over_images(p, parts, m, in));
+    if (in->hits) SN_TRY(over_halves(p, parts, m, in));
+    return SN_OK;
+}
+
+static sn_status check(const sn_rank_input *in) {
+    const size_t most = (1u << 31) - 1;
+    if (in->archs < 1 || in->archs > most) return sn_error(SN_USAGE, "ranking %zu archs: 1 to %zu are allowed", in->archs, most);
+    if (!in->score == !in->hits)
+        return sn_error(SN_USAGE, "a ranking needs either scores or hits, %s given", in->hits ? "both were" : "neither was");
+    if (in->hits && (in->images < 1 || in->images > most))
+        return sn_error(SN_USAGE, "ranking on %zu images: 1 to %zu are allowed", in->images, most);
+    for (size_t i = 0; i < in->archs; i++) // named here, before classes blur which arch it was
+        if (isnan(in->truth[i]) || (in->score && isnan(in->score[i])))
+            return sn_error(SN_DATA, "%s of arch %zu is not a number", isnan(in->truth[i]) ? "truth" : "score", i);
+    return SN_OK;
+}
+
+sn_status sn_rank_measure(const sn_rank_input *in, sn_rank_quality *out) {
+    SN_TRY(check(in));
+    part p[2] = {{.n = in->archs}, {0}};
+    images m = {0};
+    sn_status status = part_open(&p[0], in->resamples);
+    if (status == SN_OK && in->classes) status = find_classes(&p[1], in->classes, in->archs);
+    if (status == SN_OK && in->classes) status = part_open(&p[1], in->resamples);
+    if (status == SN_OK) status = measure(p, in->classes ? 2 : 1, &m, in);
+    if (status == SN_OK) *out = (sn_rank_quality){.all = p[0].result, .distinct = p[1].result};
+    part_free(&p[0]);
+    part_free(&p[1]);
+    images_free(&m);
+    return status;
+}

@@ -1,0 +1,29 @@
+// Times whole training steps of given paths (forward, loss, backward, SGD on random images, no loader) and says where the time
+// goes, kernel by kernel. Not here: the data path. Next: optim.h.
+#ifndef SN_BENCH_H
+#define SN_BENCH_H
+
+#include "supernet/engine/optim.h"
+
+typedef struct {
+    const char *kernel, *impl; // names from the tables
+    double seconds, flops, bytes;
+    long calls;
+} sn_bench_row;
+
+enum { SN_BENCH_ROWS = 64 };
+
+typedef struct {
+    double seconds;      // of all timed steps
+    double plan_seconds; // of these, making plans and lists
+    double flops;        // multiply-adds of convolutions, forward and backward, times two
+    long steps;
+    int64_t arena_bytes;             // activations and workspace
+    sn_bench_row row[SN_BENCH_ROWS]; // filled when `profile`: each launch timed alone
+    int rows;
+} sn_bench_result;
+
+// One untimed step of every arch's first use is not needed: `warmup` steps run first. Each arch is one step.
+sn_status sn_bench_steps(sn_supernet *, const sn_arch *archs, long n, int batch, int warmup, bool profile, sn_bench_result *out);
+
+#endif

@@ -1,0 +1,70 @@
+// A run: what a config and a checkpoint make together - data, graph, backend, supernet, progress. The commands that need images
+// or weights start here. Not here: the training loop (train.h). Next: train.h, evaluate.h.
+#ifndef SN_RUN_H
+#define SN_RUN_H
+
+#include "io/config/config.h"
+#include "io/data/augment.h"
+#include "io/data/dataset.h"
+#include "supernet/engine/evaluate.h"
+#include "supernet/engine/optim.h"
+
+typedef struct {
+    sn_config *config;     // owned
+    const sn_space *space; // of the config
+    sn_graph *graph;
+    sn_backend *backend;
+    sn_dataset *data;
+    sn_augment augment, plain; // the config's augmentation, and normalising alone
+    sn_supernet *net;
+    sn_optim *optim;
+    char *folder;      // of the run; NULL for a bare checkpoint or config
+    char *passed_over; // damaged checkpoints newer than the loaded one, and what is wrong with the newest; NULL: none
+    // progress
+    int64_t step; // updates done
+    double best;  // best mean accuracy of the validation paths; NaN: none
+    int64_t best_step;
+    int64_t *option_passes; // passes per option, decision after decision
+    int n_option_passes;
+} sn_run;
+
+// wanted, or one per processor when 0.
+int sn_thread_count(int wanted);
+
+// Takes over the config (also on failure). Weights are initial. threads 0 in the config: one per processor. stop: ends the
+// decoding of data (may be NULL).
+sn_status sn_run_create(sn_config *, const volatile sig_atomic_t *stop, sn_run **out);
+// A run folder (its newest whole checkpoint) or a checkpoint file. overrides: "threads=2" and such. stop: as above.
+sn_status sn_run_open(const char *path, const char *const *overrides, int n_overrides, const volatile sig_atomic_t *stop,
+                      sn_run **out);
+void sn_run_free(sn_run *);
+
+// Saves the state after `step` into checkpoints/ of the folder, or reads it back from a file.
+sn_status sn_run_save(const sn_run *, const char *path);
+sn_status sn_run_load(sn_run *, const char *path); // SN_DATA when data or shapes differ
+size_t sn_run_checkpoint_bytes(const sn_run *);
+// To go on with a training: loads the newest checkpoint of the folder that is whole; *found says whether there is any. Damaged
+// ones are passed over (run->passed_over) and set aside; SN_DATA when all are. SN_CONFIG when it was trained with another config.
+sn_status sn_run_resume(sn_run *, const char *folder, bool *found);
+
+// Updates of the whole training: a last partial batch of an epoch is left out.
+int64_t sn_run_steps(const sn_run *);
+
+// Index of a decision's option in option_passes.
+int sn_run_option(const sn_space *, int decision, int option);
+
+// Images of a split, normalised, not augmented, in a seed-fixed order. The source borrows *view, which borrows the run.
+typedef struct {
+    const sn_run *run;
+    sn_split split;
+    uint32_t *order; // owned
+    uint8_t *pixels; // owned
+} sn_view_of_split;
+// count: the first so many of the order; 0 or more than there are: all. batch: most images read at once.
+sn_status sn_run_source(const sn_run *, sn_split, long count, long batch, sn_view_of_split *view, sn_source *out);
+void sn_run_source_free(sn_view_of_split *);
+// Bytes of a picture as the data set keeps it; numbers of an image as the net takes it.
+size_t sn_run_picture(const sn_run *);
+size_t sn_run_image(const sn_run *);
+
+#endif

@@ -1,0 +1,122 @@
+// What a trace says about the run: config, space and optimizer as JSON, decay groups; see trace.h.
+// Not here: steps (trace.c). Next: trace_sides.c.
+#include "space/ops.h"
+#include "supernet/train/trace_parts.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---------------------------------------------------------------- JSON
+static json_t *attribute(const sn_attr *a, int value) {
+    if (a->type == SN_ATTR_BOOL) return json_boolean(value);
+    return a->type == SN_ATTR_WORD ? json_string(a->words[value]) : json_integer(value);
+}
+
+static json_t *block(const sn_block *b) {
+    json_t *out = json_pack("{s:s}", "op", b->op->name);
+    for (int i = 0; b->op->attrs[i].type != SN_ATTR_END; i++)
+        json_object_set_new(out, b->op->attrs[i].name, attribute(&b->op->attrs[i], b->attr[i]));
+    return out;
+}
+
+// The options of every layer of an entry: lists of block names.
+static json_t *layers(const sn_space *s, int entry) {
+    json_t *out = json_array();
+    for (int d = 0; d < s->n_decisions; d++) {
+        if (s->decisions[d].entry != entry) continue;
+        json_t *options = json_array();
+        for (int k = 0; k < s->decisions[d].options; k++)
+            json_array_append_new(options, json_string(s->blocks[s->decisions[d].block[k]].name));
+        json_array_append_new(out, options);
+    }
+    return out;
+}
+
+static json_t *entry(const sn_space *s, int i) {
+    const sn_entry *e = &s->entries[i];
+    json_t *out = json_pack("{s:s,s:i}", "name", e->name, "stride", e->stride);
+    if (e->out) json_object_set_new(out, "out", json_integer(e->out));
+    if (e->choice)
+        json_object_set_new(out, "layers", layers(s, i));
+    else
+        json_object_set_new(out, "block", json_string(s->blocks[e->block[0]].name));
+    return out;
+}
+
+static json_t *space(const sn_space *s) {
+    json_t *blocks = json_object(), *network = json_array();
+    for (int i = 0; i < s->n_blocks; i++) json_object_set_new(blocks, s->blocks[i].name, block(&s->blocks[i]));
+    for (int i = 0; i < s->n_entries; i++) json_array_append_new(network, entry(s, i));
+    return json_pack("{s:{s:i,s:i,s:i},s:i,s:o,s:o}", "input", "channels", s->channels, "height", s->height, "width", s->width,
+                     "classes", s->classes, "blocks", blocks, "network", network);
+}
+
+static json_t *optimizer(const sn_optim_settings *o) {
+    if (o->kind == SN_OPTIM_SGD)
+        return json_pack("{s:s,s:f,s:b,s:f}", "name", "sgd", "momentum", o->momentum, "nesterov", o->nesterov, "clip", o->clip);
+    return json_pack("{s:s,s:f,s:f,s:f,s:f}", "name", "adam", "beta1", o->beta1, "beta2", o->beta2, "eps", o->eps, "clip",
+                     o->clip);
+}
+
+static sn_status put_json(sn_h5w *w, const char *name, json_t *value) {
+    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(value);
+    sn_status s = text ? sn_h5_attr_text(w, "/", name, text) : sn_error(SN_RESOURCE, "out of memory for '%s' of the trace", name);
+    free(text);
+    return s;
+}
+
+// ---------------------------------------------------------------- decay groups
+// The parameters that get this decay; NULL with the message set.
+static char *names_with(const sn_optim *o, double decay) {
+    const sn_params *p = &o->net->graph->params;
+    size_t size = 1;
+    for (int i = 0; i < p->n; i++) size += strlen(p->param[i].name) + 1;
+    char *text = sn_new(size, 1), *end = text;
+    for (int i = 0; text && i < p->n; i++)
+        if (sn_optim_decay(o, i) == decay) end += sprintf(end, "%s%s", end == text ? "" : "\n", p->param[i].name);
+    return text;
+}
+
+static sn_status put_group(sn_h5w *w, const sn_optim *o, int number, double decay) {
+    char path[64], marker[80];
+    char *names = names_with(o, decay);
+    if (!names) return SN_RESOURCE;
+    snprintf(path, sizeof path, "/decay_groups/%d", number);
+    snprintf(marker, sizeof marker, "%s/weight_decay", path);
+    sn_status s = sn_h5_put(w, marker, SN_F64, 0, NULL, &decay);
+    if (s == SN_OK) s = sn_h5_attr_text(w, path, "params", names);
+    free(names);
+    return s;
+}
+
+// One group per decay that occurs: at most two.
+static sn_status put_groups(sn_h5w *w, const sn_optim *o) {
+    double seen[2] = {0, 0};
+    int n = 0;
+    for (int i = 0; i < o->net->graph->params.n; i++) {
+        double decay = sn_optim_decay(o, i);
+        if ((n > 0 && seen[0] == decay) || (n > 1 && seen[1] == decay)) continue;
+        SN_TRY(put_group(w, o, n, decay));
+        seen[n++] = decay;
+    }
+    return SN_OK;
+}
+
+sn_status sn_trace_head(sn_h5w *w, const sn_run *r) {
+    char *config = sn_config_resolved(r->config, false);
+    if (!config) return SN_RESOURCE;
+    sn_status s = sn_h5_attr_text(w, "/", "config", config);
+    free(config);
+    SN_TRY(s);
+    SN_TRY(sn_h5_attr_text(w, "/", "created_by", "supernet " SN_VERSION));
+    SN_TRY(sn_h5_attr_text(w, "/", "data", sn_dataset_fingerprint(r->data)));
+    SN_TRY(sn_h5_attr_text(w, "/", "sampler", r->config->train.sampler));
+    SN_TRY(sn_h5_attr_int(w, "/", "batch", r->config->train.batch));
+    SN_TRY(sn_h5_attr_f64(w, "/", "label_smoothing", r->config->train.optimizer.label_smoothing));
+    SN_TRY(sn_h5_attr_f64(w, "/", "bn_eps", r->graph->bn_eps));
+    SN_TRY(put_json(w, "space", space(r->space)));
+    SN_TRY(put_json(w, "optimizer", optimizer(&r->optim->settings)));
+    return put_groups(w, r->optim);
+}

@@ -1,0 +1,125 @@
+// Which side of its kink every value that an activation read is on; see trace.h.
+// Not here: other contents of a pass (trace.c). Next: kernels/ref/ref.h for the arithmetic that is repeated here.
+#include "supernet/train/trace_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// The tensor that a backward call puts its gradient into, with its shape; NULL for other calls.
+static const sn_into *into_of(const sn_call *c, int64_t *rows, int *channels) {
+    switch (c->kernel) {
+    case SN_CONV_BACKWARD_DATA: {
+        const sn_conv_size *s = &c->as.conv_backward_data.size;
+        *rows = (int64_t)s->n * s->h * s->w, *channels = s->ci;
+        return &c->as.conv_backward_data.into;
+    }
+    case SN_POOL_BACKWARD: {
+        const sn_pool_size *s = &c->as.pool_backward.size;
+        *rows = (int64_t)s->n * s->h * s->w, *channels = s->c;
+        return &c->as.pool_backward.into;
+    }
+    case SN_MEAN_BACKWARD: {
+        const sn_mean_backward *m = &c->as.mean_backward;
+        *rows = (int64_t)m->n * m->pixels, *channels = m->c;
+        return &m->into;
+    }
+    case SN_SUM_BACKWARD:
+        *rows = c->as.sum_backward.rows, *channels = c->as.sum_backward.c;
+        return &c->as.sum_backward.into;
+    default:
+        return NULL;
+    }
+}
+
+// The BN that made the vectors of a view: its statistics, or NULL when the view is not a BN's.
+static const sn_stats *bn_of(const sn_supernet *net, const sn_plan *plan, const sn_view *v) {
+    const sn_params *p = &net->graph->params;
+    for (int i = 0; i < plan->n_calls; i++) {
+        const sn_call *c = &plan->call[i];
+        if (c->kernel != SN_BN_FORWARD || c->as.bn_forward.mode == SN_BN_BIAS || c->as.bn_forward.scale != v->scale) continue;
+        for (int k = 0; k < p->n_stats; k++)
+            if (p->stats[k].mean == c->as.bn_forward.running_mean) return &p->stats[k];
+    }
+    return NULL;
+}
+
+// u = scale*(x - mean) + shift with the roundings of the implementation that takes the slope: fast kernels use a fused
+// multiply-add.
+typedef struct {
+    const sn_supernet *net;
+    const sn_view *view;
+    bool fused;
+} reader;
+
+static bool inside(const reader *r, int64_t element, int channel) {
+    const sn_view *v = r->view;
+    if (r->net->real == sizeof(double)) {
+        const double *a = r->net->bases.arena;
+        double u = a[v->scale + channel] * (a[v->data + element] - a[v->mean + channel]) + a[v->shift + channel];
+        return u > 0 && (v->act == SN_RELU || u < 6);
+    }
+    const float *a = r->net->bases.arena;
+    float d = a[v->data + element] - a[v->mean + channel], scale = a[v->scale + channel], shift = a[v->shift + channel];
+    float u = r->fused ? fmaf(scale, d, shift) : scale * d + shift;
+    return u > 0 && (v->act == SN_RELU || u < 6);
+}
+
+// Memory order (n, pixel, c) to bits in the order (n, c, pixel).
+static void pack(const reader *r, int64_t images, int64_t pixels, int channels, uint8_t *bits) {
+    for (int64_t n = 0; n < images; n++)
+        for (int64_t p = 0; p < pixels; p++)
+            for (int c = 0; c < channels; c++) {
+                int64_t to = (n * channels + c) * pixels + p;
+                if (inside(r, (n * pixels + p) * channels + c, c)) bits[to / 8] |= (uint8_t)(128 >> to % 8);
+            }
+}
+
+static sn_status put_sides(sn_h5w *w, const char *group, const reader *r, const char *bn, int64_t rows, int channels, int batch) {
+    char path[1024];
+    size_t bytes = ((size_t)rows * (size_t)channels + 7) / 8;
+    uint8_t *bits = sn_new(bytes, 1);
+    if (!bits) return SN_RESOURCE;
+    pack(r, batch, rows / batch, channels, bits);
+    snprintf(path, sizeof path, "%s/inside/%s", group, bn);
+    sn_status s = sn_h5_put(w, path, SN_U8, 1, &bytes, bits);
+    free(bits);
+    return s;
+}
+
+// The launches before the loss, on a copy of the calls that leaves the running statistics alone.
+static sn_status run_forward(sn_supernet *net, const sn_plan *plan, const float *images, int batch) {
+    sn_call *calls = sn_new((size_t)plan->n_calls, sizeof *calls);
+    if (!calls) return SN_RESOURCE;
+    memcpy(calls, plan->call, (size_t)plan->n_calls * sizeof *calls);
+    int launches = 0;
+    while (launches < plan->n_launches && calls[plan->launch[launches].first].kernel != SN_LOSS) launches++;
+    for (int i = 0; i < plan->n_calls; i++)
+        if (calls[i].kernel == SN_BN_FORWARD) calls[i].as.bn_forward.momentum = 0;
+    const sn_node *input = &net->graph->node[net->graph->input];
+    sn_supernet_put_images(net, plan, images, (int64_t)batch * input->h * input->w * input->c);
+    sn_backend_run(net->backend, &net->bases, calls, plan->launch, launches);
+    free(calls);
+    return SN_OK;
+}
+
+sn_status sn_trace_sides(sn_h5w *w, const char *group, sn_supernet *net, const sn_plan *plan, const float *images, int batch) {
+    SN_TRY(run_forward(net, plan, images, batch));
+    uint8_t *done = sn_new((size_t)net->graph->params.n_stats, 1);
+    if (!done) return SN_RESOURCE;
+    sn_status s = SN_OK;
+    for (int i = 0; i < plan->n_calls && s == SN_OK; i++) {
+        int64_t rows;
+        int channels;
+        const sn_into *into = into_of(&plan->call[i], &rows, &channels);
+        if (!into || into->view.act == SN_LINEAR) continue;
+        const sn_stats *bn = bn_of(net, plan, &into->view);
+        if (!bn || done[bn - net->graph->params.stats]) continue; // several readers take the same sides
+        done[bn - net->graph->params.stats] = 1;
+        reader r = {net, &into->view, strncmp(plan->call[i].impl->name, "ref", 3) != 0};
+        s = put_sides(w, group, &r, bn->name, rows, channels, batch);
+    }
+    free(done);
+    return s;
+}

@@ -1,0 +1,384 @@
+// The training loop and the verbs; see train.h. Read sn_train first, then sn_trainer_step.
+#include "supernet/train/train.h"
+#include "base/clock.h"
+#include "io/files/runfolder.h"
+#include "sampler/sampler.h"
+#include "space/cost.h"
+#include "supernet/train/schedule.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---------------------------------------------------------------- making
+static sn_status reserve(sn_trainer *t);
+
+static sn_status allocate(sn_trainer *t) {
+    size_t n = (size_t)t->batch;
+    t->order = sn_new((size_t)sn_dataset_count(t->run->data, SN_TRAIN), sizeof *t->order);
+    t->pixels = sn_new(n, sn_run_picture(t->run));
+    t->images = sn_new(n, sn_run_image(t->run) * sizeof *t->images);
+    t->labels = sn_new(n, sizeof *t->labels);
+    t->samples = sn_new(n, sizeof *t->samples);
+    t->draws = sn_new(n, sizeof *t->draws);
+    return t->order && t->pixels && t->images && t->labels && t->samples && t->draws ? SN_OK : SN_RESOURCE;
+}
+
+sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
+    sn_trainer *t = sn_new(1, sizeof *t);
+    if (!t) return SN_RESOURCE;
+    t->run = run;
+    t->batch = run->config->train.batch;
+    t->steps_per_epoch = sn_dataset_count(run->data, SN_TRAIN) / t->batch;
+    t->steps = sn_run_steps(run);
+    t->order_epoch = -1;
+    sn_status s = allocate(t);
+    if (s == SN_OK) s = reserve(t);
+    if (s != SN_OK)
+        sn_trainer_free(t);
+    else
+        *out = t;
+    return s;
+}
+
+void sn_trainer_free(sn_trainer *t) {
+    if (!t) return;
+    free(t->order);
+    free(t->pixels);
+    free(t->images);
+    free(t->labels);
+    free(t->samples);
+    free(t->draws);
+    sn_plan_free(&t->plan);
+    free(t);
+}
+
+static sn_pass training_pass(const sn_trainer *t, const sn_arch *a) {
+    return (sn_pass){.arch = a,
+                     .batch = t->batch,
+                     .bn = SN_BN_BATCH,
+                     .momentum = 0.1,
+                     .gradients = true,
+                     .smoothing = t->run->config->train.optimizer.label_smoothing,
+                     .loss_scale = 1.0 / t->batch,
+                     .target = -1};
+}
+
+// Room for the largest step before the first one, so that no step allocates.
+static sn_status reserve(sn_trainer *t) {
+    sn_arch small, large;
+    sn_cost_extremes(t->run->graph, t->run->space, &small, &large);
+    sn_pass pass = training_pass(t, &large);
+    SN_TRY(sn_plan_make(t->run->graph, t->run->backend, &pass, &t->plan));
+    return sn_supernet_reserve(t->run->net, &t->plan);
+}
+
+// ---------------------------------------------------------------- one step
+double sn_trainer_lr(const sn_trainer *t, int64_t step) {
+    const sn_config_optimizer *o = &t->run->config->train.optimizer;
+    sn_schedule s = {o->schedule,       o->lr, o->lr_min, o->warmup, o->step_epochs, o->step_factor, t->run->config->train.epochs,
+                     t->steps_per_epoch};
+    return sn_schedule_lr(&s, step);
+}
+
+static void augment_one(void *arg, int64_t i) {
+    sn_trainer *t = arg;
+    sn_augment_image(&t->run->augment, &t->draws[i], t->pixels + (size_t)i * sn_run_picture(t->run),
+                     t->images + (size_t)i * sn_run_image(t->run));
+}
+
+static sn_status load_batch(sn_trainer *t) {
+    sn_run *r = t->run;
+    uint32_t seed = (uint32_t)r->config->train.seed;
+    int64_t epoch = r->step / t->steps_per_epoch, first = r->step % t->steps_per_epoch * t->batch;
+    if (t->order_epoch != epoch) {
+        sn_epoch_order(seed, (uint32_t)epoch, (uint32_t)sn_dataset_count(r->data, SN_TRAIN), t->order);
+        t->order_epoch = epoch;
+    }
+    SN_TRY(sn_dataset_read(r->data, SN_TRAIN, t->order + first, t->batch, t->pixels, t->labels));
+    for (int i = 0; i < t->batch; i++) {
+        t->samples[i] = sn_dataset_sample_id(r->data, SN_TRAIN, t->order[first + i]);
+        t->draws[i] = sn_augment_draw(&r->augment, seed, (uint32_t)epoch, t->samples[i]);
+    }
+    sn_backend_for(r->backend, t->batch, augment_one, t);
+    return SN_OK;
+}
+
+// Puts the step and its last arch before the message.
+static sn_status in_step(const sn_trainer *t, sn_status s, int64_t step) {
+    char text[SN_ARCH_TEXT];
+    sn_error_prefix(s, "step %lld, arch %s", (long long)step, sn_arch_text(t->run->space, &t->arch, text));
+    return s == SN_DIVERGED ? sn_error(s, "%s; a smaller learning rate, warm-up or clip may help", sn_error_text()) : s;
+}
+
+static sn_status verb_pass(void *arg, const sn_arch *a) {
+    sn_trainer *t = arg;
+    sn_run *r = t->run;
+    sn_pass pass = training_pass(t, a);
+    t->arch = *a;
+    SN_TRY(sn_plan_make(r->graph, r->backend, &pass, &t->plan));
+    SN_TRY(sn_supernet_reserve(r->net, &t->plan));
+    SN_TRY(sn_optim_use(r->optim, &t->plan));
+    const sn_node *input = &r->graph->node[r->graph->input];
+    sn_supernet_put_images(r->net, &t->plan, t->images, (int64_t)t->batch * input->h * input->w * input->c);
+    sn_supernet_run(r->net, &t->plan, t->labels);
+    sn_batch_score s = sn_supernet_score(r->net, &t->plan, t->batch);
+    if (!s.finite) return in_step(t, sn_error(SN_DIVERGED, "the loss is not finite"), r->step + 1);
+    t->passes++;
+    t->loss += s.loss / t->batch;
+    t->top1 += (double)s.top1 / t->batch;
+    for (int d = 0; d < a->n; d++) r->option_passes[sn_run_option(r->space, d, a->option[d])]++;
+    return t->hooks.pass ? t->hooks.pass(t->hooks.arg, t, a, &t->plan) : SN_OK;
+}
+
+static sn_status verb_update_weights(void *arg) {
+    sn_trainer *t = arg;
+    if (t->hooks.update) SN_TRY(t->hooks.update(t->hooks.arg, t));
+    sn_status s = sn_optim_update(t->run->optim, t->lr);
+    return s == SN_OK ? s : in_step(t, s, t->run->step + 1);
+}
+
+sn_status sn_trainer_step(sn_trainer *t) {
+    sn_run *r = t->run;
+    const sn_sampler *sampler = sn_sampler_find(r->config->train.sampler);
+    if (!sampler) return sn_error(SN_CONFIG, "no sampler '%s'", r->config->train.sampler);
+    sn_verbs verbs = {t, verb_pass, verb_update_weights};
+    t->passes = 0;
+    t->loss = t->top1 = 0;
+    t->lr = sn_trainer_lr(t, r->step);
+    SN_TRY(load_batch(t));
+    if (t->hooks.begin) SN_TRY(t->hooks.begin(t->hooks.arg, t));
+    SN_TRY(sampler->step(r->space, (uint32_t)r->config->train.seed, (uint32_t)r->step, &verbs));
+    if (t->hooks.end) SN_TRY(t->hooks.end(t->hooks.arg, t));
+    r->step++;
+    return SN_OK;
+}
+
+// ---------------------------------------------------------------- validation
+int sn_fixed_paths(const sn_run *r, sn_arch paths[SN_FIXED_PATHS]) {
+    int n = 2;
+    sn_cost_extremes(r->graph, r->space, &paths[0], &paths[1]);
+    sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 1, 0, 0);
+    for (; n < SN_FIXED_PATHS; n++) paths[n] = sn_arch_random(r->space, &rng);
+    int kept = 0;
+    for (int i = 0; i < n; i++) {
+        bool seen = false;
+        for (int k = 0; k < kept; k++) seen = seen || sn_arch_equal(&paths[k], &paths[i]);
+        if (!seen) paths[kept++] = paths[i];
+    }
+    return kept;
+}
+
+typedef struct {
+    double accuracy[SN_FIXED_PATHS];
+    int n;
+} validation;
+
+static sn_status add_score(void *arg, const sn_score *s) {
+    validation *v = arg;
+    v->accuracy[v->n++] = (double)s->top1 / (double)s->images;
+    return SN_OK;
+}
+
+enum { VALIDATION_BATCH = 250 };
+static const sn_protocol validation_protocol = {SN_PROTOCOL_BATCH, 0, VALIDATION_BATCH};
+
+static sn_status validate(sn_run *r, validation *v) {
+    sn_arch paths[SN_FIXED_PATHS];
+    sn_view_of_split view;
+    *v = (validation){0};
+    sn_score_job job = {
+        .archs = paths, .n = sn_fixed_paths(r, paths), .protocol = validation_protocol, .arg = v, .scored = add_score};
+    SN_TRY(sn_run_source(r, SN_VALIDATION, SN_VALIDATION_IMAGES, VALIDATION_BATCH, &view, &job.images));
+    sn_status s = sn_score_archs(r->net, &job, NULL);
+    sn_run_source_free(&view);
+    return s;
+}
+
+sn_status sn_validation_arena(const sn_run *r, int64_t *elements) {
+    sn_arch small, large;
+    sn_cost_extremes(r->graph, r->space, &small, &large);
+    long images = r->config->train.validate_every ? sn_dataset_count(r->data, SN_VALIDATION) : 0;
+    sn_score_job job = {.archs = &large, .n = 1, .protocol = validation_protocol};
+    job.images.count = images < SN_VALIDATION_IMAGES ? images : SN_VALIDATION_IMAGES;
+    *elements = 0;
+    return images ? sn_score_arena(r->net, &job, elements) : SN_OK;
+}
+
+// ---------------------------------------------------------------- the loop
+typedef struct {
+    sn_trainer *trainer;
+    const sn_train_watch *watch;
+    double since;   // time of the last speed measurement
+    int64_t images; // since then
+    double speed;
+    double loss, accuracy; // sums since the last log line
+    int64_t logged;        // steps in these sums
+    bool log_failed;       // and was warned of
+} loop;
+
+static void tell(const loop *l, sn_event e) {
+    e.step = l->trainer->run->step;
+    e.steps = l->trainer->steps;
+    e.steps_per_epoch = l->trainer->steps_per_epoch;
+    if (l->watch->event) l->watch->event(l->watch->arg, &e);
+}
+
+static void warn(const loop *l, const char *what) {
+    char text[1024];
+    snprintf(text, sizeof text, "%s: %s", what, sn_error_text());
+    tell(l, (sn_event){.kind = SN_EVENT_WARNING, .text = text});
+}
+
+// A log that cannot be written never stops training; the first failure is told.
+static void log_result(loop *l, sn_status s) {
+    if (s != SN_OK && !l->log_failed) warn(l, "the log is not complete, training goes on");
+    l->log_failed = s != SN_OK;
+}
+
+static void log_line(loop *l, json_t *line) {
+    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    sn_status s = text ? SN_OK : sn_error(SN_FAIL, "a line cannot be written as JSON");
+    if (s == SN_OK && l->watch->log) s = sn_log_append(l->watch->log, text);
+    log_result(l, s);
+    free(text);
+    json_decref(line);
+}
+
+// Which images feed the steps that follow: once per start of the program.
+static void log_start(loop *l) {
+    const sn_run *r = l->trainer->run;
+    log_line(l, json_pack("{s:I,s:s,s:I,s:I,s:s}", "step", (json_int_t)r->step, "split", "training", "images",
+                          (json_int_t)sn_dataset_count(r->data, SN_TRAIN), "held_out",
+                          (json_int_t)sn_dataset_count(r->data, SN_VALIDATION), "data", sn_dataset_fingerprint(r->data)));
+}
+
+static void log_steps(loop *l) {
+    sn_trainer *t = l->trainer;
+    log_line(l, json_pack("{s:I,s:f,s:f,s:f,s:f,s:f}", "step", (json_int_t)t->run->step, "epoch",
+                          (double)t->run->step / (double)t->steps_per_epoch, "loss", l->loss / (double)l->logged, "accuracy",
+                          l->accuracy / (double)l->logged, "lr", t->lr, "norm", t->run->optim->norm));
+    l->loss = l->accuracy = 0;
+    l->logged = 0;
+}
+
+static void after_step(loop *l) {
+    sn_trainer *t = l->trainer;
+    enum { LOG_EVERY = 20 };
+    l->loss += t->loss / t->passes;
+    l->accuracy += t->top1 / t->passes;
+    l->images += t->batch;
+    double now = sn_now();
+    if (now - l->since > 2) {
+        l->speed = (double)l->images / (now - l->since);
+        l->since = now;
+        l->images = 0;
+    }
+    l->logged++;
+    if (t->run->step % LOG_EVERY == 0 || t->run->step % t->steps_per_epoch == 0) log_steps(l);
+    tell(l, (sn_event){.kind = SN_EVENT_STEP,
+                       .loss = t->loss / t->passes,
+                       .accuracy = t->top1 / t->passes,
+                       .lr = t->lr,
+                       .images_per_second = l->speed});
+}
+
+// Unless needed, a save that the machine refuses is only warned of: a later one may work.
+static sn_status save(loop *l, bool needed) {
+    sn_run *r = l->trainer->run;
+    char *path = sn_folder_checkpoint(r->folder, r->step);
+    sn_status s = path ? sn_run_save(r, path) : SN_RESOURCE;
+    if (s == SN_OK) {
+        tell(l, (sn_event){.kind = SN_EVENT_SAVED, .text = path});
+        if (sn_folder_prune(r->folder, r->config->train.keep, r->best_step) != SN_OK) warn(l, "old checkpoints stay");
+    } else if (s == SN_DIVERGED) {
+        in_step(l->trainer, s, r->step);
+    } else if (!needed && (s == SN_RESOURCE || s == SN_FAIL)) {
+        warn(l, "checkpoint not saved, training goes on");
+        s = SN_OK;
+    }
+    free(path);
+    return s;
+}
+
+static sn_status validate_epoch(loop *l) {
+    sn_run *r = l->trainer->run;
+    validation v;
+    SN_TRY(validate(r, &v));
+    double mean = 0;
+    json_t *each = json_array();
+    for (int i = 0; i < v.n; i++) {
+        mean += v.accuracy[i] / v.n;
+        json_array_append_new(each, json_real(v.accuracy[i]));
+    }
+    if (!(mean <= r->best)) r->best = mean, r->best_step = r->step; // also when there is none yet (NaN)
+    log_line(l, json_pack("{s:I,s:f,s:o}", "step", (json_int_t)r->step, "validation", mean, "paths", each));
+    tell(l, (sn_event){.kind = SN_EVENT_VALIDATION, .validation = mean});
+    return SN_OK;
+}
+
+// Passes per option, decision by decision.
+static void log_passes(loop *l) {
+    const sn_run *r = l->trainer->run;
+    json_t *all = json_object();
+    for (int d = 0; d < r->space->n_decisions; d++) {
+        json_t *options = json_object();
+        for (int k = 0; k < r->space->decisions[d].options; k++)
+            json_object_set_new(options, r->space->blocks[r->space->decisions[d].block[k]].name,
+                                json_integer(r->option_passes[sn_run_option(r->space, d, k)]));
+        json_object_set_new(all, r->space->decisions[d].name, options);
+    }
+    log_line(l, json_pack("{s:I,s:o}", "step", (json_int_t)r->step, "passes", all));
+}
+
+static sn_status end_of_step(loop *l) {
+    sn_trainer *t = l->trainer;
+    const sn_config *c = t->run->config;
+    int64_t step = t->run->step;
+    bool epoch_ends = step % t->steps_per_epoch == 0, last = step == t->steps, stop = l->watch->stop && *l->watch->stop;
+    bool has_validation = sn_dataset_count(t->run->data, SN_VALIDATION) > 0;
+    int64_t epoch = step / t->steps_per_epoch;
+    if (epoch_ends && has_validation && c->train.validate_every && (epoch % c->train.validate_every == 0 || last))
+        SN_TRY(validate_epoch(l));
+    if (last) log_passes(l);
+    bool due = epoch_ends || (c->train.save_every && step % c->train.save_every == 0);
+    if (due || stop) SN_TRY(save(l, last || stop));
+    return stop && !last ? sn_error(SN_INTERRUPTED, "stopped after step %lld of %lld; the same command goes on from there",
+                                    (long long)step, (long long)t->steps)
+                         : SN_OK;
+}
+
+// Room for the checkpoints to come: at most the kept ones, the best one and the one being written lie there at once.
+static sn_status check_space(const sn_trainer *t) {
+    const sn_config *c = t->run->config;
+    int64_t *steps, left = t->steps - t->run->step;
+    int n;
+    SN_TRY(sn_folder_steps(t->run->folder, &steps, &n));
+    free(steps);
+    int64_t saves = left / t->steps_per_epoch + 1 + (c->train.save_every ? left / c->train.save_every : 0);
+    int64_t wanted = c->train.keep + 2 - n;
+    if (wanted > saves) wanted = saves;
+    return sn_folder_space(t->run->folder, sn_run_checkpoint_bytes(t->run) * (size_t)(wanted > 1 ? wanted : 1));
+}
+
+sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
+    sn_trainer *t;
+    SN_TRY(sn_trainer_create(r, &t));
+    loop l = {.trainer = t, .watch = watch, .since = sn_now()};
+    sn_status s = SN_OK;
+    if (r->step < t->steps) {
+        s = check_space(t);
+        if (s == SN_OK && watch->log) log_result(&l, sn_log_cut(watch->log, r->step));
+        if (s == SN_OK) log_start(&l);
+    }
+    while (s == SN_OK && r->step < t->steps) {
+        s = sn_trainer_step(t);
+        if (s != SN_OK) break;
+        after_step(&l);
+        s = end_of_step(&l);
+    }
+    sn_trainer_free(t);
+    return s;
+}

@@ -1,0 +1,77 @@
+// The main job: trains a supernet by its config until the last epoch, a signal, or a loss that is not finite. A sampler writes
+// each step with the verbs `pass` and `update_weights`, which are here. Saves checkpoints, validates a few fixed paths, writes
+// log.jsonl. Not here: printing (the caller's `event`), signals (the caller's `stop`).
+#ifndef SN_TRAIN_H
+#define SN_TRAIN_H
+
+#include "supernet/train/run.h"
+
+typedef enum { SN_EVENT_STEP, SN_EVENT_VALIDATION, SN_EVENT_SAVED, SN_EVENT_WARNING } sn_event_kind;
+
+typedef struct {
+    sn_event_kind kind;
+    int64_t step, steps; // done, and in all
+    int64_t steps_per_epoch;
+    double loss, accuracy, lr; // STEP: of this step (means over its passes)
+    double images_per_second;  // STEP: over the last seconds
+    double validation;         // VALIDATION: mean accuracy over the fixed paths
+    const char *text;          // SAVED: the file; WARNING: what
+} sn_event;
+
+struct sn_trainer;
+
+// Called inside a step, for traces. Any may be NULL; an error ends the training.
+typedef struct {
+    void *arg;
+    sn_status (*begin)(void *arg, struct sn_trainer *);                                  // batch loaded, nothing run
+    sn_status (*pass)(void *arg, struct sn_trainer *, const sn_arch *, const sn_plan *); // after each pass
+    sn_status (*update)(void *arg, struct sn_trainer *); // gradients complete, weights not yet moved
+    sn_status (*end)(void *arg, struct sn_trainer *);    // weights moved
+} sn_train_hooks;
+
+typedef struct sn_trainer {
+    sn_run *run;
+    int64_t steps_per_epoch, steps;
+    double lr;       // of this step
+    uint32_t *order; // samples of this epoch
+    int64_t order_epoch;
+    // the batch of this step
+    int batch;
+    uint8_t *pixels;
+    float *images; // (batch, h, w, c) after augmentation
+    int32_t *labels;
+    uint32_t *samples; // sample ids
+    sn_draw *draws;
+    // the step so far
+    sn_plan plan;
+    sn_arch arch; // of the last pass
+    int passes;
+    double loss, top1; // sums over passes
+    sn_train_hooks hooks;
+} sn_trainer;
+
+typedef struct {
+    const volatile sig_atomic_t *stop; // not 0: finish the step, save, return SN_INTERRUPTED; NULL: never
+    void *arg;
+    void (*event)(void *arg, const sn_event *); // NULL: nobody listens
+    const char *log;                            // path of log.jsonl, or NULL
+} sn_train_watch;
+
+sn_status sn_trainer_create(sn_run *, sn_trainer **out);
+void sn_trainer_free(sn_trainer *);
+// One step (run->step), hooks included; then run->step is one more.
+sn_status sn_trainer_step(sn_trainer *);
+// Learning rate of a step under the run's config.
+double sn_trainer_lr(const sn_trainer *, int64_t step);
+
+// From run->step to the end. The run has a folder, which the caller has locked. SN_DIVERGED names step and arch; the last
+// checkpoint stands.
+sn_status sn_train(sn_run *, const sn_train_watch *);
+
+// The fixed paths of validation: smallest, largest and two random ones; fewer where archs are few.
+enum { SN_FIXED_PATHS = 4, SN_VALIDATION_IMAGES = 1000 };
+int sn_fixed_paths(const sn_run *, sn_arch paths[SN_FIXED_PATHS]);
+// Elements of the arena that validation needs; 0 where there is none.
+sn_status sn_validation_arena(const sn_run *, int64_t *elements);
+
+#endif

@@ -12,15 +12,23 @@
 
 #include <hdf5.h>
 
+// How large the spaces are.
+typedef struct {
+    int side[2], batch[2], widest; // from, to; channels of a layer
+    int64_t macs;                  // of each layer, for one image
+    int steps[2];                  // of an epoch
+} measure;
+
+static const measure small_measure = {{5, 19}, {2, 12}, 24, 150000, {2, 4}};
+
 typedef struct {
     sn_rng rng;
+    measure size;
     sn_space *space;        // of blocks only: those that entries may name
     char *blocks, *network; // texts of the two keys
     FILE *to_blocks, *to_network;
-    int c, h, w;       // of the value that the next entry reads
-    int entries;       // so far
-    int decisions;     // so far
-    int64_t macs_left; // a small net is enough
+    int c, h, w;            // of the value that the next entry reads
+    int entries, decisions; // so far
 } maker;
 
 // ---------------------------------------------------------------- draws
@@ -32,6 +40,9 @@ static int between(maker *m, int low, int high) {
 }
 static bool once_in(maker *m, int n) {
     return below(m, n) == 0;
+}
+static int any_side(maker *m) {
+    return between(m, m->size.side[0], m->size.side[1]);
 }
 #define ONE_OF(m, ...) ((const int[]){__VA_ARGS__})[below(m, (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)))]
 
@@ -57,7 +68,7 @@ static int any_value(maker *m, const sn_attr *a) {
     return a->low + step * below(m, (most < 6 || once_in(m, 8) ? most : 6) + 1);
 }
 
-// Whether an operation can stand between these channels, asked of the program; and within what multiplications are left.
+// Whether an operation can stand between these channels, asked of the program; and is small enough.
 static bool fits(const maker *m, const sn_op *op, const int *attr, int in, int out, int h, int w, int stride) {
     static const int none[SN_OP_ATTRS];
     sn_space *s = sn_space_new();
@@ -73,7 +84,7 @@ static bool fits(const maker *m, const sn_op *op, const int *attr, int in, int o
     bool good = sn_space_finish(s) == SN_OK && sn_graph_build(s, &g) == SN_OK;
     if (good) {
         sn_arch only = sn_arch_first(s);
-        good = sn_cost_arch(g, &only).macs <= m->macs_left;
+        good = sn_cost_arch(g, &only).macs <= m->size.macs;
     }
     sn_graph_free(g);
     sn_space_free(s);
@@ -134,7 +145,7 @@ static int any_block(maker *m, int out, int stride, int layers) {
 
 // ---------------------------------------------------------------- entries of the network
 static int any_channels(maker *m) {
-    return once_in(m, 3) ? m->c : ONE_OF(m, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 12, 15, 16, 17, 24);
+    return once_in(m, 3) ? m->c : once_in(m, 2) ? between(m, 1, m->size.widest) : between(m, 1, m->size.widest / 4) * 4;
 }
 static int any_stride(maker *m) {
     return below(m, 5) < 3 ? 1 : once_in(m, 8) ? between(m, 3, 8) : 2;
@@ -254,13 +265,13 @@ static int any_count(maker *m, int batch, int batches) {
 
 static void put_data_section(maker *m, FILE *f, int batch, int classes) {
     random_data d = {m->c, m->h, m->w, classes, 0, 0, 0};
-    int train = any_count(m, batch, between(m, 2, 4)), validation = between(m, 5, 40);
+    int train = any_count(m, batch, between(m, m->size.steps[0], m->size.steps[1])), validation = between(m, 5, 40);
     if (train < classes) train += (classes - train + batch - 1) / batch * batch;
     bool own = once_in(m, 4), fewer = once_in(m, 4);
     d.train = train + (own ? 0 : validation) + (fewer ? between(m, 1, 9) : 0);
     d.val = own ? validation : 0;
     d.test = once_in(m, 8) ? 0 : between(m, 1, 9);
-    if (once_in(m, 4)) d.height = between(m, 5, 23), d.width = between(m, 5, 23);
+    if (once_in(m, 4)) d.height = any_side(m) + below(m, 5), d.width = any_side(m) + below(m, 5);
     fprintf(f, "data:\n  source: %s\n  cache: cache\n", put_random_data(m, &d));
     if (!own) fprintf(f, "  validation: %d\n", validation);
     if (fewer) fprintf(f, "  images: %d\n", train);
@@ -305,10 +316,10 @@ static void put_training(maker *m, FILE *f, int batch) {
 }
 
 // Writes scratch/space.yaml and the data that it names.
-static void put_random_space(uint32_t seed) {
-    maker m = {.rng = sn_rng_at(seed, SN_STREAM_ARCHS, 0, 0, 0)};
-    m.c = between(&m, 1, 3), m.h = between(&m, 5, 19), m.w = between(&m, 5, 19), m.macs_left = 300000;
-    int batch = between(&m, 2, 12), classes = between(&m, 2, 12);
+static inline void put_random_space(uint32_t seed, measure size) {
+    maker m = {.rng = sn_rng_at(seed, SN_STREAM_ARCHS, 0, 0, 0), .size = size};
+    m.c = between(&m, 1, 3), m.h = any_side(&m), m.w = any_side(&m);
+    int batch = between(&m, size.batch[0], size.batch[1]), classes = between(&m, 2, 12);
     FILE *f = fopen(at("space.yaml"), "w");
     ck_assert_ptr_nonnull(f);
     put_data_section(&m, f, batch, classes);

@@ -385,10 +385,6 @@ static void check_retrained(const char *run, const char *arch, bool onnx) {
     snprintf(file, sizeof file, "%s/it.%s", run, onnx ? "onnx" : "safetensors");
     ck_code(0, RUN(PLAIN, "retrain", run, "--arch", arch, "--name", "it", "--json", "--threads", "1"));
     ck_told("arch", arch);
-    ck_code(0, RUN(PLAIN, "eval", folder, "--arch", arch, "--json", "--threads", "1"));
-    json_t *list = told("archs");
-    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(list, 0), "arch")), arch);
-    json_decref(list);
     ck_code(0, RUN(PLAIN, "export", folder, "-o", file, "--json", "--threads", "1"));
     ck_told("arch", arch);
     size_t n;
@@ -429,7 +425,7 @@ static char *last_checkpoint(const char *run) {
 // The same training, killed in a save and gone on with by other threads and lanes.
 static void train_twice(const char *one, const char *many, uint32_t seed) {
     char fault[32];
-    const char *device = seed % 2 ? "cpu-plain" : "cpu";
+    const char *device = seed % 4 ? "cpu" : "cpu-plain"; // (which is slow)
     snprintf(fault, sizeof fault, "%u:%u:s9", 1 + seed % 3, seed / 3 % 8);
     ck_code(0, RUN(PLAIN, "train", at("space.yaml"), "-o", one, "--threads", "1"));
     int code =
@@ -493,11 +489,12 @@ static void check_ranking(sn_run *r, const char *many, uint32_t seed) {
     close_sources(&s);
     put_archs(at("some"), r, &a, 2);
     free(a.arch);
-    snprintf(fault, sizeof fault, "1:%u:s9", seed % 8);
+    snprintf(fault, sizeof fault, "1:%u:s9", seed / 2 % 8);
     snprintf(folder, sizeof folder, "%s", strrchr(many, '/'));
-    ck_code(SIGNALLED + SIGKILL,
-            RUN(((how){.fault = fault, .folder = folder}), "rank", many, "--archs", at("some"), "--threads", "1"));
-    ck_code(0, RUN(PLAIN, "rank", many, "--archs", at("some"), "--threads", "2", "--device", "cpu-plain"));
+    bool killed = seed % 2;
+    ck_code(killed ? SIGNALLED + SIGKILL : 0,
+            RUN(((how){.fault = killed ? fault : NULL, .folder = folder}), "rank", many, "--archs", at("some"), "--threads", "2",
+                "--device", seed % 8 < 2 ? "cpu-plain" : "cpu"));
     if (all)
         ck_code(0, RUN(PLAIN, "rank", many, "--threads", "3"));
     else
@@ -510,7 +507,7 @@ START_TEST(space) {
     uint32_t seed = (uint32_t)_i;
     snprintf(scratch, sizeof scratch, "%s/%d", places, _i);
     ck_assert_int_eq(mkdir(scratch, 0777), 0);
-    put_random_space(seed);
+    put_random_space(seed, small_measure);
     const char *one = lasting(at("one")), *many = lasting(at("many"));
     sn_run *r;
     check_texts(at("space.yaml"));

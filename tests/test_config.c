@@ -408,7 +408,7 @@ START_TEST(overrides) {
     ck_assert(c->data.augment.flip && c->data.augment.crop == 0); // a mapping replaces a mapping
     ck_assert_int_eq(c->data.memory, 64 << 20);
     ck_assert_str_eq(c->space.arch, "b,a");
-    ck_assert_int_eq(c->space.built->decisions[0].options, 1);
+    ck_assert_int_eq(sn_decision_count(&c->space.built->decisions[0]), 1);
     ck_assert_ptr_nonnull(getcwd(here, sizeof here));
     snprintf(expected, sizeof expected, "%s/y", here);
     ck_assert_str_eq(c->data.source, expected);
@@ -624,8 +624,8 @@ START_TEST(retraining) {
               r->train.optimizer.label_smoothing == 0.1);
     ck_assert_int_eq(r->retrain.init, SN_START_INHERITED);
     ck_assert_str_eq(r->space.arch, "b,a");
-    ck_assert_int_eq(r->space.built->decisions[0].options, 1);
-    ck_assert_str_eq(r->space.built->blocks[r->space.built->decisions[0].block[0]].name, "b");
+    ck_assert_int_eq(sn_decision_count(&r->space.built->decisions[0]), 1);
+    ck_assert_str_eq(sn_space_option_name(r->space.built, 0, 1), "b");
     check_round_trip(r);
     sn_config_free(r);
     sn_config_free(c);

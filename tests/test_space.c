@@ -27,7 +27,7 @@ START_TEST(sizes) {
     ck_assert_int_eq(space->n_decisions, 8);
     ck_assert_str_eq(space->decisions[2].name, "stage2.layer1");
     static sn_decision most[SN_MAX_DECISIONS]; // the largest space, 2^1536
-    for (int i = 0; i < SN_MAX_DECISIONS; i++) most[i].options = SN_MAX_OPTIONS;
+    for (int i = 0; i < SN_MAX_DECISIONS; i++) most[i].allowed = UINT64_MAX;
     sn_space_size(&(sn_space){.decisions = most, .n_decisions = SN_MAX_DECISIONS}, text, sizeof text);
     ck_assert_uint_eq(strlen(text), 463 + 154); // digits and commas
     ck_assert(!strncmp(text, "2,410,312,426,", 14) && text[616] == '6');
@@ -43,7 +43,7 @@ START_TEST(arch_text) {
     ck_assert_int_eq(sn_arch_parse(space, "222122201", &a), SN_USAGE);
     ck_assert_int_eq(sn_arch_parse(space, "22212-20", &a), SN_USAGE);
     ck_assert_int_eq(sn_arch_parse(space, "2221x220", &a), SN_USAGE);
-    ck_message("position 5 (stage2.layer3): found 'x'; allowed are the digits 0 to 2");
+    ck_message("column 5 (stage2.layer3): found 'x'; allowed are 0, 1, 2");
     space->digits = false;
     ck_assert_int_eq(sn_arch_parse(space, "id,mb3_k3,mb6_k5,id,id,id,id,mb6_k5", &a), SN_OK);
     ck_assert_str_eq(sn_arch_text(space, &a, text), "id,mb3_k3,mb6_k5,id,id,id,id,mb6_k5");
@@ -131,13 +131,69 @@ START_TEST(restricted) {
     sn_arch a;
     ck_assert_int_eq(sn_arch_parse(space, "20100002", &a), SN_OK);
     long params = sn_cost_arch(graph, &a).params;
-    ck_assert_int_eq(sn_space_restrict(space, &a), SN_OK);
+    ck_assert_int_eq(sn_space_restrict_to(space, &a), SN_OK);
     sn_graph *one;
+    char text[SN_ARCH_TEXT];
     ck_assert_int_eq(sn_graph_build(space, &one), SN_OK);
-    sn_arch only = sn_arch_first(space);
+    sn_arch only = sn_arch_first(space), small, large;
+    ck_assert_str_eq(sn_arch_text(space, &only, text), "20100002"); // numbers of options stay
+    ck_assert(!sn_arch_next(space, &only) && sn_arch_equal(&only, &a));
     ck_assert_int_eq(sn_cost_arch(one, &only).params, params);
+    ck_assert_int_eq(sn_params_count(&one->params), params); // and nothing else
     for (int i = 0; i < one->params.n; i++) ck_assert_int_ge(sn_params_find(&graph->params, one->params.param[i].name), 0);
+    sn_cost_extremes(one, space, &small, &large);
+    ck_assert(sn_arch_equal(&small, &a) && sn_arch_equal(&large, &a));
+    ck_assert_int_eq(sn_arch_parse(space, "20100001", &a), SN_USAGE);
+    ck_message("column 8 (stage3.layer3): found '1'; allowed are 2");
+    a.option[3] = 1;
+    ck_assert_int_eq(sn_space_restrict_to(space, &a), SN_USAGE);
+    ck_message("decision 'stage2.layer2' does not allow option 1");
     sn_graph_free(one);
+}
+END_TEST
+
+// Options 0 and 2 of one decision, 1 and 2 of another.
+START_TEST(masked) {
+    char text[SN_ARCH_TEXT];
+    ck_ok(sn_space_restrict(space, 0, 5));
+    ck_ok(sn_space_restrict(space, 7, 6));
+    ck_assert_int_eq(sn_space_restrict(space, 0, 2), SN_USAGE);
+    ck_message("decision 'stage1.layer1' would have no option left");
+    ck_assert_double_eq(sn_space_size(space, text, sizeof text), 2916);
+    ck_assert_int_eq(sn_space_options(space), 22);
+    ck_assert_int_eq(sn_space_option_place(space, 0, 2), 1);
+    ck_assert_int_eq(sn_space_option_place(space, 7, 1), 20);
+    sn_arch a = sn_arch_first(space), before = a;
+    ck_assert_str_eq(sn_arch_text(space, &a, text), "00000001");
+    int n = 0;
+    do {
+        ck_assert(!n++ || sn_arch_compare(&before, &a) < 0);
+        ck_assert(a.option[0] != 1 && a.option[7] != 0);
+        before = a;
+    } while (sn_arch_next(space, &a));
+    ck_assert_int_eq(n, 2916);
+    ck_assert_str_eq(sn_arch_text(space, &before, text), "22222222");
+    sn_rng r = sn_rng_at(1, SN_STREAM_ARCHS, 0, 0, 0);
+    for (int i = 0; i < 100; i++) {
+        a = sn_arch_random(space, &r);
+        ck_assert(a.option[0] != 1 && a.option[7] != 0);
+    }
+    ck_assert_int_eq(sn_arch_parse(space, "12222222", &a), SN_USAGE);
+    ck_message("found '1'; allowed are 0, 2");
+    space->digits = false;
+    ck_assert_int_eq(sn_arch_parse(space, "mb3_k3,id,id,id,id,id,id,mb6_k5", &a), SN_USAGE);
+    ck_message("column 1 (stage1.layer1): found 'mb3_k3'; allowed are id, mb6_k5");
+    sn_graph *some;
+    sn_arch small, large;
+    ck_ok(sn_graph_build(space, &some));
+    ck_assert_int_eq(sn_params_find(&some->params, "stage1.layer1.mb3_k3.dw.weight"), -1);
+    const sn_node *c = &some->node[some->choice[0]];
+    ck_assert(c->n_in == 3 && c->in[0] >= 0 && c->in[1] == -1 && c->in[2] >= 0);
+    sn_cost_extremes(some, space, &small, &large);
+    ck_assert_int_eq(small.option[7], 1);
+    do ck_assert_uint_eq(sn_graph_signature(some, &small, false), sn_graph_signature(graph, &small, false));
+    while (sn_arch_next(space, &small));
+    sn_graph_free(some);
 }
 END_TEST
 
@@ -215,6 +271,7 @@ int main(void) {
     tcase_add_test(t, distinct_nets);
     tcase_add_test(t, extremes);
     tcase_add_test(t, restricted);
+    tcase_add_test(t, masked);
     suite_add_tcase(s, t);
     TCase *u = tcase_create("plain");
     tcase_add_test(u, param_order);

@@ -56,8 +56,8 @@ static json_t *decisions_json(const sn_space *s) {
     json_t *list = json_array();
     for (int d = 0; d < s->n_decisions; d++) {
         json_t *names = json_array();
-        for (int k = 0; k < s->decisions[d].options; k++)
-            json_array_append_new(names, json_string(s->blocks[s->decisions[d].block[k]].name));
+        for (int n = 0, k; (k = sn_decision_option(&s->decisions[d], n)) >= 0; n++)
+            json_array_append_new(names, json_string(sn_space_option_name(s, d, k)));
         json_array_append_new(list, json_pack("{s:s,s:o}", "name", s->decisions[d].name, "options", names));
     }
     return list;
@@ -79,8 +79,8 @@ static void print_decisions(const sn_space *s) {
     printf("space: %s architecture%s, %d decision%s\n", size, one ? "" : "s", s->n_decisions, cli_plural(s->n_decisions));
     for (int d = 0; d < s->n_decisions; d++) {
         printf("  %-20s", s->decisions[d].name);
-        for (int k = 0; k < s->decisions[d].options; k++)
-            printf("%s%s", k ? " | " : "", s->blocks[s->decisions[d].block[k]].name);
+        for (int n = 0, k; (k = sn_decision_option(&s->decisions[d], n)) >= 0; n++)
+            printf("%s%s", n ? " | " : "", sn_space_option_name(s, d, k));
         printf("\n");
     }
 }

@@ -31,7 +31,7 @@ void sn_cost_extremes(const sn_graph *g, const sn_space *s, sn_arch *smallest, s
     for (int i = 0; i < s->n_decisions; i++) {
         sn_arch a = sn_arch_first(s);
         int64_t least = -1, most = -1;
-        for (int k = 0; k < s->decisions[i].options; k++) {
+        for (int n = 0, k; (k = sn_decision_option(&s->decisions[i], n)) >= 0; n++) {
             a.option[i] = (uint8_t)k;
             int64_t macs = sn_cost_arch(g, &a).macs;
             if (least < 0 || macs < least) least = macs, smallest->option[i] = (uint8_t)k;

@@ -131,18 +131,20 @@ static int build_block(sn_builder *b, const sn_space *s, int block, int in, cons
     return k->op->build(b, in, name, &args);
 }
 
-// One layer of a choice: every option from the same input, then the choice between them.
+// One layer of a choice: every allowed option from the same input, then the choice between them.
 static int build_choice(sn_builder *b, const sn_space *s, int decision, int in) {
     const sn_decision *d = &s->decisions[decision];
     const sn_entry *e = &s->entries[d->entry];
-    int value[SN_MAX_OPTIONS];
+    int value[SN_MAX_OPTIONS], first = sn_decision_option(d, 0);
     for (int k = 0; k < d->options; k++) {
+        value[k] = -1;
+        if (!sn_decision_allows(d, k)) continue;
         char name[256];
         snprintf(name, sizeof name, "%s.%s", d->name, s->blocks[d->block[k]].name);
         value[k] = build_block(b, s, d->block[k], in, name, e->out, d->layer ? 1 : e->stride);
         if (value[k] < 0) return -1;
     }
-    sn_node n = like(b, value[0], SN_NODE_CHOICE);
+    sn_node n = like(b, value[first], SN_NODE_CHOICE);
     n.decision = decision;
     int id = add_node(b, n, d->name, value, d->options);
     if (id >= 0) b->graph->choice[b->graph->n_choices++] = id;

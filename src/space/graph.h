@@ -23,7 +23,7 @@ typedef enum {
 typedef struct {
     sn_node_kind kind;
     char *name; // "stage2.layer1.mb6_k5.dw"; for messages, export and trace
-    int *in;    // node ids, all smaller than this node's; a choice has one per option
+    int *in;    // node ids, all smaller than this node's; a choice has one per option, -1 where it is not allowed
     int n_in;
     int c, h, w;                               // of the value
     int kernel, stride, pad, dilation, groups; // conv, pool

@@ -73,6 +73,7 @@ static sn_status add_decision(sn_space *s, int entry, int layer) {
     d->layer = layer;
     d->options = e->options;
     memcpy(d->block, e->block, sizeof d->block);
+    d->allowed = UINT64_MAX >> (SN_MAX_OPTIONS - e->options);
     s->n_decisions++;
     return SN_OK;
 }
@@ -92,6 +93,8 @@ sn_status sn_space_finish(sn_space *s) {
         const sn_entry *e = &s->entries[i];
         if (i + 1 < s->n_entries && is_classifier(s, i))
             return sn_error(SN_CONFIG, "entry '%s' is a classifier but not the last entry of `network`", e->name);
+        if (e->choice && (e->options < 1 || e->options > SN_MAX_OPTIONS))
+            return sn_error(SN_CONFIG, "entry '%s' has %d options; 1 to %d are allowed", e->name, e->options, SN_MAX_OPTIONS);
         for (int k = 0; e->choice && k < e->options; k++) {
             if (!s->blocks[e->block[k]].op->takes_out)
                 return sn_error(SN_CONFIG, "entry '%s' chooses block '%s', a %s, which cannot be an option", e->name,
@@ -108,13 +111,66 @@ sn_status sn_space_finish(sn_space *s) {
     return SN_OK;
 }
 
+// ---------------------------------------------------------------- allowed options
+bool sn_decision_allows(const sn_decision *d, int option) {
+    return option >= 0 && option < d->options && (d->allowed >> option & 1);
+}
+
+int sn_decision_count(const sn_decision *d) {
+    return __builtin_popcountll(d->allowed);
+}
+
+int sn_decision_option(const sn_decision *d, int nth) {
+    uint64_t left = d->allowed;
+    for (; left && nth; nth--) left &= left - 1;
+    return left ? __builtin_ctzll(left) : -1;
+}
+
 int sn_space_max_options(const sn_space *s) {
     int most = 0;
     for (int i = 0; i < s->n_decisions; i++)
-        if (s->decisions[i].options > most) most = s->decisions[i].options;
+        if (sn_decision_count(&s->decisions[i]) > most) most = sn_decision_count(&s->decisions[i]);
     return most;
 }
 
+static int options_before(const sn_space *s, int decision) {
+    int n = 0;
+    for (int i = 0; i < decision; i++) n += sn_decision_count(&s->decisions[i]);
+    return n;
+}
+
+int sn_space_options(const sn_space *s) {
+    return options_before(s, s->n_decisions);
+}
+
+int sn_space_option_place(const sn_space *s, int decision, int option) {
+    uint64_t below = s->decisions[decision].allowed & ((UINT64_C(1) << option) - 1);
+    return options_before(s, decision) + __builtin_popcountll(below);
+}
+
+const char *sn_space_option_name(const sn_space *s, int decision, int option) {
+    return s->blocks[s->decisions[decision].block[option]].name;
+}
+
+sn_status sn_space_restrict(sn_space *s, int decision, uint64_t options) {
+    sn_decision *d = &s->decisions[decision];
+    if (!(d->allowed & options)) return sn_error(SN_USAGE, "decision '%s' would have no option left", d->name);
+    d->allowed &= options;
+    return SN_OK;
+}
+
+sn_status sn_space_restrict_to(sn_space *s, const sn_arch *a) {
+    if (a->n != s->n_decisions) return sn_error(SN_USAGE, "an arch of %d decisions for a space of %d", a->n, s->n_decisions);
+    for (int i = 0; i < a->n; i++) { // of a decision that the arch does not reach any option will do
+        int option = a->option[i] == SN_ABSENT ? sn_decision_option(&s->decisions[i], 0) : a->option[i];
+        if (!sn_decision_allows(&s->decisions[i], option))
+            return sn_error(SN_USAGE, "decision '%s' does not allow option %d", s->decisions[i].name, option);
+        SN_TRY(sn_space_restrict(s, i, UINT64_C(1) << option));
+    }
+    return SN_OK;
+}
+
+// ---------------------------------------------------------------- size
 double sn_space_size(const sn_space *s, char *text, size_t text_size) {
     // at most 256 decisions of 64 options: 2^1536 < 10^463, kept as decimal digits, lowest first
     enum { DIGITS = 480 };
@@ -122,7 +178,7 @@ double sn_space_size(const sn_space *s, char *text, size_t text_size) {
     int used = 1;
     double size = 1;
     for (int i = 0; i < s->n_decisions; i++) {
-        int carry = 0, k = s->decisions[i].options;
+        int carry = 0, k = sn_decision_count(&s->decisions[i]);
         size *= k;
         for (int j = 0; j < used || carry; j++) {
             int v = (j < used ? digit[j] : 0) * k + carry;
@@ -138,16 +194,4 @@ double sn_space_size(const sn_space *s, char *text, size_t text_size) {
     }
     if (text_size) text[n] = 0;
     return size;
-}
-
-sn_status sn_space_restrict(sn_space *s, const sn_arch *a) {
-    if (a->n != s->n_decisions) return sn_error(SN_USAGE, "an arch of %d decisions for a space of %d", a->n, s->n_decisions);
-    for (int i = 0; i < a->n; i++) {
-        sn_decision *d = &s->decisions[i];
-        int option = a->option[i] == SN_ABSENT ? 0 : a->option[i];
-        if (option >= d->options) return sn_error(SN_USAGE, "decision '%s' has no option %d", d->name, option);
-        d->block[0] = d->block[option];
-        d->options = 1;
-    }
-    return SN_OK;
 }

@@ -348,7 +348,7 @@ static void restrict_to(maker *m, sn_config *c) {
         return;
     }
     char *canonical = sn_strdup(sn_arch_text(m->space, &arch, text));
-    if (!canonical || sn_space_restrict(m->space, &arch) != SN_OK) {
+    if (!canonical || sn_space_restrict_to(m->space, &arch) != SN_OK) {
         m->problems->memory = true;
         free(canonical);
         return;

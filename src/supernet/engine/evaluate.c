@@ -36,7 +36,7 @@ typedef struct {
 static bool is_cut(const sn_graph *g, int node) {
     for (int j = node + 1; j < g->n; j++)
         for (int k = 0; k < g->node[j].n_in; k++)
-            if (g->node[j].in[k] < node) return false;
+            if (g->node[j].in[k] >= 0 && g->node[j].in[k] < node) return false;
     return true;
 }
 

@@ -20,14 +20,15 @@ static json_t *block(const sn_block *b) {
     return out;
 }
 
-// The options of every layer of an entry: lists of block names.
+// The options of every layer of an entry: lists of block names, null where one is not allowed.
 static json_t *layers(const sn_space *s, int entry) {
     json_t *out = json_array();
     for (int d = 0; d < s->n_decisions; d++) {
         if (s->decisions[d].entry != entry) continue;
         json_t *options = json_array();
         for (int k = 0; k < s->decisions[d].options; k++)
-            json_array_append_new(options, json_string(s->blocks[s->decisions[d].block[k]].name));
+            json_array_append_new(options, sn_decision_allows(&s->decisions[d], k) ? json_string(sn_space_option_name(s, d, k))
+                                                                                   : json_null());
         json_array_append_new(out, options);
     }
     return out;

@@ -129,7 +129,7 @@ static sn_status verb_pass(void *arg, const sn_arch *a) {
     t->passes++;
     t->loss += s.loss / t->batch;
     t->top1 += (double)s.top1 / t->batch;
-    for (int d = 0; d < a->n; d++) r->option_passes[sn_run_option(r->space, d, a->option[d])]++;
+    for (int d = 0; d < a->n; d++) r->option_passes[sn_space_option_place(r->space, d, a->option[d])]++;
     return t->hooks.pass ? t->hooks.pass(t->hooks.arg, t, a, &t->plan) : SN_OK;
 }
 
@@ -325,9 +325,9 @@ static void log_passes(loop *l) {
     json_t *all = json_object();
     for (int d = 0; d < r->space->n_decisions; d++) {
         json_t *options = json_object();
-        for (int k = 0; k < r->space->decisions[d].options; k++)
-            json_object_set_new(options, r->space->blocks[r->space->decisions[d].block[k]].name,
-                                json_integer(r->option_passes[sn_run_option(r->space, d, k)]));
+        for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++)
+            json_object_set_new(options, sn_space_option_name(r->space, d, k),
+                                json_integer(r->option_passes[sn_space_option_place(r->space, d, k)]));
         json_object_set_new(all, r->space->decisions[d].name, options);
     }
     log_line(l, json_pack("{s:I,s:o}", "step", (json_int_t)r->step, "passes", all));

@@ -287,6 +287,8 @@ static const struct {
      "8:29: unknown key 'layer' in a choice; allowed are layers,"},
     {SPACE_OF("{a: {op: identity}}", STEM "    - {out: 8, choose: [a], layers: 257}\n" LAST),
      "8:37: layers: found '257'; allowed is a whole number from 1 to 256"},
+    {SPACE_OF("{a: {op: identity}}", STEM "    - {out: 8, choose: [a], shared: 2}\n" LAST),
+     "8:37: shared: found '2'; allowed is true or false"},
     {SPACE_OF("{a: {op: classifier}}", STEM CHOICE LAST), "8:25: choose: block 'a' is a classifier, which cannot be an option"},
     {SPACE_OF("{a: {op: identity}}", STEM "    - {foo: 3}\n" CHOICE LAST),
      "8:7: an entry of space.network with neither op nor choose"},
@@ -553,6 +555,24 @@ static void check_round_trip(const sn_config *c) {
     sn_config_free(again);
 }
 
+START_TEST(shared_layers) {
+    sn_config *c = good("data: {source: /d}\nspace:\n  input: {channels: 3, height: 8, width: 8}\n  classes: 10\n"
+                        "  blocks: {a: {op: sepconv}, b: {op: pool}}\n  network:\n"
+                        "    - {layers: 3, out: 8, stride: 2, choose: [a, b], shared: true}\n"
+                        "    - {layers: 2, out: 8, choose: [a, b], shared: false}\n    - {op: classifier}\n");
+    static const char *const names[] = {"stage1", "stage2.layer1", "stage2.layer2"};
+    ck_assert_int_eq(c->space.built->n_decisions, 3);
+    for (int i = 0; i < 3; i++) ck_assert_str_eq(c->space.built->decisions[i].name, names[i]);
+    check_round_trip(c);
+    sn_config *r = NULL;
+    ck_ok(sn_config_retrain(c, "b,a,b", &r));
+    ck_assert_double_eq(sn_space_size(r->space.built, NULL, 0), 1);
+    check_round_trip(r);
+    sn_config_free(r);
+    sn_config_free(c);
+}
+END_TEST
+
 START_TEST(round_trips) {
     static const char *const names[] = {"quickstart.yaml", "smoke.yaml", "nasbench-macro-cifar10.yaml"};
     for (int i = 0; i < 3; i++) {
@@ -762,6 +782,7 @@ int main(void) {
     tcase_add_test(t, defaults);
     tcase_add_test(t, values);
     tcase_add_test(t, names_of_entries);
+    tcase_add_test(t, shared_layers);
     tcase_add_test(t, every_mistake);
     tcase_add_test(t, every_space_mistake);
     tcase_add_test(t, many_mistakes_at_once);

@@ -389,6 +389,30 @@ START_TEST(digits) {
 }
 END_TEST
 
+// One decision for several layers, through the whole job.
+START_TEST(shared_decision) {
+    ck_run(0, "sed 's/layers: 2, out/layers: 2, shared: true, out/; s/images: 2048/images: 128/' \"$SRC/configs/smoke.yaml\" "
+              ">sites.yaml");
+    ck_run(0, "\"$S\" train sites.yaml -o sites -q --json");
+    json_t *out = printed_json();
+    ck_assert_uint_eq(json_object_size(json_object_get(out, "passes")), 2);
+    ck_assert_uint_eq(json_object_size(json_object_get(json_object_get(out, "passes"), "stage2")), 3);
+    json_decref(out);
+    ck_run(0, "grep -c 'shared: true' sites/config.yaml");
+    ck_run(0, "\"$S\" describe sites.yaml --no-timing");
+    ck_printed("out", "space: 9 architectures, 2 decisions\n  stage1.layer1       skip | mb3_k3 | sep_k5\n  stage2 ");
+    ck_run(0, "\"$S\" rank sites --json");
+    out = printed_json();
+    ck_assert_int_eq((int)number(out, "archs"), 9);
+    json_decref(out);
+    ck_run(0, "\"$S\" retrain sites --arch sep_k5,mb3_k3 --name one -q");
+    ck_run(0, "\"$S\" eval sites/retrain/one --arch sep_k5,mb3_k3 && \"$S\" export sites/retrain/one -o sites.onnx");
+    ck_run(0, "grep -a -c stage2.layer1.mb3_k3.dw sites.onnx && grep -a -c stage2.layer2.mb3_k3.dw sites.onnx");
+    ck_run(1, "grep -a -c stage2.layer2.sep_k5.dw sites.onnx");
+    ck_run(0, "\"$S\" trace sites.yaml --steps 1:1 -o sites.h5 && grep -a -c '\"shared\":true' sites.h5");
+}
+END_TEST
+
 START_TEST(exported) {
     ck_run(0, "\"$S\" export run --arch skip,mb3_k3,skip -o shared.onnx --json");
     json_t *out = printed_json();
@@ -628,6 +652,7 @@ int main(void) {
     tcase_add_test(c, retrained);
     tcase_add_test(c, own_validation_and_no_test);
     tcase_add_test(c, digits);
+    tcase_add_test(c, shared_decision);
     tcase_add_test(c, exported);
     tcase_add_test(c, traced);
 #if !defined(__SANITIZE_ADDRESS__)

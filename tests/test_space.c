@@ -251,6 +251,25 @@ START_TEST(wrong_spaces) {
 }
 END_TEST
 
+START_TEST(limits) {
+    const int identity[SN_OP_ATTRS] = {0};
+    sn_space *s = sn_space_new();
+    s->channels = s->height = s->width = 1, s->classes = 2;
+    int id = sn_space_add_block(s, "id", sn_op_find("identity"), identity),
+        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), identity);
+    sn_entry e = {.choice = true, .block = {id}, .layers = SN_MAX_SITES + 1, .out = 1, .stride = 1, .shared = true};
+    sn_space_add_entry(s, "stage1", &e);
+    sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});
+    ck_assert_int_eq(sn_space_finish(s), SN_CONFIG);
+    ck_assert_str_eq(sn_error_text(), "entry 'stage1' has 0 options; 1 to 64 are allowed");
+    free(s->decisions);
+    s->entries[0].options = 1;
+    ck_assert_int_eq(sn_space_finish(s), SN_CONFIG);
+    ck_assert_str_eq(sn_error_text(), "1025 layers choose; at most 1024 are allowed");
+    sn_space_free(s);
+}
+END_TEST
+
 START_TEST(philox_known_answer) { // Random123's kat_vectors: philox4x32-10, counter and key all zero
     sn_rng r = sn_rng_at(0, (sn_stream)0, 0, 0, 0);
     ck_assert_uint_eq(sn_rng_u32(&r), 0x6627e8d5u);
@@ -277,6 +296,7 @@ int main(void) {
     tcase_add_test(u, param_order);
     tcase_add_test(u, initial_values);
     tcase_add_test(u, wrong_spaces);
+    tcase_add_test(u, limits);
     tcase_add_test(u, philox_known_answer);
     suite_add_tcase(s, u);
     return run_suite(s);

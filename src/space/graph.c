@@ -131,32 +131,33 @@ static int build_block(sn_builder *b, const sn_space *s, int block, int in, cons
     return k->op->build(b, in, name, &args);
 }
 
-// One layer of a choice: every allowed option from the same input, then the choice between them.
-static int build_choice(sn_builder *b, const sn_space *s, int decision, int in) {
+// One layer of a choice, a site: every allowed option from the same input, then the choice between them.
+static int build_site(sn_builder *b, const sn_space *s, const sn_entry *e, int layer, int in) {
+    int decision = sn_entry_decision(e, layer);
     const sn_decision *d = &s->decisions[decision];
-    const sn_entry *e = &s->entries[d->entry];
     int value[SN_MAX_OPTIONS], first = sn_decision_option(d, 0);
+    char site[128];
+    snprintf(site, sizeof site, "%s.layer%d", e->name, layer + 1);
     for (int k = 0; k < d->options; k++) {
         value[k] = -1;
         if (!sn_decision_allows(d, k)) continue;
         char name[256];
-        snprintf(name, sizeof name, "%s.%s", d->name, s->blocks[d->block[k]].name);
-        value[k] = build_block(b, s, d->block[k], in, name, e->out, d->layer ? 1 : e->stride);
+        snprintf(name, sizeof name, "%s.%s", site, s->blocks[d->block[k]].name);
+        value[k] = build_block(b, s, d->block[k], in, name, e->out, layer ? 1 : e->stride);
         if (value[k] < 0) return -1;
     }
     sn_node n = like(b, value[first], SN_NODE_CHOICE);
     n.decision = decision;
-    int id = add_node(b, n, d->name, value, d->options);
+    int id = add_node(b, n, site, value, d->options);
     if (id >= 0) b->graph->choice[b->graph->n_choices++] = id;
     return id;
 }
 
 static int build_entries(sn_builder *b, const sn_space *s, int x) {
-    int decision = 0;
     for (int i = 0; i < s->n_entries && x >= 0; i++) {
         const sn_entry *e = &s->entries[i];
         if (!e->choice) x = build_block(b, s, e->block[0], x, e->name, e->out, e->stride);
-        for (int l = 0; e->choice && l < e->layers && x >= 0; l++) x = build_choice(b, s, decision++, x);
+        for (int l = 0; e->choice && l < e->layers && x >= 0; l++) x = build_site(b, s, e, l, x);
         if (x < 0) sn_error_prefix(SN_CONFIG, "entry '%s' of `network`", e->name);
     }
     return x;

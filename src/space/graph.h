@@ -1,6 +1,7 @@
 // The graph of a supernet: every option of every decision as nodes, choices between them. Built once from a space, then read
 // only. Primitives store a tensor: conv, pool, mean, sum, loss. View nodes (bn, bias, act) change how readers read one and cost
-// nothing. A choice stands for the chosen option's value; identity is an alias and has no node. Next: ops.h, cost.h, plan.h.
+// nothing. A choice, a site, stands for the value of its decision's option; identity is an alias and has no node. Next: ops.h,
+// cost.h, plan.h.
 #ifndef SN_GRAPH_H
 #define SN_GRAPH_H
 
@@ -31,7 +32,7 @@ typedef struct {
     int weight;                                // conv: parameter; bn: gamma or -1; else -1
     int bias;                                  // bn: beta or -1; bias: the parameter; else -1
     int stats;                                 // bn: index of its running statistics; else -1
-    int decision;                              // choice: which; else -1
+    int decision;                              // choice: whose option it takes; else -1
 } sn_node;
 
 typedef struct {
@@ -39,8 +40,8 @@ typedef struct {
     int n;
     size_t capacity;
     sn_params params;
-    int input, logits, loss;      // node ids
-    int choice[SN_MAX_DECISIONS]; // node id of each decision's choice
+    int input, logits, loss;  // node ids
+    int choice[SN_MAX_SITES]; // the sites: node ids of all choices, ascending; several may name one decision
     int n_choices;
     double bn_eps; // 1e-5
 } sn_graph;

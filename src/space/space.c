@@ -63,14 +63,11 @@ int sn_space_add_entry(sn_space *s, const char *name, const sn_entry *entry) {
     return s->n_entries++;
 }
 
-static sn_status add_decision(sn_space *s, int entry, int layer) {
-    const sn_entry *e = &s->entries[entry];
+static sn_status add_decision(sn_space *s, const sn_entry *e, int layer) {
     if (s->n_decisions == SN_MAX_DECISIONS) return sn_error(SN_CONFIG, "more than %d decisions", SN_MAX_DECISIONS);
     sn_decision *d = &s->decisions[s->n_decisions];
-    d->name = sn_format("%s.layer%d", e->name, layer + 1);
+    d->name = e->shared ? sn_strdup(e->name) : sn_format("%s.layer%d", e->name, layer + 1);
     if (!d->name) return SN_RESOURCE;
-    d->entry = entry;
-    d->layer = layer;
     d->options = e->options;
     memcpy(d->block, e->block, sizeof d->block);
     d->allowed = UINT64_MAX >> (SN_MAX_OPTIONS - e->options);
@@ -89,8 +86,9 @@ sn_status sn_space_finish(sn_space *s) {
     if (!s->n_entries || !is_classifier(s, s->n_entries - 1))
         return sn_error(SN_CONFIG, "the last entry of `network` must be {op: classifier}");
     if (!(s->decisions = sn_new(SN_MAX_DECISIONS, sizeof *s->decisions))) return SN_RESOURCE;
+    int sites = 0;
     for (int i = 0; i < s->n_entries; i++) {
-        const sn_entry *e = &s->entries[i];
+        sn_entry *e = &s->entries[i];
         if (i + 1 < s->n_entries && is_classifier(s, i))
             return sn_error(SN_CONFIG, "entry '%s' is a classifier but not the last entry of `network`", e->name);
         if (e->choice && (e->options < 1 || e->options > SN_MAX_OPTIONS))
@@ -103,12 +101,20 @@ sn_status sn_space_finish(sn_space *s) {
                 if (e->block[j] == e->block[k])
                     return sn_error(SN_CONFIG, "entry '%s' lists block '%s' twice", e->name, s->blocks[e->block[k]].name);
         }
-        for (int l = 0; e->choice && l < e->layers; l++) SN_TRY(add_decision(s, i, l));
+        if (!e->choice) continue;
+        e->decision = s->n_decisions;
+        sites += e->layers;
+        for (int l = 0; l < (e->shared ? 1 : e->layers); l++) SN_TRY(add_decision(s, e, l));
     }
+    if (sites > SN_MAX_SITES) return sn_error(SN_CONFIG, "%d layers choose; at most %d are allowed", sites, SN_MAX_SITES);
     if (!s->n_decisions) return sn_error(SN_CONFIG, "the space has nothing to choose: no entry of `network` has `choose`");
     if (s->digits && sn_space_max_options(s) > 10)
         return sn_error(SN_CONFIG, "`text: digits` needs at most 10 options per decision; found %d", sn_space_max_options(s));
     return SN_OK;
+}
+
+int sn_entry_decision(const sn_entry *e, int layer) {
+    return e->decision + (e->shared ? 0 : layer);
 }
 
 // ---------------------------------------------------------------- allowed options

@@ -9,6 +9,7 @@
 
 // Options: as many as a mask has bits.
 enum { SN_MAX_DECISIONS = 256, SN_MAX_OPTIONS = 64, SN_OP_ATTRS = 8, SN_MAX_BLOCKS = 256, SN_MAX_ENTRIES = 256 };
+enum { SN_MAX_SITES = 1024 }; // layers of choices
 enum { SN_SIZE_TEXT = 640 };
 
 struct sn_op;
@@ -29,12 +30,14 @@ typedef struct {
     int layers; // the first layer has `stride`, the others 1
     int out;    // channels of every layer; 0 for operations without (classifier)
     int stride;
+    bool shared;  // of a choice: one decision for all layers, else one each
+    int decision; // of a choice: that of its first layer; set by sn_space_finish
 } sn_entry;
 
-// One place where archs differ. Archs number all options, allowed or not: a restricted space keeps the numbers.
+// What archs differ in. The layers that take its option are its sites (graph.h). Archs number all options, allowed or not: a
+// restricted space keeps the numbers.
 typedef struct {
-    char *name; // "stage2.layer1"; owned by the space
-    int entry, layer;
+    char *name;                // of its layer, "stage2.layer1", or, shared, of its entry, "stage2"; owned by the space
     int options;               // at least 1
     int block[SN_MAX_OPTIONS]; // options as indices into space->blocks
     uint64_t allowed;          // the mask: bit k for option k; at least one
@@ -65,6 +68,9 @@ sn_status sn_space_finish(sn_space *);
 double sn_space_size(const sn_space *, char *text, size_t text_size);
 // How many options the decision with most allowed options has: FairNAS's m.
 int sn_space_max_options(const sn_space *);
+
+// The decision that a layer of a choice, from 0, takes.
+int sn_entry_decision(const sn_entry *, int layer);
 
 // Allowed options of a decision: whether one is, how many there are, and the nth from 0 (-1 after the last).
 bool sn_decision_allows(const sn_decision *, int option);

@@ -57,8 +57,10 @@ static sn_status make_levels(evaluator *e) {
     e->levels[e->n_levels++] = (level){.node = base_cut(g)};
     for (int d = 0; d < g->n_choices; d++) {
         if (!is_cut(g, g->choice[d])) continue;
-        e->levels[e->n_levels++] = (level){.node = g->choice[d], .first = decision, .end = d + 1};
-        decision = d + 1;
+        int end = g->node[g->choice[d]].decision + 1; // decisions are numbered in the order of their first sites
+        if (end < decision) end = decision;
+        e->levels[e->n_levels++] = (level){.node = g->choice[d], .first = decision, .end = end};
+        decision = end;
     }
     for (int l = 0; l < e->n_levels; l++) {
         level *v = &e->levels[l];

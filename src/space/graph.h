@@ -22,11 +22,16 @@ typedef enum {
 } sn_node_kind;
 
 typedef struct {
+    int c, h, w;
+} sn_shape;
+
+typedef struct {
     sn_node_kind kind;
     char *name; // "stage2.layer1.mb6_k5.dw"; for messages, export and trace
     int *in;    // node ids, all smaller than this node's; a choice has one per option, -1 where it is not allowed
     int n_in;
-    int c, h, w;                               // of the value
+    int c, h, w;                               // shape of the value
+    int out;                                   // conv: channels
     int kernel, stride, pad, dilation, groups; // conv, pool
     int mode;                                  // pool: 0 max, 1 average; act: index into sn_act_words
     int weight;                                // conv: parameter; bn: gamma or -1; else -1
@@ -49,6 +54,10 @@ typedef struct {
 sn_status sn_graph_build(const sn_space *, sn_graph **out); // SN_CONFIG naming the entry and the shapes that do not fit
 void sn_graph_free(sn_graph *);
 
+// The shape of a node's value from the shapes of its inputs (in the node's order; of a choice the missing ones are not read) and
+// its own attributes. SN_CONFIG naming the node where they do not fit. The builder sees to it that a choice's options agree.
+sn_status sn_node_shape(const sn_graph *, const sn_node *, const sn_shape *in, sn_shape *out);
+
 // live[node] = 1 for the nodes that the arch's loss needs (choices included). live holds graph->n bytes.
 void sn_graph_live(const sn_graph *, const sn_arch *, uint8_t *live);
 // The node a value stands for under the arch: choices followed to their option.
@@ -56,19 +65,5 @@ int sn_graph_resolve(const sn_graph *, const sn_arch *, int node);
 // 64-bit signature of the arch's net: equal for archs that are the same net when trained alone (sizes and wiring, no names), or,
 // with names, for archs that compute the same function with the same shared weights.
 uint64_t sn_graph_signature(const sn_graph *, const sn_arch *, bool with_names);
-
-// --- for the build functions of operations; every one returns a node id, or -1 with the message set, and passes a -1 input on
-typedef struct sn_builder sn_builder;
-const sn_node *sn_build_node(const sn_builder *, int node);
-int sn_build_conv(sn_builder *, int in, const char *name, int out, int kernel, int stride, int dilation,
-                  int groups);                                        // "same" padding
-int sn_build_linear(sn_builder *, int in, const char *name, int out); // on one pixel, with bias
-int sn_build_pool(sn_builder *, int in, const char *name, int mode, int kernel, int stride);
-int sn_build_mean(sn_builder *, int in, const char *name);
-int sn_build_sum(sn_builder *, int a, int b, const char *name);
-int sn_build_bn(sn_builder *, int in, const char *name);
-int sn_build_act(sn_builder *, int in, const char *name, int act);
-// conv, bn, act in one: parameters name.weight, name_bn.weight, name_bn.bias
-int sn_build_conv_bn_act(sn_builder *, int in, const char *name, int out, int kernel, int stride, int groups, int act);
 
 #endif

@@ -458,8 +458,10 @@ START_TEST(macro_preset) {
     ck_assert_str_eq(text, "6,561");
     ck_assert_int_eq(sn_graph_build(s, &g), SN_OK);
     ck_assert_int_eq(sn_arch_parse(s, "22212220", &a), SN_OK); // a row of the published table
-    ck_assert_int_eq(sn_cost_arch(g, &a).params, 1985514);
-    ck_assert_int_eq(sn_cost_arch(g, &a).macs, 85164544);
+    sn_cost cost;
+    ck_ok(sn_cost_arch(g, &a, &cost));
+    ck_assert_int_eq(cost.params, 1985514);
+    ck_assert_int_eq(cost.macs, 85164544);
     ck_assert_str_eq(s->decisions[2].name, "stage2.layer1");
     ck_assert_str_eq(c->data.source, SN_SOURCE_DIR "/data/cifar10");
     ck_assert_int_eq(c->data.validation, 5000);
@@ -567,6 +569,27 @@ START_TEST(shared_layers) {
     sn_config *r = NULL;
     ck_ok(sn_config_retrain(c, "b,a,b", &r));
     ck_assert_double_eq(sn_space_size(r->space.built, NULL, 0), 1);
+    check_round_trip(r);
+    sn_config_free(r);
+    sn_config_free(c);
+}
+END_TEST
+
+// The longest arch that a config can name survives retraining.
+START_TEST(longest_arch) {
+    char name[49] = "", text[1024], arch[SN_ARCH_TEXT], again[SN_ARCH_TEXT];
+    memset(name, 'n', 48);
+    snprintf(text, sizeof text,
+             "data: {source: /d}\nspace:\n  input: {channels: 3, height: 8, width: 8}\n  classes: 10\n  blocks: {%s: {op: "
+             "identity}, b: "
+             "{op: identity}}\n  network:\n    - {layers: 256, out: 3, choose: [%s, b]}\n    - {op: classifier}\n",
+             name, name);
+    sn_config *c = good(text), *r = NULL;
+    sn_arch a = sn_arch_first(c->space.built);
+    ck_assert_uint_eq(strlen(sn_arch_text(c->space.built, &a, arch)), 256 * 49 - 1);
+    ck_ok(sn_config_retrain(c, arch, &r));
+    a = sn_arch_first(r->space.built);
+    ck_assert_str_eq(sn_arch_text(r->space.built, &a, again), arch);
     check_round_trip(r);
     sn_config_free(r);
     sn_config_free(c);
@@ -783,6 +806,7 @@ int main(void) {
     tcase_add_test(t, values);
     tcase_add_test(t, names_of_entries);
     tcase_add_test(t, shared_layers);
+    tcase_add_test(t, longest_arch);
     tcase_add_test(t, every_mistake);
     tcase_add_test(t, every_space_mistake);
     tcase_add_test(t, many_mistakes_at_once);

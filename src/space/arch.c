@@ -1,8 +1,10 @@
 // Archs: text, order, enumeration, nearest words; see arch.h. Other tools' notations are io/'s business.
 #include "space/arch.h"
+#include "base/hash.h"
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 char *sn_arch_text(const sn_space *s, const sn_arch *a, char *out) {
@@ -132,6 +134,52 @@ bool sn_arch_next(const sn_space *s, sn_arch *a) {
         a->option[i] = (uint8_t)sn_decision_option(d, 0);
     }
     return false;
+}
+
+static int by_order(const void *a, const void *b) {
+    return sn_arch_compare(a, b);
+}
+
+// Draws until n different ones are there, then sorts. They are found in a table of their numbers + 1, 0 where free: open
+// addressing, at most half full.
+static sn_status draw_different(const sn_space *s, sn_rng *r, long n, sn_arch *out) {
+    size_t slots = 64;
+    while (slots < 2 * (size_t)n) slots *= 2;
+    uint32_t *slot = sn_new(slots, sizeof *slot);
+    if (!slot) return SN_RESOURCE;
+    for (long have = 0; have < n;) {
+        sn_arch a = sn_arch_random(s, r);
+        size_t i = sn_hash_bytes(SN_HASH_START, a.option, (size_t)a.n) & (slots - 1);
+        while (slot[i] && !sn_arch_equal(&out[slot[i] - 1], &a)) i = (i + 1) & (slots - 1);
+        if (slot[i]) continue;
+        out[have] = a;
+        slot[i] = (uint32_t)++have;
+    }
+    free(slot);
+    qsort(out, (size_t)n, sizeof *out, by_order);
+    return SN_OK;
+}
+
+// All but those.
+static void leave_out(const sn_space *s, const sn_arch *those, long n, sn_arch *out) {
+    sn_arch a = sn_arch_first(s);
+    long next = 0;
+    do {
+        if (next < n && sn_arch_equal(&a, &those[next]))
+            next++;
+        else
+            *out++ = a;
+    } while (sn_arch_next(s, &a));
+}
+
+sn_status sn_arch_sample(const sn_space *s, sn_rng *r, long n, sn_arch *out) {
+    double rest = sn_space_size(s, NULL, 0) - (double)n;
+    if (rest >= (double)n) return draw_different(s, r, n, out);
+    sn_arch *others = sn_new((size_t)rest, sizeof *others); // fewer: those are drawn
+    sn_status status = others ? draw_different(s, r, (long)rest, others) : SN_RESOURCE;
+    if (status == SN_OK) leave_out(s, others, (long)rest, out);
+    free(others);
+    return status;
 }
 
 int sn_arch_compare(const sn_arch *a, const sn_arch *b) {

@@ -6,8 +6,8 @@
 #include "base/rng.h"
 #include "space/space.h"
 
-enum { SN_ABSENT = 255 }; // option of a decision that the arch does not reach; printed as -
-enum { SN_ARCH_TEXT = 16384 };
+enum { SN_ABSENT = 255 };      // option of a decision that the arch does not reach; printed as -
+enum { SN_ARCH_TEXT = 16384 }; // bytes of the longest text with its zero, wherever it is kept; sn_space_finish checks the space
 
 typedef struct sn_arch {
     int n;
@@ -21,6 +21,8 @@ char *sn_arch_text(const sn_space *, const sn_arch *, char *out);
 sn_status sn_arch_parse(const sn_space *, const char *text, sn_arch *out);
 // Every allowed option uniform and independent.
 sn_arch sn_arch_random(const sn_space *, sn_rng *);
+// n different ones, at most as many as there are, every set equally likely; in order.
+sn_status sn_arch_sample(const sn_space *, sn_rng *, long n, sn_arch *out);
 // All allowed archs in the order of option indices, last decision fastest: the first, and from each the next. False after the
 // last one.
 sn_arch sn_arch_first(const sn_space *);

@@ -114,10 +114,10 @@ static uint64_t signature_of(const sn_graph *g, const sn_arch *a, bool with_name
     return known[node] = h ? h : 1;
 }
 
-uint64_t sn_graph_signature(const sn_graph *g, const sn_arch *a, bool with_names) {
+sn_status sn_graph_signature(const sn_graph *g, const sn_arch *a, bool with_names, uint64_t *out) {
     uint64_t *known = sn_new((size_t)g->n, sizeof *known);
-    if (!known) return 0;
-    uint64_t h = signature_of(g, a, with_names, g->loss, known);
+    if (!known) return SN_RESOURCE;
+    *out = signature_of(g, a, with_names, g->loss, known);
     free(known);
-    return h;
+    return SN_OK;
 }

@@ -64,6 +64,6 @@ void sn_graph_live(const sn_graph *, const sn_arch *, uint8_t *live);
 int sn_graph_resolve(const sn_graph *, const sn_arch *, int node);
 // 64-bit signature of the arch's net: equal for archs that are the same net when trained alone (sizes and wiring, no names), or,
 // with names, for archs that compute the same function with the same shared weights.
-uint64_t sn_graph_signature(const sn_graph *, const sn_arch *, bool with_names);
+sn_status sn_graph_signature(const sn_graph *, const sn_arch *, bool with_names, uint64_t *out);
 
 #endif

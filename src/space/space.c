@@ -79,6 +79,22 @@ static bool is_classifier(const sn_space *s, int entry) {
     return !s->entries[entry].choice && !s->blocks[s->entries[entry].block[0]].op->takes_out;
 }
 
+// The longest text of an arch fits.
+static sn_status check_text(const sn_space *s) {
+    size_t bytes = 0;
+    for (int i = 0; i < s->n_decisions; i++) {
+        size_t longest = 0;
+        for (int k = 0; k < s->decisions[i].options && !s->digits; k++) {
+            size_t n = strlen(sn_space_option_name(s, i, k));
+            if (n > longest) longest = n;
+        }
+        bytes += longest + 1; // a comma or the end, or the digit
+    }
+    if (bytes <= SN_ARCH_TEXT) return SN_OK;
+    return sn_error(SN_CONFIG, "the names of an arch can take %zu bytes; at most %d are allowed: give the blocks shorter names",
+                    bytes, SN_ARCH_TEXT);
+}
+
 sn_status sn_space_finish(sn_space *s) {
     if (s->channels < 1 || s->height < 1 || s->width < 1)
         return sn_error(SN_CONFIG, "the space has no input size: `input` needs channels, height and width");
@@ -110,7 +126,7 @@ sn_status sn_space_finish(sn_space *s) {
     if (!s->n_decisions) return sn_error(SN_CONFIG, "the space has nothing to choose: no entry of `network` has `choose`");
     if (s->digits && sn_space_max_options(s) > 10)
         return sn_error(SN_CONFIG, "`text: digits` needs at most 10 options per decision; found %d", sn_space_max_options(s));
-    return SN_OK;
+    return check_text(s);
 }
 
 int sn_entry_decision(const sn_entry *e, int layer) {

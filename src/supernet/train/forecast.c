@@ -14,7 +14,7 @@ enum { PROGRAM_BYTES = 18 << 20 };
 
 static sn_status largest_plan(const sn_run *r, sn_plan *plan) {
     sn_arch small, large;
-    sn_cost_extremes(r->graph, r->space, &small, &large);
+    SN_TRY(sn_cost_extremes(r->graph, r->space, &small, &large));
     int batch = r->config->train.batch;
     sn_pass pass = {.arch = &large,
                     .batch = batch,

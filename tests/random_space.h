@@ -82,10 +82,10 @@ static bool fits(const maker *m, const sn_op *op, const int *attr, int in, int o
     e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), none);
     sn_space_add_entry(s, "last", &e);
     bool good = sn_space_finish(s) == SN_OK && sn_graph_build(s, &g) == SN_OK;
-    if (good) {
-        sn_arch only = sn_arch_first(s);
-        good = sn_cost_arch(g, &only).macs <= m->size.macs;
-    }
+    sn_arch only = {0};
+    sn_cost cost;
+    if (good) only = sn_arch_first(s);
+    if (good) good = sn_cost_arch(g, &only, &cost) == SN_OK && cost.macs <= m->size.macs;
     sn_graph_free(g);
     sn_space_free(s);
     return good;
@@ -184,8 +184,10 @@ static void put_choice(maker *m) {
     fputs("choose: [", m->to_network);
     for (int k = 0; k < n; k++) fprintf(m->to_network, "%s\"%s\"", k ? ", " : "", m->space->blocks[block[k]].name);
     fputs("]", m->to_network);
+    bool shared = once_in(m, 4);
+    if (shared || once_in(m, 4)) fprintf(m->to_network, ", shared: %s", shared ? "true" : "false");
     end_entry(m, out, stride);
-    m->decisions += layers;
+    m->decisions += shared ? 1 : layers;
 }
 
 static void (*const constructs[])(maker *) = {put_choice, put_choice, put_fixed};

@@ -61,42 +61,38 @@ typedef struct {
     long images, top1, top5;
     double loss;
     uint64_t hits[64], hash;
-    float *losses, *logits;
+    float *logits;
 } result;
 
 static result new_result(long images, int classes) {
     result x = {.images = images, .hash = SN_HASH_START};
-    x.losses = calloc((size_t)images, sizeof(float));
     x.logits = calloc((size_t)images * (size_t)classes, sizeof(float));
-    ck_assert(x.losses && x.logits && images <= 64 * 64);
+    ck_assert(x.logits && images <= 64 * 64);
     return x;
 }
 
 static void free_result(result *x) {
-    free(x->losses);
     free(x->logits);
 }
 
 // n images through the whole net.
 static void pass_images(sn_run *r, const sn_arch *a, const sn_source *source, long first, int n, sn_bn_mode bn, result *x) {
-    sn_pass pass = {.arch = a, .batch = n, .bn = bn, .loss_scale = 1, .target = -1};
-    sn_plan plan = {0};
-    size_t image = sn_run_image(r);
-    float *images = calloc((size_t)n, image * sizeof *images), *ranks = calloc((size_t)n, sizeof *ranks);
+    const sn_pass pass = {.arch = a, .batch = n, .bn = bn, .loss_scale = 1, .target = -1};
+    float *images = calloc((size_t)n, sn_run_image(r) * sizeof *images), *losses = calloc((size_t)n, sizeof *losses),
+          *ranks = calloc((size_t)n, sizeof *ranks);
     int32_t *labels = calloc((size_t)n, sizeof *labels);
-    ck_ok(sn_plan_make(r->graph, r->backend, &pass, &plan));
-    ck_ok(sn_supernet_reserve(r->net, &plan));
+    ck_assert(images && losses && ranks && labels);
     ck_ok(source->read(source->arg, first, n, images, labels));
-    sn_supernet_put_images(r->net, &plan, images, n * (int64_t)image);
-    sn_supernet_run(r->net, &plan, labels);
-    sn_supernet_losses(r->net, &plan, n, x->losses + first, ranks);
-    sn_supernet_logits(r->net, &plan, x->logits + first * r->space->classes);
+    ck_ok(sn_supernet_pass(r->net, &pass, images, labels, NULL));
+    sn_supernet_losses(r->net, losses, ranks);
+    sn_supernet_logits(r->net, x->logits + first * r->space->classes);
     for (int i = 0; i < n; i++) {
+        x->loss += (double)losses[i];
         x->top1 += ranks[i] < 1, x->top5 += ranks[i] < 5;
         if (ranks[i] < 1) x->hits[(first + i) / 64] |= UINT64_C(1) << ((first + i) % 64);
     }
-    sn_plan_free(&plan);
     free(images);
+    free(losses);
     free(ranks);
     free(labels);
 }
@@ -109,13 +105,12 @@ static result plain_score(sn_run *r, const sn_arch *a, int protocol, int calibra
     ck_assert_ptr_nonnull(kept);
     if (protocol == SN_PROTOCOL_RECALIBRATE) ck_ok(sn_recalibrate(r->net, a, calibration, calibrate_batch));
     if (protocol != SN_PROTOCOL_BATCH) batch = batch % 7 + 1; // of no influence
-    for (long first = 0; first < images->count; first += batch) {
+    for (long first = 0, n; first < images->count; first += n) {
         long left = images->count - first;
-        pass_images(r, a, images, first, left < batch ? (int)left : batch,
-                    protocol == SN_PROTOCOL_BATCH ? SN_BN_BATCH : SN_BN_RUNNING, &x);
+        n = left < batch ? left : batch;
+        pass_images(r, a, images, first, (int)n, protocol == SN_PROTOCOL_BATCH ? SN_BN_BATCH : SN_BN_RUNNING, &x);
     }
     sn_statistics_restore(r->net, kept);
-    for (long i = 0; i < images->count; i++) x.loss += (double)x.losses[i];
     x.loss /= (double)images->count;
     for (long i = 0; i < images->count * r->space->classes; i++) {
         uint32_t bits;
@@ -138,7 +133,6 @@ static sn_status keep_score(void *arg, const sn_score *s) {
     result x = new_result(s->images, k->classes);
     x.top1 = s->top1, x.top5 = s->top5, x.loss = s->loss, x.hash = s->logits_hash;
     memcpy(x.hits, s->hits, (size_t)(s->images + 63) / 64 * sizeof *x.hits);
-    memcpy(x.losses, s->losses, (size_t)s->images * sizeof *x.losses);
     memcpy(x.logits, s->logits, (size_t)s->images * (size_t)k->classes * sizeof *x.logits);
     k->arch[k->n] = s->arch;
     k->result[k->n++] = x;
@@ -150,7 +144,6 @@ static void same_scores(const result *found, const result *expected, int classes
     const char *word = sn_protocol_words[protocol];
     ck_assert_int_eq(found->images, expected->images);
     ck_assert_msg(!memcmp(found->logits, expected->logits, n * (size_t)classes), "%s, %s: logits of whole passes", arch, word);
-    ck_assert_msg(!memcmp(found->losses, expected->losses, n), "%s, %s: losses of whole passes", arch, word);
     ck_assert_msg(!memcmp(found->hits, expected->hits, sizeof found->hits), "%s, %s: hits of whole passes", arch, word);
     ck_assert_msg(found->top1 == expected->top1 && found->top5 == expected->top5 && found->hash == expected->hash,
                   "%s, %s: counts of whole passes", arch, word);
@@ -223,7 +216,7 @@ static void check_forecast(const char *config) {
     ck_ok(sn_run_create(c, NULL, &r));
     ck_ok(sn_forecast_run(r, false, &f));
     ck_ok(sn_trainer_create(r, &t));
-    int64_t reserved = r->net->arena_elements;
+    int64_t reserved = sn_memory_elements(r->net->memory, SN_BUFFER_ARENA);
     archs a = some_archs(r->space, 100);
     for (long i = 0; i < a.n; i++) {
         sn_plan plan = {0};
@@ -234,7 +227,7 @@ static void check_forecast(const char *config) {
     }
     free(a.arch);
     while (r->step < t->steps) ck_ok(sn_trainer_step(t));
-    ck_assert_int_eq(r->net->arena_elements, reserved);
+    ck_assert_int_eq(sn_memory_elements(r->net->memory, SN_BUFFER_ARENA), reserved);
     sn_trainer_free(t);
     sn_run_free(r);
 }

@@ -3,7 +3,7 @@
 #include "cli.h"
 #include "io/files/atomic.h"
 #include "io/files/runfolder.h"
-#include "supernet/export/exportrun.h"
+#include "supernet/export/export.h"
 #include "supernet/rank/rank.h"
 
 #include <math.h>
@@ -66,13 +66,13 @@ static sn_status choose_file(const cli *c, const sn_run *r, const char *arch, in
 // The scores that go into the file: what the ranking knows of the arch, or of a retrained net its last test.
 typedef struct {
     char text[3][32];
-    sn_export_note note[3];
+    sn_note note[3];
     int n;
 } score_notes;
 
 static void add_score(score_notes *s, const char *key, double value) {
     snprintf(s->text[s->n], sizeof s->text[0], "%.6g", value);
-    s->note[s->n] = (sn_export_note){key, s->text[s->n]};
+    s->note[s->n] = (sn_note){key, s->text[s->n]};
     s->n++;
 }
 

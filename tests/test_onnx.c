@@ -177,13 +177,12 @@ START_TEST(not_ours) {
 }
 END_TEST
 
-// Whether the bytes are read; then they are a model that can be written.
+// Whether the bytes are read.
 static bool can_read(const unsigned char *bytes, size_t n) {
     sn_onnx m = {0};
     put_file(path_b, bytes, n);
     sn_status s = sn_onnx_load(path_b, 1 << 20, &m);
     ck_assert(s == SN_OK || s == SN_DATA || s == SN_RESOURCE);
-    if (s == SN_OK) ck_ok(sn_onnx_save(&m, path_b));
     sn_onnx_free(&m);
     return s == SN_OK;
 }

@@ -429,7 +429,7 @@ static void expect_tensor(const sn_tensors *f, int param) {
     sn_supernet_get(net, SN_BUFFER_WEIGHTS, param, memory);
     sn_param_to_file(p, memory, file);
     ck_assert_mem_eq(t->data, file, (size_t)p->size * sizeof *file);
-    uint64_t dims[4];
+    size_t dims[4];
     ck_assert_int_eq(t->ndim, sn_param_dims(p, dims));
     for (int i = 0; i < t->ndim; i++) ck_assert_uint_eq(t->dims[i], dims[i]);
     free(memory);

@@ -1,6 +1,7 @@
 // Options, signals, progress and output shared by the commands; see cli.h.
 #include "cli.h"
 #include "base/clock.h"
+#include "io/config/config_table.h"
 #include "io/config/problems.h"
 #include "io/files/atomic.h"
 #include "supernet/rank/rank.h"
@@ -142,6 +143,15 @@ sn_status cli_number(const cli *c, const char *name, long low, long high, long f
     if (!*text || *end || errno || v < low || v > high)
         return sn_error(SN_USAGE, "--%s: found '%s'; allowed are whole numbers from %ld to %ld", name, text, low, high);
     *out = v;
+    return SN_OK;
+}
+
+sn_status cli_word(const cli *c, const char *name, const char *const *words, int *out) {
+    const char *text = cli_get(c, name);
+    int i = 0;
+    while (text && words[i] && strcmp(text, words[i])) i++;
+    if (text && !words[i]) return sn_error(SN_USAGE, "--%s: found '%s'; allowed are %s", name, text, sn_words_joined(words).text);
+    if (text) *out = i;
     return SN_OK;
 }
 

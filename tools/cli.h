@@ -55,6 +55,7 @@ sn_status cli_parse(const cli_command *, int argc, char **argv, cli *c, bool *he
 void cli_print_help(const cli_command *);
 const char *cli_get(const cli *, const char *name); // last value given, or NULL
 // A whole number within low .. high; the fallback when the option is not given.
+sn_status cli_word(const cli *, const char *name, const char *const *words, int *out); // *out as it is where not given
 sn_status cli_number(const cli *, const char *name, long low, long high, long fallback, long *out);
 
 // Overrides for the config from --set, --threads and --device. Texts are owned (cli_free_overrides).

@@ -3,6 +3,7 @@
 // Next: atomic.c.
 #include "io/files/tensors.h"
 
+#include "base/round.h"
 #include "base/utf8.h"
 #include "io/files/atomic.h"
 
@@ -80,7 +81,7 @@ static unsigned char *encode(const sn_tensors *t, const sn_tensor *const *sorted
     for (size_t i = 0; i < t->n_notes; i++) failed |= json_object_set_new(map, t->note[i].key, json_string(t->note[i].value));
     if (t->n_notes) failed |= json_object_set(root, metadata, map);
     size_t n = failed ? 0 : json_dumpb(root, NULL, 0, flags);
-    uint64_t padded = (n + 7) / 8 * 8;
+    uint64_t padded = (uint64_t)sn_round_up((int64_t)n, 8);
     unsigned char *p = n ? sn_new(8 + padded, 1) : NULL;
     if (p) {
         memcpy(p, &padded, 8);

@@ -1,5 +1,6 @@
 // The optimiser's lists of calls; see optim.h. The arithmetic is in the kernels (fill, squares, sgd, adam).
 #include "supernet/engine/optim.h"
+#include "base/round.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static sn_status add(sn_optim *o, sn_call call) {
     SN_TRY(sn_backend_choose(o->net->backend, &call));
     if (call.impl->work) {
         call.work = o->plan.arena;
-        o->plan.arena += (call.impl->work(&call) + 15) / 16 * 16;
+        o->plan.arena += sn_aligned(call.impl->work(&call));
     }
     return sn_plan_add(&o->plan, o->net->backend, &call, true);
 }
@@ -69,7 +70,7 @@ sn_status sn_optim_use(sn_optim *o, const sn_plan *pass) {
 static sn_status measure_norm(sn_optim *o) {
     const sn_params *ps = &o->net->graph->params;
     sn_plan_clear(&o->plan);
-    o->plan.arena = (ps->n + 15) / 16 * 16;
+    o->plan.arena = sn_aligned(ps->n);
     for (int i = 0; i < ps->n; i++)
         if (o->active[i])
             SN_TRY(add(o, (sn_call){.kernel = SN_SQUARES, .as.squares = {ps->param[i].offset, ps->param[i].size, i}}));

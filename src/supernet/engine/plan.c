@@ -2,6 +2,7 @@
 // in reverse. The rules for gradients are docs/views.md: one dy per tensor, the last reader reduces, a sum passes its gradient on
 // without copying. Not here: placement (arena.c), kernels.
 #include "supernet/engine/plan.h"
+#include "base/round.h"
 #include "supernet/engine/arena.h"
 
 #include <stdlib.h>
@@ -75,14 +76,11 @@ enum {
     TRAINING_VECTORS
 };
 
-static int64_t rounded(int64_t n) {
-    return (n + 15) / 16 * 16;
-}
 static sn_off vector_of(const sn_value *v, int which) {
-    return v->block + rounded(v->rows * v->c) + which * rounded(v->c);
+    return v->block + sn_aligned(v->rows * v->c) + which * sn_aligned(v->c);
 }
 int64_t sn_value_elements(int64_t rows, int c) {
-    return rounded(rows * c) + SCORING_VECTORS * rounded(c);
+    return sn_aligned(rows * c) + SCORING_VECTORS * sn_aligned(c);
 }
 
 sn_view sn_value_view(const sn_value *v) {
@@ -201,7 +199,7 @@ static sn_status place_output(planner *p, const op *o) {
         return SN_OK;
     }
     int vectors = t->bn < 0 ? 0 : p->pass->gradients ? TRAINING_VECTORS : SCORING_VECTORS;
-    t->elements = rounded(t->value.rows * n->c) + vectors * rounded(n->c);
+    t->elements = sn_aligned(t->value.rows * n->c) + vectors * sn_aligned(n->c);
     return sn_arena_take(&p->arena, t->elements, &t->value.block);
 }
 

@@ -10,11 +10,9 @@
 // ---------------------------------------------------------------- tensors
 static sn_status add_param(sn_tensors *t, const sn_supernet *net, int param) {
     const sn_param *p = &net->graph->params.param[param];
-    uint64_t wide[4];
     size_t dims[SN_TENSOR_RANK];
     float *data, *memory;
-    int ndim = sn_param_dims(p, wide);
-    for (int i = 0; i < ndim; i++) dims[i] = (size_t)wide[i];
+    int ndim = sn_param_dims(p, dims);
     SN_TRY(sn_tensors_add(t, p->name, ndim, dims, &data));
     if (!(memory = sn_new((size_t)p->size, sizeof *memory))) return SN_RESOURCE;
     sn_supernet_get(net, SN_BUFFER_WEIGHTS, param, memory);

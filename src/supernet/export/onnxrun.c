@@ -1,6 +1,7 @@
 // An ONNX model as calls of the reference kernels: a rule per operator says what its node, attributes and tensors mean for one
 // image; what no rule knows is refused. See onnxrun.h. Not here: decoding (io/files/onnx.h).
 #include "supernet/export/onnxrun.h"
+#include "base/round.h"
 #include "supernet/engine/plan.h"
 
 #include <limits.h>
@@ -37,7 +38,7 @@ static int64_t elements(const value *v) {
 // n elements of the arena.
 static sn_off take(runner *r, int64_t n) {
     sn_off at = r->arena;
-    r->arena += (n + 15) / 16 * 16;
+    r->arena += sn_aligned(n);
     return at;
 }
 

@@ -412,11 +412,15 @@ sn_status cli_read_archs(const sn_space *s, const char *path, sn_arch **archs, l
     return status;
 }
 
+sn_status cli_arch(const sn_run *r, const char *text, sn_arch *out) {
+    return strcmp(text, "best") ? sn_arch_parse(r->space, text, out) : sn_rank_best(r, out);
+}
+
 static sn_status collect(const cli *c, const sn_run *r, arch_list *l) {
     sn_arch a;
     for (int i = 0; i < c->values; i++) {
         if (strcmp(c->name[i], "arch")) continue;
-        SN_TRY(strcmp(c->value[i], "best") ? sn_arch_parse(r->space, c->value[i], &a) : sn_rank_best(r, &a));
+        SN_TRY(cli_arch(r, c->value[i], &a));
         SN_TRY(add_arch(l, &a));
     }
     long sample;

@@ -41,8 +41,7 @@ static sn_status choose_arch(const cli *c, const sn_run *r, sn_arch *a) {
     const char *text = cli_get(c, "arch");
     *a = sn_arch_first(r->space);
     if (!text && r->config->space.arch[0]) return SN_OK; // a retrained net
-    if (!text) text = r->config->export.arch;
-    return strcmp(text, "best") ? sn_arch_parse(r->space, text, a) : sn_rank_best(r, a);
+    return cli_arch(r, text ? text : r->config->export.arch, a);
 }
 
 static sn_status choose_file(const cli *c, const sn_run *r, const char *arch, int format, char **path) {

@@ -62,7 +62,7 @@ static sn_status print(const cli *c, const sn_run *r, const char *arch, const te
 static sn_status plan_retrain(const cli *c, const sn_run *r, char arch[SN_ARCH_TEXT], sn_config **config, char **folder) {
     sn_arch a;
     const char *text = cli_get(c, "arch");
-    SN_TRY(text && strcmp(text, "best") ? sn_arch_parse(r->space, text, &a) : sn_rank_best(r, &a));
+    SN_TRY(cli_arch(r, text ? text : "best", &a));
     sn_arch_text(r->space, &a, arch);
     int start = r->config->retrain.init;
     SN_TRY(cli_word(c, "init", sn_start_words, &start));

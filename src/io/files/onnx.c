@@ -5,15 +5,13 @@
 #include "io/files/atomic.h"
 
 #include <onnx.pb-c.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw_data is little-endian");
 
 // ---------------------------------------------------------------- building
-// Whether there is a value of this name by now.
-static bool made(const sn_onnx *m, const char *name) {
+bool sn_onnx_has(const sn_onnx *m, const char *name) {
     if ((m->input.name && !strcmp(m->input.name, name)) || sn_tensors_find(&m->tensors, name)) return true;
     for (size_t i = 0; i < m->n_nodes; i++)
         if (!strcmp(m->nodes[i].output, name)) return true;
@@ -22,7 +20,7 @@ static bool made(const sn_onnx *m, const char *name) {
 
 sn_status sn_onnx_add_node(sn_onnx *m, const char *op, const char *name, size_t n_inputs, const char *const *inputs,
                            const char *output) {
-    if (made(m, output)) return sn_error(SN_DATA, "node '%s': the value '%s' is made already", name, output);
+    if (sn_onnx_has(m, output)) return sn_error(SN_DATA, "node '%s': the value '%s' is made already", name, output);
     for (size_t i = 0; i < m->n_nodes; i++)
         if (!strcmp(m->nodes[i].name, name)) return sn_error(SN_DATA, "node '%s' comes twice", name);
     SN_TRY(sn_grow(&m->nodes, &m->nodes_capacity, m->n_nodes + 1, sizeof *m->nodes));
@@ -33,7 +31,8 @@ sn_status sn_onnx_add_node(sn_onnx *m, const char *op, const char *name, size_t 
                          .n_inputs = n_inputs};
     if (!node.op || !node.name || !node.output || !node.inputs) return SN_RESOURCE;
     for (size_t i = 0; i < n_inputs; i++) {
-        if (!made(m, inputs[i])) return sn_error(SN_DATA, "node '%s' needs value '%s', which nothing makes", name, inputs[i]);
+        if (!sn_onnx_has(m, inputs[i]))
+            return sn_error(SN_DATA, "node '%s' needs value '%s', which nothing makes", name, inputs[i]);
         if (!(node.inputs[i] = sn_region_text(&m->memory, inputs[i]))) return SN_RESOURCE;
     }
     m->nodes[m->n_nodes++] = node;

@@ -6,6 +6,7 @@
 
 #include "io/files/tensors.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { SN_ONNX_OPSET = 13, SN_ONNX_IR = 7, SN_ONNX_RANK = 4, SN_ONNX_BATCH = -1 };
@@ -52,6 +53,8 @@ sn_status sn_onnx_add_node(sn_onnx *, const char *op, const char *name, size_t n
 sn_status sn_onnx_attr_f32(sn_onnx *, const char *name, float value);
 sn_status sn_onnx_attr_int(sn_onnx *, const char *name, int64_t value);
 sn_status sn_onnx_attr_ints(sn_onnx *, const char *name, size_t n, const int64_t *values);
+// Whether there is a value of this name by now.
+bool sn_onnx_has(const sn_onnx *, const char *name);
 const sn_onnx_attr *sn_onnx_find_attr(const sn_onnx_node *, const char *name); // or NULL
 void sn_onnx_free(sn_onnx *);
 

@@ -87,13 +87,9 @@ typedef struct {
     const char **value; // per node: name of the value it stands for; the model's
 } exporter;
 
-// Whether a node, a value or an initializer has this name. Initializers come before the nodes that read them.
+// Whether a value or a tensor has this name, or will have it.
 static bool taken(const exporter *e, const char *name) {
-    if (!strcmp(name, "images") || !strcmp(name, "logits") || sn_tensors_find(&e->model->tensors, name)) return true;
-    if (sn_params_find(&e->graph->params, name) >= 0) return true;
-    for (size_t i = 0; i < e->model->n_nodes; i++)
-        if (!strcmp(e->model->nodes[i].name, name)) return true;
-    return false;
+    return !strcmp(name, "logits") || sn_onnx_has(e->model, name) || sn_params_find(&e->graph->params, name) >= 0;
 }
 
 // The name itself, or the first of name-2, name-3 ... that is free: two entries may be called "stem" and "stem_act".

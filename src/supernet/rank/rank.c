@@ -75,6 +75,15 @@ sn_status sn_rank_all(const sn_space *s, long most, sn_arch **archs, long *n) {
     return SN_OK;
 }
 
+// Sorts and leaves each arch once, at the front; how many.
+static long sort_distinct(sn_arch *list, long n) {
+    long distinct = 0;
+    qsort(list, (size_t)n, sizeof *list, by_order);
+    for (long i = 0; i < n; i++)
+        if (!i || sn_arch_compare(&list[distinct - 1], &list[i])) list[distinct++] = list[i];
+    return distinct;
+}
+
 // Draws until n different ones are there; duplicates are found by sorting what was drawn so far.
 sn_status sn_rank_random(const sn_run *r, long n, sn_arch **archs) {
     char text[512];
@@ -85,10 +94,7 @@ sn_status sn_rank_random(const sn_run *r, long n, sn_arch **archs) {
     sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 2, 0, 0);
     for (long have = 0; have < n;) {
         for (long i = have; i < n; i++) list[i] = sn_arch_random(r->space, &rng);
-        qsort(list, (size_t)n, sizeof *list, by_order);
-        have = 0;
-        for (long i = 0; i < n; i++)
-            if (!i || sn_arch_compare(&list[have - 1], &list[i])) list[have++] = list[i];
+        have = sort_distinct(list, n);
     }
     *archs = list;
     return SN_OK;
@@ -226,11 +232,7 @@ sn_status sn_rank(sn_run *run, const sn_arch *archs, long n, const sn_rank_watch
     sn_status s = sorted ? SN_OK : SN_RESOURCE;
     if (s == SN_OK) {
         memcpy(sorted, archs, (size_t)n * sizeof *sorted);
-        qsort(sorted, (size_t)n, sizeof *sorted, by_order);
-        long distinct = 0;
-        for (long i = 0; i < n; i++)
-            if (!i || sn_arch_compare(&sorted[distinct - 1], &sorted[i])) sorted[distinct++] = sorted[i];
-        s = rank_in(&r, sorted, distinct);
+        s = rank_in(&r, sorted, sort_distinct(sorted, n));
     }
     free(sorted);
     free(r.missing);

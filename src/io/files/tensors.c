@@ -36,7 +36,8 @@ sn_status sn_tensors_add(sn_tensors *t, const char *name, int ndim, const size_t
         return sn_error(SN_DATA, "tensor '%s': the name is empty, not UTF-8, reserved, or comes twice", name);
     bool fits = ndim >= 0 && ndim <= SN_TENSOR_RANK;
     for (int i = 0; fits && i < ndim; i++) fits = !__builtin_mul_overflow(x.n, x.dims[i] = dims[i], &x.n);
-    if (!fits) return sn_error(SN_DATA, "tensor '%s': more than %d dimensions, or too large", name, SN_TENSOR_RANK);
+    if (!fits || x.n > SIZE_MAX / sizeof(float))
+        return sn_error(SN_DATA, "tensor '%s': more than %d dimensions, or too large", name, SN_TENSOR_RANK);
     SN_TRY(sn_grow(&t->item, &t->capacity, t->n + 1, sizeof x));
     if (!(x.name = sn_region_text(&t->memory, name)) || !(x.data = sn_region_new(&t->memory, x.n, sizeof(float))))
         return SN_RESOURCE;

@@ -56,7 +56,7 @@ static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_trut
         }
         s.truth[s.n] = known;
         s.hits[s.n] = k->item[i].hits;
-        s.classes[s.n] = sn_graph_signature(r->graph, &k->item[i].arch, false);
+        status = sn_graph_signature(r->graph, &k->item[i].arch, false, &s.classes[s.n]);
         item[s.n++] = &k->item[i];
     }
     if (status == SN_OK && truth && s.n < 2)

@@ -183,14 +183,7 @@ static void read_batch(const bed *b, const char *step, float *images, int32_t *l
 static double run_pass(bed *b, const char *arch, const float *images, const int32_t *labels) {
     sn_arch a;
     ck_ok(sn_arch_parse(b->space, arch, &a));
-    sn_pass pass = {.arch = &a,
-                    .batch = b->batch,
-                    .bn = SN_BN_BATCH,
-                    .momentum = 0.1,
-                    .gradients = true,
-                    .smoothing = b->smoothing,
-                    .loss_scale = 1.0 / b->batch,
-                    .target = -1};
+    sn_pass pass = sn_training_pass(&a, b->batch, b->smoothing);
     sn_batch_score score;
     ck_ok(sn_supernet_pass(b->net, &pass, images, labels, &score));
     return score.loss / b->batch;

@@ -4,11 +4,10 @@
 // kept. Next: random_space.h.
 #include "base/hash.h"
 #include "io/files/runfolder.h"
-#include "io/files/safetensors.h"
 #include "processes.h"
 #include "random_space.h"
 #include "supernet/engine/recalibrate.h"
-#include "supernet/export/exportrun.h"
+#include "supernet/export/export.h"
 #include "supernet/export/onnxrun.h"
 #include "supernet/rank/rank.h"
 #include "supernet/train/forecast.h"
@@ -197,17 +196,10 @@ static void check_scores(sn_run *r, uint32_t seed) {
 
 // ---------------------------------------------------------------- the forecast covers every arch
 static void check_room(const sn_run *r, const sn_room *room) {
-    int batch = r->config->train.batch;
     archs a = some_archs(r->space, 100);
     for (long i = 0; i < a.n; i++) {
         sn_plan plan = {0};
-        const sn_pass pass = {.arch = &a.arch[i],
-                              .batch = batch,
-                              .bn = SN_BN_BATCH,
-                              .momentum = 0.1,
-                              .gradients = true,
-                              .loss_scale = 1.0 / batch,
-                              .target = -1};
+        const sn_pass pass = sn_training_pass(&a.arch[i], r->config->train.batch, 0);
         ck_ok(sn_plan_make(r->graph, r->backend, &pass, &plan));
         ck_assert_msg(plan.arena <= room->arena && plan.scratch <= room->scratch,
                       "%s: a step takes %lld elements and %zu bytes of scratch, reserved are %lld and %zu",
@@ -256,40 +248,38 @@ static void check_forecast(const char *config, const char *folder) {
 
 // ---------------------------------------------------------------- an exported file computes the net
 static void run_onnx(const char *path, const char *arch, const sn_run *r, const sn_source *images, float *logits) {
-    sn_onnx *model;
-    sn_onnxrun *o;
+    const sn_space *s = r->space;
+    sn_onnx model = {0};
     ck_ok(sn_onnx_load(path, 1 << 30, &model));
-    for (size_t i = 0; i < model->n_notes; i++)
-        if (!strcmp(model->notes[i].key, "architecture")) ck_assert_str_eq(model->notes[i].value, arch);
-    ck_ok(sn_onnxrun_open(model, &o));
-    float *image = calloc(sn_run_image(r), sizeof *image);
-    int32_t label;
-    for (long i = 0; i < images->count; i++) {
-        ck_ok(images->read(images->arg, i, 1, image, &label));
-        sn_onnxrun_image(o, image, logits + i * r->space->classes);
-    }
-    free(image);
-    sn_onnxrun_close(o);
-    sn_onnx_free(model);
+    ck_assert_str_eq(sn_tensors_find_note(&model.tensors, "architecture"), arch);
+    float *pixels = calloc((size_t)images->count, sn_run_image(r) * sizeof *pixels);
+    int32_t *labels = calloc((size_t)images->count, sizeof *labels);
+    ck_assert(pixels && labels);
+    ck_ok(images->read(images->arg, 0, images->count, pixels, labels));
+    ck_ok(
+        sn_onnxrun(&model, &(sn_onnxrun_job){(int)images->count, s->channels, s->height, s->width, s->classes, pixels, logits}));
+    free(pixels);
+    free(labels);
+    sn_onnx_free(&model);
 }
 
-static const float *tensor_of(const sn_safetensors *f, const char *name, const char *leaf, int *used) {
+static const float *tensor_of(const sn_tensors *f, const char *name, const char *leaf, int *used) {
     char full[600];
     snprintf(full, sizeof full, "%s%s", name, leaf);
-    const sn_st_tensor *t = sn_safetensors_find(f, full);
+    const sn_tensor *t = sn_tensors_find(f, full);
     *used += t != NULL;
     return t ? t->data : NULL;
 }
 
 // Into a net of this arch alone, whose own weights are others.
 static void load_safetensors(const char *path, const char *arch, sn_supernet *net) {
-    sn_safetensors *f;
-    ck_ok(sn_safetensors_open(path, 1 << 30, &f));
-    ck_assert_str_eq(sn_safetensors_note(f, "architecture"), arch);
+    sn_tensors f = {0};
+    ck_ok(sn_safetensors_load(path, 1 << 30, &f));
+    ck_assert_str_eq(sn_tensors_find_note(&f, "architecture"), arch);
     const sn_params *p = &net->graph->params;
     int used = 0;
     for (int i = 0; i < p->n; i++) {
-        const float *data = tensor_of(f, p->param[i].name, "", &used);
+        const float *data = tensor_of(&f, p->param[i].name, "", &used);
         if (!data) continue;
         float *memory = calloc((size_t)p->param[i].size, sizeof *memory);
         sn_param_from_file(&p->param[i], data, memory);
@@ -297,12 +287,12 @@ static void load_safetensors(const char *path, const char *arch, sn_supernet *ne
         free(memory);
     }
     for (int i = 0; i < p->n_stats; i++) {
-        const float *mean = tensor_of(f, p->stats[i].name, ".running_mean", &used),
-                    *var = tensor_of(f, p->stats[i].name, ".running_var", &used);
+        const float *mean = tensor_of(&f, p->stats[i].name, ".running_mean", &used),
+                    *var = tensor_of(&f, p->stats[i].name, ".running_var", &used);
         if (mean && var) sn_supernet_put_stats(net, i, mean, var);
     }
-    ck_assert_int_eq(used, (int)sn_safetensors_count(f));
-    sn_safetensors_free(f);
+    ck_assert_int_eq(used, (int)f.n);
+    sn_tensors_free(&f);
 }
 
 // A run of one arch by the config of the run, with first weights of another seed.

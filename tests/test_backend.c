@@ -213,14 +213,16 @@ START_TEST(finish_once_after_all_tiles) {
 }
 END_TEST
 
-static void square_job(void *arg, int64_t i) {
+static void square_job(void *arg, int64_t i, int thread) {
+    ck_assert(thread == 0 || thread == 1);
     ((int64_t *)arg)[i] = i * i;
 }
 
 START_TEST(loops_and_conversion) {
     sn_backend *b = opened("cpu-plain", 2);
     int64_t squares[100];
-    sn_backend_for(b, 100, square_job, squares);
+    sn_backend_background(b, 100, square_job, squares);
+    sn_backend_finish(b);
     for (int i = 0; i < 100; i++) ck_assert_int_eq(squares[i], (int64_t)i * i);
     sn_backend_close(b);
     const float in[3] = {1.5f, -2, 3};

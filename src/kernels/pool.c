@@ -1,4 +1,4 @@
-// The thread pool: one atomic word holds the region's number and the jobs left; who lowers it owns the next job.
+// The thread pool: one atomic word holds the number of a list of jobs and how many are left; who lowers it owns the next job.
 // No work stealing, no OpenMP. A waiting thread spins briefly, then sleeps, so a busy neighbour costs a wake-up, not a time
 // slice. Next: backend.c.
 #include "kernels/pool.h"
@@ -18,16 +18,20 @@ typedef struct {
     pthread_t id;
 } worker;
 
-struct sn_pool {
-    // Region number (high 32 bits) and jobs left (low 32). A successful exchange pins the region: it cannot end before that job
-    // does, so its description below may be read afterwards; the number keeps a late thread from taking a job of the wrong
-    // region.
+// A list of jobs that threads take one by one.
+typedef struct {
+    // Number of the list (high 32 bits) and jobs left (low 32). A successful exchange pins the list: it cannot end before that
+    // job does, so its description below may be read afterwards; the number keeps a late thread from taking a job of another.
     _Alignas(CACHE_LINE) _Atomic uint64_t word;
-    _Alignas(CACHE_LINE) _Atomic int64_t done; // jobs of this region that have ended
-    // the region: written before `word`, read after taking a job
+    _Alignas(CACHE_LINE) _Atomic int64_t done; // jobs that have ended
+    // written before `word`, read after taking a job
     _Alignas(CACHE_LINE) int64_t jobs, first;
     void (*body)(void *arg, int64_t job, int thread);
     void *arg;
+} list;
+
+struct sn_pool {
+    list region, background;
 
     pthread_mutex_t mutex;
     pthread_cond_t wake, ended;
@@ -44,75 +48,83 @@ static void pause_briefly(void) {
 #endif
 }
 
-// Takes one job of the current region; false when none is left.
-static bool take(sn_pool *p, int64_t *job) {
-    uint64_t word = atomic_load(&p->word);
+static int64_t jobs_left(list *l) {
+    return (uint32_t)atomic_load(&l->word);
+}
+
+// Takes one job; false when none is left.
+static bool take(list *l, int64_t *job) {
+    uint64_t word = atomic_load(&l->word);
     while ((uint32_t)word != 0)
-        if (atomic_compare_exchange_weak(&p->word, &word, word - 1)) {
-            *job = p->first + p->jobs - (int64_t)(uint32_t)word;
+        if (atomic_compare_exchange_weak(&l->word, &word, word - 1)) {
+            *job = l->first + l->jobs - (int64_t)(uint32_t)word;
             return true;
         }
     return false;
 }
 
-static void work(sn_pool *p, int thread) {
+// Runs one job; false when none is left.
+static bool work(sn_pool *p, list *l, int thread) {
     int64_t job;
-    while (take(p, &job)) {
-        int64_t jobs = p->jobs;
-        p->body(p->arg, job, thread);
-        if (atomic_fetch_add(&p->done, 1) + 1 == jobs && atomic_load(&p->caller_sleeps)) {
-            pthread_mutex_lock(&p->mutex);
-            pthread_cond_signal(&p->ended);
-            pthread_mutex_unlock(&p->mutex);
-        }
+    if (!take(l, &job)) return false;
+    int64_t jobs = l->jobs;
+    l->body(l->arg, job, thread);
+    if (atomic_fetch_add(&l->done, 1) + 1 == jobs && atomic_load(&p->caller_sleeps)) {
+        pthread_mutex_lock(&p->mutex);
+        pthread_cond_signal(&p->ended);
+        pthread_mutex_unlock(&p->mutex);
     }
+    return true;
 }
 
 static bool idle(sn_pool *p) {
-    return (uint32_t)atomic_load(&p->word) == 0 && !atomic_load(&p->stop);
+    return !jobs_left(&p->region) && !jobs_left(&p->background) && !atomic_load(&p->stop);
+}
+
+static void rest(sn_pool *p) {
+    for (int spin = 0; spin < SPINS; spin++) {
+        if (!idle(p)) return;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&p->mutex);
+    atomic_fetch_add(&p->sleeping, 1); // before looking again: the caller publishes, then looks here
+    while (idle(p)) pthread_cond_wait(&p->wake, &p->mutex);
+    atomic_fetch_sub(&p->sleeping, 1);
+    pthread_mutex_unlock(&p->mutex);
 }
 
 static void *worker_main(void *arg) {
     worker *self = arg;
     sn_pool *p = self->pool;
-    while (!atomic_load(&p->stop)) {
-        for (int spin = 0; spin < SPINS && idle(p); spin++) pause_briefly();
-        if (idle(p)) {
-            pthread_mutex_lock(&p->mutex);
-            atomic_fetch_add(&p->sleeping, 1); // before looking again: the caller publishes, then looks here
-            while (idle(p)) pthread_cond_wait(&p->wake, &p->mutex);
-            atomic_fetch_sub(&p->sleeping, 1);
-            pthread_mutex_unlock(&p->mutex);
-        }
-        work(p, self->index);
-    }
+    while (!atomic_load(&p->stop))
+        if (!work(p, &p->region, self->index) && !work(p, &p->background, self->index)) rest(p);
     return NULL;
 }
 
-static void wait_for_end(sn_pool *p, int64_t jobs) {
-    for (int spin = 0; spin < SPINS; spin++) {
-        if (atomic_load(&p->done) == jobs) return;
-        pause_briefly();
-    }
-    pthread_mutex_lock(&p->mutex);
-    atomic_store(&p->caller_sleeps, true);
-    while (atomic_load(&p->done) != jobs) pthread_cond_wait(&p->ended, &p->mutex);
-    atomic_store(&p->caller_sleeps, false);
-    pthread_mutex_unlock(&p->mutex);
-}
-
-static void region(sn_pool *p, int64_t first, int64_t jobs, void (*body)(void *, int64_t, int), void *arg) {
-    p->first = first, p->jobs = jobs, p->body = body, p->arg = arg;
-    atomic_store(&p->done, 0);
-    uint64_t number = (atomic_load(&p->word) >> 32) + 1;
-    atomic_store(&p->word, number << 32 | (uint64_t)jobs);
+static void publish(sn_pool *p, list *l, int64_t first, int64_t jobs, void (*body)(void *, int64_t, int), void *arg) {
+    l->first = first, l->jobs = jobs, l->body = body, l->arg = arg;
+    atomic_store(&l->done, 0);
+    uint64_t number = (atomic_load(&l->word) >> 32) + 1;
+    atomic_store(&l->word, number << 32 | (uint64_t)jobs);
     if (atomic_load(&p->sleeping) > 0) {
         pthread_mutex_lock(&p->mutex);
         pthread_cond_broadcast(&p->wake);
         pthread_mutex_unlock(&p->mutex);
     }
-    work(p, 0);
-    wait_for_end(p, jobs);
+}
+
+// The caller runs what is left and waits for what others have begun.
+static void finish(sn_pool *p, list *l) {
+    while (work(p, l, 0)) {}
+    for (int spin = 0; spin < SPINS; spin++) {
+        if (atomic_load(&l->done) == l->jobs) return;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&p->mutex);
+    atomic_store(&p->caller_sleeps, true);
+    while (atomic_load(&l->done) != l->jobs) pthread_cond_wait(&p->ended, &p->mutex);
+    atomic_store(&p->caller_sleeps, false);
+    pthread_mutex_unlock(&p->mutex);
 }
 
 void sn_pool_run(sn_pool *p, int64_t jobs, void (*body)(void *arg, int64_t job, int thread), void *arg) {
@@ -121,7 +133,18 @@ void sn_pool_run(sn_pool *p, int64_t jobs, void (*body)(void *arg, int64_t job, 
         return;
     }
     const int64_t most = INT32_MAX; // of one region
-    for (int64_t first = 0; first < jobs; first += most) region(p, first, jobs - first < most ? jobs - first : most, body, arg);
+    for (int64_t first = 0; first < jobs; first += most) {
+        publish(p, &p->region, first, jobs - first < most ? jobs - first : most, body, arg);
+        finish(p, &p->region);
+    }
+}
+
+void sn_pool_background(sn_pool *p, int jobs, void (*body)(void *arg, int64_t job, int thread), void *arg) {
+    publish(p, &p->background, 0, jobs, body, arg);
+}
+
+void sn_pool_finish(sn_pool *p) {
+    finish(p, &p->background);
 }
 
 int sn_pool_threads(const sn_pool *p) {

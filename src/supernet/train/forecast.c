@@ -36,7 +36,7 @@ static sn_status forecast_memory(const sn_run *r, sn_forecast *f) {
         int64_t buffers = p->total * (2 + r->net->slots) + p->stats_total + (validation > plan.arena ? validation : plan.arena);
         f->bytes = buffers * (int64_t)r->net->real + (int64_t)plan.scratch * sn_backend_threads(r->backend);
         f->bytes += PROGRAM_BYTES + (int64_t)sn_dataset_memory(r->data) + (int64_t)sn_checkpoint_bytes(p, r->net->slots);
-        f->bytes += (int64_t)r->config->train.batch * (int64_t)(sn_run_picture(r) + sn_run_image(r) * sizeof(float));
+        f->bytes += (int64_t)sn_loader_memory(r, r->config->train.batch);
     }
     sn_plan_free(&plan);
     return s;

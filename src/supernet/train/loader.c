@@ -8,15 +8,15 @@
 
 typedef struct { // of one thread
     uint8_t *picture;
-    double loading;
+    double seconds; // spent on the batch being loaded
 } hand;
 
 struct sn_loader {
     const sn_run *run;
     int batch;
     int64_t steps, steps_per_epoch;
+    sn_loader_times spent;
     hand *hands;     // one per thread
-    double waiting;  // seconds
     uint32_t *order; // samples of an epoch
     int64_t epoch;   // whose order that is; -1: none
     // the batch being loaded
@@ -45,7 +45,7 @@ static void load_timed(void *arg, int64_t i, int thread) {
     if (atomic_load(&l->closing)) return; // nor may a failure take the place of the caller's message
     double start = sn_now();
     l->ready[i] = load(l, i, thread) == SN_OK;
-    l->hands[thread].loading += sn_now() - start;
+    l->hands[thread].seconds += sn_now() - start;
 }
 
 // ---------------------------------------------------------------- batches
@@ -67,6 +67,10 @@ static sn_status finish(sn_loader *l) {
         if (!l->ready[i]) SN_TRY(load(l, i, 0));
         l->ready[i] = true;
     }
+    for (int i = 0; i < sn_backend_threads(l->run->backend); i++) {
+        l->spent.loading += l->hands[i].seconds;
+        l->hands[i].seconds = 0;
+    }
     return SN_OK;
 }
 
@@ -78,14 +82,12 @@ sn_status sn_loader_take(sn_loader *l, int64_t step, sn_batch *out) {
     l->to = !l->to;
     l->step = -1;
     if (step + 1 < l->steps) begin(l, step + 1);
-    l->waiting += sn_now() - start;
+    l->spent.waiting += sn_now() - start;
     return SN_OK;
 }
 
 sn_loader_times sn_loader_spent(const sn_loader *l) {
-    sn_loader_times t = {.waiting = l->waiting};
-    for (int i = 0; i < sn_backend_threads(l->run->backend); i++) t.loading += l->hands[i].loading;
-    return t;
+    return l->spent;
 }
 
 // ---------------------------------------------------------------- life

@@ -23,9 +23,9 @@ void sn_loader_close(sn_loader *);
 // loaded. An image that could not be read ahead is read again here: SN_DATA when it still cannot.
 sn_status sn_loader_take(sn_loader *, int64_t step, sn_batch *out);
 
-typedef struct {
-    double loading; // seconds of all threads together, reading and augmenting
-    double waiting; // seconds inside sn_loader_take: what steps did not hide
+typedef struct {    // seconds, for the batches taken so far
+    double loading; // reading and augmenting, of all threads together
+    double waiting; // inside sn_loader_take: what steps did not hide
 } sn_loader_times;
 sn_loader_times sn_loader_spent(const sn_loader *);
 

@@ -33,6 +33,8 @@ static sn_status load(sn_loader *l, int64_t i, int thread) {
     const sn_run *r = l->run;
     const sn_batch *b = &l->buffer[l->to];
     uint8_t *picture = l->hands[thread].picture;
+    if (l->step % l->steps_per_epoch + 1 < l->steps_per_epoch) // the batch after this one
+        sn_dataset_expect(r->data, SN_TRAIN, l->position[i + l->batch]);
     SN_TRY(sn_dataset_read(r->data, SN_TRAIN, &l->position[i], 1, picture, &b->labels[i]));
     b->samples[i] = sn_dataset_sample_id(r->data, SN_TRAIN, l->position[i]);
     b->draws[i] = sn_augment_draw(&r->augment, (uint32_t)r->config->train.seed, (uint32_t)l->epoch, b->samples[i]);

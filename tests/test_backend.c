@@ -115,7 +115,8 @@ START_TEST(cost) {
 }
 END_TEST
 
-#ifndef __SANITIZE_ADDRESS__ // whose runtime ends the process when memory for a thread cannot be had
+#if !defined(__SANITIZE_ADDRESS__) &&                                                                                            \
+    !defined(__SANITIZE_THREAD__) // whose runtimes end the process when there is no memory for a thread
 START_TEST(too_many_threads) {
     const struct rlimit limit = {256 << 20, 256 << 20}; // of address space: a stack takes 8 MiB
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
@@ -214,7 +215,7 @@ int main(void) {
     tcase_add_test(tests, lanes);
     tcase_add_test(tests, choice);
     tcase_add_test(tests, cost);
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     tcase_add_test(tests, too_many_threads);
 #endif
     tcase_add_test(tests, finish_once_after_all_tiles);

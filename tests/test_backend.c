@@ -115,8 +115,8 @@ START_TEST(cost) {
 }
 END_TEST
 
-#if !defined(__SANITIZE_ADDRESS__) &&                                                                                            \
-    !defined(__SANITIZE_THREAD__) // whose runtimes end the process when there is no memory for a thread
+// (The runtimes of sanitizers end the process when memory for a thread cannot be had.)
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 START_TEST(too_many_threads) {
     const struct rlimit limit = {256 << 20, 256 << 20}; // of address space: a stack takes 8 MiB
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);

@@ -187,7 +187,7 @@ void sn_backend_run(sn_backend *b, const sn_bases *bases, const sn_call *calls, 
         }
 }
 
-void sn_backend_background(sn_backend *b, int n, void (*body)(void *arg, int64_t i, int thread), void *arg) {
+void sn_backend_background(sn_backend *b, int64_t n, void (*body)(void *arg, int64_t i, int thread), void *arg) {
     sn_pool_background(b->pool, n, body, arg);
 }
 

@@ -1,4 +1,4 @@
-// The thread pool: one atomic word holds the number of a list of jobs and how many are left; who lowers it owns the next job.
+// The thread pool: one atomic number says how many jobs of a list are left; who lowers it owns the next job.
 // No work stealing, no OpenMP. A waiting thread spins briefly, then sleeps, so a busy neighbour costs a wake-up, not a time
 // slice. Next: backend.c.
 #include "kernels/pool.h"
@@ -20,12 +20,12 @@ typedef struct {
 
 // A list of jobs that threads take one by one.
 typedef struct {
-    // Number of the list (high 32 bits) and jobs left (low 32). A successful exchange pins the list: it cannot end before that
-    // job does, so its description below may be read afterwards; the number keeps a late thread from taking a job of another.
-    _Alignas(CACHE_LINE) _Atomic uint64_t word;
+    // Jobs that nobody has taken. A successful exchange pins the list: it cannot end before that job does, so its description
+    // below may be read afterwards, also by a thread that came late and finds the next list.
+    _Alignas(CACHE_LINE) _Atomic int64_t left;
     _Alignas(CACHE_LINE) _Atomic int64_t done; // jobs that have ended
-    // written before `word`, read after taking a job
-    _Alignas(CACHE_LINE) int64_t jobs, first;
+    // written before `left`, read after taking a job
+    _Alignas(CACHE_LINE) int64_t jobs;
     void (*body)(void *arg, int64_t job, int thread);
     void *arg;
 } list;
@@ -48,16 +48,12 @@ static void pause_briefly(void) {
 #endif
 }
 
-static int64_t jobs_left(list *l) {
-    return (uint32_t)atomic_load(&l->word);
-}
-
 // Takes one job; false when none is left.
 static bool take(list *l, int64_t *job) {
-    uint64_t word = atomic_load(&l->word);
-    while ((uint32_t)word != 0)
-        if (atomic_compare_exchange_weak(&l->word, &word, word - 1)) {
-            *job = l->first + l->jobs - (int64_t)(uint32_t)word;
+    int64_t left = atomic_load(&l->left);
+    while (left > 0)
+        if (atomic_compare_exchange_weak(&l->left, &left, left - 1)) {
+            *job = l->jobs - left;
             return true;
         }
     return false;
@@ -78,7 +74,7 @@ static bool work(sn_pool *p, list *l, int thread) {
 }
 
 static bool idle(sn_pool *p) {
-    return !jobs_left(&p->region) && !jobs_left(&p->background) && !atomic_load(&p->stop);
+    return !atomic_load(&p->region.left) && !atomic_load(&p->background.left) && !atomic_load(&p->stop);
 }
 
 static void rest(sn_pool *p) {
@@ -101,11 +97,10 @@ static void *worker_main(void *arg) {
     return NULL;
 }
 
-static void publish(sn_pool *p, list *l, int64_t first, int64_t jobs, void (*body)(void *, int64_t, int), void *arg) {
-    l->first = first, l->jobs = jobs, l->body = body, l->arg = arg;
+static void publish(sn_pool *p, list *l, int64_t jobs, void (*body)(void *, int64_t, int), void *arg) {
+    l->jobs = jobs, l->body = body, l->arg = arg;
     atomic_store(&l->done, 0);
-    uint64_t number = (atomic_load(&l->word) >> 32) + 1;
-    atomic_store(&l->word, number << 32 | (uint64_t)jobs);
+    atomic_store(&l->left, jobs);
     if (atomic_load(&p->sleeping) > 0) {
         pthread_mutex_lock(&p->mutex);
         pthread_cond_broadcast(&p->wake);
@@ -132,15 +127,12 @@ void sn_pool_run(sn_pool *p, int64_t jobs, void (*body)(void *arg, int64_t job, 
         for (int64_t job = 0; job < jobs; job++) body(arg, job, 0);
         return;
     }
-    const int64_t most = INT32_MAX; // of one region
-    for (int64_t first = 0; first < jobs; first += most) {
-        publish(p, &p->region, first, jobs - first < most ? jobs - first : most, body, arg);
-        finish(p, &p->region);
-    }
+    publish(p, &p->region, jobs, body, arg);
+    finish(p, &p->region);
 }
 
-void sn_pool_background(sn_pool *p, int jobs, void (*body)(void *arg, int64_t job, int thread), void *arg) {
-    publish(p, &p->background, 0, jobs, body, arg);
+void sn_pool_background(sn_pool *p, int64_t jobs, void (*body)(void *arg, int64_t job, int thread), void *arg) {
+    publish(p, &p->background, jobs, body, arg);
 }
 
 void sn_pool_finish(sn_pool *p) {

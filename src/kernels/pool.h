@@ -23,7 +23,7 @@ void sn_pool_run(sn_pool *, int64_t jobs, void (*body)(void *arg, int64_t job, i
 // Begins jobs that run beside everything else: a worker takes one whenever it would otherwise wait, at the end of a run or where
 // the caller works alone. A run begun meanwhile does not wait for a job that a worker has taken, so a job may block on a disk.
 // Returns at once; arg lives until sn_pool_finish, and the next background begins after it.
-void sn_pool_background(sn_pool *, int jobs, void (*body)(void *arg, int64_t job, int thread), void *arg);
+void sn_pool_background(sn_pool *, int64_t jobs, void (*body)(void *arg, int64_t job, int thread), void *arg);
 // Runs what is left of them, and returns when all have ended; at once when there are none.
 void sn_pool_finish(sn_pool *);
 

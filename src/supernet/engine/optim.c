@@ -1,5 +1,6 @@
 // The optimiser's lists of calls; see optim.h. The arithmetic is in the kernels (squares, clip, sgd, adam).
 #include "supernet/engine/optim.h"
+#include "base/round.h"
 
 #include <stdlib.h>
 
@@ -39,7 +40,7 @@ static sn_status add(sn_optim *o, sn_call call) {
     SN_TRY(sn_backend_choose(o->net->backend, &call));
     if (call.impl->work) {
         call.work = o->plan.arena;
-        o->plan.arena += (call.impl->work(&call) + 15) / 16 * 16;
+        o->plan.arena += sn_aligned(call.impl->work(&call));
     }
     return sn_plan_add(&o->plan, o->net->backend, &call, true);
 }
@@ -53,7 +54,7 @@ static sn_box box_of(const sn_part *p) {
 
 static sn_status add_norm(sn_optim *o, const sn_part *part, int n) {
     sn_plan_clear(&o->plan);
-    o->plan.arena = SQUARES + (n + 15) / 16 * 16;
+    o->plan.arena = SQUARES + sn_aligned(n);
     for (int k = 0; k < n; k++) SN_TRY(add(o, (sn_call){.kernel = SN_SQUARES, .as.squares = {box_of(&part[k]), SQUARES + k}}));
     return add(o, (sn_call){.kernel = SN_CLIP, .as.clip = {n, SQUARES, o->settings.clip, CLIP}});
 }

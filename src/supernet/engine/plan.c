@@ -3,6 +3,7 @@
 // without copying. Not here: placement (arena.c), kernels.
 #include "supernet/engine/plan.h"
 #include "base/clock.h"
+#include "base/round.h"
 #include "supernet/engine/arena.h"
 
 #include <stdlib.h>
@@ -80,14 +81,11 @@ enum {
     TRAINING_VECTORS
 };
 
-static int64_t rounded(int64_t n) {
-    return (n + 15) / 16 * 16;
-}
 static sn_off vector_of(const sn_value *v, int which) {
-    return v->vectors + which * rounded(v->c);
+    return v->vectors + which * sn_aligned(v->c);
 }
 int64_t sn_value_elements(int64_t rows, int c) {
-    return rounded(rows * c) + SCORING_VECTORS * rounded(c);
+    return sn_aligned(rows * c) + SCORING_VECTORS * sn_aligned(c);
 }
 
 sn_view sn_value_view(const sn_value *v) {
@@ -205,12 +203,12 @@ static sn_status place_output(planner *p, const op *o) {
     t->wants_gradient = p->pass->gradients && (n->kind != SN_NODE_INPUT || t->bn >= 0);
     if (o->node == p->target) {
         t->value.data = p->pass->out;
-        t->value.vectors = p->pass->out + rounded(t->value.rows * s->c);
+        t->value.vectors = p->pass->out + sn_aligned(t->value.rows * s->c);
         return SN_OK;
     }
     int vectors = t->bn < 0 ? 0 : p->pass->gradients ? TRAINING_VECTORS : SCORING_VECTORS;
     t->elements = t->value.rows * s->c;
-    t->vectors = vectors * rounded(s->c);
+    t->vectors = vectors * sn_aligned(s->c);
     SN_TRY(sn_arena_take(&p->arena, t->elements, &t->value.data));
     return sn_arena_take(&p->arena, t->vectors, &t->value.vectors);
 }

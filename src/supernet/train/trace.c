@@ -55,12 +55,10 @@ static void take_state(const sn_run *r, state *s) {
 
 // A parameter or something of its shape, from memory order.
 static sn_status put_param(tracer *t, const char *path, const sn_param *p, const float *memory) {
-    uint64_t dims[4];
-    size_t sizes[4];
+    size_t dims[4];
     int n = sn_param_dims(p, dims);
-    for (int i = 0; i < n; i++) sizes[i] = (size_t)dims[i];
     sn_param_to_file(p, memory, t->scratch);
-    return sn_h5_put(t->file, path, SN_F32, n, sizes, t->scratch);
+    return sn_h5_put(t->file, path, SN_F32, n, dims, t->scratch);
 }
 
 static sn_status put_slots(tracer *t, const char *group, const state *s, int param) {

@@ -138,6 +138,25 @@ START_TEST(trained) {
 }
 END_TEST
 
+// config.yaml of a run is held against what its weights were trained with: with another seed, training images would score.
+START_TEST(edited_config) {
+    const char *const on_runs[] = {"eval edited --sample 1", "rank edited", "export edited --arch skip,skip,skip",
+                                   "retrain edited --arch skip,skip,skip", "trace edited --steps 1:2 -o x.h5"};
+    ck_run(0, "cp -r run edited && sed -i 's/  seed: 1/  seed: 2/' edited/config.yaml");
+    for (size_t i = 0; i < sizeof on_runs / sizeof *on_runs; i++) {
+        ck_run(3, "\"$S\" %s", on_runs[i]);
+        ck_printed("err", "edited/config.yaml was changed: train.seed is 2, but edited/checkpoints/step-00000032.h5 was trained "
+                          "with 1; write that back");
+    }
+    ck_run(0, "sed 's/sep_k5/sep_k7/' run/config.yaml >edited/config.yaml");
+    ck_run(3, "\"$S\" eval edited --sample 1");
+    ck_printed("err", "space is ");
+    ck_run(0, "sed 's/images: 0/images: 100/; s/threads: 0/threads: 1/' run/config.yaml >edited/config.yaml"); // binds no weights
+    ck_run(0, "\"$S\" eval edited --sample 1 --set data.augment.crop=1 -q");
+    ck_run(0, "rm -r edited");
+}
+END_TEST
+
 START_TEST(folder_of_another_config) {
     ck_run(2, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o ''");
     ck_printed("err", "empty");
@@ -149,6 +168,8 @@ START_TEST(folder_of_another_config) {
     ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o free");
     ck_run(3, SMOKE "--set train.seed=2");
     ck_printed("err", "train.seed was 1, now 2");
+    ck_run(0, "cp -r run free2 && ln -s /usr/share/datasets/fashion-mnist images && \"$S\" train run/config.yaml -o free2 "
+              "--set rank.images=100 --set train.keep=4 --set data.source=images && grep 'images: 100' free2/config.yaml");
     ck_run(0, "\"$S\" train run/config.yaml -o run"); // the resolved config is the same config
     ck_printed("err", "finished");
 }
@@ -340,7 +361,8 @@ START_TEST(retrained) {
     ck_run(3, "\"$S\" rank run --set space.blocks.skip.op=mbconv");
     ck_run(3, "\"$S\" rank run --set train={}");
     ck_printed("err",
-               "--set train={}: what run was made with stays; allowed are rank, retrain, export, data.augment, data.source");
+               "--set train={}: what run was made with stays; allowed are data.source, data.augment, data.cache, data.memory, "
+               "train.save_every, train.keep, rank, retrain, export, threads, device");
     ck_run(3, "\"$S\" rank run --set rnak.bn=x"); // no such key: as in a config
     ck_printed("err", "unknown key 'rnak'");
     ck_printed("err", "did you mean 'rank'?");
@@ -593,6 +615,7 @@ int main(void) {
     tcase_add_test(c, lost_output);
     tcase_add_test(c, wrong_configs);
     tcase_add_test(c, trained);
+    tcase_add_test(c, edited_config);
     tcase_add_test(c, folder_of_another_config);
     tcase_add_test(c, evaluated);
     tcase_add_test(c, ranked);

@@ -307,7 +307,7 @@ START_TEST(damaged_newest) {
         ck_code(4, RUN(PLAIN, "verify", checkpoint(run, 21)));
         ck_said("step-00000021.h5");
         ck_code(0, RUN(PLAIN, "eval", run, "--sample", "1"));
-        ck_said("warning: passed over: ");
+        ck_said("warning: the weights are older ones, of step 20: passed over: ");
         ck_said("step-00000021.h5");
         ck_code(0, RUN(PLAIN, SHORT(run)));
         ck_said("warning: passed over and renamed *.damaged: ");
@@ -318,6 +318,52 @@ START_TEST(damaged_newest) {
         ck_assert_int_eq(access(at("damaged%zu/checkpoints/step-00000021.h5.damaged", i), F_OK), 0);
         remove_tree(run);
     }
+}
+END_TEST
+
+// Older weights are never used in silence: whoever reads the run is told, also with --quiet, and the result names their step.
+START_TEST(older_weights_are_named) {
+    const char *run = lasting(at("older"));
+    stop_at(run, 30);
+    ck_code(0, RUN(PLAIN, "rank", run, "--sample", "2", "--quiet", "--json"));
+    ck_assert_ptr_nonnull(strstr(printed, "\"step\": 21"));
+    damage(checkpoint(run, 21), 600, false);
+    ck_code(0, RUN(PLAIN, "rank", run, "--sample", "2", "--quiet"));
+    ck_said("warning: the weights are older ones, of step 20: passed over: ");
+    ck_assert_ptr_nonnull(strstr(printed, "weights of step 20;"));
+    ck_code(0, RUN(PLAIN, "eval", run, "--sample", "1", "--quiet"));
+    ck_said("of step 20");
+    ck_assert_ptr_nonnull(strstr(printed, "weights of step 20\n"));
+    ck_code(0, RUN(PLAIN, "eval", run, "--sample", "1", "--quiet", "--json"));
+    ck_assert_ptr_nonnull(strstr(printed, "\"step\": 20"));
+    ck_code(0, RUN(PLAIN, "export", run, "--quiet", "-o", at("older.onnx")));
+    ck_said("of step 20");
+    ck_assert_ptr_nonnull(strstr(printed, "of step 20,"));
+    ck_code(0, RUN(PLAIN, "retrain", run, "--quiet", "--json"));
+    ck_said("of step 20");
+    ck_assert_ptr_nonnull(strstr(printed, "\"supernet_step\": 20"));
+    ck_assert_int_eq(access(checkpoint(run, 21), F_OK), 0); // readers rename nothing
+}
+END_TEST
+
+// A newest checkpoint that cannot be looked into is not a damaged one: nothing goes on from an older one, nothing is renamed.
+START_TEST(unreadable_newest) {
+    const char *run = lasting(at("unreadable")), *kept = lasting(at("kept.h5"));
+    struct stat st;
+    stop_at(run, 30);
+    ck_assert_int_eq(rename(checkpoint(run, 21), kept), 0);
+    ck_assert_int_eq(symlink(kept, checkpoint(run, 21)), 0);
+    ck_code(1, RUN(PLAIN, "eval", run, "--sample", "1"));
+    ck_said("step-00000021.h5: not a regular file; ");
+    ck_code(1, RUN(PLAIN, SHORT(run)));
+    ck_assert(!lstat(checkpoint(run, 21), &st) && S_ISLNK(st.st_mode)); // neither renamed nor replaced
+    ck_assert_int_eq(unlink(checkpoint(run, 21)), 0);
+    ck_assert_int_eq(rename(kept, checkpoint(run, 21)), 0);
+    ck_assert_int_eq(chmod(checkpoint(run, 21), 0), 0);
+    if (!getuid()) ck_code(1, RUN(((how){.nobody = true}), "eval", run, "--sample", "1"));
+    if (getuid()) ck_code(1, RUN(PLAIN, SHORT(run)));
+    ck_said("step-00000021.h5: cannot read: Permission denied (EACCES)");
+    ck_assert_int_eq(access(checkpoint(run, 21), F_OK), 0);
 }
 END_TEST
 
@@ -542,6 +588,8 @@ int main(void) {
     t = tcase_create("others");
     tcase_add_unchecked_fixture(t, make_whole_runs, folder_remove);
     tcase_set_timeout(t, 400);
+    tcase_add_test(t, older_weights_are_named);
+    tcase_add_test(t, unreadable_newest);
     tcase_add_test(t, damaged_does_not_crowd_out);
     tcase_add_test(t, two_trainers);
     tcase_add_test(t, stale_lock);

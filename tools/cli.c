@@ -202,7 +202,8 @@ sn_status cli_open_run(const cli *c, const char *path, sn_run **out) {
     SN_TRY(cli_overrides_of(c, &o));
     sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, &cli_stop, out);
     cli_free_overrides(&o);
-    if (s == SN_OK && (*out)->passed_over) cli_say(c, "warning: passed over: %s", (*out)->passed_over);
+    if (s == SN_OK && (*out)->passed_over)
+        cli_warn("the weights are older ones, of step %lld: passed over: %s", (long long)(*out)->step, (*out)->passed_over);
     return s;
 }
 
@@ -247,15 +248,33 @@ static bool on_terminal(void) {
     return isatty(STDERR_FILENO) && term && strcmp(term, "dumb");
 }
 
-void cli_say(const cli *c, const char *format, ...) {
+static void end_line(void) {
     if (line_open) fputc('\n', stderr);
     line_open = false;
-    if (c->quiet) return;
+}
+
+static void say(const char *before, const char *format, va_list args) {
+    end_line();
+    fputs(before, stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
+void cli_say(const cli *c, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    if (c->quiet)
+        end_line();
+    else
+        say("", format, args);
     va_end(args);
-    fputc('\n', stderr);
+}
+
+void cli_warn(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    say("warning: ", format, args);
+    va_end(args);
 }
 
 void cli_progress(const cli *c, double done, const char *format, ...) {

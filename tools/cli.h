@@ -82,6 +82,7 @@ bool cli_asked_to_stop(void *unused); // for sn_score_job
 // stderr: a message line unless --quiet; a progress line that replaces itself on a terminal and appears at most every 30 s
 // elsewhere.
 void cli_say(const cli *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2))); // "warning: ...", also with --quiet
 void cli_progress(const cli *, double done, const char *format, ...) __attribute__((format(printf, 3, 4)));
 // "12.3 s", "4 min 05 s", "1 h 02 min"
 const char *cli_duration(double seconds, char text[32]);

@@ -115,11 +115,14 @@ static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split) {
 }
 
 static sn_status print(evaluation *e, const char *split, const char *protocol) {
-    if (!e->c->json) return SN_OK;
+    if (!e->c->json) {
+        printf("%ld architecture%s with the weights of step %lld\n", e->n, cli_plural(e->n), (long long)e->run->step);
+        return SN_OK;
+    }
     json_t *list = e->list;
     e->list = NULL;
-    return cli_print_json(json_pack("{s:i,s:s,s:s,s:I,s:o}", "schema", 1, "split", split, "protocol", protocol, "images",
-                                    (json_int_t)e->images, "archs", list));
+    return cli_print_json(json_pack("{s:i,s:I,s:s,s:s,s:I,s:o}", "schema", 1, "step", (json_int_t)e->run->step, "split", split,
+                                    "protocol", protocol, "images", (json_int_t)e->images, "archs", list));
 }
 
 static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {

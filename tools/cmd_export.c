@@ -102,17 +102,17 @@ static sn_status find_scores(const sn_run *r, const sn_arch *a, score_notes *s) 
     return SN_OK;
 }
 
-static sn_status print(const cli *c, const char *arch, const char *path, const sn_export_result *x) {
+static sn_status print(const cli *c, const sn_run *r, const char *arch, const char *path, const sn_export_result *x) {
     if (c->json) {
         double difference = x->nodes ? x->difference : NAN, largest = x->nodes ? x->largest_logit : NAN; // safetensors: not run
-        return cli_print_json(json_pack("{s:i,s:s,s:s,s:o,s:I,s:I,s:I,s:o,s:o,s:o}", "schema", 1, "file", path, "arch", arch,
-                                        "nodes", x->nodes ? json_integer(x->nodes) : json_null(), "tensors",
-                                        (json_int_t)x->tensors, "params", (json_int_t)x->params, "bytes", (json_int_t)x->bytes,
-                                        "images", x->nodes ? json_integer(x->images) : json_null(), "difference",
-                                        cli_real(difference), "largest_logit", cli_real(largest)));
+        return cli_print_json(json_pack(
+            "{s:i,s:s,s:I,s:s,s:o,s:I,s:I,s:I,s:o,s:o,s:o}", "schema", 1, "file", path, "step", (json_int_t)r->step, "arch", arch,
+            "nodes", x->nodes ? json_integer(x->nodes) : json_null(), "tensors", (json_int_t)x->tensors, "params",
+            (json_int_t)x->params, "bytes", (json_int_t)x->bytes, "images", x->nodes ? json_integer(x->images) : json_null(),
+            "difference", cli_real(difference), "largest_logit", cli_real(largest)));
     }
-    printf("%s: %s, %lld parameters in %d tensors, %lld bytes\n", path, arch, (long long)x->params, x->tensors,
-           (long long)x->bytes);
+    printf("%s: %s of step %lld, %lld parameters in %d tensors, %lld bytes\n", path, arch, (long long)r->step,
+           (long long)x->params, x->tensors, (long long)x->bytes);
     if (x->nodes)
         printf("checked: its %d nodes on %d images give our logits to %.2g (largest logit %.3g)\n", x->nodes, x->images,
                x->difference, x->largest_logit);
@@ -137,7 +137,7 @@ static sn_status export_run(const cli *c, sn_run *r, char **path) {
     SN_TRY(find_scores(r, &a, &scores));
     sn_export_options o = {format, !keep, scores.note, scores.n};
     SN_TRY(sn_export_arch(r, &a, *path, &o, &result));
-    return print(c, arch, *path, &result);
+    return print(c, r, arch, *path, &result);
 }
 
 static sn_status run(const cli *c) {

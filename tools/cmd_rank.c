@@ -139,8 +139,8 @@ static sn_status print_text(const sn_run *r, const sn_ranking *k, long top, cons
     if (k->work.naive)
         printf("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
                (double)k->work.done / (double)k->work.naive);
-    printf("\nmean top-1 %.4f; agreement of the rankings on two halves of the images: tau %s\n", mean_top1(k),
-           cli_figure(a->half_tau, tau));
+    printf("\nweights of step %lld; mean top-1 %.4f; agreement of the rankings on two halves of the images: tau %s\n",
+           (long long)r->step, mean_top1(k), cli_figure(a->half_tau, tau));
     if (a->truths) sn_against_print(a);
     return SN_OK;
 }
@@ -157,6 +157,7 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, cons
     char protocol[128];
     sn_protocol_text(r, protocol, sizeof protocol);
     if (out) json_object_set_new(out, "run", json_string(r->folder));
+    if (out) json_object_set_new(out, "step", json_integer(r->step));
     if (out) json_object_set_new(out, "protocol", json_string(protocol));
     if (out) json_object_set_new(out, "mean_top1", cli_real(mean_top1(k)));
     if (out) json_object_set_new(out, "half_split_tau", cli_real(a->half_tau));

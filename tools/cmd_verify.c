@@ -79,7 +79,7 @@ static sn_status read_contents(const sn_checkpoint_file *file, const char *path,
     enum { MOST_CHANNELS = 16 };
     double mean[MOST_CHANNELS], std[MOST_CHANNELS];
     const char *text = sn_checkpoint_config(file);
-    sn_status s = sn_config_parse(text, strlen(text), "config", NULL, 0, &x->config);
+    sn_status s = sn_config_embedded(text, strlen(text), "config", NULL, 0, &x->config);
     if (s == SN_OK) s = sn_graph_build(x->config->space.built, &x->graph);
     if (s == SN_CONFIG) return sn_error(SN_DATA, "%s: the config in it is not valid: %s", path, sn_error_text());
     if (s == SN_OK) s = make_room(file, x);

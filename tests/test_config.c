@@ -391,6 +391,20 @@ START_TEST(files) {
     ck_assert_str_eq(sn_error_text(), "/nowhere/c.yaml: cannot be opened: No such file or directory");
     ck_assert_int_eq(sn_config_load("/", NULL, 0, &c), SN_CONFIG);
     ck_message("not a regular file");
+    ck_ok(parse("\xEF\xBB\xBF" SMALL, &c)); // a byte order mark
+    sn_config_free(c);
+    ck_assert_int_eq(parse("\xEF\xBB\xBF"
+                           "x: 1\n" SMALL,
+                           &c),
+                     SN_CONFIG);
+    ck_message("t.yaml:1:1: unknown key 'x'");
+    static const char *const utf16[] = {"\xFF\xFE"
+                                        "d\0a\0",
+                                        "\xFE\xFF\0d\0a"};
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(sn_config_parse(utf16[i], 6, "t.yaml", NULL, 0, &c), SN_CONFIG);
+        ck_assert_str_eq(sn_error_text(), "t.yaml:1:1: text in UTF-16, as its first two bytes say; a config is UTF-8");
+    }
 }
 END_TEST
 

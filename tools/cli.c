@@ -220,10 +220,10 @@ sn_status cli_lock_run(const cli *c, const char *folder, sn_folder **out) {
 }
 
 // ---------------------------------------------------------------- signals
-volatile sig_atomic_t cli_stop;
+volatile sig_atomic_t cli_stop, cli_hung_up;
 
 static void on_signal(int number) {
-    (void)number;
+    if (number == SIGHUP) cli_hung_up = 1;
     cli_stop = 1;
 }
 
@@ -232,6 +232,8 @@ void cli_watch_signals(void) {
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&a.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &a, NULL);
+    struct sigaction before;
+    if (!sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &a, NULL);
 }
 
 bool cli_asked_to_stop(void *unused) {
@@ -410,7 +412,7 @@ sn_status cli_read_archs(const sn_space *s, const char *path, sn_arch **archs, l
     char *text;
     size_t size;
     arch_list l = {0};
-    SN_TRY(sn_input_read(path, MOST_BYTES, &text, &size));
+    SN_TRY(sn_input_read(path, MOST_BYTES, &cli_stop, &text, &size));
     sn_status status = strlen(text) == size ? parse_lines(s, path, text, &l)
                                             : sn_error(SN_USAGE, "%s: a zero byte in it; allowed is text", path);
     free(text);

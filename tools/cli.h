@@ -73,9 +73,10 @@ sn_status cli_lock(const cli *, const char *folder, sn_folder **out);
 // The same for a folder that must be a run already; SN_USAGE names the command when it is not.
 sn_status cli_lock_run(const cli *, const char *folder, sn_folder **out);
 
-// For commands that save what they have: SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 set this, the work in hand is finished and saved.
-// Others die by them, having nothing to lose.
+// For commands that save what they have: SIGTERM, SIGINT, SIGHUP (unless ignored, as by nohup), SIGUSR1 and SIGUSR2 set this, the
+// work in hand is finished and saved. Others die by them, having nothing to lose.
 extern volatile sig_atomic_t cli_stop;
+extern volatile sig_atomic_t cli_hung_up; // by SIGHUP: the terminal is gone
 void cli_watch_signals(void);
 bool cli_asked_to_stop(void *unused); // for sn_score_job
 

@@ -64,10 +64,11 @@ const cli_command cmd_train = {
     .name = "train",
     .operands = "CONFIG",
     .summary = "train a supernet; the same command line resumes",
-    .details = "Trains until the last epoch or a signal (SIGTERM, SIGINT, SIGUSR1, SIGUSR2: the step is finished, a checkpoint "
-               "saved, exit "
-               "code 75).\n"
-               "The run folder holds config.yaml (resolved), log.jsonl and checkpoints/. A folder of another config is refused.",
+    .details =
+        "Trains until the last epoch or a signal (SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2: the step is finished, a checkpoint "
+        "saved, exit "
+        "code 75).\n"
+        "The run folder holds config.yaml (resolved), log.jsonl and checkpoints/. A folder of another config is refused.",
     .least = 1,
     .most = 1,
     .options = options,

@@ -69,11 +69,11 @@ static void say_what_stands(const char *folder) {
         sn_error(SN_DIVERGED, "%s; no checkpoint had been made yet", text);
 }
 
-static sn_status train_run(const cli *c, sn_run *r) {
+static sn_status train_run(const cli *c, sn_run *r, const sn_folder *folder) {
     char *log = sn_folder_file(r->folder, "log.jsonl"), text[32];
     if (!log) return SN_RESOURCE;
     watcher w = {.c = c, .start = sn_now(), .first = r->step};
-    sn_train_watch watch = {.stop = &cli_stop, .arg = &w, .event = on_event, .log = log};
+    sn_train_watch watch = {.stop = &cli_stop, .arg = &w, .event = on_event, .log = log, .folder = folder};
     int64_t before = r->step;
     sn_status s = sn_train(r, &watch);
     if (s == SN_OK && r->step == before)
@@ -95,7 +95,7 @@ sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, c
     else
         sn_config_free(config);
     if (s == SN_OK) s = start(c, r, inherit);
-    if (s == SN_OK) s = train_run(c, r);
+    if (s == SN_OK) s = train_run(c, r, lock);
     sn_folder_close(lock);
     if (s == SN_OK)
         *out = r;

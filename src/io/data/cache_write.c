@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum { BUFFER = 1 << 20 };
-_Static_assert(SN_MOST_CLASS_NAMES <= SN_H5_TEXT_MAX, "a checkpoint holds the names of the classes");
+_Static_assert((int)SN_MOST_CLASS_NAMES <= (int)SN_H5_TEXT_MAX, "a checkpoint holds the names of the classes");
 
 struct sn_cache_writer {
     const char *path, *key;

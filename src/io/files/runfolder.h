@@ -14,6 +14,9 @@ typedef struct sn_folder sn_folder;
 // Stale temporary files are removed.
 sn_status sn_folder_open(const char *path, sn_folder **out, const char **warning);
 void sn_folder_close(sn_folder *);
+// Whether the folder under this name is still the one whose writer this is; to be asked before a save. SN_FAIL when it was moved
+// or its locks deleted.
+sn_status sn_folder_check(const sn_folder *);
 
 // PATH/NAME in new memory, or NULL with the message set.
 char *sn_folder_file(const char *path, const char *name);

@@ -66,7 +66,7 @@ static sn_pass training_pass(const sn_trainer *t, const sn_arch *a) {
                      .target = -1};
 }
 
-// Room for the largest step before the first one, so that no step allocates.
+// Room for the largest step before the first one: what a step allocates is its plan.
 static sn_status reserve(sn_trainer *t) {
     sn_arch small, large;
     sn_cost_extremes(t->run->graph, t->run->space, &small, &large);
@@ -288,6 +288,7 @@ static void after_step(loop *l) {
 // Unless needed, a save that the machine refuses is only warned of: a later one may work.
 static sn_status save(loop *l, bool needed) {
     sn_run *r = l->trainer->run;
+    if (l->watch->folder) SN_TRY(sn_folder_check(l->watch->folder));
     char *path = sn_folder_checkpoint(r->folder, r->step);
     sn_status s = path ? sn_run_save(r, path) : SN_RESOURCE;
     if (s == SN_OK) {

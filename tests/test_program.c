@@ -94,6 +94,40 @@ START_TEST(lost_output) {
 }
 END_TEST
 
+// Closed streams: results that cannot be printed are told, and nothing is written into files that got their numbers, nor are
+// healthy data blamed.
+START_TEST(closed_streams) {
+    ck_run(1, "\"$S\" --version >&-");
+    ck_printed("err", "stdout: cannot write: Bad file descriptor (EBADF)");
+    ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o mute 2>&-");
+    ck_run(0, "grep -c '^pid [0-9]* on ' mute/lock && test $(wc -l <mute/lock) = 1");
+    ck_run(1, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o closed --set data.cache=cold <&- >&- 2>&-"); // the result is lost
+    ck_run(0, "cmp closed/checkpoints/step-00000032.h5 run/checkpoints/step-00000032.h5");
+    ck_run(0, "rm -r mute closed cold");
+}
+END_TEST
+
+// Lists and tables may come through pipes; one that nobody writes to is refused at once, not waited for.
+START_TEST(pipes) {
+    ck_run(0, "mkfifo idle.pipe && printf 'skip,skip,skip\nmb3_k3,skip,skip\n' >two.txt");
+    const char *const lines[] = {"eval run --archs idle.pipe", "rank run --archs idle.pipe",
+                                 "rank run --sample 2 --against idle.pipe",
+                                 "describe \"$SRC/configs/smoke.yaml\" --csv --archs idle.pipe"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        ck_run(2, "timeout 60 \"$S\" %s", lines[i]);
+        ck_printed("err", "idle.pipe: a pipe that nobody writes to; start the writer first");
+    }
+    ck_run(3, "timeout 60 \"$S\" describe idle.pipe");
+    // a slow writer is waited for, as of a process substitution
+    ck_run(0, "{ sleep 0.3; cat two.txt; sleep 0.3; } | \"$S\" eval run --archs /dev/stdin -q");
+    ck_printed("out", "\n2 architectures");
+    ck_run(0, "cat two.txt >idle.pipe & \"$S\" eval run --archs two.txt -q"); // its writer stands ready
+    ck_run(0, "cat two.txt >idle.pipe & sleep 0.3; \"$S\" eval run --archs idle.pipe -q");
+    // stopped while it waits
+    ck_run(75, "sleep 20 | timeout -s TERM 1 \"$S\" rank run --archs /dev/stdin; test $? = 124 && exit 75");
+}
+END_TEST
+
 START_TEST(wrong_configs) {
     ck_run(3, "\"$S\" train nothing.yaml");
     ck_printed("err", "nothing.yaml");
@@ -613,6 +647,8 @@ int main(void) {
     tcase_add_test(c, usage);
     tcase_add_test(c, help_of_commands);
     tcase_add_test(c, lost_output);
+    tcase_add_test(c, closed_streams);
+    tcase_add_test(c, pipes);
     tcase_add_test(c, wrong_configs);
     tcase_add_test(c, trained);
     tcase_add_test(c, edited_config);

@@ -34,7 +34,7 @@ static sn_status read_wishes(const cli *c, wishes *w) {
     *w = (wishes){0};
     SN_TRY(cli_number(c, "top", 1, MOST_ARCHS, 10, &w->top));
     if (csv) SN_TRY(sn_file_replaceable(csv));
-    return against ? sn_truth_read(against, cli_get(c, "key"), &w->truth) : SN_OK;
+    return against ? sn_truth_read(against, cli_get(c, "key"), &cli_stop, &w->truth) : SN_OK;
 }
 
 // ---------------------------------------------------------------- which archs

@@ -6,6 +6,8 @@
 
 #include "base/status.h"
 
+#include <signal.h>
+
 typedef struct sn_truth sn_truth;
 
 // Reads a table; the caller owns *out and releases it with sn_truth_free. The file says what it is: JSON starts with '{'.
@@ -17,10 +19,10 @@ typedef struct sn_truth sn_truth;
 // element of a list, and so on (a member whose name has dots in it is found by its full name first). Without a key each value
 // must itself be a number.
 //
-// SN_USAGE when the file is missing or cannot be read. SN_DATA naming file, line (CSV, JSON syntax) or arch (JSON values) for: an
-// empty file, more than 256 MiB, control characters, a missing column or member, a value that is not a finite decimal number, an
-// arch given twice or empty.
-sn_status sn_truth_read(const char *path, const char *key, sn_truth **out);
+// stop: as in sn_input_read. SN_USAGE when the file is missing or cannot be read. SN_DATA naming file, line (CSV, JSON syntax) or
+// arch (JSON values) for: an empty file, more than 256 MiB, control characters, a missing column or member, a value that is not a
+// finite decimal number, an arch given twice or empty.
+sn_status sn_truth_read(const char *path, const char *key, const volatile sig_atomic_t *stop, sn_truth **out);
 void sn_truth_free(sn_truth *t);
 
 // Entries in the order of the file; i < sn_truth_count. The text is borrowed.

@@ -250,6 +250,31 @@ START_TEST(ranked) {
     json_t *all = json_object_get(json_object_get(json_object_get(out, "against"), "accuracy"), "all");
     ck_assert_double_eq(number(json_object_get(json_object_get(all, "figures"), "tau"), "value"), 1);
     json_decref(out);
+    // some without a truth: each figure says over how many it is
+    ck_run(0, "\"$S\" rank run --json");
+    out = printed_json();
+    double tau = number(out, "half_split_tau");
+    json_decref(out);
+    ck_run(0, "head -20 rank.csv >some.csv && \"$S\" rank run --json --against some.csv --key top1");
+    out = printed_json();
+    ck_assert_double_eq(number(out, "half_split_tau"), tau); // over all 27, as without truths
+    ck_assert_int_eq((int)number(json_object_get(out, "against"), "truths"), 19);
+    ck_assert_int_eq((int)number(json_object_get(out, "against"), "missing"), 8);
+    ck_assert_int_eq((int)number(json_object_get(out, "against"), "outside"), 0);
+    json_decref(out);
+    ck_run(0, "\"$S\" rank run --against some.csv --key top1");
+    ck_printed("out", "on two halves of the images, over 27: tau ");
+    ck_printed("out", "\narchitectures: 19, ");
+    // names of another space say which and where
+    write_all("other.csv", "arch,accuracy\n\n\"skip,mb9_k9,skip\",0.5\n\"skip,skip,skip\",0.6\n\"mb3_k3,skip,skip\",0.7\n");
+    ck_run(0, "\"$S\" rank run --against other.csv");
+    ck_printed("err",
+               "warning: 1 of 3 names are no architectures of this space, the first: other.csv:3: arch 'skip,mb9_k9,skip'");
+    write_all("other.csv", "arch,accuracy\nskip,0.5\n000,0.6\n");
+    ck_run(4, "\"$S\" rank run --against other.csv");
+    ck_printed("err",
+               "only 0 of 27 ranked architectures have a true accuracy; at least 2 are needed; 2 names are no architectures of "
+               "this space, the first: other.csv:2: arch 'skip' ");
     ck_run(0, "\"$S\" rank run --sample 2 --set rank.calibrate=100000 --json"); // what was done is stored, not what was asked
     json_t *few = printed_json();
     ck_assert_str_eq(json_string_value(json_object_get(few, "protocol")), "recalibrate 2048 images, batches of 125");
@@ -275,7 +300,7 @@ START_TEST(ranking_as_text) {
     write_all("one.txt", "skip,skip,skip\n");
     ck_run(0, "\"$S\" rank run --archs one.txt");
     ck_printed("out", "\n1 architecture, ");
-    ck_printed("out", "two halves of the images: tau -\n");
+    ck_printed("out", "two halves of the images, over 1: tau -\n");
     ck_printed("err", "ranking 1 architecture;");
     // one column for all archs, however long
     ck_run(0, "sed s/sep_k5/a_block_with_a_rather_long_name/ \"$SRC/configs/smoke.yaml\" >long.yaml && "
@@ -386,7 +411,8 @@ START_TEST(retrained) {
     ck_assert_double_eq(number(json_array_get(json_object_get(out, "archs"), 0), "top1"), top1);
     json_decref(out);
     ck_run(0, "\"$S\" eval run/retrain/one --arch best");
-    ck_run(0, "\"$S\" export run/retrain/one -o one.onnx && grep -a score.test.top1 one.onnx");
+    ck_run(0,
+           "\"$S\" export run/retrain/one -o one.onnx && grep -a score.test.top1 one.onnx && grep -a score.test.top5 one.onnx");
     ck_run(0, "\"$S\" retrain run --arch skip,skip,skip --name both --set retrain.use_validation=true -q");
     ck_run(0, "grep '\"split\":\"training\",\"images\":2548,\"held_out\":0' run/retrain/both/log.jsonl"); // 2048 and 500
     ck_run(3, "\"$S\" eval run/retrain/one --set train.seed=2"); // would score images that it has learned
@@ -407,6 +433,9 @@ START_TEST(retrained) {
         ck_run(2, "\"$S\" %s .", on_runs[i]);
         ck_printed("err", "needs a run folder; there is no ./config.yaml");
     }
+    ck_run(0,
+           "\"$S\" export run --arch skip,skip,skip -o \"$(printf 'a\\033]0;b\\007')\".onnx | tr -d '\\n' | grep '[[:cntrl:]]'; "
+           "test $? = 1 && rm a*b*.onnx"); // no terminal obeys the name of a file
     ck_run(1, "mkfifo pipe && \"$S\" export run --arch skip,skip,skip -o pipe");
     ck_run(0, "test -p pipe");
     ck_run(1, "\"$S\" eval run --arch skip,skip,skip --logits pipe");

@@ -378,7 +378,7 @@ START_TEST(older_weights_are_named) {
     damage(checkpoint(run, 21), 600, false);
     ck_code(0, RUN(PLAIN, "rank", run, "--sample", "2", "--quiet"));
     ck_said("warning: the weights are older ones, of step 20: passed over: ");
-    ck_assert_ptr_nonnull(strstr(printed, "weights of step 20;"));
+    ck_assert_ptr_nonnull(strstr(printed, "; weights of step 20\n"));
     ck_code(0, RUN(PLAIN, "eval", run, "--sample", "1", "--quiet"));
     ck_said("of step 20");
     ck_assert_ptr_nonnull(strstr(printed, "weights of step 20\n"));

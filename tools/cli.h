@@ -80,6 +80,8 @@ extern volatile sig_atomic_t cli_hung_up; // by SIGHUP: the terminal is gone
 void cli_watch_signals(void);
 bool cli_asked_to_stop(void *unused); // for sn_score_job
 
+// printf for results that name paths, or hold text of a file: what a terminal would obey is printed as '?'.
+void cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // stderr: a message line unless --quiet; a progress line that replaces itself on a terminal and appears at most every 30 s
 // elsewhere.
 void cli_say(const cli *, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -104,6 +106,5 @@ sn_status cli_log_test(const cli *, const sn_run *, const char *checkpoint, cons
 
 // The archs asked for by --arch (several; a text, or "best" of the ranking), --sample N, --archs FILE. *archs is the caller's.
 sn_status cli_archs(const cli *, const sn_run *, sn_arch **archs, long *n);
-sn_status cli_read_archs(const sn_space *, const char *path, sn_arch **archs, long *n);
 
 #endif

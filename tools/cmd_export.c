@@ -4,7 +4,7 @@
 #include "io/files/atomic.h"
 #include "io/files/runfolder.h"
 #include "supernet/export/exportrun.h"
-#include "supernet/rank/rank.h"
+#include "supernet/rank/archlist.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -45,14 +45,6 @@ static sn_status choose_format(const cli *c, int *format) {
     return SN_OK;
 }
 
-static sn_status choose_arch(const cli *c, const sn_run *r, sn_arch *a) {
-    const char *text = cli_get(c, "arch");
-    *a = sn_arch_first(r->space);
-    if (!text && r->config->space.arch[0]) return SN_OK; // a retrained net
-    if (!text) text = r->config->export.arch;
-    return strcmp(text, "best") ? sn_arch_parse(r->space, text, a) : sn_rank_best(r, a);
-}
-
 static sn_status choose_file(const cli *c, const sn_run *r, const char *arch, int format, char **path) {
     if (cli_get(c, "output")) return (*path = sn_strdup(cli_get(c, "output"))) ? SN_OK : SN_RESOURCE;
     if (!r->folder) return sn_error(SN_USAGE, "where to? give -o FILE: a bare checkpoint has no export folder");
@@ -84,6 +76,7 @@ static sn_status find_test(const sn_run *r, score_notes *s) {
     free(path);
     if (status != SN_OK || !found) return status;
     add_score(s, "test.top1", score.top1);
+    if (!isnan(score.top5)) add_score(s, "test.top5", score.top5); // old logs have none
     add_score(s, "test.loss", score.loss);
     return SN_OK;
 }
@@ -111,8 +104,8 @@ static sn_status print(const cli *c, const sn_run *r, const char *arch, const ch
             (json_int_t)x->params, "bytes", (json_int_t)x->bytes, "images", x->nodes ? json_integer(x->images) : json_null(),
             "difference", cli_real(difference), "largest_logit", cli_real(largest)));
     }
-    printf("%s: %s of step %lld, %lld parameters in %d tensors, %lld bytes\n", path, arch, (long long)r->step,
-           (long long)x->params, x->tensors, (long long)x->bytes);
+    cli_print("%s: %s of step %lld, %lld parameters in %d tensors, %lld bytes\n", path, arch, (long long)r->step,
+              (long long)x->params, x->tensors, (long long)x->bytes);
     if (x->nodes)
         printf("checked: its %d nodes on %d images give our logits to %.2g (largest logit %.3g)\n", x->nodes, x->images,
                x->difference, x->largest_logit);
@@ -131,7 +124,7 @@ static sn_status export_run(const cli *c, sn_run *r, char **path) {
     SN_TRY(choose_word("bn", cli_get(c, "bn"), "fold", "keep", &keep));
     if (format == SN_FORMAT_SAFETENSORS && cli_get(c, "bn") && !keep)
         return sn_error(SN_USAGE, "--bn fold is found beside safetensors, which hold the tensors of training; allowed is keep");
-    SN_TRY(choose_arch(c, r, &a));
+    SN_TRY(sn_arch_named(r, cli_get(c, "arch"), &a));
     SN_TRY(choose_file(c, r, sn_arch_text(r->space, &a, arch), format, path));
     SN_TRY(sn_file_replaceable(*path));
     SN_TRY(find_scores(r, &a, &scores));

@@ -1,6 +1,6 @@
 // supernet retrain RUN: trains one architecture alone, in RUN/retrain/NAME, and scores it on the test split.
 #include "base/hash.h"
-#include "supernet/rank/rank.h"
+#include "supernet/rank/archlist.h"
 #include "training.h"
 
 #include <math.h>
@@ -53,8 +53,8 @@ static sn_status print(const cli *c, const sn_run *r, const char *arch, const te
         return cli_print_json(json_pack("{s:i,s:s,s:s,s:I,s:o,s:o,s:o,s:I}", "schema", 1, "run", r->folder, "arch", arch,
                                         "supernet_step", (json_int_t)t->from, "test_top1", cli_real(t->top1), "test_top5",
                                         cli_real(t->top5), "test_loss", cli_real(t->loss), "images", (json_int_t)t->images));
-    printf("%s retrained in %s, from the supernet of step %lld\n", arch, r->folder, (long long)t->from);
-    if (!t->images) printf("test: %s has no test images\n", r->config->data.source);
+    cli_print("%s retrained in %s, from the supernet of step %lld\n", arch, r->folder, (long long)t->from);
+    if (!t->images) cli_print("test: %s has no test images\n", r->config->data.source);
     if (t->images) printf("test: top-1 %.4f  top-5 %.4f  loss %.4f on %ld images\n", t->top1, t->top5, t->loss, t->images);
     return SN_OK;
 }
@@ -63,7 +63,7 @@ static sn_status print(const cli *c, const sn_run *r, const char *arch, const te
 static sn_status plan_retrain(const cli *c, const sn_run *r, char arch[SN_ARCH_TEXT], sn_config **config, char **folder) {
     sn_arch a;
     const char *text = cli_get(c, "arch"), *init = cli_get(c, "init");
-    SN_TRY(text && strcmp(text, "best") ? sn_arch_parse(r->space, text, &a) : sn_rank_best(r, &a));
+    SN_TRY(sn_arch_named(r, text ? text : "best", &a));
     sn_arch_text(r->space, &a, arch);
     if (init && strcmp(init, "scratch") && strcmp(init, "inherited"))
         return sn_error(SN_USAGE, "--init: found '%s'; allowed are scratch, inherited", init);

@@ -231,9 +231,10 @@ static bool test_of(const char *line, int64_t step, sn_log_score *out) {
     json_t *object = json_loads(line, 0, NULL), *top1 = json_object_get(object, "top1");
     bool is = json_object_get(object, "test_split") && json_integer_value(json_object_get(object, "step")) == step &&
               json_is_number(top1);
-    json_t *loss = json_object_get(object, "loss");
+    json_t *top5 = json_object_get(object, "top5"), *loss = json_object_get(object, "loss");
     if (is)
-        *out = (sn_log_score){json_number_value(top1), json_is_number(loss) ? json_number_value(loss) : NAN,
+        *out = (sn_log_score){json_number_value(top1), json_is_number(top5) ? json_number_value(top5) : NAN,
+                              json_is_number(loss) ? json_number_value(loss) : NAN,
                               json_integer_value(json_object_get(object, "images"))};
     json_decref(object);
     return is;

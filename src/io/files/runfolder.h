@@ -40,7 +40,7 @@ sn_status sn_log_cut(const char *path, int64_t step);
 // The newest use of the test split after `step` updates that scored one arch; *found says whether there is any. Lines that are no
 // JSON are passed over.
 typedef struct {
-    double top1, loss;
+    double top1, top5, loss; // NaN: not in the line
     int64_t images;
 } sn_log_score;
 sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *found);

@@ -39,6 +39,9 @@ size_t sn_truth_count(const sn_truth *t) {
 const char *sn_truth_arch(const sn_truth *t, size_t i) {
     return t->entry[i].arch;
 }
+size_t sn_truth_line(const sn_truth *t, size_t i) {
+    return t->entry[i].line;
+}
 
 int sn_truth_find(const sn_truth *t, const char *arch, double *value) {
     size_t low = 0, high = t->count;

@@ -28,6 +28,7 @@ void sn_truth_free(sn_truth *t);
 // Entries in the order of the file; i < sn_truth_count. The text is borrowed.
 size_t sn_truth_count(const sn_truth *t);
 const char *sn_truth_arch(const sn_truth *t, size_t i);
+size_t sn_truth_line(const sn_truth *t, size_t i); // of a CSV, from 1; 0: JSON
 
 // Sets *value and returns 1 when this very text is in the table, else returns 0 and leaves *value alone.
 int sn_truth_find(const sn_truth *t, const char *arch, double *value);

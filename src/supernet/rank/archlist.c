@@ -76,7 +76,8 @@ sn_status sn_archs_limit(const sn_run *r, int64_t macs, int64_t params, sn_arch 
     long kept = 0, all = *n;
     sn_cost least = {.macs = INT64_MAX, .params = INT64_MAX};
     for (long i = 0; i < all; i++) {
-        sn_cost cost = sn_cost_arch(r->graph, &archs[i]);
+        sn_cost cost;
+        SN_TRY(sn_cost_arch(r->graph, &archs[i], &cost));
         if (cost.macs < least.macs) least.macs = cost.macs;
         if (cost.params < least.params) least.params = cost.params;
         if (cost.macs <= macs && cost.params <= params) archs[kept++] = archs[i];

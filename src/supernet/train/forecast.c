@@ -14,7 +14,7 @@ enum { PROGRAM_BYTES = 18 << 20 };
 
 static sn_status largest_plan(const sn_run *r, sn_plan *plan) {
     sn_arch small, large;
-    sn_cost_extremes(r->graph, r->space, &small, &large);
+    SN_TRY(sn_cost_extremes(r->graph, r->space, &small, &large));
     int batch = r->config->train.batch;
     sn_pass pass = {.arch = &large,
                     .batch = batch,
@@ -42,13 +42,17 @@ static sn_status forecast_memory(const sn_run *r, sn_forecast *f) {
     return s;
 }
 
+static uint8_t rotated(const sn_decision *d, int i) {
+    return (uint8_t)sn_decision_option(d, i % sn_decision_count(d));
+}
+
 // Archs whose options rotate, so that every option of every decision is timed about equally often.
 static sn_status forecast_time(sn_run *r, sn_forecast *f) {
     sn_arch archs[TIMED];
     sn_bench_result result;
     for (int i = 0; i < TIMED; i++) {
         archs[i] = sn_arch_first(r->space);
-        for (int d = 0; d < archs[i].n; d++) archs[i].option[d] = (uint8_t)((i + d) % r->space->decisions[d].options);
+        for (int d = 0; d < archs[i].n; d++) archs[i].option[d] = rotated(&r->space->decisions[d], i + d);
     }
     int most = sn_space_max_options(r->space), n = most < TIMED ? TIMED / most * most : TIMED;
     SN_TRY(sn_bench_steps(r->net, archs, n, r->config->train.batch, WARMUP, false, &result));

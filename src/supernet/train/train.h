@@ -43,10 +43,10 @@ typedef struct sn_trainer {
     uint32_t *samples; // sample ids
     sn_draw *draws;
     // the step so far
-    sn_plan plan;
     sn_arch arch; // of the last pass
     int passes;
-    double loss, top1; // sums over passes
+    sn_batch_score score; // of the last pass
+    double loss, top1;    // sums over passes
     sn_train_hooks hooks;
 } sn_trainer;
 
@@ -71,7 +71,7 @@ sn_status sn_train(sn_run *, const sn_train_watch *);
 
 // The fixed paths of validation: smallest, largest and two random ones; fewer where archs are few.
 enum { SN_FIXED_PATHS = 4, SN_VALIDATION_IMAGES = 1000 };
-int sn_fixed_paths(const sn_run *, sn_arch paths[SN_FIXED_PATHS]);
+sn_status sn_fixed_paths(const sn_run *, sn_arch paths[SN_FIXED_PATHS], int *n);
 // Elements of the arena that validation needs; 0 where there is none.
 sn_status sn_validation_arena(const sn_run *, int64_t *elements);
 

@@ -54,27 +54,33 @@ void sn_trainer_free(sn_trainer *t) {
     free(t);
 }
 
-static sn_pass training_pass(const sn_trainer *t, const sn_arch *a) {
+static sn_pass training_pass(const sn_run *r, const sn_arch *a) {
+    int batch = r->config->train.batch;
     return (sn_pass){.arch = a,
-                     .batch = t->batch,
+                     .batch = batch,
                      .bn = SN_BN_BATCH,
                      .momentum = 0.1,
                      .gradients = true,
-                     .smoothing = t->run->config->train.optimizer.label_smoothing,
-                     .loss_scale = 1.0 / t->batch,
+                     .smoothing = r->config->train.optimizer.label_smoothing,
+                     .loss_scale = 1.0 / batch,
                      .target = -1};
 }
 
-// Room for the largest step before the first one: what a step allocates is its plan.
+sn_status sn_trainer_room(const sn_run *r, sn_room *out) {
+    sn_pass pass = training_pass(r, NULL);
+    int64_t update;
+    SN_TRY(sn_optim_room(r->optim, &update));
+    SN_TRY(sn_room_of(r->graph, r->space, r->backend, &pass, out));
+    if (update > out->arena) out->arena = update;
+    return SN_OK;
+}
+
+// Room for the largest step before the first one, so that no step allocates memory for tensors: only its plan.
 static sn_status reserve(sn_trainer *t) {
-    sn_arch small, large;
-    SN_TRY(sn_cost_extremes(t->run->graph, t->run->space, &small, &large));
-    sn_pass pass = training_pass(t, &large);
-    sn_plan plan = {0};
-    sn_status s = sn_plan_make(t->run->graph, t->run->backend, &pass, &plan);
-    if (s == SN_OK) s = sn_supernet_reserve(t->run->net, &plan);
-    sn_plan_free(&plan);
-    return s;
+    sn_room room;
+    SN_TRY(sn_trainer_room(t->run, &room));
+    sn_plan largest = {.batch = t->batch, .arena = room.arena, .scratch = room.scratch};
+    return sn_supernet_reserve(t->run->net, &largest);
 }
 
 // ---------------------------------------------------------------- one step
@@ -118,7 +124,7 @@ static sn_status in_step(const sn_trainer *t, sn_status s, int64_t step) {
 static sn_status verb_pass(void *arg, const sn_arch *a) {
     sn_trainer *t = arg;
     sn_run *r = t->run;
-    sn_pass pass = training_pass(t, a);
+    sn_pass pass = training_pass(r, a);
     t->arch = *a;
     sn_batch_score *s = &t->score;
     SN_TRY(sn_supernet_pass(r->net, &pass, t->images, t->labels, s));

@@ -4,6 +4,7 @@
 #ifndef SN_TRAIN_H
 #define SN_TRAIN_H
 
+#include "supernet/engine/room.h"
 #include "supernet/train/run.h"
 
 typedef enum { SN_EVENT_STEP, SN_EVENT_VALIDATION, SN_EVENT_SAVED, SN_EVENT_WARNING } sn_event_kind;
@@ -62,6 +63,8 @@ sn_status sn_trainer_create(sn_run *, sn_trainer **out);
 void sn_trainer_free(sn_trainer *);
 // One step (run->step), hooks included; then run->step is one more.
 sn_status sn_trainer_step(sn_trainer *);
+// What the largest step needs.
+sn_status sn_trainer_room(const sn_run *, sn_room *out);
 // Learning rate of a step under the run's config.
 double sn_trainer_lr(const sn_trainer *, int64_t step);
 

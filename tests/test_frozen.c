@@ -230,7 +230,7 @@ static expected read_expected(const bed *b, const char *step) {
 static void check_gradients(bed *b, const expected *e, double global) {
     size_t at = 0;
     for (int i = 0; i < b->params.n; i++) {
-        ck_assert_int_eq(b->net->active[b->params.id[i]], e->used[i]);
+        ck_assert_int_eq(b->net->is_active[b->params.id[i]], e->used[i]);
         if (!e->used[i]) continue;
         size_t n = b->params.at[i + 1] - b->params.at[i];
         float *g = ours_of(b, SN_BUFFER_GRADS, b->params.id[i]);

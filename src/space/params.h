@@ -15,6 +15,13 @@ typedef struct {
     int64_t offset, size; // elements in the weight buffer (and gradients, slots); offsets are multiples of 16
 } sn_param;
 
+// The piece of a parameter that an arch uses: rows of `run` elements, `stride` apart, from `offset` on in the buffers. Plans, the
+// optimiser, costs and exports are loops over parts; today every part is a whole parameter, one row.
+typedef struct {
+    int param;
+    int64_t offset, run, rows, stride;
+} sn_part;
+
 typedef struct {
     char *name; // of the BN: "stage2.layer1.mb6_k5.dw_bn"
     int c;

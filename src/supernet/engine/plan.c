@@ -125,7 +125,7 @@ sn_status sn_plan_add(sn_plan *plan, const sn_backend *backend, const sn_call *c
 }
 
 void sn_plan_clear(sn_plan *plan) {
-    plan->n_calls = plan->n_launches = plan->n_params = 0;
+    plan->n_calls = plan->n_launches = plan->n_parts = 0;
     plan->arena = 0;
     plan->scratch = 0;
     plan->images = plan->loss = plan->rank = plan->score = SN_NONE;
@@ -141,11 +141,12 @@ static sn_status emit(planner *p, sn_call call, int node) {
     return work ? sn_arena_give(&p->arena, call.work, work) : SN_OK;
 }
 
-static sn_status use_param(planner *p, int param) {
-    if (param < 0) return SN_OK;
+static sn_status use_parts(planner *p, int node) {
     sn_plan *plan = p->plan;
-    SN_TRY(sn_grow(&plan->param, &plan->param_capacity, (size_t)plan->n_params + 1, sizeof *plan->param));
-    plan->param[plan->n_params++] = param;
+    sn_part part[SN_NODE_PARTS];
+    int n = sn_node_parts(p->graph, &p->graph->node[node], part);
+    SN_TRY(sn_grow(&plan->part, &plan->part_capacity, (size_t)(plan->n_parts + n), sizeof *plan->part));
+    for (int i = 0; i < n; i++) plan->part[plan->n_parts++] = part[i];
     return SN_OK;
 }
 
@@ -239,8 +240,7 @@ static sn_status emit_bn(planner *p, int t) {
     bn.running_mean = s ? s->mean : SN_NONE, bn.running_var = s ? s->var : SN_NONE;
     bn.mean = vector_of(&x->value, MEAN), bn.scale = vector_of(&x->value, SCALE), bn.shift = vector_of(&x->value, SHIFT),
     bn.inv = vector_of(&x->value, INV);
-    SN_TRY(use_param(p, n->weight));
-    SN_TRY(use_param(p, n->bias));
+    SN_TRY(use_parts(p, x->bn));
     return emit(p, (sn_call){.kernel = SN_BN_FORWARD, .as.bn_forward = bn}, x->bn);
 }
 
@@ -316,7 +316,7 @@ static sn_status emit_forward(planner *p, const op *o) {
     sn_stat stat = o->out >= 0 ? stat_of(p, o->out) : (sn_stat){SN_NONE, SN_NONE};
     switch (n->kind) {
     case SN_NODE_CONV:
-        SN_TRY(use_param(p, n->weight));
+        SN_TRY(use_parts(p, o->node));
         c.kernel = SN_CONV_FORWARD;
         c.as.conv_forward = (sn_conv_forward){conv_size(p, o->node), x, weight_offset(p, n->weight), y, stat};
         break;
@@ -616,6 +616,6 @@ sn_status sn_plan_make(const sn_graph *g, const sn_backend *backend, const sn_pa
 void sn_plan_free(sn_plan *plan) {
     free(plan->call);
     free(plan->launch);
-    free(plan->param);
+    free(plan->part);
     *plan = (sn_plan){0};
 }

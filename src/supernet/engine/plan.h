@@ -49,9 +49,9 @@ typedef struct {
     sn_launch *launch;
     int n_launches;
     size_t launch_capacity;
-    int *param; // parameters that the pass uses, each once, in the order of first use
-    int n_params;
-    size_t param_capacity;
+    sn_part *part; // of parameters that the pass uses, in the order of first use
+    int n_parts;
+    size_t part_capacity;
     int batch;
     int64_t arena;     // elements needed, reserved ones included
     size_t scratch;    // bytes per thread

@@ -196,7 +196,7 @@ static sn_status pass(void *arg, sn_trainer *trainer, const sn_arch *a, const sn
     SN_TRY(put_mask(t, group, a));
     SN_TRY(sn_h5_attr_f64(t->file, group, "loss", trainer->score.loss / trainer->batch));
     if (t->inputs_only) return SN_OK;
-    for (int i = 0; i < plan->n_params; i++) t->used[plan->param[i]] = true;
+    for (int i = 0; i < plan->n_parts; i++) t->used[plan->part[i].param] = true;
     SN_TRY(sn_h5_attr_text(t->file, group, "targets", "labels"));
     SN_TRY(put_logits(t, group, trainer->batch));
     return sn_trace_sides(t->file, group, t->run->net, plan, trainer->images, trainer->batch);

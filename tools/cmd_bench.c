@@ -1,6 +1,7 @@
 // supernet bench [CONFIG]: whole training steps on this machine, where their time goes, and the share of the processor's FMA
 // peak.
 #include "cli.h"
+#include "supernet/rank/archlist.h"
 #include "supernet/train/bench.h"
 
 #include <math.h>
@@ -66,7 +67,7 @@ static sn_status print(const cli *c, const sn_backend *b, int batch, const sn_be
 static sn_status choose(const cli *c, const sn_config *config, sn_arch **archs, long *n) {
     long steps;
     SN_TRY(cli_number(c, "steps", 1, 100000, 12, &steps));
-    if (cli_get(c, "paths")) return cli_read_archs(config->space.built, cli_get(c, "paths"), archs, n);
+    if (cli_get(c, "paths")) return sn_archs_read(config->space.built, cli_get(c, "paths"), &cli_stop, archs, n);
     *archs = sn_new((size_t)steps, sizeof **archs);
     if (!*archs) return SN_RESOURCE;
     sn_rng rng = sn_rng_at((uint32_t)config->train.seed, SN_STREAM_ARCHS, 3, 0, 0);

@@ -29,7 +29,7 @@ typedef struct {                       // strings are borrowed during sn_dataset
 
 typedef struct sn_dataset sn_dataset;
 
-// Opens a source through its cache file, which is made first when it is absent, made of something else (path, size or time of
+// Opens a source through its cache file, which is made first when it is absent, made of something else (path, size or times of
 // change of a file; shape; version) or damaged. Decoding runs in a child process. Splits:
 //   test        the source's, in its order: train, val, test of a folder by class name, then by file name
 //   validation  the source's val part, or `validation` images of train: per class the share nearest to proportional (largest

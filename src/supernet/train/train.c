@@ -50,7 +50,7 @@ sn_status sn_trainer_room(const sn_run *r, sn_room *out) {
     return SN_OK;
 }
 
-// Room for the largest step before the first one, so that no step allocates memory for tensors.
+// Room for the largest step before the first one, so that no step allocates memory for tensors: only its plan.
 static sn_status reserve(sn_trainer *t) {
     sn_room room;
     SN_TRY(sn_trainer_room(t->run, &room));
@@ -244,6 +244,7 @@ static void after_step(loop *l) {
 // Unless needed, a save that the machine refuses is only warned of: a later one may work.
 static sn_status save(loop *l, bool needed) {
     sn_run *r = l->trainer->run;
+    if (l->watch->folder) SN_TRY(sn_folder_check(l->watch->folder));
     char *path = sn_folder_checkpoint(r->folder, r->step);
     sn_status s = path ? sn_run_save(r, path) : SN_RESOURCE;
     if (s == SN_OK) {

@@ -50,6 +50,7 @@ typedef struct {
     void *arg;
     void (*event)(void *arg, const sn_event *); // NULL: nobody listens
     const char *log;                            // path of log.jsonl, or NULL
+    const struct sn_folder *folder;             // the run's, locked; asked before each save. NULL: nobody else is there
 } sn_train_watch;
 
 sn_status sn_trainer_create(sn_run *, sn_trainer **out);

@@ -5,8 +5,8 @@
 #include "kernels/cpu/cpu.h"
 
 typedef struct {
-    int64_t *offsets; // of the pixels in a row, or of the pixels of the sums
-    int64_t *at_piece;
+    int64_t *offsets;  // of the pixels in a row, or of the pixels of the sums
+    int64_t *at_piece; // of a row of taps
     const float **rows;
     int64_t *weights_at; // (period, LANE)
     int32_t *turn;       // (period, LANE)
@@ -16,14 +16,14 @@ typedef struct {
     float *vectors;
 } memory;
 
-static size_t carve_memory(void *scratch, const lattice *a, int taps, int64_t plane, int width, int64_t pixels, memory *m) {
+static size_t carve_memory(void *scratch, const lattice *a, int kernel, int64_t plane, int width, int64_t pixels, memory *m) {
     carving c = {.base = scratch};
     m->offsets = carve(&c, pixels > width ? pixels : width, sizeof *m->offsets);
-    m->at_piece = carve(&c, taps, sizeof *m->at_piece);
+    m->at_piece = carve(&c, kernel, sizeof *m->at_piece);
     m->rows = carve(&c, pixels, sizeof *m->rows);
     m->weights_at = carve(&c, a->period * LANE, sizeof *m->weights_at);
     m->turn = carve(&c, a->period * LANE, sizeof *m->turn);
-    m->w = carve_floats(&c, (int64_t)taps * a->period * LANE);
+    m->w = carve_floats(&c, (int64_t)kernel * kernel * a->period * LANE);
     m->planes = carve_floats(&c, plane + SLACK);
     m->line = carve_floats(&c, (int64_t)width * LANE);
     m->slots = carve_floats(&c, pixels * LANE + SLACK);
@@ -47,6 +47,8 @@ static const float *channels_of(const lattice *a, const narrow_tile *t, int m, c
     return mem->channels;
 }
 
+enum { AHEAD = 16 }; // pixels
+
 // --- forward: y and statistics overwritten
 bool LANES(narrow_forward_supports)(const sn_call *call) {
     return is_narrow(&call->as.conv_forward.size);
@@ -69,7 +71,7 @@ int64_t LANES(narrow_forward_work)(const sn_call *call) { // statistics of each 
 
 static size_t carve_forward(void *scratch, const sn_conv_size *s, const lattice *a, memory *m) {
     planes in = forward_planes(s, NULL, LANE, 0, forward_band(s));
-    return carve_memory(scratch, a, s->kernel * s->kernel, plane_size(&in), s->w, (int64_t)forward_band(s) * s->wo, m);
+    return carve_memory(scratch, a, s->kernel, plane_size(&in), s->w, (int64_t)forward_band(s) * s->wo, m);
 }
 
 size_t LANES(narrow_forward_scratch)(const sn_call *call) {
@@ -87,22 +89,31 @@ static void forward_rows(const sn_bases *b, const sn_conv_forward *p, const latt
     narrow_fill(&in, a, &x, NULL, image, s->h, s->w, &read, mem->offsets, mem->line);
     int m = 0, n = written.groups * written.each;
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < s->wo; j++) mem->rows[m++] = in.data + ((int64_t)i * in.width + j) * s->stride * LANE;
-    for (int tap = 0; tap < s->kernel * s->kernel; tap++)
-        mem->at_piece[tap] = ((int64_t)(tap / s->kernel) * in.width + tap % s->kernel) * s->dilation * LANE;
+        for (int j = 0; j < s->wo; j++, m++) {
+            mem->rows[m] = in.data + ((int64_t)i * in.width + j) * s->stride * LANE;
+            mem->offsets[m] = (int64_t)m * s->co;
+        }
+    int64_t end = ((int64_t)(image - t->image) * s->h + (row + rows) * s->stride) * s->w;
+    upcoming next = narrow_upcoming(x.x, NULL, &read, t, (int64_t)s->h * s->w, end, (int64_t)rows * s->stride * s->w,
+                                    (int)ceil_div(m, ROWS_MOST));
+    for (int i = 0; i < s->kernel; i++) mem->at_piece[i] = (int64_t)i * in.width * s->dilation * LANE;
     float *y = (float *)b->arena + p->y + ((int64_t)image * s->ho + row) * s->wo * s->co + written.c;
     bool straight = a->slot == a->out && n == LANE; // slots are channels
     lane_multiply(false, a,
                   &(lane_product){.m = m,
                                   .rows = mem->rows,
                                   .at_piece = mem->at_piece,
-                                  .pieces = s->kernel * s->kernel,
-                                  .kc = 1,
+                                  .pieces = s->kernel,
+                                  .kc = s->kernel,
+                                  .step = s->dilation * LANE,
                                   .b = mem->w,
                                   .diagonals = a->period,
                                   .turn = mem->turn,
                                   .c = straight ? y : mem->slots,
-                                  .ldc = straight ? s->co : LANE});
+                                  .ldc = straight ? s->co : LANE,
+                                  .next = {&next},
+                                  .touch = {y + AHEAD * s->co},
+                                  .touch_at = mem->offsets});
     if (!straight) {
         const float *sums = channels_of(a, t, m, mem);
         for (int i = 0; i < m; i++) v_store_to(y + (int64_t)i * s->co, v_load(sums + i * LANE), n);
@@ -171,7 +182,7 @@ int64_t LANES(narrow_data_work)(const sn_call *call) { // sums of each image gro
 static size_t carve_data(void *scratch, const sn_conv_size *s, const lattice *a, memory *m) {
     int band = data_band(s);
     planes g = data_planes(s, NULL, LANE, 0, band);
-    return carve_memory(scratch, a, s->kernel * s->kernel, plane_size(&g), s->wo, (int64_t)band * s->w, m);
+    return carve_memory(scratch, a, s->kernel, plane_size(&g), s->wo, (int64_t)band * s->w, m);
 }
 
 size_t LANES(narrow_data_scratch)(const sn_call *call) {
@@ -180,25 +191,26 @@ size_t LANES(narrow_data_scratch)(const sn_call *call) {
     return carve_data(NULL, &call->as.conv_backward_data.size, &a, &mem);
 }
 
-// The taps of the phase (row, column): their distances in g, if it is not NULL, and their numbers. Returns how many.
-static int phase_taps(const sn_conv_size *s, const planes *g, int row, int column, int64_t *at_piece, int64_t *taps) {
-    int n = 0;
-    for (int kh = 0; kh < s->kernel; kh++)
-        for (int kw = 0; kw < s->kernel; kw++) {
-            if (!meets(s, row, kh) || !meets(s, column, kw)) continue;
-            if (g)
-                at_piece[n] =
-                    ((int64_t)(output_of(s, row, kh) - g->row0) * g->width + output_of(s, column, kw) - g->column0) * LANE;
-            else
-                taps[n] = kh * s->kernel + kw;
-            n++;
-        }
-    return n;
+// Which taps in one dimension the input coordinate `at` meets, from the last to the first: from left to right in the planes.
+typedef struct {
+    int n, first, step;
+} met_taps;
+
+static met_taps taps_met(const sn_conv_size *s, int at) {
+    met_taps t = {0};
+    for (int k = s->kernel - 1; k >= 0; k--) {
+        if (!meets(s, at, k)) continue;
+        if (t.n == 0) t.first = k;
+        if (t.n == 1) t.step = t.first - k;
+        t.n++;
+    }
+    return t;
 }
 
 // w: the phase's weights; returns those of the next.
 static const float *data_phase(const sn_conv_backward_data *p, const lattice *a, const memory *mem, const narrow_tile *t,
-                               const target *into, const planes *g, int image, int row, int rows, int phase, const float *w) {
+                               const target *into, upcoming *next, const planes *g, int image, int row, int rows, int phase,
+                               const float *w) {
     const sn_conv_size *s = &p->size;
     narrow_channels written = narrow_channels_of(s->ci, a->out, t);
     int i0 = phase / s->stride, j0 = phase % s->stride, m = 0;
@@ -207,21 +219,34 @@ static const float *data_phase(const sn_conv_backward_data *p, const lattice *a,
             mem->rows[m] = g->data + ((int64_t)(i / s->stride) * g->width + j / s->stride) * LANE;
             mem->offsets[m++] = (((int64_t)image * s->h + row + i) * s->w + j) * s->ci;
         }
-    int taps = phase_taps(s, g, row + i0, j0, mem->at_piece, NULL);
+    const float *touch[3] = {0};
+    int touches = 0;
+    if (into->x) touch[touches++] = into->x + written.c;
+    if (into->add) touch[touches++] = into->add + written.c;
+    if (into->dy && into->dy != into->add && !into->streams) touch[touches] = into->dy + written.c;
+    met_taps down = taps_met(s, row + i0), right = taps_met(s, j0);
+    for (int i = 0; i < down.n; i++)
+        mem->at_piece[i] = ((int64_t)(output_of(s, row + i0, down.first - i * down.step) - g->row0) * g->width +
+                            output_of(s, j0, right.first) - g->column0) *
+                           LANE;
     lane_multiply(false, a,
                   &(lane_product){.m = m,
                                   .rows = mem->rows,
                                   .at_piece = mem->at_piece,
-                                  .pieces = taps,
-                                  .kc = 1,
+                                  .pieces = down.n,
+                                  .kc = right.n,
+                                  .step = right.step * s->dilation / s->stride * LANE,
                                   .b = w,
                                   .diagonals = a->period,
                                   .turn = mem->turn,
                                   .c = mem->slots,
-                                  .ldc = LANE});
+                                  .ldc = LANE,
+                                  .next = {next},
+                                  .touch = {touch[0], touch[1], touch[2]},
+                                  .touch_at = mem->offsets});
     LANES(target_block)
     (into, mem->offsets, channels_of(a, t, m, mem), LANE, m, written.c, written.groups * written.each);
-    return w + (int64_t)taps * a->period * LANE;
+    return w + (int64_t)down.n * right.n * a->period * LANE;
 }
 
 static void data_rows(const sn_bases *b, const sn_conv_backward_data *p, const lattice *a, const memory *mem,
@@ -231,9 +256,12 @@ static void data_rows(const sn_bases *b, const sn_conv_backward_data *p, const l
     gradient dy = gradient_of(b, &p->g);
     narrow_channels read = narrow_channels_of(s->co, a->in, t);
     narrow_fill(&g, a, NULL, &dy, image, s->ho, s->wo, &read, mem->offsets, mem->line);
+    int64_t end = ((int64_t)(image - t->image) * s->ho + (row + rows) / s->stride) * s->wo;
+    upcoming next = narrow_upcoming(dy.dy, dy.a ? dy.x : NULL, &read, t, (int64_t)s->ho * s->wo, end,
+                                    (int64_t)rows / s->stride * s->wo, (int)ceil_div(rows * s->w, ROWS_MOST));
     const float *w = mem->w;
     for (int phase = 0; phase < s->stride * s->stride; phase++)
-        w = data_phase(p, a, mem, t, into, &g, image, row, rows, phase, w);
+        w = data_phase(p, a, mem, t, into, &next, &g, image, row, rows, phase, w);
 }
 
 void LANES(narrow_data_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
@@ -249,9 +277,11 @@ void LANES(narrow_data_tile)(const sn_bases *b, const sn_call *call, int64_t til
     narrow_weights_at(&a, &steps, t.groups, mem.weights_at);
     float *of_tap = mem.w;
     for (int phase = 0; phase < s->stride * s->stride; phase++) {
-        int taps = phase_taps(s, NULL, phase / s->stride, phase % s->stride, NULL, mem.at_piece);
-        for (int i = 0; i < taps; i++, of_tap += a.period * LANE)
-            tap_weights(&a, w + mem.at_piece[i] * steps.tap, mem.weights_at, of_tap);
+        met_taps down = taps_met(s, phase / s->stride), right = taps_met(s, phase % s->stride);
+        for (int i = 0; i < down.n; i++)
+            for (int j = 0; j < right.n; j++, of_tap += a.period * LANE)
+                tap_weights(&a, w + ((down.first - i * down.step) * s->kernel + right.first - j * right.step) * steps.tap,
+                            mem.weights_at, of_tap);
     }
     target into = target_of(b, &p->into, (int64_t)s->n * s->h * s->w, s->ci, mem.vectors, t.first * a.out, LANE);
     int band = data_band(s);

@@ -123,6 +123,13 @@ INLINE narrow_channels narrow_channels_of(int all, int each, const narrow_tile *
     return (narrow_channels){all, t->first * each, each, t->groups};
 }
 
+// What the band after this one reads of a tensor or two, about: see upcoming_band.
+INLINE upcoming narrow_upcoming(const float *x, const float *y, const narrow_channels *k, const narrow_tile *t,
+                                int64_t pixels_of_image, int64_t begin, int64_t pixels, int times) {
+    depthwise_tile all = {.image = t->image, .images = t->images, .c = k->c, .channels = k->groups * k->each};
+    return upcoming_band(x, y, k->all, &all, pixels_of_image, begin, pixels, times);
+}
+
 // Pixels of channels side by side to pixels of slots, each group's channels `times` times.
 static inline void narrow_spread(const float *from, int pixels, const narrow_channels *k, int slot, int times, float *to) {
     for (int i = 0; i < pixels; i++, from += LANE, to += LANE) {
@@ -170,13 +177,23 @@ typedef struct {
     const int32_t *turn; // (diagonals, LANE), of odd periods
     float *c;
     int64_t ldc;
+    upcoming *next[2];       // fetched meanwhile; may be NULL
+    const float *touch[3];   // what else will be wanted of each row's pixel, or NULL
+    const int64_t *touch_at; // of each row
 } lane_product;
+
+INLINE void lane_fetch(const lane_product *p, int row, int rows) {
+    for (int i = 0; i < 2 && p->next[i]; i++) upcoming_fetch(p->next[i]);
+    for (int i = 0; i < 3 && p->touch[i]; i++)
+        for (int r = row; r < row + rows; r++) __builtin_prefetch(p->touch[i] + p->touch_at[r]);
+}
 
 typedef struct {  // known at compile time
     bool weights; // c (m, diagonals, LANE) += the sums. Else c (m, LANE) = the sums turned to their lanes, DIAGONALS or less at
                   // once
     bool even;    // the period
     bool far;     // the diagonals from 4 on of an even one
+    bool three;   // steps of each piece
 } lane_kind;
 
 // Registers for sums; diagonals at once.
@@ -188,6 +205,22 @@ enum { SUMS = 12, ROWS_MOST = 8, DIAGONALS = 4 };
 
 INLINE reg lane_turned(lane_kind kind, const lane_product *p, reg x, int r0, int r, int part) {
     return kind.even ? reg_near(x, r) : reg_pick(x, p->turn + (r0 + r) * LANE + part);
+}
+
+// One step of k.
+INLINE void lane_step(int mr, int nr, lane_kind kind, const float *const *rows, int64_t at, const float *b,
+                      reg acc[DIAGONALS][ROWS_MOST]) {
+    bool turns_b = kind.weights && kind.even;
+    reg x[ROWS_MOST], first = reg_load(b);
+    if (turns_b && kind.far) first = reg_far(first);
+    UNROLL
+    for (int i = 0; i < mr; i++) x[i] = reg_load(rows[i] + at);
+    UNROLL
+    for (int r = 0; r < nr; r++) {
+        reg w = turns_b ? reg_near(first, r) : r ? reg_load(b + r * LANE) : first;
+        UNROLL
+        for (int i = 0; i < mr; i++) acc[r][i] = reg_fma(x[i], w, acc[r][i]);
+    }
 }
 
 // Rows row..row+mr-1, diagonals r0..r0+nr-1, the lanes from `part` on; mr, nr, kind known at compile time.
@@ -203,17 +236,11 @@ INLINE void lane_sums(int mr, int nr, lane_kind kind, const lane_product *p, int
     }
     for (int piece = 0; piece < p->pieces; piece++) {
         int64_t at = p->at_piece[piece] + part;
-        for (int k = 0; k < p->kc; k++, at += p->step, b += b_step) {
-            reg x[ROWS_MOST], first = reg_load(b);
-            if (turns_b && kind.far) first = reg_far(first);
+        if (kind.three) {
             UNROLL
-            for (int i = 0; i < mr; i++) x[i] = reg_load(rows[i] + at);
-            UNROLL
-            for (int r = 0; r < nr; r++) {
-                reg w = turns_b ? reg_near(first, r) : r ? reg_load(b + r * LANE) : first;
-                UNROLL
-                for (int i = 0; i < mr; i++) acc[r][i] = reg_fma(x[i], w, acc[r][i]);
-            }
+            for (int k = 0; k < 3; k++, at += p->step, b += b_step) lane_step(mr, nr, kind, rows, at, b, acc);
+        } else {
+            for (int k = 0; k < p->kc; k++, at += p->step, b += b_step) lane_step(mr, nr, kind, rows, at, b, acc);
         }
     }
     UNROLL
@@ -243,7 +270,10 @@ INLINE void lane_rows(int nr, lane_kind kind, const lane_product *p, int r0, int
 #else
 INLINE void lane_rows(int nr, lane_kind kind, const lane_product *p, int r0, int part) {
     int most = min_int(SUMS / nr, ROWS_MOST), row = 0;
-    for (; row + most <= p->m; row += most) lane_sums(most, nr, kind, p, row, r0, part);
+    for (; row + most <= p->m; row += most) {
+        if (!r0 && !part) lane_fetch(p, row, most);
+        lane_sums(most, nr, kind, p, row, r0, part);
+    }
     switch (p->m - row) {
 #define CASE(i)                                                                                                                  \
     case i:                                                                                                                      \
@@ -269,14 +299,21 @@ INLINE void lane_rows(int nr, lane_kind kind, const lane_product *p, int r0, int
 }
 #endif
 
-// Diagonals in equal shares: of an even period all at once or 4 and 4.
+// The kinds that are told apart where diagonals r0..r0+nr-1 are summed: of an even period all at once or 4 and 4.
 INLINE void lane_share(int nr, bool even, bool weights, const lane_product *p, int r0, int part) {
+    lane_kind odd = {.weights = weights}, near = {.weights = weights, .even = true}, far = {weights, true, true, false};
+    lane_kind near3 = {weights, true, false, true}, far3 = {weights, true, true, true};
+    bool three = !weights && nr == DIAGONALS && p->kc == 3, high = nr == DIAGONALS && r0;
     if (!even)
-        lane_rows(nr, (lane_kind){.weights = weights}, p, r0, part);
-    else if (nr == DIAGONALS && r0)
-        lane_rows(nr, (lane_kind){.weights = weights, .even = true, .far = true}, p, r0, part);
+        lane_rows(nr, odd, p, r0, part);
+    else if (three && high)
+        lane_rows(nr, far3, p, r0, part);
+    else if (three)
+        lane_rows(nr, near3, p, r0, part);
+    else if (high)
+        lane_rows(nr, far, p, r0, part);
     else
-        lane_rows(nr, (lane_kind){.weights = weights, .even = true}, p, r0, part);
+        lane_rows(nr, near, p, r0, part);
 }
 
 INLINE void lane_multiply(bool weights, const lattice *a, const lane_product *p) {

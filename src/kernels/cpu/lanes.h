@@ -11,8 +11,8 @@
 enum { LANE = 16 }; // floats in a v16
 
 // UNROLL: before a loop over registers, whose bound is known at compile time. SN_COMPACT: one loop for all bounds, where unrolled
-// ones gain nothing (plain lanes) or where compiling them takes minutes (sanitizers). The bits are the same.
-#if defined(SN_LANES_plain) || defined(__SANITIZE_ADDRESS__)
+// ones gain nothing (plain lanes). The bits are the same.
+#if defined(SN_LANES_plain)
 #define SN_COMPACT
 #define UNROLL
 #else

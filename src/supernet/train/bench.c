@@ -2,15 +2,34 @@
 #include "supernet/train/bench.h"
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static sn_bench_row *row_of(sn_bench_result *r, const sn_call *c) {
-    const char *kernel = sn_kernel_name(c->kernel);
+static const sn_conv_size *size_of(const sn_call *c) {
+    switch (c->kernel) {
+    case SN_CONV_FORWARD:
+        return &c->as.conv_forward.size;
+    case SN_CONV_BACKWARD_DATA:
+        return &c->as.conv_backward_data.size;
+    case SN_CONV_BACKWARD_WEIGHTS:
+        return &c->as.conv_backward_weights.size;
+    default:
+        return NULL;
+    }
+}
+
+static sn_bench_row *row_of(sn_bench_result *r, const sn_call *c, bool sizes) {
+    sn_bench_row row = {.kernel = sn_kernel_name(c->kernel), .impl = c->impl->name};
+    const sn_conv_size *s = sizes ? size_of(c) : NULL;
+    if (s)
+        snprintf(row.size, sizeof row.size, "%dx%d %d->%d k%d s%d d%d g%d", s->h, s->w, s->ci, s->co, s->kernel, s->stride,
+                 s->dilation, s->groups);
     for (int i = 0; i < r->rows; i++)
-        if (r->row[i].kernel == kernel && !strcmp(r->row[i].impl, c->impl->name)) return &r->row[i];
+        if (r->row[i].kernel == row.kernel && !strcmp(r->row[i].impl, row.impl) && !strcmp(r->row[i].size, row.size))
+            return &r->row[i];
     if (r->rows == SN_BENCH_ROWS) return &r->row[SN_BENCH_ROWS - 1];
-    r->row[r->rows] = (sn_bench_row){.kernel = kernel, .impl = c->impl->name};
+    r->row[r->rows] = row;
     return &r->row[r->rows++];
 }
 
@@ -25,11 +44,12 @@ static void count_flops(const sn_supernet *n, const sn_plan *p, sn_bench_result 
 typedef struct {
     sn_bench_result *result;
     size_t real;
+    bool sizes;
 } profile_of;
 
 static void add_launch(void *arg, const sn_call *first, int count, double seconds) {
     const profile_of *p = arg;
-    sn_bench_row *row = row_of(p->result, first);
+    sn_bench_row *row = row_of(p->result, first, p->sizes);
     row->seconds += seconds;
     for (int i = 0; i < count; i++) {
         double flops, bytes;
@@ -59,14 +79,14 @@ static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, int batch, 
     return SN_OK;
 }
 
-sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int batch, int warmup, bool profile,
+sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int batch, int warmup, sn_bench_detail detail,
                          sn_bench_result *out) {
     const sn_node *input = &n->graph->node[n->graph->input];
     size_t pixels = (size_t)batch * (size_t)(input->h * input->w * input->c);
     sn_optim_settings settings = {.kind = SN_OPTIM_SGD, .momentum = 0.9, .weight_decay = 3e-4, .decay_bn = true};
     sn_optim *o = NULL;
     sn_bench_result r = {0};
-    profile_of p = {&r, n->real};
+    profile_of p = {&r, n->real, detail == SN_BENCH_SIZES};
     float *images = sn_new(pixels, sizeof *images);
     int32_t *labels = sn_new((size_t)batch, sizeof *labels);
     sn_status s = images && labels ? sn_optim_create(n, &settings, &o) : SN_RESOURCE;
@@ -74,7 +94,7 @@ sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int b
     for (size_t i = 0; s == SN_OK && i < pixels; i++) images[i] = (float)sn_rng_normal(&rng);
     for (int i = 0; s == SN_OK && i < batch; i++)
         labels[i] = (int32_t)sn_rng_below(&rng, (uint32_t)n->graph->node[n->graph->logits].c);
-    if (profile) n->launched = add_launch, n->launched_arg = &p;
+    if (detail != SN_BENCH_TOTAL) n->launched = add_launch, n->launched_arg = &p;
     for (long i = -warmup; s == SN_OK && i < count; i++) {
         if (i == 0) r = (sn_bench_result){0};
         s = step(n, o, &archs[i < 0 ? (i + warmup) % count : i], batch, images, labels, &r);

@@ -95,6 +95,55 @@ START_TEST(choice) {
 }
 END_TEST
 
+// The implementation that the best lanes choose for a convolution of 8x8 pixels.
+static const char *chosen(const sn_backend *b, sn_kernel kernel, int ci, int co, int side, int stride, int dilation, int groups) {
+    sn_conv_size s = {.n = 2, .h = 8, .w = 8, .ci = ci, .co = co, .kernel = side, .stride = stride, .dilation = dilation};
+    s.groups = groups, s.pad = (side - 1) / 2 * dilation;
+    s.ho = s.wo = (8 + 2 * s.pad - (side - 1) * dilation - 1) / stride + 1;
+    sn_call call = {.kernel = kernel};
+    if (kernel == SN_CONV_FORWARD) call.as.conv_forward.size = s;
+    if (kernel == SN_CONV_BACKWARD_DATA) call.as.conv_backward_data.size = s;
+    if (kernel == SN_CONV_BACKWARD_WEIGHTS) call.as.conv_backward_weights.size = s;
+    ck_ok(sn_backend_choose(b, &call));
+    return call.impl->name;
+}
+
+// No convolution is left to the reference kernels, and each goes to the kernel made for it.
+START_TEST(convolutions_are_fast) {
+    const sn_kernel kernels[] = {SN_CONV_FORWARD, SN_CONV_BACKWARD_DATA, SN_CONV_BACKWARD_WEIGHTS};
+    const struct {
+        int ci, co, side, groups;
+        const char *kind;
+    } cases[] = {{64, 64, 3, 1, " dense"},
+                 {64, 64, 1, 1, " 1x1"},
+                 {64, 64, 3, 64, " depthwise"},
+                 {64, 64, 15, 64, " depthwise"},
+                 {64, 64, 17, 64, " narrow groups"},
+                 {64, 128, 3, 64, " narrow groups"},
+                 {64, 64, 3, 8, " narrow groups"},
+                 {64, 64, 1, 16, " narrow groups"},
+                 {72, 72, 3, 8, " dense"},
+                 {64, 128, 3, 8, " dense"},
+                 {64, 64, 1, 2, " dense"}};
+    sn_backend *b = opened("cpu", 1);
+    for (int k = 0; k < 3; k++) {
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            const char *name = chosen(b, kernels[k], cases[i].ci, cases[i].co, cases[i].side, 1, 1, cases[i].groups);
+            ck_assert_msg(strstr(name, cases[i].kind), "%s for %d groups of %d", name, cases[i].groups, cases[i].ci);
+        }
+        for (int groups = 1; groups <= 40; groups++)
+            for (int in = 1; in <= 20; in++)
+                for (int side = 1; side <= 11; side += 2)
+                    for (int dilation = 1; dilation <= 8; dilation += 7) {
+                        const char *name = chosen(b, kernels[k], groups * in, groups * (1 + (in + side) % 20), side, 1 + in % 2,
+                                                  dilation, groups);
+                        ck_assert_msg(strncmp(name, "cpu-", 4) == 0, "%s for %d groups of %d", name, groups, in);
+                    }
+    }
+    sn_backend_close(b);
+}
+END_TEST
+
 START_TEST(cost) {
     sn_call call = small_conv();
     double flops, bytes;
@@ -264,6 +313,7 @@ int main(void) {
     tcase_add_test(tests, names);
     tcase_add_test(tests, lanes);
     tcase_add_test(tests, choice);
+    tcase_add_test(tests, convolutions_are_fast);
     tcase_add_test(tests, cost);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     tcase_add_test(tests, too_many_threads);

@@ -16,16 +16,17 @@ static const cli_option options[] = {
     {"batch", 0, "N", "images of a step (default: train.batch of the config)"},
     {"warmup", 0, "N", "untimed steps first (default 3)"},
     {"profile", 0, NULL, "time every kernel alone, and with the data of CONFIG the loader"},
+    {"sizes", 0, NULL, "with --profile: each size of convolution apart"},
     {0}};
 
 static json_t *rows_json(const sn_bench_result *r) {
     json_t *list = json_array();
     for (int i = 0; i < r->rows; i++) {
         const sn_bench_row *x = &r->row[i];
-        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:f,s:o,s:o}", "kernel", x->kernel, "impl", x->impl, "calls",
-                                              (json_int_t)x->calls, "ms_per_step", 1e3 * x->seconds / (double)r->steps, "gflops",
-                                              cli_real(x->flops / x->seconds * 1e-9), "gb_per_s",
-                                              cli_real(x->bytes / x->seconds * 1e-9)));
+        json_array_append_new(
+            list, json_pack("{s:s,s:s,s:s,s:I,s:f,s:o,s:o}", "kernel", x->kernel, "impl", x->impl, "size", x->size, "calls",
+                            (json_int_t)x->calls, "ms_per_step", 1e3 * x->seconds / (double)r->steps, "gflops",
+                            cli_real(x->flops / x->seconds * 1e-9), "gb_per_s", cli_real(x->bytes / x->seconds * 1e-9)));
     }
     return list;
 }
@@ -55,8 +56,8 @@ static sn_status print(const cli *c, const sn_backend *b, int batch, const sn_be
     printf("\nmaking plans: %.2f %% of the time; arena %.0f MiB; peak memory of the process %ld MiB\n",
            100 * r->plan_seconds / r->seconds, (double)r->arena_bytes / 0x1p20, usage.ru_maxrss / 1024);
     for (int i = 0; i < r->rows; i++)
-        printf("  %-22s %-32s %8.2f ms a step  %7.1f GFLOP/s  %6.1f GB/s\n", r->row[i].kernel, r->row[i].impl,
-               1e3 * r->row[i].seconds / (double)r->steps, r->row[i].flops / r->row[i].seconds * 1e-9,
+        printf("  %-22s %-46s %s%s%8.2f ms a step  %7.1f GFLOP/s  %6.1f GB/s\n", r->row[i].kernel, r->row[i].impl, r->row[i].size,
+               *r->row[i].size ? " " : "", 1e3 * r->row[i].seconds / (double)r->steps, r->row[i].flops / r->row[i].seconds * 1e-9,
                r->row[i].bytes / r->row[i].seconds * 1e-9);
     if (r->loader.loading > 0)
         printf("  %-22s %-32s %8.2f ms a step, %.2f ms of it waited for\n", "loader", "reading, augmenting",
@@ -80,13 +81,14 @@ static sn_status measure(const cli *c, const sn_config *config, sn_supernet *net
     sn_arch *archs = NULL;
     sn_loader *loader = NULL;
     sn_bench_result result;
+    sn_bench_detail detail = !cli_get(c, "profile") ? SN_BENCH_TOTAL : cli_get(c, "sizes") ? SN_BENCH_SIZES : SN_BENCH_KERNELS;
     long n, batch, warmup;
     SN_TRY(cli_number(c, "batch", 1, 65536, config->train.batch, &batch));
     SN_TRY(cli_number(c, "warmup", 0, 1000, 3, &warmup));
     SN_TRY(choose(c, config, &archs, &n));
     sn_status s = SN_OK;
     if (r && sn_dataset_count(r->data, SN_TRAIN) >= batch) s = sn_loader_open(r, (int)batch, warmup + n, &loader);
-    if (s == SN_OK) s = sn_bench_steps(net, archs, n, (int)batch, (int)warmup, cli_get(c, "profile") != NULL, loader, &result);
+    if (s == SN_OK) s = sn_bench_steps(net, archs, n, (int)batch, (int)warmup, detail, loader, &result);
     if (s == SN_OK) s = print(c, net->backend, (int)batch, &result);
     sn_loader_close(loader);
     free(archs);
@@ -139,7 +141,7 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-static const cli_rule rules[] = {{"steps", CLI_EXCLUDES, "paths"}, {0}};
+static const cli_rule rules[] = {{"steps", CLI_EXCLUDES, "paths"}, {"sizes", CLI_NEEDS, "profile"}, {0}};
 
 const cli_command cmd_bench = {
     .name = "bench",

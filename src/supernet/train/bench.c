@@ -2,15 +2,34 @@
 #include "supernet/train/bench.h"
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static sn_bench_row *row_of(sn_bench_result *r, const sn_call *c) {
-    const char *kernel = sn_kernel_name(c->kernel);
+static const sn_conv_size *size_of(const sn_call *c) {
+    switch (c->kernel) {
+    case SN_CONV_FORWARD:
+        return &c->as.conv_forward.size;
+    case SN_CONV_BACKWARD_DATA:
+        return &c->as.conv_backward_data.size;
+    case SN_CONV_BACKWARD_WEIGHTS:
+        return &c->as.conv_backward_weights.size;
+    default:
+        return NULL;
+    }
+}
+
+static sn_bench_row *row_of(sn_bench_result *r, const sn_call *c, bool sizes) {
+    sn_bench_row row = {.kernel = sn_kernel_name(c->kernel), .impl = c->impl->name};
+    const sn_conv_size *s = sizes ? size_of(c) : NULL;
+    if (s)
+        snprintf(row.size, sizeof row.size, "%dx%d %d->%d k%d s%d d%d g%d", s->h, s->w, s->ci, s->co, s->kernel, s->stride,
+                 s->dilation, s->groups);
     for (int i = 0; i < r->rows; i++)
-        if (r->row[i].kernel == kernel && !strcmp(r->row[i].impl, c->impl->name)) return &r->row[i];
+        if (r->row[i].kernel == row.kernel && !strcmp(r->row[i].impl, row.impl) && !strcmp(r->row[i].size, row.size))
+            return &r->row[i];
     if (r->rows == SN_BENCH_ROWS) return &r->row[SN_BENCH_ROWS - 1];
-    r->row[r->rows] = (sn_bench_row){.kernel = kernel, .impl = c->impl->name};
+    r->row[r->rows] = row;
     return &r->row[r->rows++];
 }
 
@@ -25,11 +44,12 @@ static void count_flops(const sn_supernet *n, const sn_plan *p, sn_bench_result 
 typedef struct {
     sn_bench_result *result;
     size_t real;
+    bool sizes;
 } profile_of;
 
 static void add_launch(void *arg, const sn_call *first, int count, double seconds) {
     const profile_of *p = arg;
-    sn_bench_row *row = row_of(p->result, first);
+    sn_bench_row *row = row_of(p->result, first, p->sizes);
     row->seconds += seconds;
     for (int i = 0; i < count; i++) {
         double flops, bytes;
@@ -62,18 +82,18 @@ static sn_status random_batch(const sn_supernet *n, int batch, sn_batch *out) {
     return SN_OK;
 }
 
-sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int batch, int warmup, bool profile, sn_loader *loader,
-                         sn_bench_result *out) {
+sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int batch, int warmup, sn_bench_detail detail,
+                         sn_loader *loader, sn_bench_result *out) {
     sn_optim_settings settings = {.kind = SN_OPTIM_SGD, .momentum = n->slots ? 0.9 : 0, .weight_decay = 3e-4, .decay_bn = true};
     sn_optim *o = NULL;
     sn_bench_result r = {0};
-    profile_of p = {&r, n->real};
+    profile_of p = {&r, n->real, detail == SN_BENCH_SIZES};
     sn_loader_times before = {0}, after = {0};
     sn_batch random = {0}, in;
     sn_status s = loader ? SN_OK : random_batch(n, batch, &random);
     if (s == SN_OK) s = sn_optim_create(n, &settings, &o);
     in = random;
-    if (profile) n->launched = add_launch, n->launched_arg = &p;
+    if (detail != SN_BENCH_TOTAL) n->launched = add_launch, n->launched_arg = &p;
     for (long i = -warmup; s == SN_OK && i < count; i++) {
         if (i == 0) r = (sn_bench_result){0};
         if (i == 0 && loader) before = sn_loader_spent(loader);

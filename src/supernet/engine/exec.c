@@ -1,28 +1,17 @@
 // A supernet's buffers and running plans; see exec.h.
 #include "supernet/engine/exec.h"
 #include "base/hash.h"
+#include "base/memory.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-// Bytes the machine can still give, or SIZE_MAX when it does not say.
-static size_t available_bytes(void) {
-    FILE *f = fopen("/proc/meminfo", "re");
-    size_t kib = SIZE_MAX / 1024;
-    char line[128];
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %zu kB", &kib) == 1) break;
-    if (f) fclose(f);
-    return kib * 1024;
-}
-
 // Refuses what the machine cannot give: it would promise, and kill the process when the pages are touched.
 static sn_status check_room(size_t bytes, const char *what) {
-    size_t room = available_bytes();
+    size_t room = sn_memory_free();
     return bytes <= room ? SN_OK
                          : sn_error(SN_RESOURCE, "out of memory: %s: %.0f MiB more are needed, %.0f MiB are free", what,
                                     (double)bytes / 0x1p20, (double)room / 0x1p20);
@@ -194,6 +183,29 @@ void sn_supernet_put_stats(sn_supernet *n, int i, const float *mean, const float
     const sn_stats *s = &n->graph->params.stats[i];
     sn_real_put(n->real, n->bases.stats, s->mean, mean, s->c);
     sn_real_put(n->real, n->bases.stats, s->var, var, s->c);
+}
+
+size_t sn_supernet_stats_bytes(const sn_supernet *n, int i) {
+    return 2 * (size_t)n->graph->params.stats[i].c * n->real;
+}
+
+// The mean's or the variance's place in the buffer.
+static char *stats_part(const sn_supernet *n, sn_off offset) {
+    return (char *)n->bases.stats + (size_t)offset * n->real;
+}
+
+void sn_supernet_keep_stats(const sn_supernet *n, int i, void *out) {
+    const sn_stats *s = &n->graph->params.stats[i];
+    size_t half = sn_supernet_stats_bytes(n, i) / 2;
+    memcpy(out, stats_part(n, s->mean), half);
+    memcpy((char *)out + half, stats_part(n, s->var), half);
+}
+
+void sn_supernet_restore_stats(sn_supernet *n, int i, const void *kept) {
+    const sn_stats *s = &n->graph->params.stats[i];
+    size_t half = sn_supernet_stats_bytes(n, i) / 2;
+    memcpy(stats_part(n, s->mean), kept, half);
+    memcpy(stats_part(n, s->var), (const char *)kept + half, half);
 }
 
 uint64_t sn_supernet_weights_hash(const sn_supernet *n) {

@@ -28,13 +28,15 @@ static sn_status largest_plan(const sn_run *r, sn_plan *plan) {
 
 static sn_status forecast_memory(const sn_run *r, sn_forecast *f) {
     sn_plan plan = {0};
-    int64_t validation = 0;
+    sn_score_layout v;
     sn_status s = largest_plan(r, &plan);
-    if (s == SN_OK) s = sn_validation_arena(r, &validation);
+    size_t arena = (size_t)plan.arena * r->net->real;
+    if (s == SN_OK) s = sn_validation_layout(r, arena, &v);
     if (s == SN_OK) {
         const sn_params *p = &r->graph->params;
-        int64_t buffers = p->total * (2 + r->net->slots) + p->stats_total + (validation > plan.arena ? validation : plan.arena);
+        int64_t buffers = p->total * (2 + r->net->slots) + p->stats_total;
         f->bytes = buffers * (int64_t)r->net->real + (int64_t)plan.scratch * sn_backend_threads(r->backend);
+        f->bytes += (int64_t)((v.arena > arena ? v.arena : arena) + v.bytes - v.arena);
         f->bytes += PROGRAM_BYTES + (int64_t)sn_dataset_memory(r->data) + (int64_t)sn_checkpoint_bytes(p, r->net->slots);
         f->bytes += (int64_t)r->config->train.batch * (int64_t)(sn_run_picture(r) + sn_run_image(r) * sizeof(float));
     }

@@ -80,7 +80,8 @@ static json_t *all_json(const sn_space *s, const sn_graph *g, const sn_arch *sma
                      (json_int_t)sn_params_count(&g->params), "memory_bytes", f ? json_integer(f->bytes) : json_null(), "steps",
                      f ? json_integer(f->steps) : json_null(), "step_seconds", cli_real(timed ? f->step_seconds : NAN),
                      "train_seconds", cli_real(timed ? f->train_seconds : NAN), "rank_memory_bytes",
-                     l ? json_integer((json_int_t)l->bytes) : json_null(), "rank_blocks", l ? json_integer(l->blocks) : json_null());
+                     l ? json_integer((json_int_t)l->bytes) : json_null(), "rank_blocks",
+                     l ? json_integer(l->blocks) : json_null());
 }
 
 static void print_decisions(const sn_space *s) {
@@ -96,7 +97,8 @@ static void print_decisions(const sn_space *s) {
 }
 
 // known: NULL where there is no forecast.
-static sn_status print_all(const cli *c, const sn_config *config, const sn_graph *g, const sn_arch *asked, const forecast *known) {
+static sn_status print_all(const cli *c, const sn_config *config, const sn_graph *g, const sn_arch *asked,
+                           const forecast *known) {
     const sn_forecast *f = known ? &known->training : NULL;
     const sn_space *s = config->space.built;
     sn_arch small, large;

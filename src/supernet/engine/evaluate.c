@@ -22,12 +22,12 @@ typedef struct {
     const sn_score_job *job;
     sn_batches calibration, scoring;
     int calibration_chunks, chunks;
-    int largest;          // images of a chunk
-    sn_scoreplan plan;    // what to compute where
+    int largest;       // images of a chunk
+    sn_scoreplan plan; // what to compute where
     sn_score_layout layout;
-    int64_t units;        // of a block: what its chunks take at most
-    int64_t base;         // elements before all values: where calibration leaves logits, which nobody reads
-    bool in_one;          // all chunks are one block
+    int64_t units; // of a block: what its chunks take at most
+    int64_t base;  // elements before all values: where calibration leaves logits, which nobody reads
+    bool in_one;   // all chunks are one block
     // of a group
     unsigned char *table; // statistics between blocks; NULL: they are not kept
     sums *sums;           // per loss
@@ -73,10 +73,11 @@ static size_t image_elements(const evaluator *e) {
 }
 
 static sn_status read_chunk(evaluator *e, int chunk) {
-    if (calibrates(e, chunk)) return sn_batches_read(&e->calibration, chunk, &e->job->calibration, image_elements(e), e->images, NULL);
+    if (calibrates(e, chunk))
+        return sn_batches_read(&e->calibration, chunk, &e->job->calibration, image_elements(e), e->images, NULL);
     chunk -= e->calibration_chunks;
     return sn_batches_read(&e->scoring, chunk, &e->job->images, image_elements(e), e->images,
- e->labels + sn_batches_first(&e->scoring, chunk));
+                           e->labels + sn_batches_first(&e->scoring, chunk));
 }
 
 // ---------------------------------------------------------------- memory
@@ -95,8 +96,7 @@ static size_t score_bytes(const evaluator *e) {
 static size_t other_bytes(const evaluator *e) {
     size_t labels = ((size_t)e->job->images.count + (size_t)e->largest) * sizeof *e->labels;
     return labels + (size_t)e->largest * image_elements(e) * sizeof *e->images +
-           (size_t)e->plan.n_scores * e->plan.setting.score_bytes +
-           e->plan.scratch * (size_t)sn_backend_threads(e->net->backend);
+           (size_t)e->plan.n_scores * e->plan.setting.score_bytes + e->plan.scratch * (size_t)sn_backend_threads(e->net->backend);
 }
 
 // Units of a block that `allowed` bytes have room for.
@@ -122,9 +122,10 @@ static sn_status choose_blocks(evaluator *e) {
     e->layout.blocks = 0;
     if (e->units < least) { // values are computed again where room is short
         size_t other = other_bytes(e) + table + (size_t)(p->work + e->base) * e->net->real;
-        size_t left = other < e->layout.allowed ? e->layout.allowed - other : 0;
+        int64_t left = other < e->layout.allowed ? (int64_t)((e->layout.allowed - other) / e->net->real) : 0;
+        if (left < p->work / 2) left = p->work / 2; // less would save little: a plan's own tensors take more
         e->units = least;
-        SN_TRY(sn_scoreplan_place(p, (int64_t)(left / e->net->real) / least, false));
+        SN_TRY(sn_scoreplan_place(p, left / least, false));
     }
     for (int i = 0; i < e->chunks; i = block_end(e, i)) e->layout.blocks++;
     e->in_one = e->layout.blocks == 1;
@@ -190,8 +191,9 @@ static sn_status plan_chunk(evaluator *e, const sn_scored_value *x, int chunk, i
 static sn_status reserve(evaluator *e) {
     sn_status s = sn_supernet_reserve(e->net, &e->pass);
     return s == SN_RESOURCE
-               ? sn_error(s, "out of memory: scoring takes %.0f MiB in %d block%s of images; a smaller `rank.memory` (now %.0f MiB) "
-                             "makes more blocks, a smaller `rank.calibrate_batch` smaller batches",
+               ? sn_error(s,
+                          "out of memory: scoring takes %.0f MiB in %d block%s of images; a smaller `rank.memory` (now %.0f MiB) "
+                          "makes more blocks, a smaller `rank.calibrate_batch` smaller batches",
                           (double)e->layout.bytes / 0x1p20, e->layout.blocks, e->layout.blocks == 1 ? "" : "s",
                           (double)e->layout.allowed / 0x1p20)
                : s;
@@ -352,12 +354,13 @@ static sn_status init(evaluator *e) {
     e->largest = calibration > scoring ? calibration : scoring;
     e->words = (job->images.count + 63) / 64;
     e->layout.allowed = sn_score_allowed(job->memory);
-    sn_scoreplan_setting s = {.unit = calibration && calibration < scoring ? calibration : scoring,
+    int fewer = calibration && calibration < scoring ? calibration : scoring, times = (e->largest + fewer - 1) / fewer;
+    sn_scoreplan_setting s = {.unit = (e->largest + times - 1) / times, // both kinds of chunks take whole units, nearly
                               .calibration = calibration,
                               .scoring = scoring,
                               .bn = p->kind == SN_PROTOCOL_BATCH ? SN_BN_BATCH : SN_BN_RUNNING,
                               .score_bytes = score_bytes(e),
-                              .group_bytes = e->layout.allowed / 4};
+                              .group_bytes = e->layout.allowed / 4 > (1 << 20) ? e->layout.allowed / 4 : 1 << 20};
     return sn_scoreplan_init(&e->plan, e->net, job->archs, job->n, &s);
 }
 

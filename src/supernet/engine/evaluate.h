@@ -61,7 +61,8 @@ typedef struct {
 } sn_score_job;
 
 typedef struct {
-    int64_t done, naive; // evaluations of choices (for a chain: blocks, identities counted, stem and head not), and without sharing
+    int64_t done,
+        naive; // evaluations of choices (for a chain: blocks, identities counted, stem and head not), and without sharing
 } sn_score_work;
 
 // Running statistics of the net are as before on return. SN_INTERRUPTED when stop said so.

@@ -33,8 +33,8 @@ typedef struct {
 } sn_scored_input;
 
 typedef struct {
-    int loss;            // a value
-    int choices, fresh;  // choices that it needs, and how many of them have a value not met before
+    int loss;                          // a value
+    int choices, fresh;                // choices that it needs, and how many of them have a value not met before
     int values, inputs, stats, scores; // how many there were before it
     size_t table;
 } sn_scored_arch;

@@ -13,8 +13,8 @@ static uint64_t mix(uint64_t h, uint64_t v) { // splitmix64's finaliser over the
 }
 
 static uint64_t hash_fields(const sn_node *n) {
-    const int field[] = {(int)n->kind, n->c,    n->h,      n->w,    n->kernel, n->stride, n->pad,
-                         n->dilation,  n->groups, n->mode, n->weight, n->bias, n->stats,  n->n_in};
+    const int field[] = {(int)n->kind, n->c,      n->h,    n->w,      n->kernel, n->stride, n->pad,
+                         n->dilation,  n->groups, n->mode, n->weight, n->bias,   n->stats,  n->n_in};
     uint64_t h = 1;
     for (size_t i = 0; i < sizeof field / sizeof *field; i++) h = mix(h, (uint64_t)(int64_t)field[i]);
     return h;

@@ -1,7 +1,7 @@
 // What the nodes of an arch's net stand for: where the net is cut into segments, and a signature per value. Values of equal
 // signature are equal bit for bit, in whichever archs they stand, so they need to be computed once. A segment is what one plan
-// computes: from given values, the cuts before it, to one cut or the loss. Cuts are made at the value of every choice and wherever
-// segments of different values would compute the same. Not here: which values are computed when (scoreplan.h).
+// computes: from given values, the cuts before it, to one cut or the loss. Cuts are made at the value of every choice and
+// wherever segments of different values would compute the same. Not here: which values are computed when (scoreplan.h).
 #ifndef SN_VALUES_H
 #define SN_VALUES_H
 

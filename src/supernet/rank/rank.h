@@ -29,7 +29,7 @@ typedef struct {
 typedef struct {
     const volatile sig_atomic_t *stop;
     void *arg;
-    void (*progress)(void *arg, double done, long all);  // archs, with parts of those under way
+    void (*progress)(void *arg, double done, long all); // archs, with parts of those under way
     void (*layout)(void *arg, const sn_score_layout *); // how they are scored, before the first
 } sn_rank_watch;
 

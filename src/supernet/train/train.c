@@ -74,10 +74,11 @@ static sn_status check_bn(const sn_trainer *t) {
     for (int i = 0; i < g->n; i++) {
         const sn_node *n = &g->node[i];
         if (n->kind == SN_NODE_BN && t->batch == 1 && n->h * n->w == 1)
-            return sn_error(SN_CONFIG,
-                            "a training batch of 1 image: node '%s' normalises each channel over the batch and 1 x 1 pixels, a single "
-                            "number; at least 2 images are needed",
-                            n->name);
+            return sn_error(
+                SN_CONFIG,
+                "a training batch of 1 image: node '%s' normalises each channel over the batch and 1 x 1 pixels, a single "
+                "number; at least 2 images are needed",
+                n->name);
     }
     return SN_OK;
 }

@@ -183,7 +183,8 @@ START_TEST(equal_in_any_memory) {
     for (size_t i = 1; i < sizeof memory / sizeof *memory; i++) {
         sn_score_layout l = ck_whole(archs, 40, _i, memory[i], &work);
         ck_assert_int_ge(work.done, all.done);
-        if (memory[i] == 1) ck_assert_int_gt(work.done, all.done); // values gave way and came again
+        if (memory[i] == 1 && _i == SN_PROTOCOL_RECALIBRATE)
+            ck_assert_int_gt(work.done, all.done); // values gave way and came again
         ck_assert_int_eq(work.naive, all.naive);
         if (l.blocks > most) most = l.blocks;
         if (memory[i] > 1) continue;

@@ -1,8 +1,8 @@
 // Runs the ops of scoreplan.h block by block and adds up scores; see evaluate.h. Statistics of a value stay in the net while all
 // images are one block; else a table keeps them from block to block.
 #include "supernet/engine/evaluate.h"
+#include "base/available.h"
 #include "base/hash.h"
-#include "base/memory.h"
 #include "supernet/engine/recalibrate.h"
 #include "supernet/engine/scoreplan.h"
 
@@ -36,7 +36,6 @@ typedef struct {
     long words;
     long reported; // archs
     // of a pass
-    sn_plan pass;
     sn_given *given;
     float *images;
     int32_t *labels; // of all scoring images
@@ -82,7 +81,7 @@ static sn_status read_chunk(evaluator *e, int chunk) {
 
 // ---------------------------------------------------------------- memory
 size_t sn_score_allowed(size_t wanted) {
-    size_t quarter = sn_memory_free() / 4, most = (size_t)2 << 30;
+    size_t quarter = sn_available_memory() / 4, most = (size_t)2 << 30;
     return wanted ? wanted : quarter < most ? quarter : most;
 }
 
@@ -165,51 +164,34 @@ static sn_off place_of(const evaluator *e, const sn_scored_value *x, int64_t uni
     return e->base + x->now * e->units + unit * x->size;
 }
 
-// The pass of one chunk, which begins at `unit` of the block.
-static sn_status plan_chunk(evaluator *e, const sn_scored_value *x, int chunk, int64_t unit, double momentum) {
+// One chunk, which begins at `unit` of the block.
+static sn_status run_chunk(evaluator *e, const sn_scored_value *x, int chunk, int64_t unit, double momentum) {
     const sn_graph *g = e->net->graph;
-    bool loss = x->score >= 0, batch = calibrates(e, chunk) || e->job->protocol.kind == SN_PROTOCOL_BATCH;
+    bool loss = x->score >= 0, calibrating = calibrates(e, chunk);
     sn_pass pass = {.arch = &e->job->archs[x->arch],
                     .batch = chunk_images(e, chunk),
-                    .bn = batch ? SN_BN_BATCH : SN_BN_RUNNING,
+                    .bn = calibrating || e->job->protocol.kind == SN_PROTOCOL_BATCH ? SN_BN_BATCH : SN_BN_RUNNING,
                     .momentum = momentum,
                     .loss_scale = 1,
                     .given = e->given,
                     .n_given = x->n_inputs,
-                    .target = loss ? (calibrates(e, chunk) ? g->logits : -1) : x->node,
+                    .target = !loss         ? x->node
+                              : calibrating ? g->logits
+                                            : -1,
                     .out = loss ? 0 : place_of(e, x, unit),
                     .reserved = e->base + e->plan.peak * e->units};
     for (int k = 0; k < x->n_inputs; k++) {
         const sn_scored_input *in = &e->plan.input[x->input + k];
         const sn_scored_value *u = &e->plan.value[in->value];
         const sn_node *n = &g->node[in->node];
-        e->given[k] = (sn_given){in->node, {place_of(e, u, unit), (int64_t)pass.batch * n->h * n->w, n->c, u->viewed, u->act}};
+        sn_value v = sn_value_at(place_of(e, u, unit), (int64_t)pass.batch * n->h * n->w, n->c);
+        v.viewed = u->viewed, v.act = u->act;
+        e->given[k] = (sn_given){in->node, v};
     }
-    return sn_plan_make(g, e->net->backend, &pass, &e->pass);
-}
-
-static sn_status reserve(evaluator *e) {
-    sn_status s = sn_supernet_reserve(e->net, &e->pass);
-    return s == SN_RESOURCE
-               ? sn_error(s,
-                          "out of memory: scoring takes %.0f MiB in %d block%s of images; a smaller `rank.memory` (now %.0f MiB) "
-                          "makes more blocks, a smaller `rank.calibrate_batch` smaller batches",
-                          (double)e->layout.bytes / 0x1p20, e->layout.blocks, e->layout.blocks == 1 ? "" : "s",
-                          (double)e->layout.allowed / 0x1p20)
-               : s;
-}
-
-static sn_status run_chunk(evaluator *e, const sn_scored_value *x, int chunk, int64_t unit, double momentum) {
-    SN_TRY(plan_chunk(e, x, chunk, unit, momentum));
-    SN_TRY(reserve(e));
-    if (e->pass.images != SN_NONE) {
-        SN_TRY(read_chunk(e, chunk));
-        sn_supernet_put_images(e->net, &e->pass, e->images, (int64_t)chunk_images(e, chunk) * (int64_t)image_elements(e));
-    }
-    if (e->pass.n_calls)
-        sn_supernet_run(e->net, &e->pass,
-                        calibrates(e, chunk) ? NULL : e->labels + sn_batches_first(&e->scoring, chunk - e->calibration_chunks));
-    return SN_OK;
+    if (x->reads_images) SN_TRY(read_chunk(e, chunk));
+    const int32_t *labels = NULL;
+    if (loss && !calibrating) labels = e->labels + sn_batches_first(&e->scoring, chunk - e->calibration_chunks);
+    return sn_supernet_pass(e->net, &pass, x->reads_images ? e->images : NULL, labels, NULL);
 }
 
 static uint64_t hash_floats(uint64_t h, const float *v, int64_t n) {
@@ -227,8 +209,8 @@ static void add_scores(evaluator *e, int score, int chunk) {
     sums *s = &e->sums[score];
     uint64_t *hits = e->hits + score * e->words;
     float *logits = e->job->want_logits ? e->logits + (score * e->job->images.count + first) * classes : e->logits;
-    sn_supernet_losses(e->net, &e->pass, n, e->losses, e->ranks);
-    sn_supernet_logits(e->net, &e->pass, logits);
+    sn_supernet_losses(e->net, e->losses, e->ranks);
+    sn_supernet_logits(e->net, logits);
     s->hash = hash_floats(s->hash, logits, (int64_t)n * classes);
     for (int k = 0; k < n; k++) {
         s->loss += (double)e->losses[k];
@@ -299,7 +281,21 @@ static sn_status run_block(evaluator *e, int first, int end) {
     return SN_OK;
 }
 
+// Room for every pass of the group.
+static sn_status reserve(evaluator *e) {
+    const sn_score_layout *l = &e->layout;
+    sn_plan largest = {.batch = e->largest, .arena = (int64_t)(l->arena / e->net->real), .scratch = e->plan.scratch};
+    sn_status s = sn_supernet_reserve(e->net, &largest);
+    return s == SN_RESOURCE
+               ? sn_error(s,
+                          "out of memory: scoring takes %.0f MiB in %d block%s of images; a smaller `rank.memory` (now %.0f MiB) "
+                          "makes more blocks, a smaller `rank.calibrate_batch` smaller batches",
+                          (double)l->bytes / 0x1p20, l->blocks, l->blocks == 1 ? "" : "s", (double)l->allowed / 0x1p20)
+               : s;
+}
+
 static sn_status run_group(evaluator *e) {
+    SN_TRY(reserve(e));
     const sn_scoreplan *p = &e->plan;
     const sn_score_job *job = e->job;
     size_t classes = (size_t)e->net->graph->node[e->net->graph->logits].c, n = (size_t)p->n_scores;
@@ -375,7 +371,6 @@ static sn_status allocate(evaluator *e) {
 
 static void release(evaluator *e) {
     sn_scoreplan_free(&e->plan);
-    sn_plan_free(&e->pass);
     free(e->images);
     free(e->labels);
     free(e->losses);

@@ -7,17 +7,19 @@
 #include "kernels/backend.h"
 #include "space/graph.h"
 
-// A stored value: one block of the arena that holds a tensor and behind it the vectors of its view.
+// A stored value: a tensor in the arena, and apart from it the vectors of its view.
 typedef struct {
-    sn_off block; // data at block, vectors behind it
+    sn_off data, vectors;
     int64_t rows;
     int c;
     bool viewed; // read through the vectors (a BN or bias)
     sn_act act;
 } sn_value;
 
-// Elements of a block as a pass without gradients needs it: data, mean, scale, shift, inv, m2.
+// Elements of a block with room for both as a pass without gradients needs them: data, then mean, scale, shift, inv, m2.
 int64_t sn_value_elements(int64_t rows, int c);
+// The value, read plainly, whose tensor and vectors are in the block that begins at an offset.
+sn_value sn_value_at(sn_off block, int64_t rows, int c);
 sn_view sn_value_view(const sn_value *);
 
 // A value that is in the arena already and stands for a node: the plan starts from it.
@@ -37,7 +39,7 @@ typedef struct {
     // evaluation in parts (a plain pass leaves them zero and target = -1, the loss)
     const sn_given *given;
     int n_given;
-    int target; // node to stop at; its value goes to block `out`
+    int target; // node to stop at; its value goes to a block of sn_value_elements at `out`
     sn_off out;
     sn_off reserved; // elements at the arena's start that belong to the caller
 } sn_pass;
@@ -49,14 +51,17 @@ typedef struct {
     sn_launch *launch;
     int n_launches;
     size_t launch_capacity;
-    int *param; // parameters that the pass reads, ascending in use order
+    int *param; // parameters that the pass uses, each once, in the order of first use
     int n_params;
     size_t param_capacity;
+    int batch;
     int64_t arena;     // elements needed, reserved ones included
     size_t scratch;    // bytes per thread
+    double seconds;    // that making it took
     sn_off images;     // where the batch goes: (batch, h, w, c); SN_NONE when the plan starts from given values
     sn_value logits;   // of a plan to the loss: c = classes
     sn_off loss, rank; // of a plan to the loss: one per sample, see sn_loss
+    sn_off score;      // of a plan to the loss: an sn_score_result
     sn_value target;   // of a plan to another node
 } sn_plan;
 

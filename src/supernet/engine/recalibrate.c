@@ -23,18 +23,9 @@ sn_status sn_batches_read(const sn_batches *b, int i, const sn_source *source, s
 }
 
 // ---------------------------------------------------------------- one arch
-static sn_status pass_batch(sn_supernet *net, const sn_pass *pass, sn_plan *plan, const float *images, size_t image) {
-    SN_TRY(sn_plan_make(net->graph, net->backend, pass, plan));
-    SN_TRY(sn_supernet_reserve(net, plan));
-    sn_supernet_put_images(net, plan, images, (int64_t)pass->batch * (int64_t)image);
-    sn_supernet_run(net, plan, NULL);
-    return SN_OK;
-}
-
 static sn_status pass_batches(sn_supernet *net, const sn_arch *a, const sn_source *source, const sn_batches *b, size_t image,
                               float *images) {
     const sn_graph *g = net->graph;
-    sn_plan plan = {0};
     sn_status s = SN_OK;
     for (int i = 0; i < sn_batches_count(b) && s == SN_OK; i++) {
         sn_pass pass = {.arch = a,
@@ -45,9 +36,8 @@ static sn_status pass_batches(sn_supernet *net, const sn_arch *a, const sn_sourc
                         .target = g->logits};
         pass.reserved = sn_value_elements(pass.batch, g->node[g->logits].c);
         s = sn_batches_read(b, i, source, image, images, NULL);
-        if (s == SN_OK) s = pass_batch(net, &pass, &plan, images, image);
+        if (s == SN_OK) s = sn_supernet_pass(net, &pass, images, NULL, NULL);
     }
-    sn_plan_free(&plan);
     return s;
 }
 
@@ -65,22 +55,4 @@ sn_status sn_recalibrate(sn_supernet *net, const sn_arch *a, const sn_source *so
         free(kept);
     free(images);
     return s;
-}
-
-// ---------------------------------------------------------------- all statistics
-void *sn_statistics_keep(const sn_supernet *net) {
-    const sn_params *p = &net->graph->params;
-    size_t bytes = 0;
-    for (int i = 0; i < p->n_stats; i++) bytes += sn_supernet_stats_bytes(net, i);
-    char *kept = sn_new(1, bytes);
-    char *to = kept;
-    for (int i = 0; to && i < p->n_stats; to += sn_supernet_stats_bytes(net, i++)) sn_supernet_keep_stats(net, i, to);
-    return kept;
-}
-
-void sn_statistics_restore(sn_supernet *net, void *kept) {
-    char *from = kept;
-    for (int i = 0; from && i < net->graph->params.n_stats; from += sn_supernet_stats_bytes(net, i++))
-        sn_supernet_restore_stats(net, i, from);
-    free(kept);
 }

@@ -18,9 +18,4 @@ sn_batches sn_calibration_batches(long images, int batch);
 // Images (`image` numbers each) and labels (NULL: not wanted) of batch i; the source is asked for at most b->batch at once.
 sn_status sn_batches_read(const sn_batches *b, int i, const sn_source *, size_t image, float *images, int32_t *labels);
 
-// A copy of all running statistics, to be given back later; NULL with the message set when memory is out.
-void *sn_statistics_keep(const sn_supernet *);
-// Puts the copy back and frees it; NULL: nothing.
-void sn_statistics_restore(sn_supernet *, void *kept);
-
 #endif

@@ -71,6 +71,7 @@ static sn_status add_value(sn_scoreplan *p, long arch, int node) {
     SN_TRY(sn_grow(&p->input, &p->input_capacity, (size_t)(p->n_inputs + v->n_given), sizeof *p->input));
     SN_TRY(sn_grow(&p->stats, &p->stats_capacity, (size_t)(p->n_stats + v->n_stats), sizeof *p->stats));
     sn_scored_value x = {.signature = v->signature[node], .key = v->key, .node = node, .arch = arch, .score = -1};
+    x.reads_images = v->reads_images;
     x.input = p->n_inputs, x.n_inputs = v->n_given;
     x.stats = p->n_stats, x.n_stats = v->n_stats, x.kept = p->table;
     if (node == g->loss)
@@ -179,7 +180,9 @@ static sn_status plan_pass(sn_scoreplan *p, const sn_scored_value *x, sn_given *
     const sn_graph *g = p->net->graph;
     for (int k = 0; k < x->n_inputs; k++) {
         const sn_node *n = &g->node[given[k].node];
-        given[k].value.rows = (int64_t)batch * n->h * n->w;
+        sn_value at = sn_value_at(0, (int64_t)batch * n->h * n->w, n->c);
+        at.viewed = given[k].value.viewed, at.act = given[k].value.act;
+        given[k].value = at;
     }
     sn_pass pass = {.arch = &p->archs[x->arch],
                     .batch = batch,

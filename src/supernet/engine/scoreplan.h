@@ -19,7 +19,8 @@ typedef struct {
     size_t kept;             // their place in a table of the group's, bytes
     int score;               // a loss: which of the group's; else -1
     int64_t size;            // elements per unit
-    bool viewed;             // how it is read
+    bool reads_images;
+    bool viewed; // how it is read
     sn_act act;
     int64_t now; // where it lies while the ops run; set for values that stayed
     // of sn_scoreplan_place

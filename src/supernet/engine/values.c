@@ -34,6 +34,7 @@ static sn_status find_shared(sn_values *v) {
         int own = owner[i] > 0 ? owner[i] : i + 1;
         for (int k = 0; k < n->n_in; k++) {
             int reader = choice ? next++ : own;
+            if (n->in[k] < 0) continue; // an option that is not allowed
             int *o = &owner[n->in[k]];
             *o = !*o || *o == reader ? reader : -1;
         }
@@ -124,6 +125,7 @@ void sn_values_segment(sn_values *v, const sn_arch *a, int node) {
     const sn_graph *g = v->graph;
     memset(v->inside, 0, (size_t)node + 1);
     v->n_given = v->n_stats = 0;
+    v->reads_images = false;
     v->key = mix(1, (uint64_t)node);
     v->inside[node] = true;
     for (int i = node, waiting = 1; waiting; i--) {
@@ -134,6 +136,7 @@ void sn_values_segment(sn_values *v, const sn_arch *a, int node) {
         v->key = mix(v->key, 2 * (uint64_t)i + given);
         if (given) v->given[v->n_given++] = i;
         if (given) continue;
+        if (n->kind == SN_NODE_INPUT) v->reads_images = true;
         if (n->kind == SN_NODE_BN) v->stats[v->n_stats++] = n->stats;
         for (int k = 0; k < n->n_in; k++) {
             int r = sn_graph_resolve(g, a, n->in[k]);

@@ -21,6 +21,7 @@ typedef struct {
     bool *inside;
     int *given, *stats; // nodes; indices of the running statistics of its BNs
     int n_given, n_stats;
+    bool reads_images;
     uint64_t key; // equal keys: equal plans but for places
 } sn_values;
 

@@ -48,11 +48,13 @@ long sn_rank_images(const sn_run *r) {
 static sn_status open_store(const sn_run *r, sn_rankstore **store, size_t *setting) {
     if (!r->folder) return sn_error(SN_USAGE, "a bare checkpoint has no ranking; name the run folder");
     char *path = sn_folder_file(r->folder, "ranking.h5"), weights[32], protocol[128], split[64];
-    snprintf(weights, sizeof weights, "%016llx", (unsigned long long)sn_supernet_weights_hash(r->net));
+    uint64_t hash = 0;
+    sn_status status = path ? sn_supernet_weights_hash(r->net, &hash) : SN_RESOURCE;
+    snprintf(weights, sizeof weights, "%016llx", (unsigned long long)hash);
     sn_protocol_text(r, sn_rank_images(r), protocol, sizeof protocol);
     snprintf(split, sizeof split, "validation, order of seed %lld", (long long)r->config->train.seed);
     sn_rank_setting s = {weights, protocol, split, (uint64_t)sn_rank_images(r)};
-    sn_status status = path ? sn_rankstore_open(path, store) : SN_RESOURCE;
+    if (status == SN_OK) status = sn_rankstore_open(path, store);
     if (status == SN_DATA)
         sn_error(status, "%s; move %s away and rank again: the scores are measured anew", sn_error_text(), path);
     free(path);
@@ -72,7 +74,7 @@ static int by_order(const void *a, const void *b) {
 }
 
 sn_status sn_rank_all(const sn_space *s, long most, sn_arch **archs, long *n) {
-    char text[512];
+    char text[SN_SIZE_TEXT];
     double size = sn_space_size(s, text, sizeof text);
     if (size > (double)most)
         return sn_error(SN_USAGE, "the space has %s archs, more than %ld: rank a sample (--sample N) or a list (--archs FILE)",
@@ -88,23 +90,18 @@ sn_status sn_rank_all(const sn_space *s, long most, sn_arch **archs, long *n) {
     return SN_OK;
 }
 
-// Draws until n different ones are there; duplicates are found by sorting what was drawn so far.
 sn_status sn_rank_random(const sn_run *r, long n, sn_arch **archs) {
-    char text[512];
+    char text[SN_SIZE_TEXT];
     double size = sn_space_size(r->space, text, sizeof text);
     if ((double)n > size) return sn_error(SN_USAGE, "%ld archs are wanted; the space has %s", n, text);
     sn_arch *list = sn_new((size_t)n, sizeof *list);
-    if (!list) return SN_RESOURCE;
     sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 2, 0, 0);
-    for (long have = 0; have < n;) {
-        for (long i = have; i < n; i++) list[i] = sn_arch_random(r->space, &rng);
-        qsort(list, (size_t)n, sizeof *list, by_order);
-        have = 0;
-        for (long i = 0; i < n; i++)
-            if (!i || sn_arch_compare(&list[have - 1], &list[i])) list[have++] = list[i];
-    }
-    *archs = list;
-    return SN_OK;
+    sn_status s = list ? sn_arch_sample(r->space, &rng, n, list) : SN_RESOURCE;
+    if (s == SN_OK)
+        *archs = list;
+    else
+        free(list);
+    return s;
 }
 
 // ---------------------------------------------------------------- scoring what is missing
@@ -135,7 +132,8 @@ static sn_status save_now_and_then(ranker *r) {
 static sn_status add_score(void *arg, const sn_score *s) {
     ranker *r = arg;
     char text[SN_ARCH_TEXT];
-    sn_cost cost = sn_cost_arch(r->run->graph, &s->arch);
+    sn_cost cost;
+    SN_TRY(sn_cost_arch(r->run->graph, &s->arch, &cost));
     sn_rank_row row = {sn_arch_text(r->run->space, &s->arch, text),
                        s->loss,
                        (uint64_t)s->top1,
@@ -197,19 +195,18 @@ static sn_status score_missing(ranker *r) {
 }
 
 // An arch of most work and its neighbours: all options of every decision, and every shared value needed until the end.
-static sn_arch *neighbours(const sn_run *r, long *n) {
+static sn_status neighbours(const sn_run *r, sn_arch *list, long *n) {
     sn_arch small, large;
-    sn_cost_extremes(r->graph, r->space, &small, &large);
-    sn_arch *list = sn_new(SN_SCORE_GROUP, sizeof *list);
-    *n = 0;
-    if (list) list[(*n)++] = large;
-    for (int d = large.n - 1; list && d >= 0; d--)
-        for (int k = 0; k < r->space->decisions[d].options && *n < SN_SCORE_GROUP; k++) {
+    SN_TRY(sn_cost_extremes(r->graph, r->space, &small, &large));
+    list[0] = large;
+    *n = 1;
+    for (int d = large.n - 1; d >= 0; d--)
+        for (int i = 0, k; (k = sn_decision_option(&r->space->decisions[d], i)) >= 0 && *n < SN_SCORE_GROUP; i++) {
             if (k == large.option[d]) continue;
             list[*n] = large;
             list[(*n)++].option[d] = (uint8_t)k;
         }
-    return list;
+    return SN_OK;
 }
 
 sn_status sn_rank_layout(const sn_run *r, sn_score_layout *out) {
@@ -218,18 +215,23 @@ sn_status sn_rank_layout(const sn_run *r, sn_score_layout *out) {
     job.images.count = sn_rank_images(r);
     *out = (sn_score_layout){0};
     if (!job.images.count) return SN_OK;
-    sn_arch *archs = neighbours(r, &job.n);
+    sn_arch *archs = sn_new(SN_SCORE_GROUP, sizeof *archs);
     job.archs = archs;
-    sn_status s = archs ? sn_score_memory(r->net, &job, out) : SN_RESOURCE;
+    sn_status s = archs ? neighbours(r, archs, &job.n) : SN_RESOURCE;
+    if (s == SN_OK) s = sn_score_memory(r->net, &job, out);
     free(archs);
     return s;
 }
 
 // ---------------------------------------------------------------- the ranking
-static sn_ranked ranked_of(const sn_run *r, const sn_rankstore *store, size_t setting, size_t row, const sn_arch *a) {
+static sn_status ranked_of(const sn_run *r, const sn_rankstore *store, size_t setting, size_t row, const sn_arch *a,
+                           sn_ranked *out) {
     sn_rank_row s = sn_rankstore_row(store, setting, row);
     double images = (double)sn_rankstore_get_setting(store, setting).images;
-    return (sn_ranked){*a, (double)s.top1 / images, (double)s.top5 / images, s.loss, sn_cost_arch(r->graph, a), s.logits, s.hits};
+    sn_cost cost;
+    SN_TRY(sn_cost_arch(r->graph, a, &cost));
+    *out = (sn_ranked){*a, (double)s.top1 / images, (double)s.top5 / images, s.loss, cost, s.logits, s.hits};
+    return SN_OK;
 }
 
 static int by_logits(const void *a, const void *b) {
@@ -270,7 +272,7 @@ static sn_status rank_in(ranker *r, sn_arch *sorted, long n) {
     if (r->n) SN_TRY(score_missing(r));
     for (long i = 0; i < n; i++) {
         ptrdiff_t row = sn_rankstore_find(r->store, r->setting, sn_arch_text(r->run->space, &sorted[i], text));
-        r->out->item[i] = ranked_of(r->run, r->store, r->setting, (size_t)row, &sorted[i]);
+        SN_TRY(ranked_of(r->run, r->store, r->setting, (size_t)row, &sorted[i], &r->out->item[i]));
     }
     r->out->n = n;
     find_identical(r->out);
@@ -321,8 +323,9 @@ sn_status sn_rank_best(const sn_run *r, sn_arch *out) {
     for (size_t i = 0; i < n && s == SN_OK; i++) {
         sn_arch a;
         s = sn_arch_parse(r->space, sn_rankstore_row(store, setting, i).arch, &a);
+        sn_ranked x;
+        if (s == SN_OK) s = ranked_of(r, store, setting, i, &a, &x);
         if (s != SN_OK) break;
-        sn_ranked x = ranked_of(r, store, setting, i, &a);
         if (!i || best_first(&x, &best) < 0) best = x;
     }
     if (s == SN_OK && !n)
@@ -340,10 +343,8 @@ sn_status sn_rank_find(const sn_run *r, const sn_arch *a, sn_ranked *out, bool *
     SN_TRY(open_store(r, &store, &setting));
     ptrdiff_t row = sn_rankstore_find(store, setting, sn_arch_text(r->space, a, text));
     *found = row >= 0;
-    if (*found) {
-        *out = ranked_of(r, store, setting, (size_t)row, a);
-        out->hits = NULL;
-    }
+    sn_status s = *found ? ranked_of(r, store, setting, (size_t)row, a, out) : SN_OK;
+    out->hits = NULL;
     sn_rankstore_close(store);
-    return SN_OK;
+    return s;
 }

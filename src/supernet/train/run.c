@@ -46,7 +46,7 @@ static sn_status make_net(sn_run *r) {
     SN_TRY(sn_backend_open(r->config->device, sn_thread_count(r->config->threads), &r->backend));
     SN_TRY(sn_supernet_create(r->graph, r->backend, sn_optim_slots(&settings), (uint32_t)r->config->train.seed, &r->net));
     SN_TRY(sn_optim_create(r->net, &settings, &r->optim));
-    for (int d = 0; d < r->space->n_decisions; d++) r->n_option_passes += r->space->decisions[d].options;
+    r->n_option_passes = sn_space_options(r->space);
     r->option_passes = sn_new((size_t)r->n_option_passes, sizeof *r->option_passes);
     return r->option_passes ? SN_OK : SN_RESOURCE;
 }
@@ -123,12 +123,6 @@ int64_t sn_run_steps(const sn_run *r) {
     return sn_dataset_count(r->data, SN_TRAIN) / r->config->train.batch * r->config->train.epochs;
 }
 
-int sn_run_option(const sn_space *s, int decision, int option) {
-    int at = option;
-    for (int d = 0; d < decision; d++) at += s->decisions[d].options;
-    return at;
-}
-
 // ---------------------------------------------------------------- checkpoints
 static const char *slot_name(const sn_run *r, int slot) {
     if (slot >= r->net->slots) return NULL;
@@ -136,47 +130,54 @@ static const char *slot_name(const sn_run *r, int slot) {
     return slot ? "exp_avg_sq" : "exp_avg";
 }
 
-// The net's buffers as floats: themselves, or copies when the backend computes in double.
+// The net's buffers as floats: to read in place, or copies to fill.
 typedef struct {
     float *weights, *slot[2], *stats;
-    bool copies;
 } float_buffers;
 
-static float *as_float(const sn_run *r, void *buffer, int64_t n) {
-    if (r->net->real == sizeof(float)) return buffer;
-    float *copy = sn_new((size_t)n, sizeof *copy);
-    if (copy) sn_real_get(r->net->real, buffer, 0, copy, n);
-    return copy;
+enum { KINDS = 4 };
+static const sn_buffer kinds[KINDS] = {SN_BUFFER_WEIGHTS, SN_BUFFER_STATS, SN_BUFFER_SLOT0, SN_BUFFER_SLOT1};
+
+static float **field(float_buffers *b, int kind) {
+    float **const all[KINDS] = {&b->weights, &b->stats, &b->slot[0], &b->slot[1]};
+    return all[kind];
 }
 
-static void free_buffers(float_buffers *b) {
-    if (!b->copies) return;
-    free(b->weights);
-    free(b->slot[0]);
-    free(b->slot[1]);
-    free(b->stats);
+static void unmap_buffers(const sn_run *r, float_buffers *b) {
+    for (int i = 0; i < KINDS; i++)
+        if (*field(b, i)) sn_memory_unmap(r->net->memory, kinds[i], *field(b, i));
 }
 
-static sn_status get_buffers(const sn_run *r, float_buffers *b) {
-    const sn_params *p = &r->graph->params;
-    b->copies = r->net->real != sizeof(float);
-    b->weights = as_float(r, r->net->bases.weights, p->total);
-    b->stats = as_float(r, r->net->bases.stats, p->stats_total);
-    bool all = b->weights && b->stats;
-    for (int i = 0; i < r->net->slots; i++) {
-        b->slot[i] = as_float(r, r->net->bases.slot[i], p->total);
-        all = all && b->slot[i];
+static sn_status map_buffers(const sn_run *r, float_buffers *b) {
+    for (int i = 0; i < KINDS; i++)
+        if (!(*field(b, i) = (float *)sn_memory_map(r->net->memory, kinds[i]))) {
+            unmap_buffers(r, b);
+            return SN_RESOURCE;
+        }
+    return SN_OK;
+}
+
+static void free_copies(float_buffers *b) {
+    for (int i = 0; i < KINDS; i++) free(*field(b, i));
+}
+
+static sn_status copy_buffers(const sn_run *r, float_buffers *b) {
+    for (int i = 0; i < KINDS; i++) {
+        int64_t n = sn_memory_elements(r->net->memory, kinds[i]);
+        if (!(*field(b, i) = sn_new((size_t)n, sizeof(float)))) {
+            free_copies(b);
+            return SN_RESOURCE;
+        }
+        if (n) sn_memory_get(r->net->memory, kinds[i], 0, *field(b, i), n);
     }
-    if (!all) free_buffers(b);
-    return all ? SN_OK : SN_RESOURCE;
+    return SN_OK;
 }
 
-static void put_buffers(sn_run *r, const float_buffers *b) {
-    if (!b->copies) return;
-    const sn_params *p = &r->graph->params;
-    sn_real_put(r->net->real, r->net->bases.weights, 0, b->weights, p->total);
-    sn_real_put(r->net->real, r->net->bases.stats, 0, b->stats, p->stats_total);
-    for (int i = 0; i < r->net->slots; i++) sn_real_put(r->net->real, r->net->bases.slot[i], 0, b->slot[i], p->total);
+static void put_buffers(sn_run *r, float_buffers *b) {
+    for (int i = 0; i < KINDS; i++) {
+        int64_t n = sn_memory_elements(r->net->memory, kinds[i]);
+        if (n) sn_memory_put(r->net->memory, kinds[i], 0, *field(b, i), n);
+    }
 }
 
 static sn_checkpoint describe(const sn_run *r, const float_buffers *b) {
@@ -213,14 +214,14 @@ size_t sn_run_checkpoint_bytes(const sn_run *r) {
 
 sn_status sn_run_save(const sn_run *r, const char *path) {
     float_buffers b = {0};
-    SN_TRY(get_buffers(r, &b));
+    SN_TRY(map_buffers(r, &b));
     sn_checkpoint c = describe(r, &b);
     char *config = sn_config_resolved(r->config, false), *names = class_names(r);
     c.config = config, c.class_names = names;
     sn_status s = config && names ? sn_checkpoint_save(path, &c) : SN_RESOURCE;
     free(config);
     free(names);
-    free_buffers(&b);
+    unmap_buffers(r, &b);
     return s;
 }
 
@@ -229,7 +230,7 @@ static sn_status load(sn_run *r, const sn_checkpoint_file *f, const char *path) 
         return sn_error(SN_DATA, "%s was trained on other data than %s: fingerprint %s, now %s", path, r->config->data.source,
                         sn_checkpoint_fingerprint(f), sn_dataset_fingerprint(r->data));
     float_buffers b = {0};
-    SN_TRY(get_buffers(r, &b));
+    SN_TRY(copy_buffers(r, &b));
     sn_checkpoint c = describe(r, &b);
     sn_status s = sn_checkpoint_read(f, &c, r->option_passes, NULL, NULL);
     if (s == SN_OK) {
@@ -237,7 +238,7 @@ static sn_status load(sn_run *r, const sn_checkpoint_file *f, const char *path) 
         r->step = c.step, r->best = c.best, r->best_step = c.best_step;
     } else
         sn_error_prefix(s, "%s", path);
-    free_buffers(&b);
+    free_copies(&b);
     return s;
 }
 

@@ -53,19 +53,28 @@ void sn_trainer_free(sn_trainer *t) {
     free(t->labels);
     free(t->samples);
     free(t->draws);
-    sn_plan_free(&t->plan);
     free(t);
 }
 
-static sn_pass training_pass(const sn_trainer *t, const sn_arch *a) {
+static sn_pass training_pass(const sn_run *r, const sn_arch *a) {
+    int batch = r->config->train.batch;
     return (sn_pass){.arch = a,
-                     .batch = t->batch,
+                     .batch = batch,
                      .bn = SN_BN_BATCH,
                      .momentum = 0.1,
                      .gradients = true,
-                     .smoothing = t->run->config->train.optimizer.label_smoothing,
-                     .loss_scale = 1.0 / t->batch,
+                     .smoothing = r->config->train.optimizer.label_smoothing,
+                     .loss_scale = 1.0 / batch,
                      .target = -1};
+}
+
+sn_status sn_trainer_room(const sn_run *r, sn_room *out) {
+    sn_pass pass = training_pass(r, NULL);
+    int64_t update;
+    SN_TRY(sn_optim_room(r->optim, &update));
+    SN_TRY(sn_room_of(r->graph, r->space, r->backend, &pass, out));
+    if (update > out->arena) out->arena = update;
+    return SN_OK;
 }
 
 // A single number has no variance: its normalisation would be a constant, and nothing behind it would learn.
@@ -83,13 +92,12 @@ static sn_status check_bn(const sn_trainer *t) {
     return SN_OK;
 }
 
-// Room for the largest step before the first one, so that no step allocates.
+// Room for the largest step before the first one, so that no step allocates memory for tensors.
 static sn_status reserve(sn_trainer *t) {
-    sn_arch small, large;
-    sn_cost_extremes(t->run->graph, t->run->space, &small, &large);
-    sn_pass pass = training_pass(t, &large);
-    SN_TRY(sn_plan_make(t->run->graph, t->run->backend, &pass, &t->plan));
-    return sn_supernet_reserve(t->run->net, &t->plan);
+    sn_room room;
+    SN_TRY(sn_trainer_room(t->run, &room));
+    sn_plan largest = {.batch = t->batch, .arena = room.arena, .scratch = room.scratch};
+    return sn_supernet_reserve(t->run->net, &largest);
 }
 
 // ---------------------------------------------------------------- one step
@@ -133,21 +141,16 @@ static sn_status in_step(const sn_trainer *t, sn_status s, int64_t step) {
 static sn_status verb_pass(void *arg, const sn_arch *a) {
     sn_trainer *t = arg;
     sn_run *r = t->run;
-    sn_pass pass = training_pass(t, a);
+    sn_pass pass = training_pass(r, a);
     t->arch = *a;
-    SN_TRY(sn_plan_make(r->graph, r->backend, &pass, &t->plan));
-    SN_TRY(sn_supernet_reserve(r->net, &t->plan));
-    SN_TRY(sn_optim_use(r->optim, &t->plan));
-    const sn_node *input = &r->graph->node[r->graph->input];
-    sn_supernet_put_images(r->net, &t->plan, t->images, (int64_t)t->batch * input->h * input->w * input->c);
-    sn_supernet_run(r->net, &t->plan, t->labels);
-    sn_batch_score s = sn_supernet_score(r->net, &t->plan, t->batch);
-    if (!s.finite) return in_step(t, sn_error(SN_DIVERGED, "the loss is not finite"), r->step + 1);
+    sn_batch_score *s = &t->score;
+    SN_TRY(sn_supernet_pass(r->net, &pass, t->images, t->labels, s));
+    if (s->finite == 0) return in_step(t, sn_error(SN_DIVERGED, "the loss is not finite"), r->step + 1);
     t->passes++;
-    t->loss += s.loss / t->batch;
-    t->top1 += (double)s.top1 / t->batch;
-    for (int d = 0; d < a->n; d++) r->option_passes[sn_run_option(r->space, d, a->option[d])]++;
-    return t->hooks.pass ? t->hooks.pass(t->hooks.arg, t, a, &t->plan) : SN_OK;
+    t->loss += s->loss / t->batch;
+    t->top1 += s->top1 / t->batch;
+    for (int d = 0; d < a->n; d++) r->option_passes[sn_space_option_place(r->space, d, a->option[d])]++;
+    return t->hooks.pass ? t->hooks.pass(t->hooks.arg, t, a, &r->net->plan) : SN_OK;
 }
 
 static sn_status verb_update_weights(void *arg) {
@@ -174,18 +177,18 @@ sn_status sn_trainer_step(sn_trainer *t) {
 }
 
 // ---------------------------------------------------------------- validation
-int sn_fixed_paths(const sn_run *r, sn_arch paths[SN_FIXED_PATHS]) {
+sn_status sn_fixed_paths(const sn_run *r, sn_arch paths[SN_FIXED_PATHS], int *kept) {
     int n = 2;
-    sn_cost_extremes(r->graph, r->space, &paths[0], &paths[1]);
+    SN_TRY(sn_cost_extremes(r->graph, r->space, &paths[0], &paths[1]));
     sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 1, 0, 0);
     for (; n < SN_FIXED_PATHS; n++) paths[n] = sn_arch_random(r->space, &rng);
-    int kept = 0;
+    *kept = 0;
     for (int i = 0; i < n; i++) {
         bool seen = false;
-        for (int k = 0; k < kept; k++) seen = seen || sn_arch_equal(&paths[k], &paths[i]);
-        if (!seen) paths[kept++] = paths[i];
+        for (int k = 0; k < *kept; k++) seen = seen || sn_arch_equal(&paths[k], &paths[i]);
+        if (!seen) paths[(*kept)++] = paths[i];
     }
-    return kept;
+    return SN_OK;
 }
 
 typedef struct {
@@ -211,11 +214,14 @@ static size_t validation_memory(const sn_run *r, size_t arena) {
 static sn_status validate(sn_run *r, validation *v) {
     sn_arch paths[SN_FIXED_PATHS];
     sn_view_of_split view;
+    int n;
     *v = (validation){0};
+    SN_TRY(sn_fixed_paths(r, paths, &n));
     sn_score_job job = {.archs = paths,
-                        .n = sn_fixed_paths(r, paths),
+                        .n = n,
                         .protocol = validation_protocol,
-                        .memory = validation_memory(r, (size_t)r->net->arena_elements * r->net->real),
+                        .memory =
+                            validation_memory(r, (size_t)sn_memory_elements(r->net->memory, SN_BUFFER_ARENA) * r->net->real),
                         .arg = v,
                         .scored = add_score};
     SN_TRY(sn_run_source(r, SN_VALIDATION, SN_VALIDATION_IMAGES, VALIDATION_BATCH, &view, &job.images));
@@ -226,9 +232,10 @@ static sn_status validate(sn_run *r, validation *v) {
 
 sn_status sn_validation_layout(const sn_run *r, size_t arena, sn_score_layout *out) {
     sn_arch paths[SN_FIXED_PATHS];
+    int n;
+    SN_TRY(sn_fixed_paths(r, paths, &n));
     long images = r->config->train.validate_every ? sn_dataset_count(r->data, SN_VALIDATION) : 0;
-    sn_score_job job = {.archs = paths, .protocol = validation_protocol, .memory = validation_memory(r, arena)};
-    job.n = sn_fixed_paths(r, paths);
+    sn_score_job job = {.archs = paths, .n = n, .protocol = validation_protocol, .memory = validation_memory(r, arena)};
     job.images.count = images < SN_VALIDATION_IMAGES ? images : SN_VALIDATION_IMAGES;
     *out = (sn_score_layout){0};
     return images ? sn_score_memory(r->net, &job, out) : SN_OK;
@@ -352,9 +359,9 @@ static void log_passes(loop *l) {
     json_t *all = json_object();
     for (int d = 0; d < r->space->n_decisions; d++) {
         json_t *options = json_object();
-        for (int k = 0; k < r->space->decisions[d].options; k++)
-            json_object_set_new(options, r->space->blocks[r->space->decisions[d].block[k]].name,
-                                json_integer(r->option_passes[sn_run_option(r->space, d, k)]));
+        for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++)
+            json_object_set_new(options, sn_space_option_name(r->space, d, k),
+                                json_integer(r->option_passes[sn_space_option_place(r->space, d, k)]));
         json_object_set_new(all, r->space->decisions[d].name, options);
     }
     log_line(l, json_pack("{s:I,s:o}", "step", (json_int_t)r->step, "passes", all));

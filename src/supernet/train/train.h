@@ -4,6 +4,7 @@
 #ifndef SN_TRAIN_H
 #define SN_TRAIN_H
 
+#include "supernet/engine/room.h"
 #include "supernet/train/run.h"
 
 typedef enum { SN_EVENT_STEP, SN_EVENT_VALIDATION, SN_EVENT_SAVED, SN_EVENT_WARNING } sn_event_kind;
@@ -43,10 +44,10 @@ typedef struct sn_trainer {
     uint32_t *samples; // sample ids
     sn_draw *draws;
     // the step so far
-    sn_plan plan;
     sn_arch arch; // of the last pass
     int passes;
-    double loss, top1; // sums over passes
+    sn_batch_score score; // of the last pass
+    double loss, top1;    // sums over passes
     sn_train_hooks hooks;
 } sn_trainer;
 
@@ -61,6 +62,8 @@ sn_status sn_trainer_create(sn_run *, sn_trainer **out);
 void sn_trainer_free(sn_trainer *);
 // One step (run->step), hooks included; then run->step is one more.
 sn_status sn_trainer_step(sn_trainer *);
+// What the largest step needs.
+sn_status sn_trainer_room(const sn_run *, sn_room *out);
 // Learning rate of a step under the run's config.
 double sn_trainer_lr(const sn_trainer *, int64_t step);
 
@@ -70,7 +73,7 @@ sn_status sn_train(sn_run *, const sn_train_watch *);
 
 // The fixed paths of validation: smallest, largest and two random ones; fewer where archs are few.
 enum { SN_FIXED_PATHS = 4, SN_VALIDATION_IMAGES = 1000 };
-int sn_fixed_paths(const sn_run *, sn_arch paths[SN_FIXED_PATHS]);
+sn_status sn_fixed_paths(const sn_run *, sn_arch paths[SN_FIXED_PATHS], int *n);
 // What validation takes beside a training whose arena has so many bytes; all 0 where there is none.
 sn_status sn_validation_layout(const sn_run *, size_t arena, sn_score_layout *);
 

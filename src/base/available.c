@@ -1,10 +1,10 @@
-// Free memory as the kernel counts it; see memory.h.
-#include "base/memory.h"
+// Free memory as the kernel counts it; see available.h.
+#include "base/available.h"
 
 #include <stdint.h>
 #include <stdio.h>
 
-size_t sn_memory_free(void) {
+size_t sn_available_memory(void) {
     FILE *f = fopen("/proc/meminfo", "re");
     size_t kib = SIZE_MAX / 1024;
     char line[128];

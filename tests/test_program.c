@@ -499,7 +499,7 @@ END_TEST
 
 // The net begins with a choice whose first option is the image itself. Scores do not depend on the memory.
 START_TEST(choice_first) {
-    write_all("first.yaml", "data: {source: /usr/share/datasets/fashion-mnist, validation: 300, images: 2048}\n"
+    write_all("stemless.yaml", "data: {source: /usr/share/datasets/fashion-mnist, validation: 300, images: 2048}\n"
                             "space:\n"
                             "  input: {channels: 1, height: 28, width: 28}\n"
                             "  classes: 10\n"
@@ -513,8 +513,8 @@ START_TEST(choice_first) {
                             "    - {op: classifier}\n"
                             "train: {epochs: 2, batch: 64}\n"
                             "rank: {calibrate: 251, calibrate_batch: 50}\n");
-    ck_run(0, "\"$S\" train first.yaml -o first");
-    ck_run(0, "\"$S\" rank first --csv one.csv --json");
+    ck_run(0, "\"$S\" train stemless.yaml -o stemless");
+    ck_run(0, "\"$S\" rank stemless --csv one.csv --json");
     ck_assert_ptr_null(strstr(read_all("err"), "rank.memory"));
     json_t *out = printed_json();
     json_t *best = json_array_get(json_object_get(out, "best"), 0);
@@ -523,11 +523,11 @@ START_TEST(choice_first) {
     ck_assert_str_eq(json_string_value(json_object_get(out, "protocol")),
                      "recalibrate 251 images, batches of 50, the last of 51");
     json_decref(out);
-    ck_run(0, "rm first/ranking.h5 && \"$S\" rank first --csv two.csv --set rank.memory=1MiB && cmp one.csv two.csv");
+    ck_run(0, "rm stemless/ranking.h5 && \"$S\" rank stemless --csv two.csv --set rank.memory=1MiB && cmp one.csv two.csv");
     ck_printed("err", "rank.memory allows 1 MiB");
-    ck_run(0, "\"$S\" describe first.yaml --no-timing --set rank.memory=64MiB");
+    ck_run(0, "\"$S\" describe stemless.yaml --no-timing --set rank.memory=64MiB");
     ck_printed("out", "of the 64 MiB that rank.memory allows");
-    ck_run(2, "\"$S\" eval first --arch skip,conv,conv --bn batch --images 1");
+    ck_run(2, "\"$S\" eval stemless --arch skip,conv,conv --bn batch --images 1");
     ck_printed("err", "on 1 image in batches of 250; at least 2 are needed");
 }
 END_TEST

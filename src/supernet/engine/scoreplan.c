@@ -155,7 +155,7 @@ static void end_early(sn_scoreplan *p) {
 static sn_status read_group(sn_scoreplan *p) {
     for (p->count = 0; p->count < SN_SCORE_GROUP && p->first + p->count < p->n; p->count++) {
         SN_TRY(add_arch(p, p->first + p->count));
-        size_t bytes = p->table + (size_t)p->n_scores * p->setting.score_bytes;
+        size_t bytes = (p->setting.calibration ? p->table : 0) + (size_t)p->n_scores * p->setting.score_bytes;
         if (p->count && bytes > p->setting.group_bytes) {
             const sn_scored_arch *a = &p->arch[p->count];
             p->n_values = a->values, p->n_inputs = a->inputs, p->n_stats = a->stats, p->n_scores = a->scores, p->table = a->table;

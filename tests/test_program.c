@@ -500,19 +500,19 @@ END_TEST
 // The net begins with a choice whose first option is the image itself. Scores do not depend on the memory.
 START_TEST(choice_first) {
     write_all("stemless.yaml", "data: {source: /usr/share/datasets/fashion-mnist, validation: 300, images: 2048}\n"
-                            "space:\n"
-                            "  input: {channels: 1, height: 28, width: 28}\n"
-                            "  classes: 10\n"
-                            "  blocks:\n"
-                            "    skip: {op: identity}\n"
-                            "    conv: {op: conv}\n"
-                            "    sep: {op: sepconv}\n"
-                            "  network:\n"
-                            "    - {layers: 1, out: 1, choose: [skip, conv]}\n"
-                            "    - {layers: 2, out: 16, stride: 2, choose: [conv, sep]}\n"
-                            "    - {op: classifier}\n"
-                            "train: {epochs: 2, batch: 64}\n"
-                            "rank: {calibrate: 251, calibrate_batch: 50}\n");
+                               "space:\n"
+                               "  input: {channels: 1, height: 28, width: 28}\n"
+                               "  classes: 10\n"
+                               "  blocks:\n"
+                               "    skip: {op: identity}\n"
+                               "    conv: {op: conv}\n"
+                               "    sep: {op: sepconv}\n"
+                               "  network:\n"
+                               "    - {layers: 1, out: 1, choose: [skip, conv]}\n"
+                               "    - {layers: 2, out: 16, stride: 2, choose: [conv, sep]}\n"
+                               "    - {op: classifier}\n"
+                               "train: {epochs: 2, batch: 64}\n"
+                               "rank: {calibrate: 251, calibrate_batch: 50}\n");
     ck_run(0, "\"$S\" train stemless.yaml -o stemless");
     ck_run(0, "\"$S\" rank stemless --csv one.csv --json");
     ck_assert_ptr_null(strstr(read_all("err"), "rank.memory"));

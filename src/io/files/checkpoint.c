@@ -16,12 +16,10 @@ size_t sn_checkpoint_bytes(const sn_params *p, int slots) {
 
 // ---------------------------------------------------------------- saving
 static sn_status put_param(sn_h5w *w, const char *path, const sn_param *p, const float *memory, float *scratch) {
-    uint64_t dims[4];
-    size_t sizes[4];
+    size_t dims[4];
     int n = sn_param_dims(p, dims);
-    for (int i = 0; i < n; i++) sizes[i] = (size_t)dims[i];
     sn_param_to_file(p, memory, scratch);
-    return sn_h5_put(w, path, SN_F32, n, sizes, scratch);
+    return sn_h5_put(w, path, SN_F32, n, dims, scratch);
 }
 
 static sn_status put_params(sn_h5w *w, const sn_checkpoint *c, float *scratch) {
@@ -175,11 +173,9 @@ void sn_checkpoint_slots(const sn_checkpoint_file *f, const sn_params *p, const 
 }
 
 static sn_status read_param(const sn_h5r *r, const char *path, const sn_param *p, float *memory, float *scratch) {
-    uint64_t dims[4];
-    size_t sizes[4];
+    size_t dims[4];
     int n = sn_param_dims(p, dims);
-    for (int i = 0; i < n; i++) sizes[i] = (size_t)dims[i];
-    SN_TRY(sn_h5_read(r, path, SN_F32, n, sizes, scratch));
+    SN_TRY(sn_h5_read(r, path, SN_F32, n, dims, scratch));
     sn_param_from_file(p, scratch, memory);
     return SN_OK;
 }

@@ -1,6 +1,7 @@
 // supernet describe CONFIG: the size of the space, its decisions, costs, and a forecast of memory and time.
 #include "cli.h"
 #include "space/cost.h"
+#include "supernet/rank/archlist.h"
 #include "supernet/rank/rank.h"
 #include "supernet/train/forecast.h"
 
@@ -28,7 +29,7 @@ static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *whi
     sn_arch *archs = NULL, a = sn_arch_first(s);
     long n = 0;
     if (strcmp(which, "all"))
-        SN_TRY(cli_read_archs(s, which, &archs, &n));
+        SN_TRY(sn_archs_read(s, which, &cli_stop, &archs, &n));
     else if (sn_space_size(s, NULL, 0) > 1e7)
         return sn_error(SN_USAGE, "--archs all: the space has more than 10^7 architectures");
     printf("arch,params,macs\n");

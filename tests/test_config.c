@@ -690,7 +690,7 @@ START_TEST(bindings) {
         {"data.augment={}", SN_BINDS_STEPS},
         {"data.source=/x", SN_BINDS_PLACE},
         {"rank.images=3", SN_BINDS_SCORES},
-        {"rank=3", SN_BINDS_SCORES},
+        {"rank=3", SN_BINDS_SCORES | SN_BINDS_MACHINE},
         {"retrain.optimizer.lr=1", SN_BINDS_RETRAINING},
         {"export.bn=fold", SN_BINDS_EXPORT},
         {"threads=1", SN_BINDS_MACHINE},

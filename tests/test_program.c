@@ -294,7 +294,8 @@ START_TEST(ranked) {
                "this space, the first: other.csv:2: arch 'skip' ");
     ck_run(0, "\"$S\" rank run --sample 2 --set rank.calibrate=100000 --json"); // what was done is stored, not what was asked
     json_t *few = printed_json();
-    ck_assert_str_eq(json_string_value(json_object_get(few, "protocol")), "recalibrate 2048 images, batches of 125");
+    ck_assert_str_eq(json_string_value(json_object_get(few, "protocol")),
+                     "recalibrate 2048 images, batches of 125, the last of 48");
     json_decref(few);
 }
 END_TEST
@@ -581,6 +582,41 @@ START_TEST(own_validation_and_no_test) {
 }
 END_TEST
 
+// The net begins with a choice whose first option is the image itself. Scores do not depend on the memory.
+START_TEST(choice_first) {
+    write_all("stemless.yaml", "data: {source: /usr/share/datasets/fashion-mnist, validation: 300, images: 2048}\n"
+                               "space:\n"
+                               "  input: {channels: 1, height: 28, width: 28}\n"
+                               "  classes: 10\n"
+                               "  blocks:\n"
+                               "    skip: {op: identity}\n"
+                               "    conv: {op: conv}\n"
+                               "    sep: {op: sepconv}\n"
+                               "  network:\n"
+                               "    - {layers: 1, out: 1, choose: [skip, conv]}\n"
+                               "    - {layers: 2, out: 16, stride: 2, choose: [conv, sep]}\n"
+                               "    - {op: classifier}\n"
+                               "train: {epochs: 2, batch: 64}\n"
+                               "rank: {calibrate: 251, calibrate_batch: 50}\n");
+    ck_run(0, "\"$S\" train stemless.yaml -o stemless");
+    ck_run(0, "\"$S\" rank stemless --csv one.csv --json");
+    ck_assert_ptr_null(strstr(read_all("err"), "rank.memory"));
+    json_t *out = printed_json();
+    json_t *best = json_array_get(json_object_get(out, "best"), 0);
+    ck_assert_msg(number(best, "top1") > 0.15, "best top-1 %.3f", number(best, "top1"));
+    ck_assert_msg(number(out, "mean_top1") > 0.1, "mean top-1 %.3f", number(out, "mean_top1"));
+    ck_assert_str_eq(json_string_value(json_object_get(out, "protocol")),
+                     "recalibrate 251 images, batches of 50, the last of 51");
+    json_decref(out);
+    ck_run(0, "rm stemless/ranking.h5 && \"$S\" rank stemless --csv two.csv --set rank.memory=1MiB && cmp one.csv two.csv");
+    ck_printed("err", "rank.memory allows 1 MiB");
+    ck_run(0, "\"$S\" describe stemless.yaml --no-timing --set rank.memory=64MiB");
+    ck_printed("out", "of the 64 MiB that rank.memory allows");
+    ck_run(2, "\"$S\" eval stemless --arch skip,conv,conv --bn batch --images 1");
+    ck_printed("err", "on 1 image in batches of 250; at least 2 are needed");
+}
+END_TEST
+
 #if !defined(__SANITIZE_ADDRESS__) // which needs memory of its own
 // The peak of the trainings before this, all of one size, beside the forecast.
 START_TEST(forecast_of_memory) {
@@ -773,6 +809,7 @@ int main(void) {
 #if !defined(__SANITIZE_ADDRESS__)
     tcase_add_test(c, forecast_of_memory);
 #endif
+    tcase_add_test(c, choice_first);
     tcase_add_test(c, stopped);
     tcase_add_test(c, diverged);
     tcase_add_test(c, timed);

@@ -367,12 +367,52 @@ START_TEST(names_of_checkpoints) {
 }
 END_TEST
 
+// --- batches without statistics
+
+// A BN that sees one number per channel: 28 pixels halved five times, and one image.
+START_TEST(one_number_per_channel) {
+    char text[2048];
+    snprintf(text, sizeof text,
+             "data: {source: %s/data, cache: %s/cache, validation: 60, images: 320}\n"
+             "space:\n"
+             "  input: {channels: 1, height: 28, width: 28}\n"
+             "  classes: 10\n"
+             "  blocks: {conv: {op: conv}, sep: {op: sepconv}}\n"
+             "  network:\n"
+             "    - {op: conv, stride: 2, out: 4}\n"
+             "    - {op: conv, stride: 2, out: 4}\n"
+             "    - {op: conv, stride: 2, out: 4}\n"
+             "    - {op: conv, stride: 2, out: 4}\n"
+             "    - {layers: 1, name: small, out: 4, stride: 2, choose: [conv, sep]}\n"
+             "    - {op: classifier}\n"
+             "train: {batch: 2, epochs: 1}\n",
+             scratch, scratch);
+    put_text(at("c.yaml"), text);
+    sn_trainer *t = NULL;
+    sn_run *r = new_run("one", (const char *const[]){"train.batch=1", NULL});
+    ck_assert_int_eq(sn_trainer_create(r, &t), SN_CONFIG);
+    ck_message("a training batch of 1 image: node 'small.layer1.conv_bn' normalises");
+    ck_message("at least 2 images are needed");
+    sn_run_free(r);
+    r = new_run("two", NULL);
+    ck_ok(sn_trainer_create(r, &t));
+    sn_trainer_free(t);
+    sn_run_free(r);
+    put_config(at("c.yaml"), "epochs: 1, save_every: 10");
+    r = new_run("three", (const char *const[]){"train.batch=1", NULL}); // maps of 4 x 4 are enough
+    ck_ok(sn_trainer_create(r, &t));
+    sn_trainer_free(t);
+    sn_run_free(r);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("train");
     TCase *t = tcase_create("all");
     tcase_add_checked_fixture(t, train_setup, folder_remove);
     tcase_set_timeout(t, 240);
     tcase_add_test(t, stops_after_the_step_in_hand);
+    tcase_add_test(t, one_number_per_channel);
     tcase_add_test(t, poisoned);
     tcase_add_test(t, poisoned_at_rest);
     tcase_add_loop_test(t, huge_learning_rate, 0, 2);

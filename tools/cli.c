@@ -318,6 +318,14 @@ void cli_progress(const cli *c, double done, const char *format, ...) {
     fflush(stderr);
 }
 
+void cli_say_layout(const cli *c, const sn_score_layout *l) {
+    double bytes = (double)l->bytes / 0x1p20, allowed = (double)l->allowed / 0x1p20;
+    if (l->bytes > l->allowed)
+        cli_say(c, "scoring takes %.0f MiB, what one batch needs; rank.memory allows %.0f MiB", bytes, allowed);
+    else if (l->blocks > 1)
+        cli_say(c, "scoring in %d blocks of images, %.0f MiB; rank.memory allows %.0f MiB", l->blocks, bytes, allowed);
+}
+
 const char *cli_duration(double seconds, char text[32]) {
     long s = seconds > 0 ? (long)(seconds + 0.5) : 0;
     if (seconds < 100)

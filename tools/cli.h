@@ -88,6 +88,8 @@ void cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_say(const cli *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2))); // "warning: ...", also with --quiet
 void cli_progress(const cli *, double done, const char *format, ...) __attribute__((format(printf, 3, 4)));
+// Where scoring cannot take all images at once: how it does, and whether rank.memory was too little.
+void cli_say_layout(const cli *, const sn_score_layout *);
 // "12.3 s", "4 min 05 s", "1 h 02 min"
 const char *cli_duration(double seconds, char text[32]);
 // "0.123", or "-" for a figure that does not exist (NaN).

@@ -94,11 +94,23 @@ static sn_status put_head(const evaluation *e, const char *split, const char *pr
     return sn_h5_attr_int(e->file, "/", "archs", e->n);
 }
 
+static void layout(void *arg, const sn_score_layout *l) {
+    const evaluation *e = arg;
+    cli_say_layout(e->c, l);
+}
+
 static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split) {
     sn_run *r = e->run;
     sn_view_of_split calibration = {0}, view = {0};
     sn_protocol protocol = sn_run_protocol(r);
-    sn_score_job job = {.archs = archs, .n = n, .protocol = protocol, .want_logits = e->file != NULL, .arg = e, .scored = add};
+    sn_score_job job = {.archs = archs,
+                        .n = n,
+                        .protocol = protocol,
+                        .memory = (size_t)r->config->rank.memory,
+                        .want_logits = e->file != NULL,
+                        .arg = e,
+                        .scored = add,
+                        .layout = layout};
     sn_status s = SN_OK;
     if (protocol.kind == SN_PROTOCOL_RECALIBRATE)
         s = sn_run_source(r, SN_TRAIN, r->config->rank.calibrate, r->config->rank.calibrate_batch, &calibration,
@@ -138,7 +150,7 @@ static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
     all = sn_dataset_count(r->data, split ? SN_TEST : SN_VALIDATION);
     e->images = wanted && wanted < all ? wanted : all;
     e->test = split;
-    sn_protocol_text(r, protocol, sizeof protocol);
+    sn_protocol_text(r, e->images, protocol, sizeof protocol);
     cli_say(c, "%ld architecture%s on %ld images of the %s split, BN %s", n, cli_plural(n), e->images, splits[split], protocol);
     SN_TRY(score(e, archs, n, split ? SN_TEST : SN_VALIDATION));
     if (e->file) SN_TRY(put_head(e, splits[split], protocol));

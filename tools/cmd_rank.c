@@ -51,17 +51,21 @@ static sn_status choose(const cli *c, const sn_run *r, sn_arch **archs, long *n)
 // ---------------------------------------------------------------- progress
 typedef struct {
     const cli *c;
-    double start;
-    long first;
+    double start, first; // seconds, and archs done then
 } watcher;
 
-static void progress(void *arg, long done, long all) {
+static void progress(void *arg, double done, long all) {
     watcher *w = arg;
-    if (!w->first) w->first = done;
+    if (!(w->start > 0)) w->start = sn_now(), w->first = done;
     char left[32] = "";
-    if (done > w->first) cli_duration((sn_now() - w->start) / (double)(done - w->first) * (double)(all - done), left);
-    cli_progress(w->c, (double)done / (double)all, "%ld of %ld architecture%s%s%s%s", done, all, cli_plural(all),
-                 *left ? ", " : "", left, *left ? " left" : "");
+    if (done > w->first) cli_duration((sn_now() - w->start) / (done - w->first) * ((double)all - done), left);
+    cli_progress(w->c, done / (double)all, "%ld of %ld architecture%s%s%s%s", (long)done, all, cli_plural(all), *left ? ", " : "",
+                 left, *left ? " left" : "");
+}
+
+static void layout(void *arg, const sn_score_layout *l) {
+    const watcher *w = arg;
+    cli_say_layout(w->c, l);
 }
 
 // ---------------------------------------------------------------- printing
@@ -133,7 +137,7 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, cons
                             "evaluations_naive", (json_int_t)k->work.naive, "identical", (json_int_t)k->identical, "best", best,
                             "pareto", list);
     char protocol[128];
-    sn_protocol_text(r, protocol, sizeof protocol);
+    sn_protocol_text(r, sn_rank_images(r), protocol, sizeof protocol);
     if (out) json_object_set_new(out, "run", json_string(r->folder));
     if (out) json_object_set_new(out, "step", json_integer(r->step));
     if (out) json_object_set_new(out, "protocol", json_string(protocol));
@@ -180,11 +184,11 @@ static sn_status rank(const cli *c, sn_run *r, const wishes *wanted) {
     sn_arch *archs = NULL;
     long n;
     sn_ranking k;
-    watcher w = {.c = c, .start = sn_now()};
-    sn_rank_watch watch = {&cli_stop, &w, progress};
+    watcher w = {.c = c};
+    sn_rank_watch watch = {&cli_stop, &w, progress, layout};
     char protocol[128];
     sn_status s = choose(c, r, &archs, &n);
-    sn_protocol_text(r, protocol, sizeof protocol);
+    sn_protocol_text(r, sn_rank_images(r), protocol, sizeof protocol);
     if (s == SN_OK) cli_say(c, "ranking %ld architecture%s; BN %s", n, cli_plural(n), protocol);
     if (s == SN_OK) s = sn_rank(r, archs, n, &watch, &k);
     free(archs);

@@ -39,8 +39,13 @@ static sn_status keep(void *arg, const sn_score *s) {
 static sn_status test(sn_run *r, test_score *t) {
     sn_arch only = sn_arch_first(r->space);
     sn_view_of_split view = {0};
-    sn_score_job job = {
-        .archs = &only, .n = 1, .protocol = {SN_PROTOCOL_RUNNING, 0, 250}, .arg = t, .scored = keep, .stop = cli_asked_to_stop};
+    sn_score_job job = {.archs = &only,
+                        .n = 1,
+                        .protocol = {SN_PROTOCOL_RUNNING, 0, 250},
+                        .memory = (size_t)r->config->rank.memory,
+                        .arg = t,
+                        .scored = keep,
+                        .stop = cli_asked_to_stop};
     if (!sn_dataset_count(r->data, SN_TEST)) return SN_OK;
     SN_TRY(sn_run_source(r, SN_TEST, 0, job.protocol.batch, &view, &job.images));
     sn_status s = sn_score_archs(r->net, &job, NULL);

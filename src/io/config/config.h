@@ -58,6 +58,7 @@ typedef struct sn_config {
         int strategy, sample;
         char *archs;
         int bn, calibrate, calibrate_batch, images;
+        int64_t memory;
     } rank;
     struct {
         int epochs, batch, init;

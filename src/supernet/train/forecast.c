@@ -14,13 +14,15 @@ enum { PROGRAM_BYTES = 18 << 20 };
 
 static sn_status forecast_memory(const sn_run *r, sn_forecast *f) {
     sn_room room;
-    int64_t validation = 0;
-    sn_status s = sn_trainer_room(r, &room);
-    if (s == SN_OK) s = sn_validation_arena(r, &validation);
+    sn_score_layout v;
+    SN_TRY(sn_trainer_room(r, &room));
+    size_t arena = (size_t)room.arena * r->net->real;
+    sn_status s = sn_validation_layout(r, arena, &v);
     if (s == SN_OK) {
         const sn_params *p = &r->graph->params;
-        int64_t buffers = p->total * (2 + r->net->slots) + p->stats_total + (validation > room.arena ? validation : room.arena);
+        int64_t buffers = p->total * (2 + r->net->slots) + p->stats_total;
         f->bytes = buffers * (int64_t)r->net->real + (int64_t)room.scratch * sn_backend_threads(r->backend);
+        f->bytes += (int64_t)((v.arena > arena ? v.arena : arena) + v.bytes - v.arena);
         f->bytes += PROGRAM_BYTES + (int64_t)sn_dataset_memory(r->data) + (int64_t)sn_checkpoint_bytes(p, r->net->slots);
         f->bytes += (int64_t)sn_loader_memory(r, r->config->train.batch);
     }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 // ---------------------------------------------------------------- making
+static sn_status check_bn(const sn_trainer *t);
 static sn_status reserve(sn_trainer *t);
 
 sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
@@ -22,7 +23,8 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     t->batch = run->config->train.batch;
     t->steps_per_epoch = sn_dataset_count(run->data, SN_TRAIN) / t->batch;
     t->steps = sn_run_steps(run);
-    sn_status s = sn_loader_open(run, t->batch, t->steps, &t->loader);
+    sn_status s = check_bn(t);
+    if (s == SN_OK) s = sn_loader_open(run, t->batch, t->steps, &t->loader);
     if (s == SN_OK) s = reserve(t);
     if (s != SN_OK)
         sn_trainer_free(t);
@@ -47,6 +49,21 @@ sn_status sn_trainer_room(const sn_run *r, sn_room *out) {
     SN_TRY(sn_optim_room(r->optim, &update));
     SN_TRY(sn_room_of(r->graph, r->space, r->backend, &pass, out));
     if (update > out->arena) out->arena = update;
+    return SN_OK;
+}
+
+// A single number has no variance: its normalisation would be a constant, and nothing behind it would learn.
+static sn_status check_bn(const sn_trainer *t) {
+    const sn_graph *g = t->run->graph;
+    for (int i = 0; i < g->n; i++) {
+        const sn_node *n = &g->node[i];
+        if (n->kind == SN_NODE_BN && t->batch == 1 && n->h * n->w == 1)
+            return sn_error(
+                SN_CONFIG,
+                "a training batch of 1 image: node '%s' normalises each channel over the batch and 1 x 1 pixels, a single "
+                "number; at least 2 images are needed",
+                n->name);
+    }
     return SN_OK;
 }
 
@@ -140,27 +157,40 @@ static sn_status add_score(void *arg, const sn_score *s) {
 enum { VALIDATION_BATCH = 250 };
 static const sn_protocol validation_protocol = {SN_PROTOCOL_BATCH, 0, VALIDATION_BATCH};
 
+// No more than training has taken already, if that is enough.
+static size_t validation_memory(const sn_run *r, size_t arena) {
+    size_t allowed = sn_score_allowed((size_t)r->config->rank.memory);
+    return arena && arena < allowed ? arena : allowed;
+}
+
 static sn_status validate(sn_run *r, validation *v) {
     sn_arch paths[SN_FIXED_PATHS];
     sn_view_of_split view;
     int n;
     *v = (validation){0};
     SN_TRY(sn_fixed_paths(r, paths, &n));
-    sn_score_job job = {.archs = paths, .n = n, .protocol = validation_protocol, .arg = v, .scored = add_score};
+    sn_score_job job = {.archs = paths,
+                        .n = n,
+                        .protocol = validation_protocol,
+                        .memory =
+                            validation_memory(r, (size_t)sn_memory_elements(r->net->memory, SN_BUFFER_ARENA) * r->net->real),
+                        .arg = v,
+                        .scored = add_score};
     SN_TRY(sn_run_source(r, SN_VALIDATION, SN_VALIDATION_IMAGES, VALIDATION_BATCH, &view, &job.images));
     sn_status s = sn_score_archs(r->net, &job, NULL);
     sn_run_source_free(&view);
     return s;
 }
 
-sn_status sn_validation_arena(const sn_run *r, int64_t *elements) {
-    sn_arch small, large;
-    SN_TRY(sn_cost_extremes(r->graph, r->space, &small, &large));
+sn_status sn_validation_layout(const sn_run *r, size_t arena, sn_score_layout *out) {
+    sn_arch paths[SN_FIXED_PATHS];
+    int n;
+    SN_TRY(sn_fixed_paths(r, paths, &n));
     long images = r->config->train.validate_every ? sn_dataset_count(r->data, SN_VALIDATION) : 0;
-    sn_score_job job = {.archs = &large, .n = 1, .protocol = validation_protocol};
+    sn_score_job job = {.archs = paths, .n = n, .protocol = validation_protocol, .memory = validation_memory(r, arena)};
     job.images.count = images < SN_VALIDATION_IMAGES ? images : SN_VALIDATION_IMAGES;
-    *elements = 0;
-    return images ? sn_score_arena(r->net, &job, elements) : SN_OK;
+    *out = (sn_score_layout){0};
+    return images ? sn_score_memory(r->net, &job, out) : SN_OK;
 }
 
 // ---------------------------------------------------------------- the loop

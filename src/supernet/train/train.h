@@ -69,7 +69,7 @@ sn_status sn_train(sn_run *, const sn_train_watch *);
 // The fixed paths of validation: smallest, largest and two random ones; fewer where archs are few.
 enum { SN_FIXED_PATHS = 4, SN_VALIDATION_IMAGES = 1000 };
 sn_status sn_fixed_paths(const sn_run *, sn_arch paths[SN_FIXED_PATHS], int *n);
-// Elements of the arena that validation needs; 0 where there is none.
-sn_status sn_validation_arena(const sn_run *, int64_t *elements);
+// What validation takes beside a training whose arena has so many bytes; all 0 where there is none.
+sn_status sn_validation_layout(const sn_run *, size_t arena, sn_score_layout *);
 
 #endif

@@ -393,6 +393,20 @@ START_TEST(files) {
     ck_assert_str_eq(sn_error_text(), "/nowhere/c.yaml: cannot be opened: No such file or directory");
     ck_assert_int_eq(sn_config_load("/", NULL, 0, &c), SN_CONFIG);
     ck_message("not a regular file");
+    ck_ok(parse("\xEF\xBB\xBF" SMALL, &c)); // a byte order mark
+    sn_config_free(c);
+    ck_assert_int_eq(parse("\xEF\xBB\xBF"
+                           "x: 1\n" SMALL,
+                           &c),
+                     SN_CONFIG);
+    ck_message("t.yaml:1:1: unknown key 'x'");
+    static const char *const utf16[] = {"\xFF\xFE"
+                                        "d\0a\0",
+                                        "\xFE\xFF\0d\0a"};
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(sn_config_parse(utf16[i], 6, "t.yaml", NULL, 0, &c), SN_CONFIG);
+        ck_assert_str_eq(sn_error_text(), "t.yaml:1:1: text in UTF-16, as its first two bytes say; a config is UTF-8");
+    }
 }
 END_TEST
 
@@ -547,7 +561,7 @@ static void check_round_trip(const sn_config *c) {
     sn_config *again = NULL;
     ck_assert_msg(sn_config_parse(text, strlen(text), "resolved", NULL, 0, &again) == SN_OK, "%s\n%s", text, sn_error_text());
     sn_config_change change;
-    ck_assert_int_eq(sn_config_difference(c, again, &change), SN_OK);
+    ck_ok(sn_config_difference(c, again, ~0u, &change));
     ck_assert_msg(!*change.key, "%s: %s, %s", change.key, change.first, change.second);
     char *twice = sn_config_resolved(again, true);
     ck_assert_ptr_nonnull(twice);
@@ -631,12 +645,17 @@ START_TEST(differences) {
     } row[] = {
         {"train.epochs=21", "train.epochs", "20", "21"},
         {"train.sampler=fair", "train.sampler", "uniform", "fair"},
-        {"data.source=/e", "data.source", "/d", "/e"},
+        {"data.augment.crop=1", "data.augment.crop", "0", "1"},
         {"train.optimizer.lr=1e-9", "train.optimizer.lr", "0.05", "1.0e-09"},
         {"space.classes=11", "space.classes", "10", "11"},
         {"space.arch=a,b", "space.arch", "\"\"", "\"a,b\""},
         {"space.blocks.b.expand=2", "space", "b: {op: mbconv, expand: 6, kernel: 5, activation: relu, residual: true}",
          "b: {op: mbconv, expand: 2, kernel: 5, activation: relu, residual: true}"},
+        {"data.source=/e", "", "", ""},
+        {"train.keep=9", "", "", ""},
+        {"rank.images=100", "", "", ""},
+        {"retrain.epochs=7", "", "", ""},
+        {"export.bn=keep", "", "", ""},
         {"threads=5", "", "", ""},
         {"device=ref", "", "", ""},
         {"data.cache=/c", "", "", ""},
@@ -646,13 +665,73 @@ START_TEST(differences) {
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         sn_config *b = good_with(SMALL, &row[i].set, 1);
         sn_config_change change;
-        ck_assert_int_eq(sn_config_difference(a, b, &change), SN_OK);
+        ck_ok(sn_config_difference(a, b, SN_BINDS_TRAINING | SN_BINDS_STEPS, &change));
         ck_assert_str_eq(change.key, row[i].key);
         ck_assert_str_eq(change.first, row[i].first);
         ck_assert_str_eq(change.second, row[i].second);
         sn_config_free(b);
     }
     sn_config_free(a);
+}
+END_TEST
+
+// What an override may change is what its key, or the keys of its section, bind.
+START_TEST(bindings) {
+    static const struct {
+        const char *set;
+        unsigned binds;
+    } row[] = {
+        {"train.seed=2", SN_BINDS_TRAINING},
+        {"space.blocks.a.op=conv", SN_BINDS_TRAINING},
+        {"space.preset=x", SN_BINDS_TRAINING},
+        {"train.optimizer={}", SN_BINDS_TRAINING},
+        {"train={}", SN_BINDS_TRAINING | SN_BINDS_SAVING},
+        {"data={}", SN_BINDS_TRAINING | SN_BINDS_STEPS | SN_BINDS_PLACE | SN_BINDS_MACHINE},
+        {"data.augment={}", SN_BINDS_STEPS},
+        {"data.source=/x", SN_BINDS_PLACE},
+        {"rank.images=3", SN_BINDS_SCORES},
+        {"rank=3", SN_BINDS_SCORES | SN_BINDS_MACHINE},
+        {"retrain.optimizer.lr=1", SN_BINDS_RETRAINING},
+        {"export.bn=fold", SN_BINDS_EXPORT},
+        {"threads=1", SN_BINDS_MACHINE},
+        {"rnak.bn=x", 0},
+        {"ran=x", 0},
+        {"--threads=2", 0},
+        {"=", 0},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        ck_assert_msg(sn_config_binds(row[i].set) == row[i].binds, "%s: %x", row[i].set, sn_config_binds(row[i].set));
+    char keys[256];
+    ck_assert_str_eq(sn_config_free_keys(SN_BINDS_TRAINING, keys, sizeof keys),
+                     "data.source, data.augment, data.cache, data.memory, train.save_every, train.keep, rank, retrain, export, "
+                     "threads, device");
+}
+END_TEST
+
+// The config in a checkpoint may be a stranger's: it must not choose what is written or opened here, but overrides may.
+START_TEST(embedded) {
+    static const struct {
+        const char *text, *message;
+    } row[] = {
+        {"data: {source: /d, cache: /c}\n" SPACE, "e.h5:1:20: data.cache: a key of the machine; allowed are"},
+        {"data: {source: /d, memory: 1GiB}\n" SPACE, "data.memory: a key of the machine"},
+        {"data: {source: /d}\nthreads: 3\n" SPACE, "e.h5:2:1: threads: a key of the machine"},
+        {"data: {source: /d}\nspace: {preset: /etc/passwd}\n", "e.h5:2:9: space.preset: the name of a file; allowed is a space"},
+    };
+    const char *const set[] = {"data.cache=/own", "--threads=2"};
+    sn_config *c = NULL;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        ck_assert_int_eq(sn_config_embedded(row[i].text, strlen(row[i].text), "e.h5", NULL, 0, &c), SN_CONFIG);
+        ck_message(row[i].message);
+    }
+    ck_ok(sn_config_embedded(SMALL, strlen(SMALL), "e.h5", set, 2, &c));
+    ck_assert_str_eq(c->data.cache, "/own");
+    char *text = sn_config_resolved(c, false); // what our own checkpoints hold
+    sn_config_free(c);
+    ck_ok(sn_config_embedded(text, strlen(text), "e.h5", NULL, 0, &c));
+    ck_assert_str_eq(c->data.cache, "");
+    sn_config_free(c);
+    free(text);
 }
 END_TEST
 
@@ -820,6 +899,8 @@ int main(void) {
     tcase_add_test(t, sizes_of_configs);
     tcase_add_test(t, round_trips);
     tcase_add_test(t, differences);
+    tcase_add_test(t, bindings);
+    tcase_add_test(t, embedded);
     tcase_add_test(t, retraining);
     tcase_add_test(t, docs_are_the_table);
     tcase_add_test(t, devices_are_backends);

@@ -2,7 +2,9 @@
 // Not here: pictures (test_images.c), HDF5 (test_hdf5data.c), the child process (test_child.c).
 // Next: test_augment.c.
 #include "datafiles.h"
+#include "io/data/cache.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -440,6 +442,47 @@ START_TEST(streamed) {
 }
 END_TEST
 
+static int cache_files(char name[8][256]);
+
+// A cache that is written to while its images are streamed is noticed at the first of them that differs.
+START_TEST(changed_while_streamed) {
+    char name[8][256];
+    uint8_t a[12];
+    put_small(at("idx"));
+    sn_data_options o = options(at("idx"), 1, 3, 4);
+    o.memory = 1;
+    sn_dataset *d = good(&o);
+    ck_assert_int_eq(cache_files(name), 1);
+    int fd = open(at("cache/%s", name[0]), O_RDWR);
+    ck_assert_int_eq(pread(fd, a, 1, 8192 + 2 * 12 + 5), 1);
+    a[0] ^= 1;
+    ck_assert_int_eq(pwrite(fd, a, 1, 8192 + 2 * 12 + 5), 1);
+    close(fd);
+    read_one(d, SN_TRAIN, 1, a);
+    ck_assert_int_eq(sn_dataset_read(d, SN_TRAIN, (uint32_t[]){2}, 1, a, NULL), SN_DATA);
+    ck_message("its pixels were changed while it is in use");
+    sn_dataset_close(d);
+}
+END_TEST
+
+// Checkpoints hold the names of the classes as one text of at most 1 MiB.
+START_TEST(names_of_classes) {
+    enum { N = 4096, BYTES = 255 };
+    static char text[N + 1][BYTES + 1];
+    static const char *names[N + 1];
+    for (int i = 0; i <= N; i++) snprintf(text[i], sizeof text[i], "%0*d", BYTES, i), names[i] = text[i];
+    sn_cache_writer *w;
+    ck_ok(sn_cache_create(at("names"), "key", &(sn_cache_shape){1, 1, 1, SN_FIT_CROP}, &w));
+    ck_assert_int_eq(sn_cache_begin(w, (uint64_t[]){N + 1, 0, 0}, N + 1, names), SN_DATA);
+    ck_message("the names of the 4097 classes have 1048832 bytes together: at most 1048576 are allowed");
+    sn_cache_abandon(w);
+    unlink(at("names"));
+    ck_ok(sn_cache_create(at("names"), "key", &(sn_cache_shape){1, 1, 1, SN_FIT_CROP}, &w));
+    ck_ok(sn_cache_begin(w, (uint64_t[]){N, 0, 0}, N, names));
+    sn_cache_abandon(w);
+}
+END_TEST
+
 // Names of the files in the cache folder, hidden ones too; returns how many.
 static int cache_files(char name[8][256]) {
     int n = 0;
@@ -481,6 +524,21 @@ START_TEST(reused) {
     put_file(at("idx/t10k-labels-idx1-ubyte.gz"), "", 0); // not read: the plain file is there
     sn_dataset_close(good(&o));
     ck_assert_uint_eq(cache_inode(), inode);
+
+    struct stat was; // another file of the same size, with the time set back
+    static uint8_t labels[64];
+    ck_assert_int_eq(stat(at("idx/train-labels-idx1-ubyte"), &was), 0);
+    size_t n = get_file(at("idx/train-labels-idx1-ubyte"), labels, sizeof labels);
+    labels[n - 1] ^= 1;
+    put_file(at("new"), labels, n);
+    ck_assert_int_eq(utimensat(AT_FDCWD, at("new"), (struct timespec[]){was.st_atim, was.st_mtim}, 0), 0);
+    ck_assert_int_eq(rename(at("new"), at("idx/train-labels-idx1-ubyte")), 0);
+    sn_dataset *changed = good(&o);
+    ck_assert_str_ne(sn_dataset_fingerprint(first), sn_dataset_fingerprint(changed));
+    sn_dataset_close(changed);
+    labels[n - 1] ^= 1;
+    put_file(at("idx/train-labels-idx1-ubyte"), labels, n);
+    sn_dataset_close(good(&o));
 
     rename(at("idx"), at("elsewhere")); // the same data from another place: another file, the same fingerprint
     o.source = at("elsewhere");
@@ -541,6 +599,19 @@ START_TEST(damaged_cache) {
     ck_assert_int_eq(cache_files(name), 1);
     sn_dataset_close(d);
     free((char *)path);
+}
+END_TEST
+
+// A pipe in the cache's place would never answer; it is replaced as everything that is no cache.
+START_TEST(pipe_for_a_cache) {
+    char name[8][256];
+    put_small(at("idx"));
+    sn_data_options o = options(at("idx"), 1, 3, 4);
+    sn_dataset_close(good(&o));
+    ck_assert_int_eq(cache_files(name), 1);
+    ck_assert_int_eq(unlink(at("cache/%s", name[0])), 0);
+    ck_assert_int_eq(mkfifo(at("cache/%s", name[0]), 0666), 0);
+    sn_dataset_close(good(&o));
 }
 END_TEST
 
@@ -729,6 +800,9 @@ int main(void) {
     tcase_add_test(t, statistics);
     tcase_add_test(t, epoch_order);
     tcase_add_test(t, streamed);
+    tcase_add_test(t, changed_while_streamed);
+    tcase_add_test(t, names_of_classes);
+    tcase_add_test(t, pipe_for_a_cache);
     tcase_add_test(t, reused);
     tcase_add_test(t, damaged_cache);
     tcase_add_test(t, cache_folder);

@@ -562,6 +562,8 @@ START_TEST(tar_bad) {
     sn_dataset *d = good(&o);
     ck_assert_str_eq(sn_dataset_class_name(d, 0), "\xc3\xa9t\xc3\xa9");
     sn_dataset_close(d);
+    TAR({"train/\xe9t\xe9/1.png", NULL, &one}); // of another encoding: no checkpoint could hold it
+    refused(&o, SN_DATA, "%s: the name of class 0, '?t?', is not UTF-8", s);
     put_gz(at("x.tar"), "not a tar", 9);
     ck_assert(!survives(&o));
     ck_assert_msg(!strncmp(sn_error_text(), s, strlen(s)), "%s", sn_error_text());

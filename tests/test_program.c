@@ -94,6 +94,40 @@ START_TEST(lost_output) {
 }
 END_TEST
 
+// Closed streams: results that cannot be printed are told, and nothing is written into files that got their numbers, nor are
+// healthy data blamed.
+START_TEST(closed_streams) {
+    ck_run(1, "\"$S\" --version >&-");
+    ck_printed("err", "stdout: cannot write: Bad file descriptor (EBADF)");
+    ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o mute 2>&-");
+    ck_run(0, "grep -c '^pid [0-9]* on ' mute/lock && test $(wc -l <mute/lock) = 1");
+    ck_run(1, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o closed --set data.cache=cold <&- >&- 2>&-"); // the result is lost
+    ck_run(0, "cmp closed/checkpoints/step-00000032.h5 run/checkpoints/step-00000032.h5");
+    ck_run(0, "rm -r mute closed cold");
+}
+END_TEST
+
+// Lists and tables may come through pipes; one that nobody writes to is refused at once, not waited for.
+START_TEST(pipes) {
+    ck_run(0, "mkfifo idle.pipe && printf 'skip,skip,skip\nmb3_k3,skip,skip\n' >two.txt");
+    const char *const lines[] = {"eval run --archs idle.pipe", "rank run --archs idle.pipe",
+                                 "rank run --sample 2 --against idle.pipe",
+                                 "describe \"$SRC/configs/smoke.yaml\" --csv --archs idle.pipe"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        ck_run(2, "timeout 60 \"$S\" %s", lines[i]);
+        ck_printed("err", "idle.pipe: a pipe that nobody writes to; start the writer first");
+    }
+    ck_run(3, "timeout 60 \"$S\" describe idle.pipe");
+    // a slow writer is waited for, as of a process substitution
+    ck_run(0, "{ sleep 0.3; cat two.txt; sleep 0.3; } | \"$S\" eval run --archs /dev/stdin -q");
+    ck_printed("out", "\n2 architectures");
+    ck_run(0, "cat two.txt >idle.pipe & \"$S\" eval run --archs two.txt -q"); // its writer stands ready
+    ck_run(0, "cat two.txt >idle.pipe & sleep 0.3; \"$S\" eval run --archs idle.pipe -q");
+    // stopped while it waits
+    ck_run(75, "sleep 20 | timeout -s TERM 1 \"$S\" rank run --archs /dev/stdin; test $? = 124 && exit 75");
+}
+END_TEST
+
 START_TEST(wrong_configs) {
     ck_run(3, "\"$S\" train nothing.yaml");
     ck_printed("err", "nothing.yaml");
@@ -138,6 +172,25 @@ START_TEST(trained) {
 }
 END_TEST
 
+// config.yaml of a run is held against what its weights were trained with: with another seed, training images would score.
+START_TEST(edited_config) {
+    const char *const on_runs[] = {"eval edited --sample 1", "rank edited", "export edited --arch skip,skip,skip",
+                                   "retrain edited --arch skip,skip,skip", "trace edited --steps 1:2 -o x.h5"};
+    ck_run(0, "cp -r run edited && sed -i 's/  seed: 1/  seed: 2/' edited/config.yaml");
+    for (size_t i = 0; i < sizeof on_runs / sizeof *on_runs; i++) {
+        ck_run(3, "\"$S\" %s", on_runs[i]);
+        ck_printed("err", "edited/config.yaml was changed: train.seed is 2, but edited/checkpoints/step-00000032.h5 was trained "
+                          "with 1; write that back");
+    }
+    ck_run(0, "sed 's/sep_k5/sep_k7/' run/config.yaml >edited/config.yaml");
+    ck_run(3, "\"$S\" eval edited --sample 1");
+    ck_printed("err", "space is ");
+    ck_run(0, "sed 's/images: 0/images: 100/; s/threads: 0/threads: 1/' run/config.yaml >edited/config.yaml"); // binds no weights
+    ck_run(0, "\"$S\" eval edited --sample 1 --set data.augment.crop=1 -q");
+    ck_run(0, "rm -r edited");
+}
+END_TEST
+
 START_TEST(folder_of_another_config) {
     ck_run(2, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o ''");
     ck_printed("err", "empty");
@@ -149,6 +202,8 @@ START_TEST(folder_of_another_config) {
     ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o free");
     ck_run(3, SMOKE "--set train.seed=2");
     ck_printed("err", "train.seed was 1, now 2");
+    ck_run(0, "cp -r run free2 && ln -s /usr/share/datasets/fashion-mnist images && \"$S\" train run/config.yaml -o free2 "
+              "--set rank.images=100 --set train.keep=4 --set data.source=images && grep 'images: 100' free2/config.yaml");
     ck_run(0, "\"$S\" train run/config.yaml -o run"); // the resolved config is the same config
     ck_printed("err", "finished");
 }
@@ -212,9 +267,35 @@ START_TEST(ranked) {
     json_t *all = json_object_get(json_object_get(json_object_get(out, "against"), "accuracy"), "all");
     ck_assert_double_eq(number(json_object_get(json_object_get(all, "figures"), "tau"), "value"), 1);
     json_decref(out);
+    // some without a truth: each figure says over how many it is
+    ck_run(0, "\"$S\" rank run --json");
+    out = printed_json();
+    double tau = number(out, "half_split_tau");
+    json_decref(out);
+    ck_run(0, "head -20 rank.csv >some.csv && \"$S\" rank run --json --against some.csv --key top1");
+    out = printed_json();
+    ck_assert_double_eq(number(out, "half_split_tau"), tau); // over all 27, as without truths
+    ck_assert_int_eq((int)number(json_object_get(out, "against"), "truths"), 19);
+    ck_assert_int_eq((int)number(json_object_get(out, "against"), "missing"), 8);
+    ck_assert_int_eq((int)number(json_object_get(out, "against"), "outside"), 0);
+    json_decref(out);
+    ck_run(0, "\"$S\" rank run --against some.csv --key top1");
+    ck_printed("out", "on two halves of the images, over 27: tau ");
+    ck_printed("out", "\narchitectures: 19, ");
+    // names of another space say which and where
+    write_all("other.csv", "arch,accuracy\n\n\"skip,mb9_k9,skip\",0.5\n\"skip,skip,skip\",0.6\n\"mb3_k3,skip,skip\",0.7\n");
+    ck_run(0, "\"$S\" rank run --against other.csv");
+    ck_printed("err",
+               "warning: 1 of 3 names are no architectures of this space, the first: other.csv:3: arch 'skip,mb9_k9,skip'");
+    write_all("other.csv", "arch,accuracy\nskip,0.5\n000,0.6\n");
+    ck_run(4, "\"$S\" rank run --against other.csv");
+    ck_printed("err",
+               "only 0 of 27 ranked architectures have a true accuracy; at least 2 are needed; 2 names are no architectures of "
+               "this space, the first: other.csv:2: arch 'skip' ");
     ck_run(0, "\"$S\" rank run --sample 2 --set rank.calibrate=100000 --json"); // what was done is stored, not what was asked
     json_t *few = printed_json();
-    ck_assert_str_eq(json_string_value(json_object_get(few, "protocol")), "recalibrate 2048 images, batches of 125");
+    ck_assert_str_eq(json_string_value(json_object_get(few, "protocol")),
+                     "recalibrate 2048 images, batches of 125, the last of 48");
     json_decref(few);
 }
 END_TEST
@@ -237,7 +318,7 @@ START_TEST(ranking_as_text) {
     write_all("one.txt", "skip,skip,skip\n");
     ck_run(0, "\"$S\" rank run --archs one.txt");
     ck_printed("out", "\n1 architecture, ");
-    ck_printed("out", "two halves of the images: tau -\n");
+    ck_printed("out", "two halves of the images, over 1: tau -\n");
     ck_printed("err", "ranking 1 architecture;");
     // one column for all archs, however long
     ck_run(0, "sed s/sep_k5/a_block_with_a_rather_long_name/ \"$SRC/configs/smoke.yaml\" >long.yaml && "
@@ -348,7 +429,8 @@ START_TEST(retrained) {
     ck_assert_double_eq(number(json_array_get(json_object_get(out, "archs"), 0), "top1"), top1);
     json_decref(out);
     ck_run(0, "\"$S\" eval run/retrain/one --arch best");
-    ck_run(0, "\"$S\" export run/retrain/one -o one.onnx && grep -a score.test.top1 one.onnx");
+    ck_run(0,
+           "\"$S\" export run/retrain/one -o one.onnx && grep -a score.test.top1 one.onnx && grep -a score.test.top5 one.onnx");
     ck_run(0, "\"$S\" retrain run --arch skip,skip,skip --name both --set retrain.use_validation=true -q");
     ck_run(0, "grep '\"split\":\"training\",\"images\":2548,\"held_out\":0' run/retrain/both/log.jsonl"); // 2048 and 500
     ck_run(3, "\"$S\" eval run/retrain/one --set train.seed=2"); // would score images that it has learned
@@ -357,7 +439,8 @@ START_TEST(retrained) {
     ck_run(3, "\"$S\" rank run --set space.blocks.skip.op=mbconv");
     ck_run(3, "\"$S\" rank run --set train={}");
     ck_printed("err",
-               "--set train={}: what run was made with stays; allowed are rank, retrain, export, data.augment, data.source");
+               "--set train={}: what run was made with stays; allowed are data.source, data.augment, data.cache, data.memory, "
+               "train.save_every, train.keep, rank, retrain, export, threads, device");
     ck_run(3, "\"$S\" rank run --set rnak.bn=x"); // no such key: as in a config
     ck_printed("err", "unknown key 'rnak'");
     ck_printed("err", "did you mean 'rank'?");
@@ -368,6 +451,9 @@ START_TEST(retrained) {
         ck_run(2, "\"$S\" %s .", on_runs[i]);
         ck_printed("err", "needs a run folder; there is no ./config.yaml");
     }
+    ck_run(0,
+           "\"$S\" export run --arch skip,skip,skip -o \"$(printf 'a\\033]0;b\\007')\".onnx | tr -d '\\n' | grep '[[:cntrl:]]'; "
+           "test $? = 1 && rm a*b*.onnx"); // no terminal obeys the name of a file
     ck_run(1, "mkfifo pipe && \"$S\" export run --arch skip,skip,skip -o pipe");
     ck_run(0, "test -p pipe");
     ck_run(1, "\"$S\" eval run --arch skip,skip,skip --logits pipe");
@@ -496,6 +582,41 @@ START_TEST(own_validation_and_no_test) {
 }
 END_TEST
 
+// The net begins with a choice whose first option is the image itself. Scores do not depend on the memory.
+START_TEST(choice_first) {
+    write_all("stemless.yaml", "data: {source: /usr/share/datasets/fashion-mnist, validation: 300, images: 2048}\n"
+                               "space:\n"
+                               "  input: {channels: 1, height: 28, width: 28}\n"
+                               "  classes: 10\n"
+                               "  blocks:\n"
+                               "    skip: {op: identity}\n"
+                               "    conv: {op: conv}\n"
+                               "    sep: {op: sepconv}\n"
+                               "  network:\n"
+                               "    - {layers: 1, out: 1, choose: [skip, conv]}\n"
+                               "    - {layers: 2, out: 16, stride: 2, choose: [conv, sep]}\n"
+                               "    - {op: classifier}\n"
+                               "train: {epochs: 2, batch: 64}\n"
+                               "rank: {calibrate: 251, calibrate_batch: 50}\n");
+    ck_run(0, "\"$S\" train stemless.yaml -o stemless");
+    ck_run(0, "\"$S\" rank stemless --csv one.csv --json");
+    ck_assert_ptr_null(strstr(read_all("err"), "rank.memory"));
+    json_t *out = printed_json();
+    json_t *best = json_array_get(json_object_get(out, "best"), 0);
+    ck_assert_msg(number(best, "top1") > 0.15, "best top-1 %.3f", number(best, "top1"));
+    ck_assert_msg(number(out, "mean_top1") > 0.1, "mean top-1 %.3f", number(out, "mean_top1"));
+    ck_assert_str_eq(json_string_value(json_object_get(out, "protocol")),
+                     "recalibrate 251 images, batches of 50, the last of 51");
+    json_decref(out);
+    ck_run(0, "rm stemless/ranking.h5 && \"$S\" rank stemless --csv two.csv --set rank.memory=1MiB && cmp one.csv two.csv");
+    ck_printed("err", "rank.memory allows 1 MiB");
+    ck_run(0, "\"$S\" describe stemless.yaml --no-timing --set rank.memory=64MiB");
+    ck_printed("out", "of the 64 MiB that rank.memory allows");
+    ck_run(2, "\"$S\" eval stemless --arch skip,conv,conv --bn batch --images 1");
+    ck_printed("err", "on 1 image in batches of 250; at least 2 are needed");
+}
+END_TEST
+
 #if !defined(__SANITIZE_ADDRESS__) // which needs memory of its own
 // The peak of the trainings before this, all of one size, beside the forecast.
 START_TEST(forecast_of_memory) {
@@ -551,7 +672,13 @@ START_TEST(timed) {
     double sum = 0;
     for (size_t i = 0; i < json_array_size(kernels); i++) sum += number(json_array_get(kernels, i), "ms_per_step");
     ck_assert(sum > 0 && sum <= 1e3 * number(out, "mean_s"));
+    json_t *loader = json_object_get(out, "loader");
+    ck_assert(number(loader, "ms_per_step") > 0 && number(loader, "waited_ms_per_step") < 1e3 * number(out, "mean_s"));
     json_decref(out);
+    ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --profile");
+    ck_printed("out", " ms of it waited for");
+    ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --profile --set data.source=/none");
+    ck_printed("err", "no times of the loader: data.source: /none");
     ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --warmup 0 --quiet");
     ck_printed("out", "batch 64: ");
     ck_assert_str_eq(read_all("err"), "");
@@ -564,6 +691,9 @@ START_TEST(timed) {
 END_TEST
 
 START_TEST(described) {
+    ck_run(0,
+           "\"$S\" describe \"$SRC/configs/smoke.yaml\" --set train.optimizer.momentum=0 --set train.optimizer.nesterov=false");
+    ck_printed("out", "(measured now, on this machine)"); // the timed steps need no momentum either
     ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --no-timing --json --arch skip,skip,skip");
     json_t *out = printed_json();
     ck_assert_str_eq(json_string_value(json_object_get(out, "size")), "27");
@@ -658,8 +788,11 @@ int main(void) {
     tcase_add_test(c, usage);
     tcase_add_test(c, help_of_commands);
     tcase_add_test(c, lost_output);
+    tcase_add_test(c, closed_streams);
+    tcase_add_test(c, pipes);
     tcase_add_test(c, wrong_configs);
     tcase_add_test(c, trained);
+    tcase_add_test(c, edited_config);
     tcase_add_test(c, folder_of_another_config);
     tcase_add_test(c, guarded);
     tcase_add_test(c, evaluated);
@@ -676,6 +809,7 @@ int main(void) {
 #if !defined(__SANITIZE_ADDRESS__)
     tcase_add_test(c, forecast_of_memory);
 #endif
+    tcase_add_test(c, choice_first);
     tcase_add_test(c, stopped);
     tcase_add_test(c, diverged);
     tcase_add_test(c, timed);

@@ -284,7 +284,7 @@ static uint32_t canonical(const char *arch) {
 
 static void column(const char *path, const char *key, const sn_truth *order, double **out) {
     sn_truth *t;
-    ck_ok(sn_truth_read(path, key, &t));
+    ck_ok(sn_truth_read(path, key, NULL, &t));
     *out = sn_new(sn_truth_count(order), sizeof **out);
     for (size_t i = 0; i < sn_truth_count(order); i++) ck_assert(sn_truth_find(t, sn_truth_arch(order, i), &(*out)[i]));
     sn_truth_free(t);
@@ -305,7 +305,7 @@ START_TEST(macro_anchors) {
     }
     sn_truth *t;
     macro m;
-    ck_ok(sn_truth_read(path, "mean_acc", &t));
+    ck_ok(sn_truth_read(path, "mean_acc", NULL, &t));
     m.n = sn_truth_count(t);
     ck_assert_uint_eq(m.n, 6561);
     column(path, "mean_acc", t, &m.accuracy);

@@ -104,10 +104,10 @@ START_TEST(killed_at_random_times) {
 }
 END_TEST
 
-// --- R3: SIGTERM, SIGINT, SIGUSR1, SIGUSR2
+// --- R3: SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2
 
 START_TEST(stopped_by_signals) {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
     int number = numbers[_i], stops = 0, code = 75;
     const char *run = lasting(at("stopped%d", _i));
     enum { STOPS = 20 };
@@ -132,6 +132,54 @@ START_TEST(stopped_by_signals) {
     if (code) ck_code(0, RUN(PLAIN, TRAIN(run)));
     ck_assert_int_ge(stops, STOPS - 5);
     ck_finished(run);
+}
+END_TEST
+
+// The usual end of work over ssh: the terminal goes, and every write to it fails from then on.
+START_TEST(terminal_goes) {
+    const char *run = lasting(at("gone"));
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ck_assert(terminal >= 0 && !grantpt(terminal) && !unlockpt(terminal));
+    const char *name = lasting(ptsname(terminal));
+    put_config(at("long.yaml"), "epochs: 1000, save_every: 10");
+    pid_t p = fork();
+    if (!p) {
+        setsid();
+        int tty = open(name, O_RDWR); // the first one becomes the controlling terminal
+        for (int fd = 0; fd < 3; fd++) dup2(tty, fd);
+        for (int s = 1; s < NSIG; s++) signal(s, SIG_DFL);
+        execl(SN_PROGRAM, "supernet", "train", at("long.yaml"), "-o", run, "--threads", "1", (char *)NULL);
+        _exit(98);
+    }
+    wait_for_step(run, 10, p);
+    long before = newest(run);
+    close(terminal);
+    int state = wait_for(p);
+    ck_assert_msg(WIFEXITED(state) && WEXITSTATUS(state) == 75, "status %x", (unsigned)state);
+    ck_assert_int_gt(newest(run), before);
+}
+END_TEST
+
+// What nohup does: the signal is ignored from the start, and stays so.
+START_TEST(hang_up_is_ignored) {
+    const char *run = lasting(at("nohup"));
+    char command[2048];
+    put_config(at("long.yaml"), "epochs: 1000, save_every: 10");
+    snprintf(command, sizeof command, "trap '' HUP; exec '%s' train '%s' -o '%s' --threads 1 -q >/dev/null 2>&1", SN_PROGRAM,
+             at("long.yaml"), run);
+    pid_t p = fork();
+    if (!p) {
+        for (int s = 1; s < NSIG; s++) signal(s, SIG_DFL);
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(98);
+    }
+    wait_for_step(run, 10, p);
+    kill(p, SIGHUP);
+    wait_for_step(run, newest(run) + 20, p);
+    ck_assert(!is_over(p));
+    kill(p, SIGTERM);
+    int state = wait_for(p);
+    ck_assert_msg(WIFEXITED(state) && WEXITSTATUS(state) == 75, "status %x", (unsigned)state);
 }
 END_TEST
 
@@ -307,7 +355,7 @@ START_TEST(damaged_newest) {
         ck_code(4, RUN(PLAIN, "verify", checkpoint(run, 21)));
         ck_said("step-00000021.h5");
         ck_code(0, RUN(PLAIN, "eval", run, "--sample", "1"));
-        ck_said("warning: passed over: ");
+        ck_said("warning: the weights are older ones, of step 20: passed over: ");
         ck_said("step-00000021.h5");
         ck_code(0, RUN(PLAIN, SHORT(run)));
         ck_said("warning: passed over and renamed *.damaged: ");
@@ -318,6 +366,52 @@ START_TEST(damaged_newest) {
         ck_assert_int_eq(access(at("damaged%zu/checkpoints/step-00000021.h5.damaged", i), F_OK), 0);
         remove_tree(run);
     }
+}
+END_TEST
+
+// Older weights are never used in silence: whoever reads the run is told, also with --quiet, and the result names their step.
+START_TEST(older_weights_are_named) {
+    const char *run = lasting(at("older"));
+    stop_at(run, 30);
+    ck_code(0, RUN(PLAIN, "rank", run, "--sample", "2", "--quiet", "--json"));
+    ck_assert_ptr_nonnull(strstr(printed, "\"step\": 21"));
+    damage(checkpoint(run, 21), 600, false);
+    ck_code(0, RUN(PLAIN, "rank", run, "--sample", "2", "--quiet"));
+    ck_said("warning: the weights are older ones, of step 20: passed over: ");
+    ck_assert_ptr_nonnull(strstr(printed, "; weights of step 20\n"));
+    ck_code(0, RUN(PLAIN, "eval", run, "--sample", "1", "--quiet"));
+    ck_said("of step 20");
+    ck_assert_ptr_nonnull(strstr(printed, "weights of step 20\n"));
+    ck_code(0, RUN(PLAIN, "eval", run, "--sample", "1", "--quiet", "--json"));
+    ck_assert_ptr_nonnull(strstr(printed, "\"step\": 20"));
+    ck_code(0, RUN(PLAIN, "export", run, "--quiet", "-o", at("older.onnx")));
+    ck_said("of step 20");
+    ck_assert_ptr_nonnull(strstr(printed, "of step 20,"));
+    ck_code(0, RUN(PLAIN, "retrain", run, "--quiet", "--json"));
+    ck_said("of step 20");
+    ck_assert_ptr_nonnull(strstr(printed, "\"supernet_step\": 20"));
+    ck_assert_int_eq(access(checkpoint(run, 21), F_OK), 0); // readers rename nothing
+}
+END_TEST
+
+// A newest checkpoint that cannot be looked into is not a damaged one: nothing goes on from an older one, nothing is renamed.
+START_TEST(unreadable_newest) {
+    const char *run = lasting(at("unreadable")), *kept = lasting(at("kept.h5"));
+    struct stat st;
+    stop_at(run, 30);
+    ck_assert_int_eq(rename(checkpoint(run, 21), kept), 0);
+    ck_assert_int_eq(symlink(kept, checkpoint(run, 21)), 0);
+    ck_code(1, RUN(PLAIN, "eval", run, "--sample", "1"));
+    ck_said("step-00000021.h5: not a regular file; ");
+    ck_code(1, RUN(PLAIN, SHORT(run)));
+    ck_assert(!lstat(checkpoint(run, 21), &st) && S_ISLNK(st.st_mode)); // neither renamed nor replaced
+    ck_assert_int_eq(unlink(checkpoint(run, 21)), 0);
+    ck_assert_int_eq(rename(kept, checkpoint(run, 21)), 0);
+    ck_assert_int_eq(chmod(checkpoint(run, 21), 0), 0);
+    if (!getuid()) ck_code(1, RUN(((how){.nobody = true}), "eval", run, "--sample", "1"));
+    if (getuid()) ck_code(1, RUN(PLAIN, SHORT(run)));
+    ck_said("step-00000021.h5: cannot read: Permission denied (EACCES)");
+    ck_assert_int_eq(access(checkpoint(run, 21), F_OK), 0);
 }
 END_TEST
 
@@ -378,6 +472,29 @@ START_TEST(two_trainers) {
     kill(first, SIGKILL);
     ck_code(SIGNALLED + SIGKILL, finish(first, 1));
     ck_code(0, RUN(PLAIN, "rank", run, "--sample", "2")); // the lock died with it
+}
+END_TEST
+
+// A lock that is deleted while in use lets no second trainer in; when nothing of it is left, or the folder is another one now,
+// the first one saves no more.
+START_TEST(lock_is_deleted) {
+    const char *run = lasting(at("unlocked"));
+    put_config(at("long.yaml"), "epochs: 1000, save_every: 10");
+    pid_t first = START(PLAIN, 1, "train", at("long.yaml"), "-o", run, "--threads", "1", "--quiet");
+    wait_for_step(run, 10, first);
+    char owner[64];
+    snprintf(owner, sizeof owner, "in use by pid %ld on ", (long)first);
+    ck_assert_int_eq(unlink(at("unlocked/lock")), 0);
+    ck_code(1, RUN(PLAIN, "train", at("long.yaml"), "-o", run));
+    ck_said(owner);
+    wait_for_step(run, newest(run) + 20, first);
+    ck_assert(!is_over(first));
+    ck_assert_int_eq(rename(at("unlocked"), at("moved")), 0);
+    ck_assert_int_eq(mkdir(at("unlocked"), 0777), 0);
+    ck_code(1, finish(first, 1));
+    ck_said("unlocked is not the run folder any more that this process locked");
+    ck_assert_int_eq(newest(run), -1);
+    ck_code(0, RUN(PLAIN, "eval", at("moved"), "--sample", "1"));
 }
 END_TEST
 
@@ -529,7 +646,9 @@ int main(void) {
     tcase_set_timeout(t, 400);
     tcase_add_test(t, killed_twenty_times);
     tcase_add_test(t, killed_at_random_times);
-    tcase_add_loop_test(t, stopped_by_signals, 0, 4);
+    tcase_add_loop_test(t, stopped_by_signals, 0, 5);
+    tcase_add_test(t, terminal_goes);
+    tcase_add_test(t, hang_up_is_ignored);
     tcase_add_test(t, signals_inside_a_save);
     tcase_add_loop_test(t, periodic_save_fails, 0, sizeof errors / sizeof *errors);
     tcase_add_loop_test(t, last_save_fails, 0, sizeof errors / sizeof *errors);
@@ -542,8 +661,11 @@ int main(void) {
     t = tcase_create("others");
     tcase_add_unchecked_fixture(t, make_whole_runs, folder_remove);
     tcase_set_timeout(t, 400);
+    tcase_add_test(t, older_weights_are_named);
+    tcase_add_test(t, unreadable_newest);
     tcase_add_test(t, damaged_does_not_crowd_out);
     tcase_add_test(t, two_trainers);
+    tcase_add_test(t, lock_is_deleted);
     tcase_add_test(t, stale_lock);
     tcase_add_test(t, killed_while_decoding);
     tcase_add_test(t, reader_during_saves);

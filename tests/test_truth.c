@@ -17,7 +17,7 @@ static sn_status read_bytes(const char *text, size_t n, const char *key, sn_trut
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(write(fd, text, n), (long)n);
     close(fd);
-    sn_status status = sn_truth_read(path, key, out);
+    sn_status status = sn_truth_read(path, key, NULL, out);
     unlink(path);
     if (status != SN_OK) {
         const char *message = sn_error_text();
@@ -136,9 +136,9 @@ START_TEST(bad_files) {
     const char *error = "";
     ck_assert_int_eq(read_bytes("arch,accuracy\nx\0,1\n", 19, NULL, &t, &error), SN_DATA);
     ck_assert_ptr_nonnull(strstr(error, "zero byte"));
-    ck_assert_int_eq(sn_truth_read("/nonexistent/table.csv", NULL, &t), SN_USAGE);
+    ck_assert_int_eq(sn_truth_read("/nonexistent/table.csv", NULL, NULL, &t), SN_USAGE);
     ck_assert_str_eq(sn_error_text(), "/nonexistent/table.csv: cannot open: No such file or directory (ENOENT)");
-    ck_assert_int_eq(sn_truth_read("/", NULL, &t), SN_USAGE);
+    ck_assert_int_eq(sn_truth_read("/", NULL, NULL, &t), SN_USAGE);
     ck_assert_ptr_null(t);
 }
 END_TEST

@@ -41,6 +41,33 @@ static sn_status measure(const sample *s, int by, const sn_ranked *const *item, 
     return sn_rank_measure(&in, out);
 }
 
+// Names that can match no arch: of another space, or written in another way.
+static void find_outside(const sn_run *r, const sn_truth *truth, const char *path, sn_against *out) {
+    char text[SN_ARCH_TEXT], line[32] = "";
+    sn_arch a;
+    for (size_t i = 0; i < sn_truth_count(truth); i++) {
+        const char *name = sn_truth_arch(truth, i);
+        bool parsed = sn_arch_parse(r->space, name, &a) == SN_OK;
+        if (parsed && !strcmp(sn_arch_text(r->space, &a, text), name)) continue;
+        if (out->outside++) continue;
+        if (sn_truth_line(truth, i)) snprintf(line, sizeof line, ":%zu", sn_truth_line(truth, i));
+        if (parsed)
+            snprintf(out->first_outside, sizeof out->first_outside, "%s%s: arch '%.200s' is written '%.200s' here", path, line,
+                     name, text);
+        else
+            snprintf(out->first_outside, sizeof out->first_outside, "%s%s: %s", path, line, sn_error_text());
+    }
+}
+
+static sn_status too_few(const sn_against *a, size_t n, size_t all) {
+    char outside[640] = "";
+    if (a->outside)
+        snprintf(outside, sizeof outside, "; %ld names are no architectures of this space, the first: %s", a->outside,
+                 a->first_outside);
+    return sn_error(SN_DATA, "only %zu of %zu ranked architectures have a true accuracy; at least 2 are needed%s", n, all,
+                    outside);
+}
+
 static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_truth *truth, uint32_t resamples, sn_against *out) {
     size_t n = (size_t)k->n;
     sample s = {0, sn_new(n, sizeof *s.truth), sn_new(n, sizeof *s.score), sn_new(n, sizeof *s.hits),
@@ -59,21 +86,24 @@ static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_trut
         status = sn_graph_signature(r->graph, &k->item[i].arch, false, &s.classes[s.n]);
         item[s.n++] = &k->item[i];
     }
-    if (status == SN_OK && truth && s.n < 2)
-        status = sn_error(SN_DATA, "only %zu of %zu ranked architectures have a true accuracy; at least 2 are needed", s.n, n);
+    if (status == SN_OK && truth && s.n < 2) status = too_few(out, s.n, n);
     uint32_t seed = (uint32_t)r->config->train.seed;
     for (int by = 0; status == SN_OK && by < (truth ? SN_RANKED_BY : 1); by++)
         status = measure(&s, by, item, k->images, truth ? resamples : 0, seed, &out->by[by]);
-    if (status == SN_OK) out->half_tau = out->by[SN_BY_ACCURACY].all.half_tau;
+    if (status == SN_OK && !truth) out->half_tau = out->by[SN_BY_ACCURACY].all.half_tau;
     if (status == SN_OK && truth) out->truths = (long)s.n;
     free_sample(&s);
     free(item);
     return status;
 }
 
-sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, const sn_truth *truth, uint32_t resamples, sn_against *out) {
+sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, const sn_truth *truth, const char *path, uint32_t resamples,
+                             sn_against *out) {
     *out = (sn_against){.half_tau = NAN};
-    return truth || k->n > 1 ? measure_all(r, k, truth, resamples, out) : SN_OK;
+    if (k->n > 1) SN_TRY(measure_all(r, k, NULL, 0, out));
+    if (!truth) return SN_OK;
+    find_outside(r, truth, path, out);
+    return measure_all(r, k, truth, resamples, out);
 }
 
 static int figure_width(void) {
@@ -123,7 +153,8 @@ static json_t *part_json(const sn_rank_part *p) {
 }
 
 json_t *sn_against_json(const sn_against *a) {
-    json_t *out = json_pack("{s:I,s:I}", "truths", (json_int_t)a->truths, "missing", (json_int_t)a->missing);
+    json_t *out = json_pack("{s:I,s:I,s:I}", "truths", (json_int_t)a->truths, "missing", (json_int_t)a->missing, "outside",
+                            (json_int_t)a->outside);
     for (int by = 0; out && by < SN_RANKED_BY; by++) {
         json_t *one = json_pack("{s:o}", "all", part_json(&a->by[by].all));
         if (one && a->by[by].distinct.archs) json_object_set_new(one, "distinct", part_json(&a->by[by].distinct));

@@ -13,11 +13,14 @@ typedef struct {
     double half_tau; // between the rankings on two halves of the images
     long truths;     // archs with a known accuracy; 0: no file was given
     long missing;    // ranked archs without
+    long outside;    // names in the file that are no archs of the space
+    char first_outside[512];
     sn_rank_quality by[SN_RANKED_BY];
 } sn_against;
 
-// truth NULL: half_tau alone.
-sn_status sn_against_measure(const sn_run *, const sn_ranking *, const sn_truth *truth, uint32_t resamples, sn_against *out);
+// half_tau is over all ranked archs, the rest over those with a truth (NULL: half_tau alone). path: of the truth, for messages.
+sn_status sn_against_measure(const sn_run *, const sn_ranking *, const sn_truth *truth, const char *path, uint32_t resamples,
+                             sn_against *out);
 void sn_against_print(const sn_against *);
 json_t *sn_against_json(const sn_against *);
 

@@ -1,10 +1,11 @@
 // Options, signals, progress and output shared by the commands; see cli.h.
 #include "cli.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "io/config/config_table.h"
 #include "io/config/problems.h"
 #include "io/files/atomic.h"
-#include "supernet/rank/rank.h"
+#include "supernet/rank/archlist.h"
 
 #include <errno.h>
 #include <math.h>
@@ -212,7 +213,8 @@ sn_status cli_open_run(const cli *c, const char *path, sn_run **out) {
     SN_TRY(cli_overrides_of(c, &o));
     sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, &cli_stop, out);
     cli_free_overrides(&o);
-    if (s == SN_OK && (*out)->passed_over) cli_say(c, "warning: passed over: %s", (*out)->passed_over);
+    if (s == SN_OK && (*out)->passed_over)
+        cli_warn("the weights are older ones, of step %lld: passed over: %s", (long long)(*out)->step, (*out)->passed_over);
     return s;
 }
 
@@ -229,10 +231,10 @@ sn_status cli_lock_run(const cli *c, const char *folder, sn_folder **out) {
 }
 
 // ---------------------------------------------------------------- signals
-volatile sig_atomic_t cli_stop;
+volatile sig_atomic_t cli_stop, cli_hung_up;
 
 static void on_signal(int number) {
-    (void)number;
+    if (number == SIGHUP) cli_hung_up = 1;
     cli_stop = 1;
 }
 
@@ -241,6 +243,8 @@ void cli_watch_signals(void) {
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&a.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &a, NULL);
+    struct sigaction before;
+    if (!sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &a, NULL);
 }
 
 bool cli_asked_to_stop(void *unused) {
@@ -257,15 +261,40 @@ static bool on_terminal(void) {
     return isatty(STDERR_FILENO) && term && strcmp(term, "dumb");
 }
 
-void cli_say(const cli *c, const char *format, ...) {
+static void end_line(void) {
     if (line_open) fputc('\n', stderr);
     line_open = false;
-    if (c->quiet) return;
+}
+
+// Text in it may be from a stranger's file, or a path: no terminal obeys it.
+static void put(FILE *to, const char *before, const char *format, va_list args, const char *after) {
+    char *text = NULL;
+    if (vasprintf(&text, format, args) < 0) return;
+    fprintf(to, "%s%s%s", before, sn_utf8_printable(text, "\n"), after);
+    free(text);
+}
+
+void cli_print(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    put(stdout, "", format, args, "");
     va_end(args);
-    fputc('\n', stderr);
+}
+
+void cli_say(const cli *c, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    end_line();
+    if (!c->quiet) put(stderr, "", format, args, "\n");
+    va_end(args);
+}
+
+void cli_warn(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    end_line();
+    put(stderr, "warning: ", format, args, "\n");
+    va_end(args);
 }
 
 void cli_progress(const cli *c, double done, const char *format, ...) {
@@ -278,6 +307,7 @@ void cli_progress(const cli *c, double done, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    sn_utf8_printable(text, "");
     for (int i = 0; i < 20; i++) bar[i] = i < (int)(done * 20) ? '=' : ' ';
     bar[20] = 0;
     if (terminal)
@@ -286,6 +316,14 @@ void cli_progress(const cli *c, double done, const char *format, ...) {
         fprintf(stderr, "%3.0f %% %s\n", done * 100, text);
     line_open = terminal;
     fflush(stderr);
+}
+
+void cli_say_layout(const cli *c, const sn_score_layout *l) {
+    double bytes = (double)l->bytes / 0x1p20, allowed = (double)l->allowed / 0x1p20;
+    if (l->bytes > l->allowed)
+        cli_say(c, "scoring takes %.0f MiB, what one batch needs; rank.memory allows %.0f MiB", bytes, allowed);
+    else if (l->blocks > 1)
+        cli_say(c, "scoring in %d blocks of images, %.0f MiB; rank.memory allows %.0f MiB", l->blocks, bytes, allowed);
 }
 
 const char *cli_duration(double seconds, char text[32]) {
@@ -347,11 +385,11 @@ sn_status cli_log_test(const cli *c, const sn_run *r, const char *checkpoint, co
         cli_say(c, "warning: this use of test images is written down nowhere: %s lies in no run", checkpoint);
         return SN_OK;
     }
-    json_t *line = json_pack("{s:I,s:s,s:s,s:f,s:o,s:I}", "step", (json_int_t)r->step, "test_split", c->command->name, "arch",
-                             sn_arch_text(r->space, &s->arch, arch), "top1", (double)s->top1 / (double)s->images, "loss",
-                             cli_real(s->loss), "images", (json_int_t)s->images);
+    json_t *line = json_pack("{s:I,s:s,s:s,s:f,s:f,s:o,s:I}", "step", (json_int_t)r->step, "test_split", c->command->name, "arch",
+                             sn_arch_text(r->space, &s->arch, arch), "top1", (double)s->top1 / (double)s->images, "top5",
+                             (double)s->top5 / (double)s->images, "loss", cli_real(s->loss), "images", (json_int_t)s->images);
     char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    sn_status status = text ? sn_log_append(path, text) : SN_RESOURCE;
+    sn_status status = text ? sn_log_append(path, text) : sn_error(SN_RESOURCE, "%s: out of memory for a line", path);
     free(text);
     json_decref(line);
     free(path);
@@ -359,95 +397,43 @@ sn_status cli_log_test(const cli *c, const sn_run *r, const char *checkpoint, co
 }
 
 // ---------------------------------------------------------------- archs
-typedef struct {
-    sn_arch *arch;
-    size_t capacity;
-    long n;
-} arch_list;
-
-static sn_status add_arch(arch_list *l, const sn_arch *a) {
-    SN_TRY(sn_grow(&l->arch, &l->capacity, (size_t)l->n + 1, sizeof *l->arch));
-    l->arch[l->n++] = *a;
-    return SN_OK;
+// Room for n more.
+static sn_status more_room(sn_arch **list, size_t *capacity, long have, long n) {
+    return sn_grow(list, capacity, (size_t)have + (size_t)n, sizeof **list);
 }
 
-static sn_status parse_lines(const sn_space *s, const char *path, char *text, arch_list *l) {
-    static const char blanks[] = " \t\r";
-    char shown[2][SN_SHOWN];
-    long line = 0;
-    for (char *p = text, *next; *p; p = next) {
-        size_t length = strcspn(p, "\n");
-        next = p[length] ? p + length + 1 : p + length;
-        p[length] = 0;
-        line++;
-        p += strspn(p, blanks);
-        if (!*p || *p == '#') continue;
-        char *rest = p + strcspn(p, blanks);
-        if (*rest) *rest++ = 0;
-        rest += strspn(rest, blanks);
-        if (*rest && *rest != '#')
-            return sn_error(SN_USAGE, "%s:%ld: found '%s' behind '%s'; allowed is one architecture a line, without blanks in it",
-                            path, line, sn_show(rest, shown[0]), sn_show(p, shown[1]));
-        sn_arch a;
-        sn_status status = sn_arch_parse(s, p, &a);
-        if (status != SN_OK) return sn_error_prefix(status, "%s:%ld", path, line);
-        SN_TRY(add_arch(l, &a));
-    }
-    return l->n ? SN_OK : sn_error(SN_USAGE, "%s: no architecture found; allowed is one a line, at least one", path);
-}
-
-sn_status cli_read_archs(const sn_space *s, const char *path, sn_arch **archs, long *n) {
-    enum { MOST_BYTES = 256 << 20 };
-    char *text;
-    size_t size;
-    arch_list l = {0};
-    SN_TRY(sn_input_read(path, MOST_BYTES, &text, &size));
-    sn_status status = strlen(text) == size ? parse_lines(s, path, text, &l)
-                                            : sn_error(SN_USAGE, "%s: a zero byte in it; allowed is text", path);
-    free(text);
-    if (status != SN_OK)
-        free(l.arch);
-    else
-        *archs = l.arch, *n = l.n;
-    return status;
-}
-
-sn_status cli_arch(const sn_run *r, const char *text, sn_arch *out) {
-    return strcmp(text, "best") ? sn_arch_parse(r->space, text, out) : sn_rank_best(r, out);
-}
-
-static sn_status collect(const cli *c, const sn_run *r, arch_list *l) {
-    sn_arch a;
+static sn_status collect(const cli *c, const sn_run *r, sn_arch **list, long *n) {
+    size_t capacity = 0;
+    long sample;
     for (int i = 0; i < c->values; i++) {
         if (strcmp(c->name[i], "arch")) continue;
-        SN_TRY(cli_arch(r, c->value[i], &a));
-        SN_TRY(add_arch(l, &a));
+        SN_TRY(more_room(list, &capacity, *n, 1));
+        SN_TRY(sn_arch_named(r, c->value[i], &(*list)[*n]));
+        ++*n;
     }
-    long sample;
-    SN_TRY(cli_number(c, "sample", 1, 10000000, 0, &sample));
+    SN_TRY(cli_number(c, "sample", 1, SN_MOST_ARCHS, 0, &sample));
+    SN_TRY(more_room(list, &capacity, *n, sample));
     sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 0, 0, 0);
-    for (long i = 0; i < sample; i++) {
-        a = sn_arch_random(r->space, &rng);
-        SN_TRY(add_arch(l, &a));
-    }
+    for (long i = 0; i < sample; i++) (*list)[(*n)++] = sn_arch_random(r->space, &rng);
     if (cli_get(c, "archs")) {
         sn_arch *more;
-        long n;
-        SN_TRY(cli_read_archs(r->space, cli_get(c, "archs"), &more, &n));
-        sn_status s = SN_OK;
-        for (long i = 0; i < n && s == SN_OK; i++) s = add_arch(l, &more[i]);
+        long m;
+        SN_TRY(sn_archs_read(r->space, cli_get(c, "archs"), &cli_stop, &more, &m));
+        sn_status s = more_room(list, &capacity, *n, m);
+        if (s == SN_OK) memcpy(*list + *n, more, (size_t)m * sizeof *more), *n += m;
         free(more);
         SN_TRY(s);
     }
-    return l->n ? SN_OK : sn_error(SN_USAGE, "which architecture? give --arch A (a text, or best), --sample N or --archs FILE");
+    return *n ? SN_OK : sn_error(SN_USAGE, "which architecture? give --arch A (a text, or best), --sample N or --archs FILE");
 }
 
 sn_status cli_archs(const cli *c, const sn_run *r, sn_arch **archs, long *n) {
-    arch_list l = {0};
-    sn_status s = collect(c, r, &l);
+    sn_arch *list = NULL;
+    long count = 0;
+    sn_status s = collect(c, r, &list, &count);
     if (s != SN_OK)
-        free(l.arch);
+        free(list);
     else
-        *archs = l.arch, *n = l.n;
+        *archs = list, *n = count;
     return s;
 }

@@ -74,16 +74,22 @@ sn_status cli_lock(const cli *, const char *folder, sn_folder **out);
 // The same for a folder that must be a run already; SN_USAGE names the command when it is not.
 sn_status cli_lock_run(const cli *, const char *folder, sn_folder **out);
 
-// For commands that save what they have: SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 set this, the work in hand is finished and saved.
-// Others die by them, having nothing to lose.
+// For commands that save what they have: SIGTERM, SIGINT, SIGHUP (unless ignored, as by nohup), SIGUSR1 and SIGUSR2 set this, the
+// work in hand is finished and saved. Others die by them, having nothing to lose.
 extern volatile sig_atomic_t cli_stop;
+extern volatile sig_atomic_t cli_hung_up; // by SIGHUP: the terminal is gone
 void cli_watch_signals(void);
 bool cli_asked_to_stop(void *unused); // for sn_score_job
 
+// printf for results that name paths, or hold text of a file: what a terminal would obey is printed as '?'.
+void cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // stderr: a message line unless --quiet; a progress line that replaces itself on a terminal and appears at most every 30 s
 // elsewhere.
 void cli_say(const cli *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2))); // "warning: ...", also with --quiet
 void cli_progress(const cli *, double done, const char *format, ...) __attribute__((format(printf, 3, 4)));
+// Where scoring cannot take all images at once: how it does, and whether rank.memory was too little.
+void cli_say_layout(const cli *, const sn_score_layout *);
 // "12.3 s", "4 min 05 s", "1 h 02 min"
 const char *cli_duration(double seconds, char text[32]);
 // "0.123", or "-" for a figure that does not exist (NaN).
@@ -101,10 +107,7 @@ const char *cli_digits(const sn_space *, char text[SN_SIZE_TEXT]);
 // elsewhere there is only a warning).
 sn_status cli_log_test(const cli *, const sn_run *, const char *checkpoint, const sn_score *);
 
-// An arch by its text, or "best" of the ranking.
-sn_status cli_arch(const sn_run *, const char *text, sn_arch *out);
 // The archs asked for by --arch (several), --sample N, --archs FILE. *archs is the caller's.
 sn_status cli_archs(const cli *, const sn_run *, sn_arch **archs, long *n);
-sn_status cli_read_archs(const sn_space *, const char *path, sn_arch **archs, long *n);
 
 #endif

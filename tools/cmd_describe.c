@@ -1,6 +1,8 @@
 // supernet describe CONFIG: the size of the space, its decisions, costs, and a forecast of memory and time.
 #include "cli.h"
 #include "space/cost.h"
+#include "supernet/rank/archlist.h"
+#include "supernet/rank/rank.h"
 #include "supernet/train/forecast.h"
 
 #include <math.h>
@@ -27,7 +29,7 @@ static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *whi
     sn_arch *archs = NULL, a = sn_arch_first(s);
     long n = 0;
     if (strcmp(which, "all"))
-        SN_TRY(cli_read_archs(s, which, &archs, &n));
+        SN_TRY(sn_archs_read(s, which, &cli_stop, &archs, &n));
     else if (sn_space_size(s, NULL, 0) > 1e7)
         return sn_error(SN_USAGE, "--archs all: the space has more than 10^7 architectures");
     printf("arch,params,macs\n");
@@ -70,14 +72,24 @@ static json_t *decisions_json(const sn_space *s) {
     return list;
 }
 
-static json_t *all_json(const sn_space *s, const sn_graph *g, const priced *small, const priced *large, const sn_forecast *f) {
+// What is known with the data only.
+typedef struct {
+    sn_forecast training;
+    sn_score_layout ranking;
+} forecast;
+
+static json_t *all_json(const sn_space *s, const sn_graph *g, const priced *small, const priced *large, const forecast *known) {
+    const sn_forecast *f = known ? &known->training : NULL;
     char size[SN_SIZE_TEXT];
     bool timed = f && f->step_seconds > 0;
-    return json_pack("{s:i,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "schema", 1, "size", cli_digits(s, size), "decisions",
+    const sn_score_layout *l = known && known->ranking.blocks ? &known->ranking : NULL;
+    return json_pack("{s:i,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", 1, "size", cli_digits(s, size), "decisions",
                      decisions_json(s), "smallest", cost_json(s, small), "largest", cost_json(s, large), "parameters",
                      (json_int_t)sn_params_count(&g->params), "memory_bytes", f ? json_integer(f->bytes) : json_null(), "steps",
                      f ? json_integer(f->steps) : json_null(), "step_seconds", cli_real(timed ? f->step_seconds : NAN),
-                     "train_seconds", cli_real(timed ? f->train_seconds : NAN));
+                     "train_seconds", cli_real(timed ? f->train_seconds : NAN), "rank_memory_bytes",
+                     l ? json_integer((json_int_t)l->bytes) : json_null(), "rank_blocks",
+                     l ? json_integer(l->blocks) : json_null());
 }
 
 static void print_decisions(const sn_space *s) {
@@ -92,8 +104,10 @@ static void print_decisions(const sn_space *s) {
     }
 }
 
-// f: NULL where there is no forecast.
-static sn_status print_all(const cli *c, const sn_config *config, const sn_graph *g, const sn_arch *asked, const sn_forecast *f) {
+// known: NULL where there is no forecast.
+static sn_status print_all(const cli *c, const sn_config *config, const sn_graph *g, const sn_arch *asked,
+                           const forecast *known) {
+    const sn_forecast *f = known ? &known->training : NULL;
     const sn_space *s = config->space.built;
     sn_arch smallest, largest;
     priced small = {&smallest, {0}}, large = {&largest, {0}}, one = {asked, {0}};
@@ -103,7 +117,7 @@ static sn_status print_all(const cli *c, const sn_config *config, const sn_graph
     SN_TRY(sn_cost_arch(g, &largest, &large.cost));
     if (asked) SN_TRY(sn_cost_arch(g, asked, &one.cost));
     if (c->json) {
-        json_t *out = all_json(s, g, &small, &large, f);
+        json_t *out = all_json(s, g, &small, &large, known);
         if (out && asked) json_object_set_new(out, "arch", cost_json(s, &one));
         return cli_print_json(out);
     }
@@ -113,6 +127,10 @@ static sn_status print_all(const cli *c, const sn_config *config, const sn_graph
     if (asked) print_cost("asked", s, &one);
     printf("supernet: %lld parameters\n", (long long)sn_params_count(&g->params));
     if (f) printf("memory in training at batch %d: %.0f MiB\n", config->train.batch, (double)f->bytes / 0x1p20);
+    if (known && known->ranking.blocks)
+        printf("memory of scoring in a ranking: %.0f MiB of the %.0f MiB that rank.memory allows, in %d block%s of images\n",
+               (double)known->ranking.bytes / 0x1p20, (double)known->ranking.allowed / 0x1p20, known->ranking.blocks,
+               cli_plural(known->ranking.blocks));
     if (f && f->step_seconds > 0)
         printf("training: %lld steps of %.3f s (measured now, on this machine): %s\n", (long long)f->steps, f->step_seconds,
                cli_duration(f->train_seconds, time));
@@ -152,9 +170,10 @@ static sn_status describe_without_data(const cli *c) {
 
 static sn_status describe(const cli *c, sn_run *r) {
     sn_arch asked;
-    sn_forecast f;
+    forecast f;
     if (cli_get(c, "arch")) SN_TRY(sn_arch_parse(r->space, cli_get(c, "arch"), &asked));
-    SN_TRY(sn_forecast_run(r, !cli_get(c, "no-timing"), &f));
+    SN_TRY(sn_rank_layout(r, &f.ranking));
+    SN_TRY(sn_forecast_run(r, !cli_get(c, "no-timing"), &f.training));
     return print_all(c, r->config, r->graph, cli_get(c, "arch") ? &asked : NULL, &f);
 }
 

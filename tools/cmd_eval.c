@@ -36,6 +36,10 @@ static sn_status put_logits(evaluation *e, const sn_score *s) {
     return sn_h5_attr_text(e->file, path, "arch", sn_arch_text(e->run->space, &s->arch, text));
 }
 
+static sn_status out_of_memory(void) {
+    return sn_error(SN_RESOURCE, "out of memory for the scores as JSON");
+}
+
 static sn_status add(void *arg, const sn_score *s) {
     evaluation *e = arg;
     char text[SN_ARCH_TEXT];
@@ -51,7 +55,7 @@ static sn_status add(void *arg, const sn_score *s) {
         return json_array_append_new(e->list, json_pack("{s:s,s:f,s:f,s:o,s:I,s:I}", "arch", text, "top1", (double)s->top1 / n,
                                                         "top5", (double)s->top5 / n, "loss", cli_real(s->loss), "macs",
                                                         (json_int_t)cost.macs, "params", (json_int_t)cost.params))
-                   ? SN_RESOURCE
+                   ? out_of_memory()
                    : SN_OK;
     }
     printf("%-24s top-1 %.4f  top-5 %.4f  loss %.4f  MACs %lld  params %lld\n", text, (double)s->top1 / n, (double)s->top5 / n,
@@ -90,11 +94,23 @@ static sn_status put_head(const evaluation *e, const char *split, const char *pr
     return sn_h5_attr_int(e->file, "/", "archs", e->n);
 }
 
+static void layout(void *arg, const sn_score_layout *l) {
+    const evaluation *e = arg;
+    cli_say_layout(e->c, l);
+}
+
 static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split) {
     sn_run *r = e->run;
     sn_view_of_split calibration = {0}, view = {0};
     sn_protocol protocol = sn_run_protocol(r);
-    sn_score_job job = {.archs = archs, .n = n, .protocol = protocol, .want_logits = e->file != NULL, .arg = e, .scored = add};
+    sn_score_job job = {.archs = archs,
+                        .n = n,
+                        .protocol = protocol,
+                        .memory = (size_t)r->config->rank.memory,
+                        .want_logits = e->file != NULL,
+                        .arg = e,
+                        .scored = add,
+                        .layout = layout};
     sn_status s = SN_OK;
     if (protocol.kind == SN_PROTOCOL_RECALIBRATE)
         s = sn_run_source(r, SN_TRAIN, r->config->rank.calibrate, r->config->rank.calibrate_batch, &calibration,
@@ -108,11 +124,14 @@ static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split) {
 }
 
 static sn_status print(evaluation *e, const char *split, const char *protocol) {
-    if (!e->c->json) return SN_OK;
+    if (!e->c->json) {
+        printf("%ld architecture%s with the weights of step %lld\n", e->n, cli_plural(e->n), (long long)e->run->step);
+        return SN_OK;
+    }
     json_t *list = e->list;
     e->list = NULL;
-    return cli_print_json(json_pack("{s:i,s:s,s:s,s:I,s:o}", "schema", 1, "split", split, "protocol", protocol, "images",
-                                    (json_int_t)e->images, "archs", list));
+    return cli_print_json(json_pack("{s:i,s:I,s:s,s:s,s:I,s:o}", "schema", 1, "step", (json_int_t)e->run->step, "split", split,
+                                    "protocol", protocol, "images", (json_int_t)e->images, "archs", list));
 }
 
 static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
@@ -131,7 +150,7 @@ static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
     all = sn_dataset_count(r->data, split ? SN_TEST : SN_VALIDATION);
     e->images = wanted && wanted < all ? wanted : all;
     e->test = split;
-    sn_protocol_text(r, protocol, sizeof protocol);
+    sn_protocol_text(r, e->images, protocol, sizeof protocol);
     cli_say(c, "%ld architecture%s on %ld images of the %s split, BN %s", n, cli_plural(n), e->images, splits[split], protocol);
     SN_TRY(score(e, archs, n, split ? SN_TEST : SN_VALIDATION));
     if (e->file) SN_TRY(put_head(e, splits[split], protocol));
@@ -147,7 +166,7 @@ static sn_status run(const cli *c) {
     sn_arch *archs = NULL, only = sn_arch_first(r->space);
     long n = 1;
     bool single = r->config->space.arch[0] && !cli_get(c, "arch") && !cli_get(c, "archs") && !cli_get(c, "sample");
-    sn_status s = e.list ? SN_OK : SN_RESOURCE;
+    sn_status s = e.list ? SN_OK : out_of_memory();
     if (s == SN_OK && !single) s = cli_archs(c, r, &archs, &n);
     if (s == SN_OK) s = evaluate(&e, single ? &only : archs, n);
     sn_h5w_free(e.file);

@@ -4,7 +4,7 @@
 #include "io/files/atomic.h"
 #include "io/files/runfolder.h"
 #include "supernet/export/export.h"
-#include "supernet/rank/rank.h"
+#include "supernet/rank/archlist.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -35,13 +35,6 @@ static sn_status choose_format(const cli *c, int *format) {
     if (ending >= 0 && *format != ending)
         return sn_error(SN_USAGE, "--format: found %s, but the ending of %s says another; leave one of them out", name, file);
     return SN_OK;
-}
-
-static sn_status choose_arch(const cli *c, const sn_run *r, sn_arch *a) {
-    const char *text = cli_get(c, "arch");
-    *a = sn_arch_first(r->space);
-    if (!text && r->config->space.arch[0]) return SN_OK; // a retrained net
-    return cli_arch(r, text ? text : r->config->export.arch, a);
 }
 
 static sn_status choose_file(const cli *c, const sn_run *r, const char *arch, int format, char **path) {
@@ -75,6 +68,7 @@ static sn_status find_test(const sn_run *r, score_notes *s) {
     free(path);
     if (status != SN_OK || !found) return status;
     add_score(s, "test.top1", score.top1);
+    if (!isnan(score.top5)) add_score(s, "test.top5", score.top5); // old logs have none
     add_score(s, "test.loss", score.loss);
     return SN_OK;
 }
@@ -93,17 +87,17 @@ static sn_status find_scores(const sn_run *r, const sn_arch *a, score_notes *s) 
     return SN_OK;
 }
 
-static sn_status print(const cli *c, const char *arch, const char *path, const sn_export_result *x) {
+static sn_status print(const cli *c, const sn_run *r, const char *arch, const char *path, const sn_export_result *x) {
     if (c->json) {
         double difference = x->nodes ? x->difference : NAN, largest = x->nodes ? x->largest_logit : NAN; // safetensors: not run
-        return cli_print_json(json_pack("{s:i,s:s,s:s,s:o,s:I,s:I,s:I,s:o,s:o,s:o}", "schema", 1, "file", path, "arch", arch,
-                                        "nodes", x->nodes ? json_integer(x->nodes) : json_null(), "tensors",
-                                        (json_int_t)x->tensors, "params", (json_int_t)x->params, "bytes", (json_int_t)x->bytes,
-                                        "images", x->nodes ? json_integer(x->images) : json_null(), "difference",
-                                        cli_real(difference), "largest_logit", cli_real(largest)));
+        return cli_print_json(json_pack(
+            "{s:i,s:s,s:I,s:s,s:o,s:I,s:I,s:I,s:o,s:o,s:o}", "schema", 1, "file", path, "step", (json_int_t)r->step, "arch", arch,
+            "nodes", x->nodes ? json_integer(x->nodes) : json_null(), "tensors", (json_int_t)x->tensors, "params",
+            (json_int_t)x->params, "bytes", (json_int_t)x->bytes, "images", x->nodes ? json_integer(x->images) : json_null(),
+            "difference", cli_real(difference), "largest_logit", cli_real(largest)));
     }
-    printf("%s: %s, %lld parameters in %d tensors, %lld bytes\n", path, arch, (long long)x->params, x->tensors,
-           (long long)x->bytes);
+    cli_print("%s: %s of step %lld, %lld parameters in %d tensors, %lld bytes\n", path, arch, (long long)r->step,
+              (long long)x->params, x->tensors, (long long)x->bytes);
     if (x->nodes)
         printf("checked: its %d nodes on %d images give our logits to %.2g (largest logit %.3g)\n", x->nodes, x->images,
                x->difference, x->largest_logit);
@@ -122,13 +116,13 @@ static sn_status export_run(const cli *c, sn_run *r, char **path) {
     SN_TRY(cli_word(c, "bn", sn_export_bn_words, &bn));
     if (format == SN_FORMAT_SAFETENSORS && cli_get(c, "bn") && bn == SN_EXPORT_FOLD)
         return sn_error(SN_USAGE, "--bn fold is found beside safetensors, which hold the tensors of training; allowed is keep");
-    SN_TRY(choose_arch(c, r, &a));
+    SN_TRY(sn_arch_named(r, cli_get(c, "arch"), &a));
     SN_TRY(choose_file(c, r, sn_arch_text(r->space, &a, arch), format, path));
     SN_TRY(sn_file_replaceable(*path));
     SN_TRY(find_scores(r, &a, &scores));
     sn_export_options o = {format, bn == SN_EXPORT_FOLD, scores.note, scores.n};
     SN_TRY(sn_export_arch(r, &a, *path, &o, &result));
-    return print(c, arch, *path, &result);
+    return print(c, r, arch, *path, &result);
 }
 
 static sn_status run(const cli *c) {

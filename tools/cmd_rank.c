@@ -3,6 +3,7 @@
 #include "against.h"
 #include "base/clock.h"
 #include "io/files/atomic.h"
+#include "supernet/rank/archlist.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ static const cli_option options[] = {
     {"key", 0, "KEY", "which value of the JSON objects, or which column"},
     {0}};
 
-enum { MOST_ARCHS = 10000000, RESAMPLES = 200 };
+enum { RESAMPLES = 200 };
 
 // ---------------------------------------------------------------- what is wanted
 // Read and checked before anything is scored.
@@ -32,59 +33,39 @@ typedef struct {
 static sn_status read_wishes(const cli *c, wishes *w) {
     const char *csv = cli_get(c, "csv"), *against = cli_get(c, "against");
     *w = (wishes){0};
-    SN_TRY(cli_number(c, "top", 1, MOST_ARCHS, 10, &w->top));
+    SN_TRY(cli_number(c, "top", 1, SN_MOST_ARCHS, 10, &w->top));
     if (csv) SN_TRY(sn_file_replaceable(csv));
-    return against ? sn_truth_read(against, cli_get(c, "key"), &w->truth) : SN_OK;
+    return against ? sn_truth_read(against, cli_get(c, "key"), &cli_stop, &w->truth) : SN_OK;
 }
 
 // ---------------------------------------------------------------- which archs
 static sn_status choose(const cli *c, const sn_run *r, sn_arch **archs, long *n) {
-    long sample;
-    const sn_config *config = r->config;
-    SN_TRY(
-        cli_number(c, "sample", 1, MOST_ARCHS, config->rank.strategy == SN_STRATEGY_RANDOM ? config->rank.sample : 0, &sample));
-    if (cli_get(c, "archs")) return cli_read_archs(r->space, cli_get(c, "archs"), archs, n);
-    if (cli_get(c, "sample") || config->rank.strategy == SN_STRATEGY_RANDOM) {
-        *n = sample;
-        return sn_rank_random(r, sample, archs);
-    }
-    if (config->rank.strategy == SN_STRATEGY_LIST) return cli_read_archs(r->space, config->rank.archs, archs, n);
-    return sn_rank_all(r->space, MOST_ARCHS, archs, n);
-}
-
-static sn_status keep_small(const cli *c, const sn_run *r, sn_arch *archs, long *n) {
-    long macs, params, kept = 0;
+    long sample, macs, params;
+    SN_TRY(cli_number(c, "sample", 1, SN_MOST_ARCHS, 0, &sample));
     SN_TRY(cli_number(c, "max-macs", 1, INT64_MAX, INT64_MAX, &macs));
     SN_TRY(cli_number(c, "max-params", 1, INT64_MAX, INT64_MAX, &params));
-    sn_cost least = {.macs = INT64_MAX, .params = INT64_MAX};
-    for (long i = 0; i < *n; i++) {
-        sn_cost cost;
-        SN_TRY(sn_cost_arch(r->graph, &archs[i], &cost));
-        if (cost.macs < least.macs) least.macs = cost.macs;
-        if (cost.params < least.params) least.params = cost.params;
-        if (cost.macs <= macs && cost.params <= params) archs[kept++] = archs[i];
-    }
-    if (!kept)
-        return sn_error(SN_USAGE, "none of %ld architecture%s is within the limits; the smallest have %lld MACs and %lld params",
-                        *n, cli_plural(*n), (long long)least.macs, (long long)least.params);
-    *n = kept;
-    return SN_OK;
+    SN_TRY(sn_archs_choose(r, cli_get(c, "archs"), sample, &cli_stop, archs, n));
+    return sn_archs_limit(r, macs, params, *archs, n);
 }
 
 // ---------------------------------------------------------------- progress
 typedef struct {
     const cli *c;
-    double start;
-    long first;
+    double start, first; // seconds, and archs done then
 } watcher;
 
-static void progress(void *arg, long done, long all) {
+static void progress(void *arg, double done, long all) {
     watcher *w = arg;
-    if (!w->first) w->first = done;
+    if (!(w->start > 0)) w->start = sn_now(), w->first = done;
     char left[32] = "";
-    if (done > w->first) cli_duration((sn_now() - w->start) / (double)(done - w->first) * (double)(all - done), left);
-    cli_progress(w->c, (double)done / (double)all, "%ld of %ld architecture%s%s%s%s", done, all, cli_plural(all),
-                 *left ? ", " : "", left, *left ? " left" : "");
+    if (done > w->first) cli_duration((sn_now() - w->start) / (done - w->first) * ((double)all - done), left);
+    cli_progress(w->c, done / (double)all, "%ld of %ld architecture%s%s%s%s", (long)done, all, cli_plural(all), *left ? ", " : "",
+                 left, *left ? " left" : "");
+}
+
+static void layout(void *arg, const sn_score_layout *l) {
+    const watcher *w = arg;
+    cli_say_layout(w->c, l);
 }
 
 // ---------------------------------------------------------------- printing
@@ -140,8 +121,8 @@ static sn_status print_text(const sn_run *r, const sn_ranking *k, long top, cons
     if (k->work.naive)
         printf("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
                (double)k->work.done / (double)k->work.naive);
-    printf("\nmean top-1 %.4f; agreement of the rankings on two halves of the images: tau %s\n", mean_top1(k),
-           cli_figure(a->half_tau, tau));
+    printf("; weights of step %lld\nmean top-1 %.4f; agreement of the rankings on two halves of the images, over %ld: tau %s\n",
+           (long long)r->step, mean_top1(k), k->n, cli_figure(a->half_tau, tau));
     if (a->truths) sn_against_print(a);
     return SN_OK;
 }
@@ -156,8 +137,9 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, cons
                             "evaluations_naive", (json_int_t)k->work.naive, "identical", (json_int_t)k->identical, "best", best,
                             "pareto", list);
     char protocol[128];
-    sn_protocol_text(r, protocol, sizeof protocol);
+    sn_protocol_text(r, sn_rank_images(r), protocol, sizeof protocol);
     if (out) json_object_set_new(out, "run", json_string(r->folder));
+    if (out) json_object_set_new(out, "step", json_integer(r->step));
     if (out) json_object_set_new(out, "protocol", json_string(protocol));
     if (out) json_object_set_new(out, "mean_top1", cli_real(mean_top1(k)));
     if (out) json_object_set_new(out, "half_split_tau", cli_real(a->half_tau));
@@ -187,7 +169,10 @@ static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, cons
                 k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
                 sn_arch_text(r->space, &k->twins[1], text[1]));
     if (cli_get(c, "csv")) SN_TRY(write_csv(k, cli_get(c, "csv")));
-    SN_TRY(sn_against_measure(r, k, w->truth, RESAMPLES, &against));
+    SN_TRY(sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against));
+    if (against.outside)
+        cli_say(c, "warning: %ld of %zu names are no architectures of this space, the first: %s", against.outside,
+                sn_truth_count(w->truth), against.first_outside);
     sn_status s = pareto(k, &front, &n_front);
     if (s == SN_OK) s = (c->json ? print_json : print_text)(r, k, w->top, front, n_front, &against);
     free(front);
@@ -196,15 +181,14 @@ static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, cons
 
 // ---------------------------------------------------------------- the command
 static sn_status rank(const cli *c, sn_run *r, const wishes *wanted) {
-    sn_arch *archs;
+    sn_arch *archs = NULL;
     long n;
     sn_ranking k;
-    watcher w = {.c = c, .start = sn_now()};
-    sn_rank_watch watch = {&cli_stop, &w, progress};
+    watcher w = {.c = c};
+    sn_rank_watch watch = {&cli_stop, &w, progress, layout};
     char protocol[128];
-    SN_TRY(choose(c, r, &archs, &n));
-    sn_status s = keep_small(c, r, archs, &n);
-    sn_protocol_text(r, protocol, sizeof protocol);
+    sn_status s = choose(c, r, &archs, &n);
+    sn_protocol_text(r, sn_rank_images(r), protocol, sizeof protocol);
     if (s == SN_OK) cli_say(c, "ranking %ld architecture%s; BN %s", n, cli_plural(n), protocol);
     if (s == SN_OK) s = sn_rank(r, archs, n, &watch, &k);
     free(archs);

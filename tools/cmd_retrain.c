@@ -1,6 +1,6 @@
 // supernet retrain RUN: trains one architecture alone, in RUN/retrain/NAME, and scores it on the test split.
 #include "base/hash.h"
-#include "supernet/rank/rank.h"
+#include "supernet/rank/archlist.h"
 #include "training.h"
 
 #include <math.h>
@@ -25,6 +25,7 @@ typedef struct {
     const sn_run *run;
     double top1, top5, loss;
     long images;
+    int64_t from; // step of the supernet's weights, which chose the arch or were inherited
 } test_score;
 
 static sn_status keep(void *arg, const sn_score *s) {
@@ -38,8 +39,13 @@ static sn_status keep(void *arg, const sn_score *s) {
 static sn_status test(sn_run *r, test_score *t) {
     sn_arch only = sn_arch_first(r->space);
     sn_view_of_split view = {0};
-    sn_score_job job = {
-        .archs = &only, .n = 1, .protocol = {SN_PROTOCOL_RUNNING, 0, 250}, .arg = t, .scored = keep, .stop = cli_asked_to_stop};
+    sn_score_job job = {.archs = &only,
+                        .n = 1,
+                        .protocol = {SN_PROTOCOL_RUNNING, 0, 250},
+                        .memory = (size_t)r->config->rank.memory,
+                        .arg = t,
+                        .scored = keep,
+                        .stop = cli_asked_to_stop};
     if (!sn_dataset_count(r->data, SN_TEST)) return SN_OK;
     SN_TRY(sn_run_source(r, SN_TEST, 0, job.protocol.batch, &view, &job.images));
     sn_status s = sn_score_archs(r->net, &job, NULL);
@@ -49,11 +55,11 @@ static sn_status test(sn_run *r, test_score *t) {
 
 static sn_status print(const cli *c, const sn_run *r, const char *arch, const test_score *t) {
     if (c->json)
-        return cli_print_json(json_pack("{s:i,s:s,s:s,s:o,s:o,s:o,s:I}", "schema", 1, "run", r->folder, "arch", arch, "test_top1",
-                                        cli_real(t->top1), "test_top5", cli_real(t->top5), "test_loss", cli_real(t->loss),
-                                        "images", (json_int_t)t->images));
-    printf("%s retrained in %s\n", arch, r->folder);
-    if (!t->images) printf("test: %s has no test images\n", r->config->data.source);
+        return cli_print_json(json_pack("{s:i,s:s,s:s,s:I,s:o,s:o,s:o,s:I}", "schema", 1, "run", r->folder, "arch", arch,
+                                        "supernet_step", (json_int_t)t->from, "test_top1", cli_real(t->top1), "test_top5",
+                                        cli_real(t->top5), "test_loss", cli_real(t->loss), "images", (json_int_t)t->images));
+    cli_print("%s retrained in %s, from the supernet of step %lld\n", arch, r->folder, (long long)t->from);
+    if (!t->images) cli_print("test: %s has no test images\n", r->config->data.source);
     if (t->images) printf("test: top-1 %.4f  top-5 %.4f  loss %.4f on %ld images\n", t->top1, t->top5, t->loss, t->images);
     return SN_OK;
 }
@@ -62,7 +68,7 @@ static sn_status print(const cli *c, const sn_run *r, const char *arch, const te
 static sn_status plan_retrain(const cli *c, const sn_run *r, char arch[SN_ARCH_TEXT], sn_config **config, char **folder) {
     sn_arch a;
     const char *text = cli_get(c, "arch");
-    SN_TRY(cli_arch(r, text ? text : "best", &a));
+    SN_TRY(sn_arch_named(r, text ? text : "best", &a));
     sn_arch_text(r->space, &a, arch);
     int start = r->config->retrain.init;
     SN_TRY(cli_word(c, "init", sn_start_words, &start));
@@ -80,6 +86,7 @@ static sn_status run(const cli *c) {
     sn_config *config = NULL;
     cli_watch_signals();
     SN_TRY(cli_open_run(c, c->operand[0], &supernet));
+    int64_t step = supernet->step;
     sn_status s = supernet->folder ? SN_OK : sn_error(SN_USAGE, "retrain needs a run folder; %s is a file", c->operand[0]);
     if (s == SN_OK) s = plan_retrain(c, supernet, arch, &config, &folder);
     if (s == SN_OK && config->retrain.init == SN_START_INHERITED) {
@@ -92,7 +99,7 @@ static sn_status run(const cli *c) {
         s = train_in_folder(c, config, folder, from, &r);
         config = NULL;
     }
-    test_score t = {.c = c, .run = r, .top1 = NAN, .top5 = NAN, .loss = NAN};
+    test_score t = {.c = c, .run = r, .top1 = NAN, .top5 = NAN, .loss = NAN, .from = step};
     if (s == SN_OK) s = test(r, &t);
     if (s == SN_OK) s = print(c, r, arch, &t);
     sn_config_free(config);

@@ -52,7 +52,7 @@ static sn_status run(const cli *c) {
     if (c->json)
         return cli_print_json(json_pack("{s:i,s:s,s:I,s:I}", "schema", 1, "file", cli_get(c, "output"), "first",
                                         (json_int_t)first, "last", (json_int_t)last));
-    printf("%s: steps %lld to %lld\n", cli_get(c, "output"), (long long)first, (long long)last);
+    cli_print("%s: steps %lld to %lld\n", cli_get(c, "output"), (long long)first, (long long)last);
     return SN_OK;
 }
 

@@ -28,7 +28,7 @@ static sn_status print_result(const cli *c, const sn_run *r) {
         return cli_print_json(json_pack("{s:i,s:s,s:I,s:o,s:I,s:o}", "schema", 1, "run", r->folder, "step", (json_int_t)r->step,
                                         "best_validation", best, "best_step", (json_int_t)r->best_step, "passes", passes));
     }
-    printf("trained %lld steps in %s\n", (long long)r->step, r->folder);
+    cli_print("trained %lld steps in %s\n", (long long)r->step, r->folder);
     if (r->best_step) printf("best mean accuracy of the validation paths: %.4f at step %lld\n", r->best, (long long)r->best_step);
     printf("passes per option:\n");
     for (int d = 0; d < r->space->n_decisions; d++) {
@@ -64,10 +64,11 @@ const cli_command cmd_train = {
     .name = "train",
     .operands = "CONFIG",
     .summary = "train a supernet; the same command line resumes",
-    .details = "Trains until the last epoch or a signal (SIGTERM, SIGINT, SIGUSR1, SIGUSR2: the step is finished, a checkpoint "
-               "saved, exit "
-               "code 75).\n"
-               "The run folder holds config.yaml (resolved), log.jsonl and checkpoints/. A folder of another config is refused.",
+    .details =
+        "Trains until the last epoch or a signal (SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2: the step is finished, a checkpoint "
+        "saved, exit "
+        "code 75).\n"
+        "The run folder holds config.yaml (resolved), log.jsonl and checkpoints/. A folder of another config is refused.",
     .least = 1,
     .most = 1,
     .options = options,

@@ -1,5 +1,6 @@
 // supernet verify FILE...: whether checkpoints, rankings, traces and logits are whole, and what they hold.
 // Not here: the checks themselves (io/files/h5file.h, and the readers of each kind).
+#include "base/utf8.h"
 #include "cli.h"
 #include "io/files/checkpoint.h"
 #include "io/files/h5file.h"
@@ -79,7 +80,7 @@ static sn_status read_contents(const sn_checkpoint_file *file, const char *path,
     enum { MOST_CHANNELS = 16 };
     double mean[MOST_CHANNELS], std[MOST_CHANNELS];
     const char *text = sn_checkpoint_config(file);
-    sn_status s = sn_config_parse(text, strlen(text), "config", NULL, 0, &x->config);
+    sn_status s = sn_config_embedded(text, strlen(text), "config", NULL, 0, &x->config);
     if (s == SN_OK) s = sn_graph_build(x->config->space.built, &x->graph);
     if (s == SN_CONFIG) return sn_error(SN_DATA, "%s: the config in it is not valid: %s", path, sn_error_text());
     if (s == SN_OK) s = make_room(file, x);
@@ -238,7 +239,7 @@ static sn_status verify(const cli *c, const char *path, json_t *list, sn_status 
     if (s == SN_OK) s = add(&r, json_pack("{s:b}", "whole", *found == SN_OK));
     if (s == SN_OK && *found != SN_OK) s = add_error(&r, *found);
     if (r.text && fclose(r.text) && s == SN_OK) s = sn_error(SN_RESOURCE, "out of memory for the report on %s", path);
-    if (s == SN_OK && *found == SN_OK && !c->json) printf("%s: whole: %s\n", path, line);
+    if (s == SN_OK && *found == SN_OK && !c->json) cli_print("%s: whole: %s\n", path, sn_utf8_printable(line, ""));
     if (s == SN_OK && json_array_append(list, r.json)) s = sn_error(SN_RESOURCE, "out of memory for the report on %s", path);
     json_decref(r.json);
     free(line);

@@ -1,8 +1,8 @@
 // Buffers in the host's memory; see memory.h. Each is a mapping of its own. A guarded backend keeps them closed to reading and
 // writing but inside the verbs, so that whoever reaches past them stops there. Not here: running (backend.c).
 #include "kernels/memory.h"
+#include "base/available.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -37,20 +37,9 @@ static void leave(const sn_memory *m, sn_buffer b) {
 }
 
 // ---------------------------------------------------------------- room
-// Bytes the machine can still give, or SIZE_MAX when it does not say.
-static size_t available_bytes(void) {
-    FILE *f = fopen("/proc/meminfo", "re");
-    size_t kib = SIZE_MAX / 1024;
-    char line[128];
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %zu kB", &kib) == 1) break;
-    if (f) fclose(f);
-    return kib * 1024;
-}
-
 // Refuses what the machine cannot give: it would promise, and kill the process when the pages are touched.
 static sn_status check_room(size_t bytes, const char *what) {
-    size_t room = available_bytes();
+    size_t room = sn_available_memory();
     return bytes <= room ? SN_OK
                          : sn_error(SN_RESOURCE, "out of memory: %s: %.0f MiB more are needed, %.0f MiB are free", what,
                                     (double)bytes / 0x1p20, (double)room / 0x1p20);

@@ -17,14 +17,15 @@ typedef struct {
     sn_config *config;
     const sn_yaml_node *given[SN_MAX_KEYS]; // by key: the node that set it
     bool space_known;                       // false: its preset is missing, and says so
+    bool embedded;                          // the text must not name what to open or write on this machine
 } reader;
 
 static sn_status read_all(reader *, const char *text, size_t size, const char *name, const char *const *overrides,
                           int n_overrides);
 
-sn_status sn_config_parse(const char *text, size_t size, const char *name, const char *const *overrides, int n_overrides,
-                          sn_config **out) {
-    reader r = {.memory = sn_yaml_new(), .config = sn_new(1, sizeof *r.config)};
+static sn_status parse(bool embedded, const char *text, size_t size, const char *name, const char *const *overrides,
+                       int n_overrides, sn_config **out) {
+    reader r = {.memory = sn_yaml_new(), .config = sn_new(1, sizeof *r.config), .embedded = embedded};
     sn_status status = r.memory && r.config ? read_all(&r, text, size, name, overrides, n_overrides) : SN_RESOURCE;
     sn_status found = sn_problems_report(&r.problems); // after the places' last use, before their memory goes
     if (status == SN_OK) status = found;
@@ -34,6 +35,16 @@ sn_status sn_config_parse(const char *text, size_t size, const char *name, const
     else
         sn_config_free(r.config);
     return status;
+}
+
+sn_status sn_config_parse(const char *text, size_t size, const char *name, const char *const *overrides, int n_overrides,
+                          sn_config **out) {
+    return parse(false, text, size, name, overrides, n_overrides, out);
+}
+
+sn_status sn_config_embedded(const char *text, size_t size, const char *name, const char *const *overrides, int n_overrides,
+                             sn_config **out) {
+    return parse(true, text, size, name, overrides, n_overrides, out);
 }
 
 sn_status sn_config_load(const char *path, const char *const *overrides, int n_overrides, sn_config **out) {
@@ -53,19 +64,36 @@ void sn_config_free(sn_config *c) {
     free(c);
 }
 
-bool sn_config_knows(const char *override) {
-    char path[256];
-    size_t length = strcspn(override, "=");
-    if (length >= sizeof path) return false;
-    memcpy(path, override, length);
-    path[length] = 0;
-    if (sn_key_is_section(path)) return true;
-    for (;;) { // the key, or one that it is below
-        if (sn_key_find(path) >= 0) return true;
-        char *dot = strrchr(path, '.');
-        if (!dot) return false;
-        *dot = 0;
+// Whether the first n bytes of `path` are whole words of it that name the key or section `above`, or one below that.
+static bool lies_in(const char *path, size_t n, const char *above, size_t m) {
+    return n >= m && !memcmp(path, above, m) && (n == m || path[m] == '.');
+}
+
+// Of a section all keys, of a key or what is below it that key.
+static unsigned binds_of(const char *path, size_t n) {
+    unsigned all = 0;
+    for (const sn_key *k = sn_keys; k->path; k++) {
+        size_t m = strlen(k->path);
+        if (lies_in(k->path, m, path, n) || lies_in(path, n, k->path, m)) all |= k->binds;
     }
+    return all;
+}
+
+unsigned sn_config_binds(const char *override) {
+    return binds_of(override, strcspn(override, "="));
+}
+
+const char *sn_config_free_keys(unsigned binds, char *out, size_t size) {
+    size_t used = 0, n = 0;
+    const char *last = "";
+    *out = 0;
+    for (const sn_key *k = sn_keys; k->path; k++) {
+        if (k->binds & binds || (n && lies_in(k->path, strlen(k->path), last, n))) continue;
+        last = k->path;
+        for (n = strcspn(last, "."); binds_of(last, n) & binds; n += 1 + strcspn(last + n + 1, ".")) continue;
+        if (used < size) used += (size_t)snprintf(out + used, size - used, "%s%.*s", used ? ", " : "", (int)n, last);
+    }
+    return out;
 }
 
 sn_status sn_config_read_file(const char *path, char **out, size_t *size) {
@@ -147,7 +175,9 @@ static void read_child(reader *r, const sn_yaml_node *n, const char *section) {
     char path[256];
     int length = snprintf(path, sizeof path, "%s%s%s", section, *section ? "." : "", n->key);
     int key = length < (int)sizeof path && !strchr(n->key, '.') ? sn_key_find(path) : -1;
-    if (key >= 0) {
+    if (key >= 0 && r->embedded && n->place.line && sn_keys[key].binds == SN_BINDS_MACHINE) {
+        sn_problem(&r->problems, n->key_place, "%s: a key of the machine; allowed are those of the experiment", path);
+    } else if (key >= 0) {
         r->given[key] = n;
         sn_value_read(&sn_keys[key], n, r->config, &r->problems);
     } else if (length < (int)sizeof path && !strchr(n->key, '.') && sn_key_is_section(path)) {
@@ -285,6 +315,11 @@ static sn_status read_all(reader *r, const char *text, size_t size, const char *
     for (int i = 0; r->root->kind == SN_YAML_MAP && i < n_overrides; i++)
         sn_yaml_override(r->memory, r->root, overrides[i], &r->problems);
     sn_yaml_node *space = (sn_yaml_node *)sn_yaml_find(r->root, "space");
+    const sn_yaml_node *preset = space && r->embedded ? sn_yaml_find(space, "preset") : NULL;
+    if (preset && preset->place.line) {
+        sn_problem(&r->problems, preset->key_place, "space.preset: the name of a file; allowed is a space written out");
+        return SN_OK;
+    }
     r->space_known = !space || sn_space_preset(r->memory, space, folder, &r->problems);
     read_section(r, r->root, "");
     if (r->root->kind != SN_YAML_MAP) return SN_OK;

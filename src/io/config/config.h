@@ -58,6 +58,7 @@ typedef struct sn_config {
         int strategy, sample;
         char *archs;
         int bn, calibrate, calibrate_batch, images;
+        int64_t memory;
     } rank;
     struct {
         int epochs, batch, init;
@@ -82,8 +83,26 @@ sn_status sn_config_load(const char *path, const char *const *overrides, int n_o
 sn_status sn_config_parse(const char *text, size_t size, const char *name, const char *const *overrides, int n_overrides,
                           sn_config **out);
 void sn_config_free(sn_config *);
-// Whether what an override sets, "a.b=value", is a key, a section, or below a key.
-bool sn_config_knows(const char *override);
+// The same from the config in a checkpoint, whoever made that: SN_CONFIG where the text names a file or folder of this machine to
+// use (keys of the machine, a preset), which our own never does. Overrides may.
+sn_status sn_config_embedded(const char *text, size_t size, const char *name, const char *const *overrides, int n_overrides,
+                             sn_config **out);
+
+// What another value of a key would change. Every key has one (config_keys.def).
+typedef enum {
+    SN_BINDS_TRAINING = 1,    // the weights, their names, which images they learn
+    SN_BINDS_STEPS = 2,       // only the steps to come
+    SN_BINDS_SAVING = 4,      // only which checkpoints lie there
+    SN_BINDS_SCORES = 8,      // only scores, which are stored with what they depend on
+    SN_BINDS_RETRAINING = 16, // only a retraining yet to begin
+    SN_BINDS_EXPORT = 32,     // only exported files
+    SN_BINDS_PLACE = 64,      // nothing: the data have a fingerprint
+    SN_BINDS_MACHINE = 128    // nothing; not held in checkpoints
+} sn_binding;
+// All that an override, "a.b=value", may change; 0 where it is neither a key, a section, nor below a key.
+unsigned sn_config_binds(const char *override);
+// The outermost sections and keys that change nothing of `binds`, "a, b.c". Returns out.
+const char *sn_config_free_keys(unsigned binds, char *out, size_t size);
 
 // The config with every key written out (YAML; the space itself, not a preset's name). Reads back to an equal config, and that
 // one gives the same bytes. Keys of the machine stand last in their section, under a comment. NULL with the message set; free()
@@ -99,8 +118,8 @@ typedef struct {
     char key[64]; // "" when the configs are the same
     char first[128], second[128];
 } sn_config_change;
-// The first key whose values differ, keys of the machine left out; for the networks of the spaces the first differing line.
-sn_status sn_config_difference(const sn_config *first, const sn_config *second, sn_config_change *out);
+// The first key whose values differ, of those that bind any of `binds`; for the networks of the spaces the first differing line.
+sn_status sn_config_difference(const sn_config *first, const sn_config *second, unsigned binds, sn_config_change *out);
 
 // Every key with meaning, type, unit, range and default, and the operations of spaces; as Markdown this is docs/config.md
 // (`supernet help config --markdown`). NULL with the message set; free() it.

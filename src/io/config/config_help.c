@@ -18,7 +18,9 @@ static const char head[] = "A config is one YAML file. Every key has a type and 
                            "key (paths there count from the current\n"
                            "folder). Keys marked *machine* say where to run, not what to compute: other values do not make "
                            "another config. The run folder keeps the\n"
-                           "config with every key written out.\n";
+                           "config with every key written out. What a training began with stays: it goes on only with the same "
+                           "`data`, `space` and `train` (but\n"
+                           "`data.source` may move, and `train.save_every` and `train.keep` may change).\n";
 
 static const char language[] = "`space.blocks` names candidate operations: `NAME: {op: OPERATION, ATTRIBUTE: VALUE, ...}`. "
                                "`space.network` lists what an image passes through:\n"
@@ -53,7 +55,7 @@ static void write_key(const writer *w, const sn_key *k) {
     sn_phrase allowed = sn_value_allowed(k);
     char preset[128];
     write_default(w, k, preset, sizeof preset);
-    const char *machine = k->machine ? w->markdown ? "*machine*; " : "machine; " : "";
+    const char *machine = k->binds == SN_BINDS_MACHINE ? w->markdown ? "*machine*; " : "machine; " : "";
     const char *comma = *k->unit ? ", " : "";
     if (k->type == SN_KEY_TREE && w->markdown)
         fprintf(w->out, "| `%s` | see below | | %s |\n", k->path, k->meaning);

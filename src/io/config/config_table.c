@@ -21,15 +21,15 @@
 // Each field has the type that its key says.
 #define SECTION(path, meaning)
 #define TREE(path, meaning)
-#define KEY(path, type, low, high, words, preset, unit, machine, meaning)                                                        \
+#define KEY(path, type, low, high, words, preset, unit, binds, meaning)                                                          \
     _Static_assert(_Generic(((sn_config *)0)->path, C_##type : 1, default : 0), #path);
 #include "io/config/config_keys.def"
 #undef KEY
 #undef TREE
 
-#define TREE(path, meaning) {#path, SN_KEY_TREE, 0, 0, 0, NULL, "", "", false, meaning},
-#define KEY(path, type, low, high, words, preset, unit, machine, meaning)                                                        \
-    {#path, SN_KEY_##type, offsetof(sn_config, path), low, high, words, preset, unit, machine, meaning},
+#define TREE(path, meaning) {#path, SN_KEY_TREE, 0, 0, 0, NULL, "", "", SN_BINDS_TRAINING, meaning},
+#define KEY(path, type, low, high, words, preset, unit, binds, meaning)                                                          \
+    {#path, SN_KEY_##type, offsetof(sn_config, path), low, high, words, preset, unit, SN_BINDS_##binds, meaning},
 const sn_key sn_keys[] = {
 #include "io/config/config_keys.def"
     {.path = NULL}};

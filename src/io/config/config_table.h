@@ -28,7 +28,7 @@ typedef struct {
     double low, high;
     const char *const *words; // ended by NULL; NULL for a NAME: the samplers
     const char *preset, *unit;
-    bool machine;
+    sn_binding binds;
     const char *meaning;
 } sn_key;
 

@@ -51,9 +51,10 @@ static void write_keys(const sn_config *c, bool machine_too, FILE *out) {
     const char *before = "", *word;
     bool was_machine = false;
     for (const sn_key *k = sn_keys; k->path; k++) {
-        if (k->type == SN_KEY_TREE || (k->machine && !machine_too)) continue;
+        if (k->type == SN_KEY_TREE || (k->binds == SN_BINDS_MACHINE && !machine_too)) continue;
         int depth = open_sections(before, k->path, &word, out);
-        if (k->machine && !was_machine) {
+        bool is_machine = k->binds == SN_BINDS_MACHINE;
+        if (is_machine && !was_machine) {
             indent(depth, out);
             fprintf(out, "%s\n", machine);
         }
@@ -63,7 +64,7 @@ static void write_keys(const sn_config *c, bool machine_too, FILE *out) {
         fputc('\n', out);
         if (!strcmp(k->path, "space.arch")) sn_space_print(c->space.built, out);
         before = k->path;
-        was_machine = k->machine;
+        was_machine = is_machine;
     }
 }
 
@@ -121,10 +122,12 @@ static sn_status key_difference(const sn_key *k, const sn_config *first, const s
     return status;
 }
 
-sn_status sn_config_difference(const sn_config *first, const sn_config *second, sn_config_change *out) {
+sn_status sn_config_difference(const sn_config *first, const sn_config *second, unsigned binds, sn_config_change *out) {
     out->key[0] = out->first[0] = out->second[0] = 0;
     for (const sn_key *k = sn_keys; k->path; k++)
-        if (!k->machine && !sn_value_equal(k, first, second)) return key_difference(k, first, second, out);
+        if (k->binds & binds && k->type != SN_KEY_TREE && !sn_value_equal(k, first, second))
+            return key_difference(k, first, second, out);
+    if (!(binds & SN_BINDS_TRAINING)) return SN_OK;
     char *a = space_text(first), *b = space_text(second);
     sn_status status = a && b ? SN_OK : SN_RESOURCE;
     if (status == SN_OK && strcmp(a, b)) {

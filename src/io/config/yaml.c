@@ -255,7 +255,13 @@ static sn_yaml_node *read_tree(sn_yaml *y, const char *name, bool located, const
     return r.root;
 }
 
+// Editors of some systems put a byte order mark in front: of UTF-8 it says nothing, of UTF-16 that this is no UTF-8.
 sn_yaml_node *sn_yaml_read(sn_yaml *y, const char *name, const char *text, size_t size, sn_problems *problems) {
+    if (size >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3)) text += 3, size -= 3;
+    if (size >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2))) {
+        sn_problem(problems, (sn_place){name, 1, 1}, "text in UTF-16, as its first two bytes say; a config is UTF-8");
+        return NULL;
+    }
     return read_tree(y, name, true, text, size, problems);
 }
 

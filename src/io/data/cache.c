@@ -1,6 +1,7 @@
 // Reads a cache file; see cache.h.
 // Not here: writing (cache_write.c).
 // Next: dataset.c.
+#include "base/crc32c.h"
 #include "io/data/cache_layout.h"
 
 #include <errno.h>
@@ -21,7 +22,8 @@ struct sn_cache {
     char *text;         // the whole header
     const char **names; // (classes) into text
     int32_t *labels;
-    uint8_t *pixels; // all of them, or NULL
+    uint8_t *pixels; // all of them, or NULL: then
+    uint32_t *sums;  // (images) CRC-32C of each as it was loaded
     char fingerprint[PRINT];
 };
 
@@ -33,6 +35,7 @@ void sn_cache_close(sn_cache *c) {
     free(c->names);
     free(c->labels);
     free(c->pixels);
+    free(c->sums);
     free(c);
 }
 
@@ -80,6 +83,7 @@ static sn_status read_header(sn_cache *c, const char *key) {
     sn_cache_header *h = &c->head;
     struct stat s;
     if (fstat(c->fd, &s)) return damaged(c, strerror(errno));
+    if (!S_ISREG(s.st_mode)) return damaged(c, "not a regular file");
     SN_TRY(read_at(c, 0, h, sizeof *h));
     uint64_t text = sizeof *h + (uint64_t)h->key_bytes + h->names_bytes;
     if (h->magic != SN_CACHE_MAGIC || h->version != SN_CACHE_VERSION) return damaged(c, "not a cache of this version");
@@ -125,7 +129,7 @@ sn_status sn_cache_open(const char *path, const char *key, sn_cache **out) {
     if (!c) return SN_RESOURCE;
     c->fd = -1;
     sn_status status = (c->path = sn_strdup(path)) ? SN_OK : SN_RESOURCE;
-    if (status == SN_OK && (c->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) status = damaged(c, strerror(errno));
+    if (status == SN_OK && (c->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0) status = damaged(c, strerror(errno));
     if (status == SN_OK) status = read_header(c, key);
     if (status == SN_OK) status = find_names(c);
     if (status == SN_OK) status = read_labels(c);
@@ -146,6 +150,7 @@ sn_status sn_cache_load(sn_cache *c, size_t memory) {
     bool keep = all <= memory;
     uint8_t *pixels = sn_new(keep ? all : step * image, 1);
     sn_status status = pixels ? SN_OK : SN_RESOURCE;
+    if (status == SN_OK && !keep && !(c->sums = sn_new(c->sizes.images, sizeof *c->sums))) status = SN_RESOURCE;
     for (int part = 0; part < SN_PARTS && status == SN_OK; part++) {
         uint32_t crc = 0;
         for (uint64_t left = c->head.count[part]; left && status == SN_OK;) {
@@ -154,6 +159,7 @@ sn_status sn_cache_load(sn_cache *c, size_t memory) {
             status = read_at(c, c->sizes.pixels_at + first * image, to, n * image);
             if (status != SN_OK) break;
             crc = sn_cache_crc(crc, to, n * image);
+            for (uint64_t i = 0; c->sums && i < n; i++) c->sums[first + i] = sn_crc32c(0, to + i * image, image);
             first += n;
             left -= n;
         }
@@ -168,7 +174,15 @@ sn_status sn_cache_load(sn_cache *c, size_t memory) {
 
 sn_status sn_cache_read(const sn_cache *c, uint64_t image, uint8_t *pixels) {
     uint64_t n = c->sizes.image_bytes;
-    if (!c->pixels) return read_at(c, c->sizes.pixels_at + image * n, pixels, n);
-    memcpy(pixels, c->pixels + image * n, n);
-    return SN_OK;
+    if (c->pixels) {
+        memcpy(pixels, c->pixels + image * n, n);
+        return SN_OK;
+    }
+    SN_TRY(read_at(c, c->sizes.pixels_at + image * n, pixels, n));
+    return sn_crc32c(0, pixels, n) == c->sums[image] ? SN_OK : damaged(c, "its pixels were changed while it is in use");
+}
+
+void sn_cache_expect(const sn_cache *c, uint64_t image) {
+    uint64_t n = c->sizes.image_bytes;
+    if (!c->pixels) posix_fadvise(c->fd, (off_t)(c->sizes.pixels_at + image * n), (off_t)n, POSIX_FADV_WILLNEED);
 }

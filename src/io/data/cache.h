@@ -19,6 +19,7 @@ enum { SN_PARTS = 3 }; // of a source, in the order of the file: train, val, tes
 enum {
     SN_MOST_CLASSES = 65535,
     SN_MOST_CLASS_NAME = 255,      // bytes
+    SN_MOST_CLASS_NAMES = 1 << 20, // bytes of all, each with a separator: checkpoints hold them as one text
     SN_MOST_SIDE = 4096,           // pixels
     SN_MOST_CHANNELS = 16,         // of arrays in HDF5 files; pictures have 1 or 3
     SN_MOST_PICTURE_FILE = 64,     // MiB of one JPEG or PNG file
@@ -69,7 +70,10 @@ size_t sn_cache_image_bytes(const sn_cache *);
 size_t sn_cache_memory(const sn_cache *); // bytes of pixels kept in memory: all or none
 // Hexadecimal checksums of shape, counts and labels, and of the pixels of train, val and test. Says nothing about the source.
 const char *sn_cache_fingerprint(const sn_cache *);
-// Pixels of one image, from memory or from the file. Safe from several threads.
+// Pixels of one image, from memory or from the file; SN_DATA when the file has other ones than when it was loaded. Safe from
+// several threads.
 sn_status sn_cache_read(const sn_cache *, uint64_t image, uint8_t *pixels);
+// Tells the system that an image will be read soon; returns at once. Nothing when it is in memory.
+void sn_cache_expect(const sn_cache *, uint64_t image);
 
 #endif

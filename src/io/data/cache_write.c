@@ -1,7 +1,9 @@
 // Writes a cache file; see cache.h.
 // Not here: temporary names and renaming (dataset.c), reading (cache.c).
 // Next: cache.c.
+#include "base/utf8.h"
 #include "io/data/cache_layout.h"
+#include "io/files/h5file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 enum { BUFFER = 1 << 20 };
+_Static_assert((int)SN_MOST_CLASS_NAMES <= (int)SN_H5_TEXT_MAX, "a checkpoint holds the names of the classes");
 
 struct sn_cache_writer {
     const char *path, *key;
@@ -85,6 +88,8 @@ static sn_status take_names(sn_cache_writer *w, uint64_t classes, const char *co
         snprintf(number, sizeof number, "%llu", (unsigned long long)i);
         const char *name = names ? names[i] : number;
         size_t n = strlen(name);
+        if (!sn_utf8_valid(name))
+            status = sn_error(SN_DATA, "the name of class %llu, '%s', is not UTF-8", (unsigned long long)i, name);
         for (size_t k = 0; k < n; k++)
             if ((unsigned char)name[k] < 32 || name[k] == 127)
                 status = sn_error(SN_DATA, "the name of class %llu holds control character 0x%02x", (unsigned long long)i,
@@ -96,6 +101,9 @@ static sn_status take_names(sn_cache_writer *w, uint64_t classes, const char *co
         if (status == SN_OK) memcpy(all + used, name, n + 1);
         used += n + 1;
     }
+    if (status == SN_OK && used > SN_MOST_CLASS_NAMES)
+        status = sn_error(SN_DATA, "the names of the %llu classes have %zu bytes together: at most %d are allowed",
+                          (unsigned long long)classes, used, SN_MOST_CLASS_NAMES);
     w->names = all;
     w->head.classes = (uint32_t)classes;
     w->head.names_bytes = (uint32_t)used;

@@ -29,7 +29,7 @@ typedef struct {                       // strings are borrowed during sn_dataset
 
 typedef struct sn_dataset sn_dataset;
 
-// Opens a source through its cache file, which is made first when it is absent, made of something else (path, size or time of
+// Opens a source through its cache file, which is made first when it is absent, made of something else (path, size or times of
 // change of a file; shape; version) or damaged. Decoding runs in a child process. Splits:
 //   test        the source's, in its order: train, val, test of a folder by class name, then by file name
 //   validation  the source's val part, or `validation` images of train: per class the share nearest to proportional (largest
@@ -50,6 +50,8 @@ size_t sn_dataset_memory(const sn_dataset *); // bytes of pixels kept in memory:
 // Copies pictures: pixels (n, height, width, channels), labels (n); either may be NULL. index: n positions in the split.
 // Safe from several threads. SN_FAIL: a position outside the split; SN_DATA: the cache file cannot be read any more.
 sn_status sn_dataset_read(const sn_dataset *, sn_split, const uint32_t *index, long n, uint8_t *pixels, int32_t *labels);
+// Tells that a picture will be read soon, so that a disk begins to fetch it; returns at once.
+void sn_dataset_expect(const sn_dataset *, sn_split, uint32_t index);
 // Number of an image in the whole source (train, val, test one after the other): the same for every seed and `validation`.
 // Keys its augmentation and names it in traces.
 uint32_t sn_dataset_sample_id(const sn_dataset *, sn_split, long index);

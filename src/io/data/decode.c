@@ -51,7 +51,8 @@ sn_status sn_files_add(sn_files *f, const char *source, const char *path) {
     SN_TRY(sn_grow(&f->path, &f->room, f->count + 1, sizeof *f->path));
     if (!(f->path[f->count] = sn_strdup(path))) return SN_RESOURCE;
     f->count++;
-    int64_t facts[] = {s.st_size, s.st_mtim.tv_sec, s.st_mtim.tv_nsec};
+    // ctime too: whoever sets the time back, or moves another file here, cannot set that
+    int64_t facts[] = {s.st_size, s.st_mtim.tv_sec, s.st_mtim.tv_nsec, s.st_ctim.tv_sec, s.st_ctim.tv_nsec};
     uint64_t h = sn_hash_bytes(SN_HASH_START, path, strlen(path));
     f->stamp += sn_hash_bytes(h, facts, sizeof facts); // a sum: the order of a folder does not matter
     f->bytes += (uint64_t)s.st_size;

@@ -12,7 +12,7 @@
 typedef struct {
     char **path; // below the source; "" is the source itself
     size_t count, room;
-    uint64_t bytes, stamp; // sizes, and a hash of names, sizes and times of change: a changed source gives another
+    uint64_t bytes, stamp; // sizes, and a hash of names, sizes, times of change (mtime, ctime): a changed source gives another
 } sn_files;
 
 void sn_files_free(sn_files *);

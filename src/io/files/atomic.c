@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -267,25 +268,41 @@ sn_status sn_file_read(const char *path, size_t cap, unsigned char **bytes, size
     return status;
 }
 
-static sn_status read_stream(FILE *f, const char *path, size_t cap, char **data, size_t *size) {
-    size_t room = 0, got = 1;
-    while (got && *size <= cap) {
-        SN_TRY(sn_grow(data, &room, *size + (64 << 10) + 1, 1));
-        *size += got = fread(*data + *size, 1, room - *size - 1, f);
+// Bytes of the next read, 0 at the end, -1 on failure; of a pipe that has none yet, when they come or *stop is set.
+static ssize_t read_some(int fd, char *to, size_t room, const volatile sig_atomic_t *stop) {
+    enum { LOOK_MS = 100 };
+    for (;;) {
+        ssize_t got = read(fd, to, room);
+        if (got >= 0 || (errno != EINTR && errno != EAGAIN)) return got;
+        if (stop && *stop) return errno = EINTR, -1;
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        if (errno == EAGAIN) poll(&p, 1, LOOK_MS);
     }
-    if (ferror(f)) return sn_file_failed(path, "read", SN_USAGE);
+}
+
+static sn_status read_stream(int fd, const char *path, size_t cap, const volatile sig_atomic_t *stop, char **data, size_t *size) {
+    size_t room = 0;
+    for (ssize_t got = 1; got && *size <= cap; *size += (size_t)got) {
+        SN_TRY(sn_grow(data, &room, *size + (64 << 10) + 1, 1));
+        got = read_some(fd, *data + *size, room - *size - 1, stop);
+        if (got < 0 && errno == EINTR) return sn_error(SN_INTERRUPTED, "%s: reading it was stopped", path);
+        if (got < 0) return sn_file_failed(path, "read", SN_USAGE);
+    }
+    struct stat st;
+    if (!*size && !fstat(fd, &st) && S_ISFIFO(st.st_mode))
+        return sn_error(SN_USAGE, "%s: a pipe that nobody writes to; start the writer first", path);
     if (*size > cap) return sn_error(SN_DATA, "%s: larger than %zu MiB", path, cap >> 20);
     (*data)[*size] = 0;
     return SN_OK;
 }
 
-sn_status sn_input_read(const char *path, size_t cap, char **text, size_t *size) {
-    FILE *f = fopen(path, "re");
-    if (!f) return sn_file_failed(path, "open", SN_USAGE);
+sn_status sn_input_read(const char *path, size_t cap, const volatile sig_atomic_t *stop, char **text, size_t *size) {
+    int fd = open_in(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY); // a pipe without a writer would block here for ever
+    if (fd < 0) return sn_file_failed(path, "open", SN_USAGE);
     char *data = NULL;
     size_t n = 0;
-    sn_status status = read_stream(f, path, cap, &data, &n);
-    fclose(f); // only read: nothing can be lost
+    sn_status status = read_stream(fd, path, cap, stop, &data, &n);
+    close(fd); // only read: nothing can be lost
     if (status != SN_OK) {
         free(data);
         return status;

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,9 +47,10 @@ sn_status sn_file_failed(const char *path, const char *what, sn_status otherwise
 // regular file, or larger than cap; SN_RESOURCE on an I/O error or out of memory.
 sn_status sn_file_read(const char *path, size_t cap, unsigned char **bytes, size_t *size);
 
-// Reads a whole file that the user names for this one command, a list or a table: symbolic links are followed, pipes read to
-// their end. *text is the caller's, with a final 0 behind its *size bytes. SN_USAGE when it is missing or cannot be read; SN_DATA
-// when it is larger than cap; SN_RESOURCE as above.
-sn_status sn_input_read(const char *path, size_t cap, char **text, size_t *size);
+// Reads a whole file that the user names for this one command, a list or a table: symbolic links are followed, pipes that have a
+// writer read to their end. *text is the caller's, with a final 0 behind its *size bytes. SN_USAGE when it is missing, cannot be
+// read, or is a pipe without a writer; SN_DATA when it is larger than cap; SN_INTERRUPTED when *stop is set while waiting for a
+// pipe (stop may be NULL); SN_RESOURCE as above.
+sn_status sn_input_read(const char *path, size_t cap, const volatile sig_atomic_t *stop, char **text, size_t *size);
 
 #endif

@@ -15,8 +15,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+enum { LOCK, HIDDEN, LOCKS };
+static const char *const lock_names[LOCKS] = {"lock", ".lock"};
+
 struct sn_folder {
-    int lock;
+    char *path;
+    int lock[LOCKS];
     char warning[256];
 };
 
@@ -31,28 +35,29 @@ char *sn_folder_checkpoint(const char *path, int64_t step) {
 }
 
 // ---------------------------------------------------------------- the lock
-// A lock of fcntl ends with its process even if a forked child lives on, which has a copy of the file; flock's would not.
-static sn_status take_lock(const char *path, sn_folder *f) {
-    char *name = sn_folder_file(path, "lock");
+// A lock of fcntl ends with its process even if a forked child lives on, which has a copy of the file; flock's would not. Two
+// files, since one that is called `lock` gets deleted: the hidden one still keeps others out.
+static sn_status take_lock(sn_folder *f, int which) {
+    char *name = sn_folder_file(f->path, lock_names[which]);
     if (!name) return SN_RESOURCE;
     sn_status s = SN_OK;
     char owner[256] = "";
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    f->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (f->lock < 0) {
+    int fd = f->lock[which] = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) {
         s = sn_file_failed(name, "open", SN_FAIL);
-    } else if (fcntl(f->lock, F_SETLK, &whole) == 0) {
+    } else if (fcntl(fd, F_SETLK, &whole) == 0) {
         char host[128] = "";
         gethostname(host, sizeof host - 1);
         int n = snprintf(owner, sizeof owner, "pid %ld on %s\n", (long)getpid(), host);
-        ssize_t done = ftruncate(f->lock, 0) ? -1 : pwrite(f->lock, owner, (size_t)n, 0);
+        ssize_t done = ftruncate(fd, 0) ? -1 : pwrite(fd, owner, (size_t)n, 0);
         if (done >= 0) errno = ENOSPC; // why it is short
         if (done != n) s = sn_file_failed(name, "write", SN_FAIL);
     } else if (errno == EAGAIN || errno == EACCES) {
-        ssize_t n = pread(f->lock, owner, sizeof owner - 1, 0);
+        ssize_t n = pread(fd, owner, sizeof owner - 1, 0);
         owner[n > 0 ? n : 0] = 0;
         owner[strcspn(owner, "\n")] = 0;
-        s = sn_error(SN_FAIL, "%s is in use by %s; wait for it, or use another folder", path,
+        s = sn_error(SN_FAIL, "%s is in use by %s; wait for it, or use another folder", f->path,
                      owner[0] ? owner : "another process");
     } else {
         snprintf(f->warning, sizeof f->warning,
@@ -63,14 +68,27 @@ static sn_status take_lock(const char *path, sn_folder *f) {
     return s;
 }
 
+sn_status sn_folder_check(const sn_folder *f) {
+    struct stat ours, now;
+    char *name = sn_folder_file(f->path, lock_names[HIDDEN]);
+    if (!name) return SN_RESOURCE;
+    bool same = !fstat(f->lock[HIDDEN], &ours) && !stat(name, &now) && ours.st_dev == now.st_dev && ours.st_ino == now.st_ino;
+    free(name);
+    return same ? SN_OK
+                : sn_error(SN_FAIL,
+                           "%s is not the run folder any more that this process locked: it, or %s in it, was moved or deleted; "
+                           "nothing is saved, since another process may write there now",
+                           f->path, lock_names[HIDDEN]);
+}
+
 sn_status sn_folder_open(const char *path, sn_folder **out, const char **warning) {
     if (!*path) return sn_error(SN_USAGE, "the name of the run folder is empty");
     char *checkpoints = sn_folder_file(path, "checkpoints");
     sn_folder *f = sn_new(1, sizeof *f);
-    sn_status s = checkpoints && f ? SN_OK : SN_RESOURCE;
-    if (f) f->lock = -1;
+    sn_status s = checkpoints && f && (f->path = sn_strdup(path)) ? SN_OK : SN_RESOURCE;
+    for (int i = 0; f && i < LOCKS; i++) f->lock[i] = -1;
     if (s == SN_OK && !sn_folders_make(checkpoints)) s = sn_file_failed(checkpoints, "make this folder", SN_FAIL);
-    if (s == SN_OK) s = take_lock(path, f);
+    for (int i = LOCKS; s == SN_OK && i--;) s = take_lock(f, i);
     if (s == SN_OK) s = sn_atomic_clean(path);
     if (s == SN_OK) s = sn_atomic_clean(checkpoints);
     free(checkpoints);
@@ -85,7 +103,9 @@ sn_status sn_folder_open(const char *path, sn_folder **out, const char **warning
 
 void sn_folder_close(sn_folder *f) {
     if (!f) return;
-    if (f->lock >= 0) close(f->lock);
+    for (int i = 0; i < LOCKS; i++)
+        if (f->lock[i] >= 0) close(f->lock[i]);
+    free(f->path);
     free(f);
 }
 
@@ -211,9 +231,10 @@ static bool test_of(const char *line, int64_t step, sn_log_score *out) {
     json_t *object = json_loads(line, 0, NULL), *top1 = json_object_get(object, "top1");
     bool is = json_object_get(object, "test_split") && json_integer_value(json_object_get(object, "step")) == step &&
               json_is_number(top1);
-    json_t *loss = json_object_get(object, "loss");
+    json_t *top5 = json_object_get(object, "top5"), *loss = json_object_get(object, "loss");
     if (is)
-        *out = (sn_log_score){json_number_value(top1), json_is_number(loss) ? json_number_value(loss) : NAN,
+        *out = (sn_log_score){json_number_value(top1), json_is_number(top5) ? json_number_value(top5) : NAN,
+                              json_is_number(loss) ? json_number_value(loss) : NAN,
                               json_integer_value(json_object_get(object, "images"))};
     json_decref(object);
     return is;

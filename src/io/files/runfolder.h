@@ -14,6 +14,9 @@ typedef struct sn_folder sn_folder;
 // Stale temporary files are removed.
 sn_status sn_folder_open(const char *path, sn_folder **out, const char **warning);
 void sn_folder_close(sn_folder *);
+// Whether the folder under this name is still the one whose writer this is; to be asked before a save. SN_FAIL when it was moved
+// or its locks deleted.
+sn_status sn_folder_check(const sn_folder *);
 
 // PATH/NAME in new memory, or NULL with the message set.
 char *sn_folder_file(const char *path, const char *name);
@@ -37,7 +40,7 @@ sn_status sn_log_cut(const char *path, int64_t step);
 // The newest use of the test split after `step` updates that scored one arch; *found says whether there is any. Lines that are no
 // JSON are passed over.
 typedef struct {
-    double top1, loss;
+    double top1, top5, loss; // NaN: not in the line
     int64_t images;
 } sn_log_score;
 sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *found);

@@ -40,6 +40,9 @@ size_t sn_truth_count(const sn_truth *t) {
 const char *sn_truth_arch(const sn_truth *t, size_t i) {
     return t->entry[i].arch;
 }
+size_t sn_truth_line(const sn_truth *t, size_t i) {
+    return t->entry[i].line;
+}
 
 static const char *name_of(const void *entries, size_t i) {
     return ((const entry *)entries)[i].arch;
@@ -220,10 +223,10 @@ static sn_status read_json(const char *path, const char *key, const char *text, 
 
 // --- the file
 
-sn_status sn_truth_read(const char *path, const char *key, sn_truth **out) {
+sn_status sn_truth_read(const char *path, const char *key, const volatile sig_atomic_t *stop, sn_truth **out) {
     char *data = NULL;
     size_t bytes = 0;
-    SN_TRY(sn_input_read(path, MOST_BYTES, &data, &bytes));
+    SN_TRY(sn_input_read(path, MOST_BYTES, stop, &data, &bytes));
     sn_truth *t = sn_new(1, sizeof *t);
     sn_status status = t ? SN_OK : SN_RESOURCE;
     char *text = data + (strncmp(data, "\xef\xbb\xbf", 3) ? 0 : 3); // byte order mark

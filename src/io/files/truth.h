@@ -6,6 +6,8 @@
 
 #include "base/status.h"
 
+#include <signal.h>
+
 typedef struct sn_truth sn_truth;
 
 // Reads a table; the caller owns *out and releases it with sn_truth_free. The file says what it is: JSON starts with '{'.
@@ -17,15 +19,16 @@ typedef struct sn_truth sn_truth;
 // element of a list, and so on (a member whose name has dots in it is found by its full name first). Without a key each value
 // must itself be a number.
 //
-// SN_USAGE when the file is missing or cannot be read. SN_DATA naming file, line (CSV, JSON syntax) or arch (JSON values) for: an
-// empty file, more than 256 MiB, control characters, a missing column or member, a value that is not a finite decimal number, an
-// arch given twice or empty.
-sn_status sn_truth_read(const char *path, const char *key, sn_truth **out);
+// stop: as in sn_input_read. SN_USAGE when the file is missing or cannot be read. SN_DATA naming file, line (CSV, JSON syntax) or
+// arch (JSON values) for: an empty file, more than 256 MiB, control characters, a missing column or member, a value that is not a
+// finite decimal number, an arch given twice or empty.
+sn_status sn_truth_read(const char *path, const char *key, const volatile sig_atomic_t *stop, sn_truth **out);
 void sn_truth_free(sn_truth *t);
 
 // Entries in the order of the file; i < sn_truth_count. The text is borrowed.
 size_t sn_truth_count(const sn_truth *t);
 const char *sn_truth_arch(const sn_truth *t, size_t i);
+size_t sn_truth_line(const sn_truth *t, size_t i); // of a CSV, from 1; 0: JSON
 
 // Sets *value and returns 1 when this very text is in the table, else returns 0 and leaves *value alone.
 int sn_truth_find(const sn_truth *t, const char *arch, double *value);

@@ -1,5 +1,6 @@
-// What the dense convolutions of any kernel share: how pixels are cut into blocks and tiles, and planes of all channels in
-// scratch. Not here: the products (dense.c, dense_data.c, dense_weights.c). Next: dense.c.
+// What the dense convolutions of any kernel share: how pixels are cut into blocks and tiles, and planes of all channels of a
+// group in scratch. Groups are dense convolutions one after another. Not here: the products (dense.c, dense_data.c,
+// dense_weights.c); groups of few channels (narrow.h). Next: dense.c.
 #ifndef SN_CPU_DENSE_H
 #define SN_CPU_DENSE_H
 
@@ -54,25 +55,42 @@ INLINE int64_t dense_tile_pixels(const dense_blocks *d, int n, int h, int w, int
     return pixels;
 }
 
-// m pixels of c channels in a row, unpadded on both sides.
-static inline void dense_row(const source *x, const gradient *g, int64_t at, int m, int c, float *out) {
-    if (x ? source_is_plain(x) : !g->a) {
+// The channels of a tensor of `all` that belong to one group: `count` from `first` on.
+typedef struct {
+    int all, first, count;
+} dense_channels;
+
+INLINE dense_channels dense_group(int all, int groups, int group) {
+    return (dense_channels){all, all / groups * group, all / groups};
+}
+
+// Elements of the vectors of all groups in scratch, each group's beginning on a boundary of LANE.
+INLINE int dense_vectors(int all, int groups) {
+    return groups * round_up(all / groups, LANE);
+}
+
+// m pixels in a row from element `at` on, unpadded on both sides.
+static inline void dense_row(const source *x, const gradient *g, int64_t at, int m, const dense_channels *k, float *out) {
+    int c = k->count;
+    if (c == k->all && (x ? source_is_plain(x) : !g->a)) {
         memcpy(out, (x ? x->x : g->dy) + at, (size_t)m * (size_t)c * sizeof *out);
         return;
     }
+    at += k->first;
     for (int j = 0; j < c; j += LANE) {
-        affine a = affine_at(x && x->mean, x ? x->mean : NULL, x ? x->scale : NULL, x ? x->shift : NULL, j, c - j);
-        slopes s = slopes_at(!x, g, j, c - j);
+        affine a = affine_at(x && x->mean, x ? x->mean : NULL, x ? x->scale : NULL, x ? x->shift : NULL, k->first + j, c - j);
+        slopes s = slopes_at(!x && g->a, g, k->first + j, c - j);
         for (int i = 0; i < m; i++) {
-            int64_t from = at + (int64_t)i * c + j;
+            int64_t from = at + (int64_t)i * k->all + j;
             v16 value = x ? source_read(x, &a, x->x + from, c - j) : gradient_read(g, &s, from, c - j);
             v_store_to(out + (int64_t)i * c + j, value, c - j);
         }
     }
 }
 
-// The planes of one image of a tensor (h, w, depth), read as a view or as a gradient: the other is NULL.
-static inline void dense_fill(const planes *p, const source *x, const gradient *g, int image, int h, int w) {
+// The planes of some channels of one image of a tensor (h, w), read as a view or as a gradient: the other is NULL.
+static inline void dense_fill(const planes *p, const source *x, const gradient *g, int image, int h, int w,
+                              const dense_channels *k) {
     int left = max_int(-p->column0, 0), first = max_int(p->column0, 0), c = p->depth;
     int m = max_int(min_int(w - first, p->width - left), 0), right = p->width - left - m;
     for (int row = p->row0; row < p->row0 + p->rows; row++) {
@@ -82,7 +100,7 @@ static inline void dense_fill(const planes *p, const source *x, const gradient *
             continue;
         }
         memset(out, 0, (size_t)left * (size_t)c * sizeof *out);
-        dense_row(x, g, (((int64_t)image * h + row) * w + first) * c, m, c, out + (int64_t)left * c);
+        dense_row(x, g, (((int64_t)image * h + row) * w + first) * k->all, m, k, out + (int64_t)left * c);
         memset(out + (int64_t)(left + m) * c, 0, (size_t)right * (size_t)c * sizeof *out);
     }
 }

@@ -1,6 +1,6 @@
-// Dense convolution of any kernel, stride and dilation, gradient of the input: a matrix product over the gradient's planes for
-// each phase, that is for the input pixels that are reached by the same taps. Not here: forward (dense.c), gradient of the
-// weights (dense_weights.c). Next: dense.h.
+// Convolution of any kernel, stride, dilation and groups, gradient of the input: for each group a matrix product over the
+// gradient's planes for each phase, that is for the input pixels that are reached by the same taps. Not here: forward (dense.c),
+// gradient of the weights (dense_weights.c). Next: dense.h.
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/dense.h"
 
@@ -9,7 +9,8 @@ static dense_blocks blocks_of(const sn_conv_size *s) { // of input pixels
 }
 
 bool LANES(dense_data_supports)(const sn_call *call) {
-    return call->as.conv_backward_data.size.groups == 1;
+    (void)call;
+    return true;
 }
 
 int64_t LANES(dense_data_tiles)(const sn_call *call) {
@@ -28,7 +29,7 @@ typedef struct {
     const float **rows;
     int64_t *into_rows; // of the same pixels in the input
     int64_t *at_piece;
-    float *panel; // (taps of the phase * co, PANEL)
+    float *panel; // (taps of the phase * co of a group, PANEL)
     float *dz;    // (pixels of the phase, PANEL)
     float *vectors;
 } memory;
@@ -36,16 +37,16 @@ typedef struct {
 static size_t carve_memory(void *scratch, const sn_conv_size *s, memory *m) {
     carving c = {.base = scratch};
     dense_blocks d = blocks_of(s);
-    planes g = data_planes(s, NULL, s->co, 0, d.rows);
+    planes g = data_planes(s, NULL, s->co / s->groups, 0, d.rows);
     int taps = s->kernel * s->kernel;
     int64_t pixels = (int64_t)d.images * d.rows * s->w;
     m->planes = carve_floats(&c, d.images * plane_size(&g));
     m->rows = carve(&c, pixels, sizeof *m->rows);
     m->into_rows = carve(&c, pixels, sizeof *m->into_rows);
     m->at_piece = carve(&c, taps, sizeof *m->at_piece);
-    m->panel = carve_floats(&c, (int64_t)taps * s->co * PANEL);
+    m->panel = carve_floats(&c, (int64_t)taps * g.depth * PANEL);
     m->dz = carve_floats(&c, pixels * PANEL);
-    m->vectors = carve_floats(&c, 2 * tile_vector(s->ci));
+    m->vectors = carve_floats(&c, 2 * dense_vectors(s->ci, s->groups));
     return c.used;
 }
 
@@ -65,45 +66,49 @@ static void phase_rows(const sn_conv_size *s, const dense_block *at, const memor
     for (int i = 0; i < at->images; i++)
         for (int row = f->row; row < at->rows; row += s->stride)
             for (int column = f->column; column < s->w; column += s->stride) {
-                mem->rows[f->m] =
-                    f->g->data + i * plane_size(f->g) + ((int64_t)(row / s->stride) * f->g->width + column / s->stride) * s->co;
+                mem->rows[f->m] = f->g->data + i * plane_size(f->g) +
+                                  ((int64_t)(row / s->stride) * f->g->width + column / s->stride) * f->g->depth;
                 mem->into_rows[f->m++] = ((int64_t)((at->image + i) * s->h + at->row + row) * s->w + column) * s->ci;
             }
 }
 
-// The phase's taps, and their weights for the input channels from n on, transposed.
-static void phase_taps(const sn_conv_size *s, const dense_block *at, const float *w, int n, const memory *mem, phase *f) {
-    int row = at->row + f->row;
+// The phase's taps, and their weights for `columns` input channels, transposed; w: of the first of them.
+static void phase_taps(const sn_conv_size *s, const dense_block *at, const float *w, int columns, const memory *mem, phase *f) {
+    int row = at->row + f->row, co = f->g->depth;
+    int64_t tap = (int64_t)(s->ci / s->groups) * s->co;
     f->taps = 0;
     for (int kh = 0; kh < s->kernel; kh++)
         for (int kw = 0; kw < s->kernel; kw++) {
             int oh = output_of(s, row, kh), ow = output_of(s, f->column, kw);
             if (oh * s->stride - s->pad + kh * s->dilation != row || ow * s->stride - s->pad + kw * s->dilation != f->column)
                 continue;
-            mem->at_piece[f->taps] = ((int64_t)(oh - f->g->row0) * f->g->width + ow - f->g->column0) * s->co;
-            pack_panel_transposed(w + ((int64_t)(kh * s->kernel + kw) * s->ci + n) * s->co, s->co, s->co,
-                                  min_int(s->ci - n, PANEL), mem->panel + (int64_t)f->taps++ * s->co * PANEL);
+            mem->at_piece[f->taps] = ((int64_t)(oh - f->g->row0) * f->g->width + ow - f->g->column0) * co;
+            pack_panel_transposed(w + (kh * s->kernel + kw) * tap, s->co, co, columns,
+                                  mem->panel + (int64_t)f->taps++ * co * PANEL);
         }
 }
 
+// into: of the group's channels.
 static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const memory *mem, const target *into,
-                       const dense_block *at) {
+                       const dense_block *at, int group) {
     const sn_conv_size *s = &p->size;
+    dense_channels in = dense_group(s->ci, s->groups, group), out = dense_group(s->co, s->groups, group);
+    const float *w = (const float *)b->weights + p->w + out.first;
     gradient g = gradient_of(b, &p->g);
-    planes first = data_planes(s, mem->planes, s->co, at->row, at->rows);
+    planes first = data_planes(s, mem->planes, out.count, at->row, at->rows);
     for (int i = 0; i < at->images; i++) {
         planes of_image = first;
         of_image.data += i * plane_size(&first);
-        dense_fill(&of_image, NULL, &g, at->image + i, s->ho, s->wo);
+        dense_fill(&of_image, NULL, &g, at->image + i, s->ho, s->wo, &out);
     }
     for (int i = 0; i < s->stride * s->stride; i++) {
         phase f = {.row = i / s->stride, .column = i % s->stride, .g = &first};
         phase_rows(s, at, mem, &f);
-        for (int n = 0; n < s->ci && f.m > 0; n += PANEL) {
-            int columns = min_int(s->ci - n, PANEL);
-            phase_taps(s, at, (const float *)b->weights + p->w, n, mem, &f);
+        for (int n = 0; n < in.count && f.m > 0; n += PANEL) {
+            int columns = min_int(in.count - n, PANEL);
+            phase_taps(s, at, w + (int64_t)n * s->co, columns, mem, &f);
             multiply((product_kind){C_SET, true, true, true}, &(product){.m = f.m,
-                                                                         .kc = s->co,
+                                                                         .kc = out.count,
                                                                          .n = columns,
                                                                          .rows = mem->rows,
                                                                          .at_piece = mem->at_piece,
@@ -111,10 +116,18 @@ static void data_block(const sn_bases *b, const sn_conv_backward_data *p, const 
                                                                          .b = mem->panel,
                                                                          .c = mem->dz,
                                                                          .ldc = PANEL});
-            for (int j = 0; j < columns; j += LANE)
-                LANES(target_block)(into, mem->into_rows, mem->dz + j, PANEL, f.m, n + j, min_int(columns - j, LANE));
+            for (int j = 0; j < columns; j += LANE) LANES(target_block)
+            (into, mem->into_rows, mem->dz + j, PANEL, f.m, in.first + n + j, min_int(columns - j, LANE));
         }
     }
+}
+
+static target target_of_group(const target *t, const sn_conv_size *s, int group) {
+    target of_group = *t;
+    int at = group * dense_vectors(s->ci / s->groups, 1);
+    of_group.first = dense_group(s->ci, s->groups, group).first;
+    if (t->sum_dy) of_group.sum_dy = t->sum_dy + at, of_group.sum_dyx = t->sum_dyx + at;
+    return of_group;
 }
 
 // dy overwritten, sums overwritten
@@ -124,13 +137,20 @@ void LANES(dense_data_tile)(const sn_bases *b, const sn_call *call, int64_t tile
     dense_blocks d = blocks_of(s);
     memory mem;
     carve_memory(scratch, s, &mem);
-    target into = target_of(b, &p->into, (int64_t)s->n * s->h * s->w, s->ci, mem.vectors, 0, s->ci);
+    target into = target_of(b, &p->into, (int64_t)s->n * s->h * s->w, s->ci, mem.vectors, 0, dense_vectors(s->ci, s->groups));
+    into.streams &= s->ci / s->groups % LANE == 0; // then each group begins on a boundary
     int64_t first = tile * d.tile;
     for (int64_t i = first; i < first + d.tile && i < d.blocks; i++) {
         dense_block at = dense_block_at(&d, s->n, s->h, i);
-        data_block(b, p, &mem, &into, &at);
+        for (int group = 0; group < s->groups; group++) {
+            target of_group = target_of_group(&into, s, group);
+            data_block(b, p, &mem, &of_group, &at, group);
+        }
     }
-    target_end(&into, (float *)b->arena + call->work, tile, s->ci, 0, s->ci);
+    for (int group = 0; group < s->groups; group++) {
+        target of_group = target_of_group(&into, s, group);
+        target_end(&of_group, (float *)b->arena + call->work, tile, s->ci, of_group.first, s->ci / s->groups);
+    }
 }
 
 void LANES(dense_data_finish)(const sn_bases *b, const sn_call *call) {

@@ -287,13 +287,6 @@ int64_t LANES(depthwise_data_work)(const sn_call *call) { // sums of each image 
     return sums_work(&p->into, depthwise_tiles_of(&p->size).image_groups, p->size.ci);
 }
 
-static int
-data_band(const sn_conv_size *s) { // input rows in a band: a multiple of the stride, so that all bands have the same phases
-    planes p = data_planes(s, NULL, LANE, 0, s->stride);
-    int rows = PLANE_PIXELS / p.width, steps = max_int(1, rows - p.rows + 1);
-    return min_int(s->h, steps * s->stride);
-}
-
 static size_t carve_data(void *scratch, const sn_conv_size *s, memory *m) {
     int band = data_band(s);
     planes g = data_planes(s, NULL, LANE, 0, band);
@@ -304,11 +297,6 @@ static size_t carve_data(void *scratch, const sn_conv_size *s, memory *m) {
 size_t LANES(depthwise_data_scratch)(const sn_call *call) {
     memory mem;
     return carve_data(NULL, &call->as.conv_backward_data.size, &mem);
-}
-
-// Whether the taps at k and the input coordinate i meet in an output.
-static bool meets(const sn_conv_size *s, int i, int k) {
-    return (i + s->pad - k * s->dilation) % s->stride == 0;
 }
 
 // The taps of the input pixels (row + i*stride, column + j*stride), as seen from output (row0, column0) of the planes. Within a

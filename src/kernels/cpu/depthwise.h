@@ -85,6 +85,18 @@ INLINE int forward_band(const sn_conv_size *s) { // output rows in a band
     return min_int(s->ho, max_int(1, (rows - reach) / s->stride + 1));
 }
 
+// Backward bands: input rows of one band, a multiple of the stride, so that all bands have the same phases.
+INLINE int data_band(const sn_conv_size *s) {
+    planes p = data_planes(s, NULL, LANE, 0, s->stride);
+    int rows = PLANE_PIXELS / p.width, steps = max_int(1, rows - p.rows + 1);
+    return min_int(s->h, steps * s->stride);
+}
+
+// Whether the taps at k and the input coordinate i meet in an output.
+INLINE bool meets(const sn_conv_size *s, int i, int k) {
+    return (i + s->pad - k * s->dilation) % s->stride == 0;
+}
+
 // What the band after this one reads of a tensor or two: about the pixels from `begin` on, counted from the tile's first image.
 INLINE upcoming upcoming_band(const float *x, const float *y, int c_all, const depthwise_tile *t, int64_t pixels_of_image,
                               int64_t begin, int64_t pixels, int times) {

@@ -1,5 +1,5 @@
 // v16: sixteen floats that go together, as one zmm (SN_LANES_avx512), two ymm (SN_LANES_avx2) or a plain array (SN_LANES_plain).
-// Not here: any operation across lanes. Each lane does the same IEEE operations on every kind, so results have the same bits.
+// Not here: any sum across lanes. Each lane does the same IEEE operations on every kind, so results have the same bits.
 // Next: view.h.
 #ifndef SN_CPU_LANES_H
 #define SN_CPU_LANES_H
@@ -11,8 +11,8 @@
 enum { LANE = 16 }; // floats in a v16
 
 // UNROLL: before a loop over registers, whose bound is known at compile time. SN_COMPACT: one loop for all bounds, where unrolled
-// ones gain nothing (plain lanes) or where compiling them takes minutes (sanitizers). The bits are the same.
-#if defined(SN_LANES_plain) || defined(__SANITIZE_ADDRESS__)
+// ones gain nothing (plain lanes). The bits are the same.
+#if defined(SN_LANES_plain)
 #define SN_COMPACT
 #define UNROLL
 #else
@@ -225,6 +225,8 @@ INLINE v16 v_inside(v16 x, v16 u, v16 top) {
 #endif
 
 // reg: what one register holds, 16 / REG of which make a v16. For loops that need more values in registers than v16 would leave.
+// reg_pick(x, lane): lane i of the result is lane[i] of the v16 that x is a part of; both within the same 8. reg_near(x, r): lane
+// i is lane i ^ r, for r < 4 known at compile time. reg_far(x): lane i is lane i ^ 4.
 #if defined(SN_LANES_avx2)
 typedef __m256 reg;
 enum { REG = 8 };
@@ -245,6 +247,15 @@ INLINE reg reg_fma(reg a, reg b, reg c) {
 }
 INLINE void reg_store_n(float *p, reg x, int n) { // the first n <= REG floats
     _mm256_maskstore_ps(p, v_mask(n, 0), x);
+}
+INLINE reg reg_near(reg x, int r) {
+    return r == 1 ? _mm256_permute_ps(x, 0xb1) : r == 2 ? _mm256_permute_ps(x, 0x4e) : r == 3 ? _mm256_permute_ps(x, 0x1b) : x;
+}
+INLINE reg reg_far(reg x) {
+    return _mm256_permute2f128_ps(x, x, 1);
+}
+INLINE reg reg_pick(reg x, const int32_t *lane) {
+    return _mm256_permutevar8x32_ps(x, _mm256_loadu_si256((const __m256i *)(const void *)lane)); // lanes modulo 8
 }
 #else
 typedef v16 reg;
@@ -267,6 +278,31 @@ INLINE reg reg_fma(reg a, reg b, reg c) {
 INLINE void reg_store_n(float *p, reg x, int n) { // the first n <= REG floats
     v_store_n(p, x, n);
 }
+#if defined(SN_LANES_avx512)
+INLINE reg reg_near(reg x, int r) {
+    return r == 1 ? _mm512_permute_ps(x, 0xb1) : r == 2 ? _mm512_permute_ps(x, 0x4e) : r == 3 ? _mm512_permute_ps(x, 0x1b) : x;
+}
+INLINE reg reg_far(reg x) {
+    return _mm512_shuffle_f32x4(x, x, 0xb1);
+}
+INLINE reg reg_pick(reg x, const int32_t *lane) {
+    return _mm512_permutexvar_ps(_mm512_loadu_si512(lane), x);
+}
+#else
+INLINE reg reg_near(reg x, int r) {
+    reg result;
+    for (int i = 0; i < LANE; i++) result.x[i] = x.x[i ^ r];
+    return result;
+}
+INLINE reg reg_far(reg x) {
+    return reg_near(x, 4);
+}
+INLINE reg reg_pick(reg x, const int32_t *lane) {
+    reg result;
+    for (int i = 0; i < LANE; i++) result.x[i] = x.x[lane[i]];
+    return result;
+}
+#endif
 #endif
 
 // out[j*ld_out + i] = in[i*ld + j] for i, j < 8
@@ -289,6 +325,31 @@ INLINE void transpose8(const float *in, int64_t ld, float *out, int64_t ld_out) 
         _mm256_storeu_ps(out + i * ld_out, _mm256_permute2f128_ps(pair[i], pair[i + 4], 0x20));
         _mm256_storeu_ps(out + (i + 4) * ld_out, _mm256_permute2f128_ps(pair[i], pair[i + 4], 0x31));
     }
+}
+#endif
+
+// copy8: n <= 8 floats, and zeros up to 8. sum8: 8 floats, the sum of `count` pieces at even steps, in order.
+#if defined(SN_LANES_plain)
+INLINE void copy8(float *to, const float *from, int n) {
+    for (int i = 0; i < 8; i++) to[i] = i < n ? from[i] : 0;
+}
+INLINE void sum8(float *to, const float *from, int step, int count) {
+    float sum[8];
+    for (int i = 0; i < 8; i++) sum[i] = from[i];
+    for (int k = 1; k < count; k++)
+        for (int i = 0; i < 8; i++) sum[i] += from[k * step + i];
+    for (int i = 0; i < 8; i++) to[i] = sum[i];
+}
+#else
+static const int32_t copy_mask_words[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+INLINE void copy8(float *to, const float *from, int n) {
+    __m256i mask = _mm256_loadu_si256((const __m256i *)(const void *)(copy_mask_words + 8 - n));
+    _mm256_storeu_ps(to, _mm256_maskload_ps(from, mask));
+}
+INLINE void sum8(float *to, const float *from, int step, int count) {
+    __m256 sum = _mm256_loadu_ps(from);
+    for (int k = 1; k < count; k++) sum = _mm256_add_ps(sum, _mm256_loadu_ps(from + k * step));
+    _mm256_storeu_ps(to, sum);
 }
 #endif
 

@@ -13,18 +13,21 @@
 static const sn_impl conv_forward[] = {
     ENTRY(pointwise_forward, "conv_forward 1x1"),
     ENTRY(depthwise_forward, "conv_forward depthwise"),
+    ENTRY(narrow_forward, "conv_forward narrow groups"),
     ENTRY(dense_forward, "conv_forward dense"),
     {0},
 };
 static const sn_impl conv_backward_data[] = {
     ENTRY(pointwise_data, "conv_backward_data 1x1"),
     ENTRY(depthwise_data, "conv_backward_data depthwise"),
+    ENTRY(narrow_data, "conv_backward_data narrow groups"),
     ENTRY(dense_data, "conv_backward_data dense"),
     {0},
 };
 static const sn_impl conv_backward_weights[] = {
     ENTRY(pointwise_weights, "conv_backward_weights 1x1"),
     ENTRY(depthwise_weights, "conv_backward_weights depthwise"),
+    ENTRY(narrow_weights, "conv_backward_weights narrow groups"),
     ENTRY(dense_weights, "conv_backward_weights dense"),
     {0},
 };

@@ -12,10 +12,11 @@ static int build(sn_builder *b, const int *in, const char *name, const sn_op_arg
     return sn_build_bn(b, x, sn_build_name(b, "%s.pool_bn", name));
 }
 
-const sn_op sn_op_pool = {"pool",
-                          "pooling and batch normalisation; a 1x1 convolution first where the channels change",
-                          1,
-                          true,
-                          {[KIND] = {"kind", "largest or average value", SN_ATTR_WORD, 0, 0, 0, kinds},
-                           [KERNEL] = {"kernel", "side of the window", SN_ATTR_ODD, 1, 11, 3, NULL}},
-                          build};
+const sn_op sn_op_pool = {
+    "pool",
+    "pooling and batch normalisation; a 1x1 convolution first where the channels change",
+    1,
+    true,
+    {[KIND] = {"kind", "largest or average value, of the pixels inside the image", SN_ATTR_WORD, 0, 0, 0, kinds},
+     [KERNEL] = {"kernel", "side of the window", SN_ATTR_ODD, 1, 11, 3, NULL}},
+    build};

@@ -159,6 +159,24 @@ void sn_supernet_put_stats(sn_supernet *n, int i, const float *mean, const float
     sn_memory_put(n->memory, SN_BUFFER_STATS, s->var, var, s->c);
 }
 
+size_t sn_supernet_stats_bytes(const sn_supernet *n, int i) {
+    return 2 * (size_t)n->graph->params.stats[i].c * n->real;
+}
+
+void sn_supernet_keep_stats(const sn_supernet *n, int i, void *out) {
+    const sn_stats *s = &n->graph->params.stats[i];
+    size_t half = sn_supernet_stats_bytes(n, i) / 2;
+    sn_memory_read(n->memory, SN_BUFFER_STATS, s->mean, out, half);
+    sn_memory_read(n->memory, SN_BUFFER_STATS, s->var, (char *)out + half, half);
+}
+
+void sn_supernet_restore_stats(sn_supernet *n, int i, const void *kept) {
+    const sn_stats *s = &n->graph->params.stats[i];
+    size_t half = sn_supernet_stats_bytes(n, i) / 2;
+    sn_memory_write(n->memory, SN_BUFFER_STATS, s->mean, kept, half);
+    sn_memory_write(n->memory, SN_BUFFER_STATS, s->var, (const char *)kept + half, half);
+}
+
 sn_status sn_supernet_weights_hash(const sn_supernet *n, uint64_t *out) {
     const float *w = sn_memory_map(n->memory, SN_BUFFER_WEIGHTS);
     if (!w) return SN_RESOURCE;

@@ -55,6 +55,10 @@ void sn_supernet_put(sn_supernet *, sn_buffer, int param, const float *in);
 // Running mean and variance of stats i, c floats each.
 void sn_supernet_get_stats(const sn_supernet *, int i, float *mean, float *var);
 void sn_supernet_put_stats(sn_supernet *, int i, const float *mean, const float *var);
+// The same as the net keeps them, without rounding: sn_supernet_stats_bytes(i) bytes, for later.
+size_t sn_supernet_stats_bytes(const sn_supernet *, int i);
+void sn_supernet_keep_stats(const sn_supernet *, int i, void *out);
+void sn_supernet_restore_stats(sn_supernet *, int i, const void *kept);
 // Hash of all weights (not statistics): the key under which scores are stored.
 sn_status sn_supernet_weights_hash(const sn_supernet *, uint64_t *out);
 

@@ -88,6 +88,10 @@ int64_t sn_value_elements(int64_t rows, int c) {
     return sn_aligned(rows * c) + SCORING_VECTORS * sn_aligned(c);
 }
 
+sn_value sn_value_at(sn_off block, int64_t rows, int c) {
+    return (sn_value){.data = block, .vectors = block + sn_aligned(rows * c), .rows = rows, .c = c, .act = SN_LINEAR};
+}
+
 sn_view sn_value_view(const sn_value *v) {
     if (!v->viewed) return (sn_view){v->data, SN_NONE, SN_NONE, SN_NONE, v->act};
     return (sn_view){v->data, vector_of(v, MEAN), vector_of(v, SCALE), vector_of(v, SHIFT), v->act};
@@ -202,8 +206,8 @@ static sn_status place_output(planner *p, const op *o) {
     t->value = (sn_value){.rows = (int64_t)p->pass->batch * s->h * s->w, .c = s->c, .viewed = t->bn >= 0, .act = SN_LINEAR};
     t->wants_gradient = p->pass->gradients && (n->kind != SN_NODE_INPUT || t->bn >= 0);
     if (o->node == p->target) {
-        t->value.data = p->pass->out;
-        t->value.vectors = p->pass->out + sn_aligned(t->value.rows * s->c);
+        sn_value at = sn_value_at(p->pass->out, t->value.rows, s->c);
+        t->value.data = at.data, t->value.vectors = at.vectors;
         return SN_OK;
     }
     int vectors = t->bn < 0 ? 0 : p->pass->gradients ? TRAINING_VECTORS : SCORING_VECTORS;

@@ -18,6 +18,8 @@ typedef struct {
 
 // Elements of a block with room for both as a pass without gradients needs them: data, then mean, scale, shift, inv, m2.
 int64_t sn_value_elements(int64_t rows, int c);
+// The value, read plainly, whose tensor and vectors are in the block that begins at an offset.
+sn_value sn_value_at(sn_off block, int64_t rows, int c);
 sn_view sn_value_view(const sn_value *);
 
 // A value that is in the arena already and stands for a node: the plan starts from it.

@@ -2,6 +2,8 @@
 #include "supernet/rank/rank.h"
 #include "base/clock.h"
 #include "io/files/runfolder.h"
+#include "supernet/engine/recalibrate.h"
+#include "supernet/engine/scoreplan.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,19 +17,30 @@ sn_protocol sn_run_protocol(const sn_run *r) {
     return (sn_protocol){r->config->rank.bn, r->config->rank.calibrate_batch, SCORING_BATCH};
 }
 
-void sn_protocol_text(const sn_run *r, char *out, size_t size) {
+static long calibration_images(const sn_run *r) {
+    long all = sn_dataset_count(r->data, SN_TRAIN);
+    return r->config->rank.calibrate < all ? r->config->rank.calibrate : all;
+}
+
+// Batches that are not all of one size weigh by their images, which is part of what a score means.
+void sn_protocol_text(const sn_run *r, long images, char *out, size_t size) {
     const sn_config *c = r->config;
-    long all = sn_dataset_count(r->data, SN_TRAIN), used = c->rank.calibrate < all ? c->rank.calibrate : all;
     const char *word = sn_protocol_words[c->rank.bn];
+    sn_batches b = sn_calibration_batches(calibration_images(r), c->rank.calibrate_batch);
+    if (c->rank.bn == SN_PROTOCOL_BATCH) b = (sn_batches){images, SCORING_BATCH, true};
+    int last = sn_batches_count(&b) ? sn_batches_size(&b, sn_batches_count(&b) - 1) : b.batch;
+    bool told = c->rank.bn == SN_PROTOCOL_BATCH ? last > b.batch : last != b.batch;
+    char rest[48] = "";
+    if (told) snprintf(rest, sizeof rest, ", the last of %d", last);
     if (c->rank.bn == SN_PROTOCOL_RECALIBRATE)
-        snprintf(out, size, "%s %ld images, batches of %d", word, used, c->rank.calibrate_batch);
+        snprintf(out, size, "%s %ld images, batches of %d%s", word, b.images, b.batch, rest);
     else if (c->rank.bn == SN_PROTOCOL_BATCH)
-        snprintf(out, size, "%s of %d", word, SCORING_BATCH);
+        snprintf(out, size, "%s of %d%s", word, b.batch, rest);
     else
         snprintf(out, size, "%s", word);
 }
 
-static long scored_images(const sn_run *r) {
+long sn_rank_images(const sn_run *r) {
     long all = sn_dataset_count(r->data, SN_VALIDATION), wanted = r->config->rank.images;
     return wanted && wanted < all ? wanted : all;
 }
@@ -38,9 +51,9 @@ static sn_status open_store(const sn_run *r, sn_rankstore **store, size_t *setti
     uint64_t hash = 0;
     sn_status status = path ? sn_supernet_weights_hash(r->net, &hash) : SN_RESOURCE;
     snprintf(weights, sizeof weights, "%016llx", (unsigned long long)hash);
-    sn_protocol_text(r, protocol, sizeof protocol);
+    sn_protocol_text(r, sn_rank_images(r), protocol, sizeof protocol);
     snprintf(split, sizeof split, "validation, order of seed %lld", (long long)r->config->train.seed);
-    sn_rank_setting s = {weights, protocol, split, (uint64_t)scored_images(r)};
+    sn_rank_setting s = {weights, protocol, split, (uint64_t)sn_rank_images(r)};
     if (status == SN_OK) status = sn_rankstore_open(path, store);
     if (status == SN_DATA)
         sn_error(status, "%s; move %s away and rank again: the scores are measured anew", sn_error_text(), path);
@@ -102,12 +115,14 @@ typedef struct {
     sn_arch *missing;
     long n, known;
     double saved, saving; // when the store was saved, and the seconds that this took
+    bool unsaved;         // a subtree has ended since
 } ranker;
 
 // A save writes the whole store: it waits until the last one has cost at most a twentieth of the time since.
 static sn_status save_now_and_then(ranker *r) {
     double now = sn_now();
     if (now - r->saved < 20 * r->saving) return SN_OK;
+    r->unsaved = false;
     SN_TRY(sn_rankstore_save(r->store));
     r->saved = sn_now();
     r->saving = r->saved - now;
@@ -130,10 +145,20 @@ static sn_status add_score(void *arg, const sn_score *s) {
     SN_TRY(sn_rankstore_add(r->store, r->setting, &row));
     r->out->scored++;
     int depth = s->arch.n < SUBTREE ? s->arch.n : SUBTREE;
-    bool new_subtree = r->out->scored > 1 && memcmp(r->last.option, s->arch.option, (size_t)depth);
+    r->unsaved = r->unsaved || (r->out->scored > 1 && memcmp(r->last.option, s->arch.option, (size_t)depth));
     r->last = s->arch;
-    if (r->watch->progress) r->watch->progress(r->watch->arg, r->known + r->out->scored, r->known + r->n);
-    return new_subtree ? save_now_and_then(r) : SN_OK;
+    return SN_OK;
+}
+
+static sn_status on_progress(void *arg, double archs) {
+    ranker *r = arg;
+    if (r->watch->progress) r->watch->progress(r->watch->arg, (double)r->known + archs, r->known + r->n);
+    return r->unsaved ? save_now_and_then(r) : SN_OK;
+}
+
+static void on_layout(void *arg, const sn_score_layout *l) {
+    const ranker *r = arg;
+    if (r->watch->layout) r->watch->layout(r->watch->arg, l);
 }
 
 static bool asked_to_stop(void *arg) {
@@ -144,13 +169,20 @@ static bool asked_to_stop(void *arg) {
 static sn_status score_missing(ranker *r) {
     sn_run *run = r->run;
     sn_view_of_split calibration = {0}, validation = {0};
-    sn_score_job job = {
-        .archs = r->missing, .n = r->n, .protocol = sn_run_protocol(run), .arg = r, .scored = add_score, .stop = asked_to_stop};
+    sn_score_job job = {.archs = r->missing,
+                        .n = r->n,
+                        .protocol = sn_run_protocol(run),
+                        .memory = (size_t)run->config->rank.memory,
+                        .arg = r,
+                        .scored = add_score,
+                        .stop = asked_to_stop,
+                        .progress = on_progress,
+                        .layout = on_layout};
     sn_status s = SN_OK;
     if (job.protocol.kind == SN_PROTOCOL_RECALIBRATE)
         s = sn_run_source(run, SN_TRAIN, run->config->rank.calibrate, run->config->rank.calibrate_batch, &calibration,
                           &job.calibration);
-    if (s == SN_OK) s = sn_run_source(run, SN_VALIDATION, scored_images(run), SCORING_BATCH, &validation, &job.images);
+    if (s == SN_OK) s = sn_run_source(run, SN_VALIDATION, sn_rank_images(run), SCORING_BATCH, &validation, &job.images);
     if (s == SN_OK) s = sn_score_archs(run->net, &job, &r->out->work);
     sn_run_source_free(&calibration);
     sn_run_source_free(&validation);
@@ -160,6 +192,35 @@ static sn_status score_missing(ranker *r) {
     if (saved == SN_OK && s != SN_OK && message) sn_error(s, "%s", message);
     free(message);
     return saved != SN_OK ? saved : s;
+}
+
+// An arch of most work and its neighbours: all options of every decision, and every shared value needed until the end.
+static sn_status neighbours(const sn_run *r, sn_arch *list, long *n) {
+    sn_arch small, large;
+    SN_TRY(sn_cost_extremes(r->graph, r->space, &small, &large));
+    list[0] = large;
+    *n = 1;
+    for (int d = large.n - 1; d >= 0; d--)
+        for (int i = 0, k; (k = sn_decision_option(&r->space->decisions[d], i)) >= 0 && *n < SN_SCORE_GROUP; i++) {
+            if (k == large.option[d]) continue;
+            list[*n] = large;
+            list[(*n)++].option[d] = (uint8_t)k;
+        }
+    return SN_OK;
+}
+
+sn_status sn_rank_layout(const sn_run *r, sn_score_layout *out) {
+    sn_score_job job = {.protocol = sn_run_protocol(r), .memory = (size_t)r->config->rank.memory};
+    job.calibration.count = calibration_images(r);
+    job.images.count = sn_rank_images(r);
+    *out = (sn_score_layout){0};
+    if (!job.images.count) return SN_OK;
+    sn_arch *archs = sn_new(SN_SCORE_GROUP, sizeof *archs);
+    job.archs = archs;
+    sn_status s = archs ? neighbours(r, archs, &job.n) : SN_RESOURCE;
+    if (s == SN_OK) s = sn_score_memory(r->net, &job, out);
+    free(archs);
+    return s;
 }
 
 // ---------------------------------------------------------------- the ranking
@@ -220,7 +281,7 @@ static sn_status rank_in(ranker *r, sn_arch *sorted, long n) {
 }
 
 sn_status sn_rank(sn_run *run, const sn_arch *archs, long n, const sn_rank_watch *watch, sn_ranking *out) {
-    sn_ranking result = {.images = (uint64_t)scored_images(run)};
+    sn_ranking result = {.images = (uint64_t)sn_rank_images(run)};
     ranker r = {.run = run, .watch = watch, .out = &result};
     SN_TRY(open_store(run, &r.store, &r.setting));
     result.store = r.store;

@@ -29,11 +29,12 @@ typedef struct {
 typedef struct {
     const volatile sig_atomic_t *stop;
     void *arg;
-    void (*progress)(void *arg, long done, long all); // archs
+    void (*progress)(void *arg, double done, long all); // archs, with parts of those under way
+    void (*layout)(void *arg, const sn_score_layout *); // how they are scored, before the first
 } sn_rank_watch;
 
 // The archs (any order, repeats count once) by the config's rank section on the validation split. The store is RUN/ranking.h5.
-// Saved after every subtree three decisions deep. SN_INTERRUPTED after a stop, with everything scored saved.
+// Saved now and then, after a subtree three decisions deep. SN_INTERRUPTED after a stop, with everything scored saved.
 sn_status sn_rank(sn_run *, const sn_arch *archs, long n, const sn_rank_watch *, sn_ranking *out);
 void sn_ranking_free(sn_ranking *);
 
@@ -41,14 +42,18 @@ void sn_ranking_free(sn_ranking *);
 sn_status sn_rank_all(const sn_space *, long most, sn_arch **archs, long *n);
 sn_status sn_rank_random(const sn_run *, long n, sn_arch **archs);
 
+// How the ranking of a large space is scored: a forecast, nothing is run. All 0 without validation images.
+sn_status sn_rank_layout(const sn_run *, sn_score_layout *);
+
 // Best arch of the run's store under its present weights and protocol; of a space of one, that one. SN_USAGE when nothing is
 // ranked yet.
 sn_status sn_rank_best(const sn_run *, sn_arch *out);
 // The stored score of one arch, *found says whether there is one.
 sn_status sn_rank_find(const sn_run *, const sn_arch *, sn_ranked *out, bool *found);
 
-// The job's protocol as stored with every score: "recalibrate 2000 images, batches of 250".
-void sn_protocol_text(const sn_run *, char *out, size_t size);
+// The job's protocol as stored with every score: "recalibrate 2000 images, batches of 250". images: that are scored.
+void sn_protocol_text(const sn_run *, long images, char *out, size_t size);
+long sn_rank_images(const sn_run *); // of the config's rank section
 // How the config scores: protocol and counts. Batch of scoring: 250.
 sn_protocol sn_run_protocol(const sn_run *);
 

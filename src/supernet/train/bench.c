@@ -1,16 +1,35 @@
-// Whole steps on random images, timed; see bench.h.
+// Whole steps, timed; see bench.h.
 #include "supernet/train/bench.h"
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static sn_bench_row *row_of(sn_bench_result *r, const sn_call *c) {
-    const char *kernel = sn_kernel_name(c->kernel);
+static const sn_conv_size *size_of(const sn_call *c) {
+    switch (c->kernel) {
+    case SN_CONV_FORWARD:
+        return &c->as.conv_forward.size;
+    case SN_CONV_BACKWARD_DATA:
+        return &c->as.conv_backward_data.size;
+    case SN_CONV_BACKWARD_WEIGHTS:
+        return &c->as.conv_backward_weights.size;
+    default:
+        return NULL;
+    }
+}
+
+static sn_bench_row *row_of(sn_bench_result *r, const sn_call *c, bool sizes) {
+    sn_bench_row row = {.kernel = sn_kernel_name(c->kernel), .impl = c->impl->name};
+    const sn_conv_size *s = sizes ? size_of(c) : NULL;
+    if (s)
+        snprintf(row.size, sizeof row.size, "%dx%d %d->%d k%d s%d d%d g%d", s->h, s->w, s->ci, s->co, s->kernel, s->stride,
+                 s->dilation, s->groups);
     for (int i = 0; i < r->rows; i++)
-        if (r->row[i].kernel == kernel && !strcmp(r->row[i].impl, c->impl->name)) return &r->row[i];
+        if (r->row[i].kernel == row.kernel && !strcmp(r->row[i].impl, row.impl) && !strcmp(r->row[i].size, row.size))
+            return &r->row[i];
     if (r->rows == SN_BENCH_ROWS) return &r->row[SN_BENCH_ROWS - 1];
-    r->row[r->rows] = (sn_bench_row){.kernel = kernel, .impl = c->impl->name};
+    r->row[r->rows] = row;
     return &r->row[r->rows++];
 }
 
@@ -25,11 +44,12 @@ static void count_flops(const sn_supernet *n, const sn_plan *p, sn_bench_result 
 typedef struct {
     sn_bench_result *result;
     size_t real;
+    bool sizes;
 } profile_of;
 
 static void add_launch(void *arg, const sn_call *first, int count, double seconds) {
     const profile_of *p = arg;
-    sn_bench_row *row = row_of(p->result, first);
+    sn_bench_row *row = row_of(p->result, first, p->sizes);
     row->seconds += seconds;
     for (int i = 0; i < count; i++) {
         double flops, bytes;
@@ -40,44 +60,55 @@ static void add_launch(void *arg, const sn_call *first, int count, double second
     }
 }
 
-static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, int batch, const float *images, const int32_t *labels,
-                      sn_bench_result *r) {
+static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, int batch, const sn_batch *in, sn_bench_result *r) {
     sn_pass pass = sn_training_pass(a, batch, 0);
-    double start = sn_now();
-    SN_TRY(sn_supernet_pass(n, &pass, images, labels, NULL));
+    SN_TRY(sn_supernet_pass(n, &pass, in->images, in->labels, NULL));
     SN_TRY(sn_optim_update(o, 0.01));
-    r->seconds += sn_now() - start;
     r->plan_seconds += n->plan.seconds;
     r->steps++;
     count_flops(n, &n->plan, r);
     return SN_OK;
 }
 
-sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int batch, int warmup, bool profile,
-                         sn_bench_result *out) {
+static sn_status random_batch(const sn_supernet *n, int batch, sn_batch *out) {
     const sn_node *input = &n->graph->node[n->graph->input];
     size_t pixels = (size_t)batch * (size_t)(input->h * input->w * input->c);
-    sn_optim_settings settings = {.kind = SN_OPTIM_SGD, .momentum = 0.9, .weight_decay = 3e-4, .decay_bn = true};
+    out->images = sn_new(pixels, sizeof *out->images);
+    out->labels = sn_new((size_t)batch, sizeof *out->labels);
+    if (!out->images || !out->labels) return SN_RESOURCE;
+    sn_rng rng = sn_rng_at(1, SN_STREAM_AUGMENT, 0, 0, 0);
+    for (size_t i = 0; i < pixels; i++) out->images[i] = (float)sn_rng_normal(&rng);
+    for (int i = 0; i < batch; i++) out->labels[i] = (int32_t)sn_rng_below(&rng, (uint32_t)n->graph->node[n->graph->logits].c);
+    return SN_OK;
+}
+
+sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int batch, int warmup, sn_bench_detail detail,
+                         sn_loader *loader, sn_bench_result *out) {
+    sn_optim_settings settings = {.kind = SN_OPTIM_SGD, .momentum = n->slots ? 0.9 : 0, .weight_decay = 3e-4, .decay_bn = true};
     sn_optim *o = NULL;
     sn_bench_result r = {0};
-    profile_of p = {&r, n->real};
-    float *images = sn_new(pixels, sizeof *images);
-    int32_t *labels = sn_new((size_t)batch, sizeof *labels);
-    sn_status s = images && labels ? sn_optim_create(n, &settings, &o) : SN_RESOURCE;
-    sn_rng rng = sn_rng_at(1, SN_STREAM_AUGMENT, 0, 0, 0);
-    for (size_t i = 0; s == SN_OK && i < pixels; i++) images[i] = (float)sn_rng_normal(&rng);
-    for (int i = 0; s == SN_OK && i < batch; i++)
-        labels[i] = (int32_t)sn_rng_below(&rng, (uint32_t)n->graph->node[n->graph->logits].c);
-    if (profile) n->launched = add_launch, n->launched_arg = &p;
+    profile_of p = {&r, n->real, detail == SN_BENCH_SIZES};
+    sn_loader_times before = {0}, after = {0};
+    sn_batch random = {0}, in;
+    sn_status s = loader ? SN_OK : random_batch(n, batch, &random);
+    if (s == SN_OK) s = sn_optim_create(n, &settings, &o);
+    in = random;
+    if (detail != SN_BENCH_TOTAL) n->launched = add_launch, n->launched_arg = &p;
     for (long i = -warmup; s == SN_OK && i < count; i++) {
         if (i == 0) r = (sn_bench_result){0};
-        s = step(n, o, &archs[i < 0 ? (i + warmup) % count : i], batch, images, labels, &r);
+        if (i == 0 && loader) before = sn_loader_spent(loader);
+        double start = sn_now();
+        if (loader) s = sn_loader_take(loader, i + warmup, &in);
+        if (s == SN_OK) s = step(n, o, &archs[i < 0 ? (i + warmup) % count : i], batch, &in, &r);
+        r.seconds += sn_now() - start;
     }
+    if (loader) after = sn_loader_spent(loader);
+    r.loader = (sn_loader_times){after.loading - before.loading, after.waiting - before.waiting};
     n->launched = NULL;
     r.arena_bytes = sn_memory_elements(n->memory, SN_BUFFER_ARENA) * (int64_t)n->real;
     if (s == SN_OK) *out = r;
     sn_optim_free(o);
-    free(images);
-    free(labels);
+    free(random.images);
+    free(random.labels);
     return s;
 }

@@ -1,9 +1,12 @@
 // Runs: made from a config, saved to and read from checkpoints, with sources of images for scoring; see run.h.
 #include "supernet/train/run.h"
+#include "io/files/atomic.h"
 #include "io/files/checkpoint.h"
 #include "io/files/runfolder.h"
 #include "sampler/sampler.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,86 +253,172 @@ sn_status sn_run_load(sn_run *r, const char *path) {
     return s;
 }
 
-// A training goes on only under the config that it began with.
-static sn_status check_config(const sn_run *r, const sn_checkpoint_file *f, const char *path) {
-    const char *text = sn_checkpoint_config(f);
-    sn_config *before;
-    sn_config_change change;
-    SN_TRY(sn_config_parse(text, strlen(text), path, NULL, 0, &before));
-    sn_status s = sn_config_difference(before, r->config, &change);
-    sn_config_free(before);
-    SN_TRY(s);
-    if (!change.key[0]) return SN_OK;
-    return sn_error(SN_CONFIG, "%s was trained with another config: %s was %s, now %s; choose another folder with -o", path,
-                    change.key, change.first, change.second);
+// ---------------------------------------------------------------- the newest checkpoint
+// Of a folder: the newest that is whole. All zero: there is none at all.
+typedef struct {
+    sn_checkpoint_file *file;
+    char *path;
+    char *passed_over; // see run.h
+} newest;
+
+static void newest_free(newest *w) {
+    sn_checkpoint_close(w->file);
+    free(w->path);
+    free(w->passed_over);
 }
 
-// Remembers in the run that a damaged file is not used; the message says why.
-static sn_status pass_over(sn_run *r, bool first) {
-    char *text = first ? sn_strdup(sn_error_text()) : sn_format("%s; an older one is damaged too", r->passed_over);
+// A checkpoint that cannot be looked into is no damaged one: going on from an older one would lose it. *there: it still is.
+static sn_status check_readable(const char *path, bool *there) {
+    struct stat st;
+    *there = !lstat(path, &st);
+    if (!*there) return errno == ENOENT ? SN_OK : sn_file_failed(path, "look at it", SN_FAIL);
+    if (!S_ISREG(st.st_mode))
+        return sn_error(SN_FAIL, "%s: not a regular file; allowed are those, or none of that name: move it away", path);
+    return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) ? sn_file_failed(path, "read", SN_FAIL) : SN_OK;
+}
+
+static sn_status pass_over(newest *w) {
+    char *text = w->passed_over ? sn_format("%s; an older one is damaged too", w->passed_over) : sn_strdup(sn_error_text());
     if (!text) return SN_RESOURCE;
-    free(r->passed_over);
-    r->passed_over = text;
+    free(w->passed_over);
+    w->passed_over = text;
     return SN_OK;
 }
 
-// Opens the newest checkpoint that is whole; *out is NULL when the folder has none at all. *path is the caller's.
-static sn_status open_newest(sn_run *r, const char *folder, sn_checkpoint_file **out, char **path) {
+// w->file stays NULL where the checkpoint is not there any more or damaged.
+static sn_status try_checkpoint(const char *folder, int64_t step, newest *w) {
+    bool there = false;
+    char *path = sn_folder_checkpoint(folder, step);
+    sn_status s = path ? check_readable(path, &there) : SN_RESOURCE;
+    if (s == SN_OK && there) s = sn_checkpoint_open(path, &w->file);
+    if (s == SN_DATA) s = pass_over(w);
+    if (w->file)
+        w->path = path;
+    else
+        free(path);
+    return s;
+}
+
+static sn_status open_newest(const char *folder, newest *w) {
     int64_t *steps;
-    int n, i = 0;
+    int n;
     SN_TRY(sn_folder_steps(folder, &steps, &n));
     sn_status s = SN_OK;
-    for (; i < n; i++) {
-        *path = sn_folder_checkpoint(folder, steps[i]);
-        s = *path ? sn_checkpoint_open(*path, out) : SN_RESOURCE;
-        if (s == SN_DATA) s = pass_over(r, i == 0);
-        if (*out || s != SN_OK) break;
-        free(*path);
-        *path = NULL;
-    }
+    for (int i = 0; i < n && s == SN_OK && !w->file; i++) s = try_checkpoint(folder, steps[i], w);
     free(steps);
-    if (s == SN_OK && n && i == n)
+    if (s == SN_OK && !w->file && w->passed_over)
         s = sn_error(SN_DATA, "%s has no checkpoint that is whole: %s; without its checkpoints it can be trained anew", folder,
-                     r->passed_over);
+                     w->passed_over);
     return s;
 }
 
-static sn_status load_newest(sn_run *r, const char *folder, bool same_config, bool *found) {
-    sn_checkpoint_file *f = NULL;
-    char *path = NULL;
-    sn_status s = open_newest(r, folder, &f, &path);
-    *found = f != NULL;
-    if (s == SN_OK && f && same_config) s = check_config(r, f, path);
-    if (s == SN_OK && f) s = load(r, f, path);
-    sn_checkpoint_close(f);
-    free(path);
+// Holds a config against the one in the checkpoint, both with the overrides.
+static sn_status compare_configs(const newest *w, const sn_config *config, const char *const *overrides, int n,
+                                 sn_config_change *change) {
+    const char *text = sn_checkpoint_config(w->file);
+    sn_config *before;
+    SN_TRY(sn_config_embedded(text, strlen(text), w->path, overrides, n, &before));
+    sn_status s = sn_config_difference(before, config, SN_BINDS_TRAINING | SN_BINDS_STEPS, change);
+    sn_config_free(before);
     return s;
 }
 
-sn_status sn_run_resume(sn_run *r, const char *folder, bool *found) {
-    SN_TRY(load_newest(r, folder, true, found));
-    return r->passed_over ? sn_folder_set_aside(folder, r->step) : SN_OK;
-}
-
-// ---------------------------------------------------------------- opening
-static sn_status open_folder(const char *path, const char *const *overrides, int n, const volatile sig_atomic_t *stop,
-                             sn_run **out) {
-    char *config_path = sn_folder_file(path, "config.yaml");
-    sn_config *config;
-    sn_status s = config_path ? sn_config_load(config_path, overrides, n, &config) : SN_RESOURCE;
-    free(config_path);
-    if (s != SN_OK) return s;
+// Makes the run and gives it the checkpoint's state, if there is one. Takes over the config.
+static sn_status make_from(newest *w, sn_config *config, const char *folder, const volatile sig_atomic_t *stop, sn_run **out) {
     sn_run *r;
     SN_TRY(sn_run_create(config, stop, &r));
-    bool found;
-    s = load_newest(r, path, false, &found);
-    if (s == SN_OK && !found) s = sn_error(SN_DATA, "%s has no checkpoint yet: train it first", path);
-    r->folder = s == SN_OK ? sn_strdup(path) : NULL;
-    if (s == SN_OK && !r->folder) s = SN_RESOURCE;
+    sn_status s = (r->folder = sn_strdup(folder)) ? SN_OK : SN_RESOURCE;
+    if (s == SN_OK && w->file) s = load(r, w->file, w->path);
+    r->passed_over = w->passed_over;
+    w->passed_over = NULL;
     if (s != SN_OK)
         sn_run_free(r);
     else
         *out = r;
+    return s;
+}
+
+// ---------------------------------------------------------------- training in a folder
+// A training goes on only under the config that it began with.
+static sn_status check_same(const newest *w, const sn_config *config) {
+    sn_config_change change;
+    SN_TRY(compare_configs(w, config, NULL, 0, &change));
+    if (!change.key[0]) return SN_OK;
+    return sn_error(SN_CONFIG,
+                    "%s was trained with another config: %s was %s, now %s; choose another folder (-o, retrain: --name)", w->path,
+                    change.key, change.first, change.second);
+}
+
+// Writes nothing when nothing is new, so that a finished run on a full disk still says that it is finished.
+static sn_status write_config(const sn_run *r) {
+    char *path = sn_folder_file(r->folder, "config.yaml"), *text = sn_config_resolved(r->config, true), *before = NULL;
+    sn_status s = path && text ? SN_OK : SN_RESOURCE;
+    bool same = s == SN_OK && !access(path, F_OK) && sn_text_read(path, &before) == SN_OK && !strcmp(text, before);
+    if (s == SN_OK && !same) s = sn_text_write(path, text);
+    free(before);
+    free(text);
+    free(path);
+    return s;
+}
+
+sn_status sn_run_begin(sn_config *config, const char *folder, const volatile sig_atomic_t *stop, sn_run **out) {
+    newest w = {0};
+    sn_run *r = NULL;
+    sn_status s = open_newest(folder, &w);
+    if (s == SN_OK && w.file) s = check_same(&w, config);
+    if (s == SN_OK)
+        s = make_from(&w, config, folder, stop, &r);
+    else
+        sn_config_free(config);
+    newest_free(&w);
+    if (s == SN_OK && r->passed_over) s = sn_folder_set_aside(folder, r->step);
+    if (s == SN_OK) s = write_config(r);
+    if (s != SN_OK)
+        sn_run_free(r);
+    else
+        *out = r;
+    return s;
+}
+
+sn_status sn_run_inherit(sn_run *r, const char *path, int *taken) {
+    sn_checkpoint_file *f;
+    float_buffers b = {0};
+    SN_TRY(sn_checkpoint_open(path, &f));
+    sn_status s = copy_buffers(r, &b);
+    if (s == SN_OK) {
+        s = sn_checkpoint_read_weights(f, &r->graph->params, b.weights, b.stats, taken);
+        if (s == SN_OK) put_buffers(r, &b);
+        free_copies(&b);
+    }
+    sn_checkpoint_close(f);
+    return s;
+}
+
+// ---------------------------------------------------------------- opening
+// What config.yaml says must be what the weights were trained with: with another seed, training images would score.
+static sn_status check_held(const newest *w, const sn_config *config, const char *folder, const char *const *overrides, int n) {
+    sn_config_change change;
+    SN_TRY(compare_configs(w, config, overrides, n, &change));
+    if (!change.key[0]) return SN_OK;
+    return sn_error(SN_CONFIG, "%s/config.yaml was changed: %s is %s, but %s was trained with %s; write that back", folder,
+                    change.key, change.second, w->path, change.first);
+}
+
+static sn_status open_folder(const char *path, const char *const *overrides, int n, const volatile sig_atomic_t *stop,
+                             sn_run **out) {
+    char *config_path = sn_folder_file(path, "config.yaml");
+    sn_config *config = NULL;
+    newest w = {0};
+    sn_status s = config_path ? sn_config_load(config_path, overrides, n, &config) : SN_RESOURCE;
+    free(config_path);
+    if (s == SN_OK) s = open_newest(path, &w);
+    if (s == SN_OK && !w.file) s = sn_error(SN_DATA, "%s has no checkpoint yet: train it first", path);
+    if (s == SN_OK) s = check_held(&w, config, path, overrides, n);
+    if (s == SN_OK)
+        s = make_from(&w, config, path, stop, out);
+    else
+        sn_config_free(config);
+    newest_free(&w);
     return s;
 }
 
@@ -339,12 +428,11 @@ static sn_status open_checkpoint(const char *path, const char *const *overrides,
     SN_TRY(sn_checkpoint_open(path, &f));
     sn_config *config;
     const char *text = sn_checkpoint_config(f);
-    sn_status s = sn_config_parse(text, strlen(text), path, overrides, n, &config);
+    sn_status s = sn_config_embedded(text, strlen(text), path, overrides, n, &config);
+    sn_run *r = NULL;
+    if (s == SN_OK) s = sn_run_create(config, stop, &r);
+    if (s == SN_OK) s = load(r, f, path);
     sn_checkpoint_close(f);
-    if (s != SN_OK) return s;
-    sn_run *r;
-    SN_TRY(sn_run_create(config, stop, &r));
-    s = sn_run_load(r, path);
     if (s != SN_OK)
         sn_run_free(r);
     else
@@ -355,16 +443,10 @@ static sn_status open_checkpoint(const char *path, const char *const *overrides,
 // What a run was made with stays: other splits would score it on images it has learned, other names would not be found again.
 // Keys that do not exist are left to the config's reader, which knows the nearest.
 static sn_status check_override(const char *path, const char *override) {
-    static const char *const free_keys[] = {"rank",       "retrain",     "export",  "data.augment", "data.source",
-                                            "data.cache", "data.memory", "threads", "device"};
-    char allowed[256] = "";
-    if (!strncmp(override, "--", 2) || !sn_config_knows(override)) return SN_OK; // --threads and --device
-    for (size_t k = 0, used = 0; k < sizeof free_keys / sizeof *free_keys; k++) {
-        size_t n = strlen(free_keys[k]);
-        if (!strncmp(override, free_keys[k], n) && strchr(".=", override[n])) return SN_OK;
-        used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", k ? ", " : "", free_keys[k]);
-    }
-    return sn_error(SN_CONFIG, "--set %s: what %s was made with stays; allowed are %s", override, path, allowed);
+    char allowed[256];
+    if (!(sn_config_binds(override) & SN_BINDS_TRAINING)) return SN_OK;
+    return sn_error(SN_CONFIG, "--set %s: what %s was made with stays; allowed are %s", override, path,
+                    sn_config_free_keys(SN_BINDS_TRAINING, allowed, sizeof allowed));
 }
 
 sn_status sn_run_open(const char *path, const char *const *overrides, int n, const volatile sig_atomic_t *stop, sn_run **out) {

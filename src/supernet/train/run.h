@@ -34,7 +34,8 @@ int sn_thread_count(int wanted);
 // Takes over the config (also on failure). Weights are initial. threads 0 in the config: one per processor. stop: ends the
 // decoding of data (may be NULL).
 sn_status sn_run_create(sn_config *, const volatile sig_atomic_t *stop, sn_run **out);
-// A run folder (its newest whole checkpoint) or a checkpoint file. overrides: "threads=2" and such. stop: as above.
+// A run folder (its newest whole checkpoint: run->passed_over, run->step) or a checkpoint file. overrides: "threads=2" and such.
+// stop: as above. SN_CONFIG when config.yaml is not what the checkpoint was trained with.
 sn_status sn_run_open(const char *path, const char *const *overrides, int n_overrides, const volatile sig_atomic_t *stop,
                       sn_run **out);
 void sn_run_free(sn_run *);
@@ -43,9 +44,13 @@ void sn_run_free(sn_run *);
 sn_status sn_run_save(const sn_run *, const char *path);
 sn_status sn_run_load(sn_run *, const char *path); // SN_DATA when data or shapes differ
 size_t sn_run_checkpoint_bytes(const sn_run *);
-// To go on with a training: loads the newest checkpoint of the folder that is whole; *found says whether there is any. Damaged
-// ones are passed over (run->passed_over) and set aside; SN_DATA when all are. SN_CONFIG when it was trained with another config.
-sn_status sn_run_resume(sn_run *, const char *folder, bool *found);
+
+// The run that trains in a folder whose writer the caller is. Takes over the config (also on failure). Goes on from the newest
+// whole checkpoint (run->step), if there is any, and writes config.yaml. Damaged ones are passed over and set aside; SN_DATA when
+// all are; SN_FAIL when the newest cannot be read at all; SN_CONFIG when the folder was trained with another config.
+sn_status sn_run_begin(sn_config *, const char *folder, const volatile sig_atomic_t *stop, sn_run **out);
+// Weights and statistics of equal names and shapes from a checkpoint; *taken counts the parameters.
+sn_status sn_run_inherit(sn_run *, const char *path, int *taken);
 
 // Updates of the whole training: a last partial batch of an epoch is left out.
 int64_t sn_run_steps(const sn_run *);

@@ -13,18 +13,8 @@
 #include <string.h>
 
 // ---------------------------------------------------------------- making
+static sn_status check_bn(const sn_trainer *t);
 static sn_status reserve(sn_trainer *t);
-
-static sn_status allocate(sn_trainer *t) {
-    size_t n = (size_t)t->batch;
-    t->order = sn_new((size_t)sn_dataset_count(t->run->data, SN_TRAIN), sizeof *t->order);
-    t->pixels = sn_new(n, sn_run_picture(t->run));
-    t->images = sn_new(n, sn_run_image(t->run) * sizeof *t->images);
-    t->labels = sn_new(n, sizeof *t->labels);
-    t->samples = sn_new(n, sizeof *t->samples);
-    t->draws = sn_new(n, sizeof *t->draws);
-    return t->order && t->pixels && t->images && t->labels && t->samples && t->draws ? SN_OK : SN_RESOURCE;
-}
 
 sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     sn_trainer *t = sn_new(1, sizeof *t);
@@ -33,8 +23,8 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     t->batch = run->config->train.batch;
     t->steps_per_epoch = sn_dataset_count(run->data, SN_TRAIN) / t->batch;
     t->steps = sn_run_steps(run);
-    t->order_epoch = -1;
-    sn_status s = allocate(t);
+    sn_status s = check_bn(t);
+    if (s == SN_OK) s = sn_loader_open(run, t->batch, t->steps, &t->loader);
     if (s == SN_OK) s = reserve(t);
     if (s != SN_OK)
         sn_trainer_free(t);
@@ -45,12 +35,7 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
 
 void sn_trainer_free(sn_trainer *t) {
     if (!t) return;
-    free(t->order);
-    free(t->pixels);
-    free(t->images);
-    free(t->labels);
-    free(t->samples);
-    free(t->draws);
+    sn_loader_close(t->loader);
     free(t);
 }
 
@@ -67,7 +52,22 @@ sn_status sn_trainer_room(const sn_run *r, sn_room *out) {
     return SN_OK;
 }
 
-// Room for the largest step before the first one, so that no step allocates memory for tensors.
+// A single number has no variance: its normalisation would be a constant, and nothing behind it would learn.
+static sn_status check_bn(const sn_trainer *t) {
+    const sn_graph *g = t->run->graph;
+    for (int i = 0; i < g->n; i++) {
+        const sn_node *n = &g->node[i];
+        if (n->kind == SN_NODE_BN && t->batch == 1 && n->h * n->w == 1)
+            return sn_error(
+                SN_CONFIG,
+                "a training batch of 1 image: node '%s' normalises each channel over the batch and 1 x 1 pixels, a single "
+                "number; at least 2 images are needed",
+                n->name);
+    }
+    return SN_OK;
+}
+
+// Room for the largest step before the first one, so that no step allocates memory for tensors: only its plan.
 static sn_status reserve(sn_trainer *t) {
     sn_room room;
     SN_TRY(sn_trainer_room(t->run, &room));
@@ -83,29 +83,6 @@ double sn_trainer_lr(const sn_trainer *t, int64_t step) {
     return sn_schedule_lr(&s, step);
 }
 
-static void augment_one(void *arg, int64_t i) {
-    sn_trainer *t = arg;
-    sn_augment_image(&t->run->augment, &t->draws[i], t->pixels + (size_t)i * sn_run_picture(t->run),
-                     t->images + (size_t)i * sn_run_image(t->run));
-}
-
-static sn_status load_batch(sn_trainer *t) {
-    sn_run *r = t->run;
-    uint32_t seed = (uint32_t)r->config->train.seed;
-    int64_t epoch = r->step / t->steps_per_epoch, first = r->step % t->steps_per_epoch * t->batch;
-    if (t->order_epoch != epoch) {
-        sn_epoch_order(seed, (uint32_t)epoch, (uint32_t)sn_dataset_count(r->data, SN_TRAIN), t->order);
-        t->order_epoch = epoch;
-    }
-    SN_TRY(sn_dataset_read(r->data, SN_TRAIN, t->order + first, t->batch, t->pixels, t->labels));
-    for (int i = 0; i < t->batch; i++) {
-        t->samples[i] = sn_dataset_sample_id(r->data, SN_TRAIN, t->order[first + i]);
-        t->draws[i] = sn_augment_draw(&r->augment, seed, (uint32_t)epoch, t->samples[i]);
-    }
-    sn_backend_for(r->backend, t->batch, augment_one, t);
-    return SN_OK;
-}
-
 // Puts the step and its last arch before the message.
 static sn_status in_step(const sn_trainer *t, sn_status s, int64_t step) {
     char text[SN_ARCH_TEXT];
@@ -119,7 +96,7 @@ static sn_status verb_pass(void *arg, const sn_arch *a) {
     sn_pass pass = training_pass(r, a);
     t->arch = *a;
     sn_batch_score *s = &t->score;
-    SN_TRY(sn_supernet_pass(r->net, &pass, t->images, t->labels, s));
+    SN_TRY(sn_supernet_pass(r->net, &pass, t->in.images, t->in.labels, s));
     if (s->finite == 0) return in_step(t, sn_error(SN_DIVERGED, "the loss is not finite"), r->step + 1);
     t->passes++;
     t->loss += s->loss / t->batch;
@@ -143,7 +120,7 @@ sn_status sn_trainer_step(sn_trainer *t) {
     t->passes = 0;
     t->loss = t->top1 = 0;
     t->lr = sn_trainer_lr(t, r->step);
-    SN_TRY(load_batch(t));
+    SN_TRY(sn_loader_take(t->loader, r->step, &t->in));
     if (t->hooks.begin) SN_TRY(t->hooks.begin(t->hooks.arg, t));
     SN_TRY(sampler->step(r->space, (uint32_t)r->config->train.seed, (uint32_t)r->step, &verbs));
     if (t->hooks.end) SN_TRY(t->hooks.end(t->hooks.arg, t));
@@ -180,27 +157,40 @@ static sn_status add_score(void *arg, const sn_score *s) {
 enum { VALIDATION_BATCH = 250 };
 static const sn_protocol validation_protocol = {SN_PROTOCOL_BATCH, 0, VALIDATION_BATCH};
 
+// No more than training has taken already, if that is enough.
+static size_t validation_memory(const sn_run *r, size_t arena) {
+    size_t allowed = sn_score_allowed((size_t)r->config->rank.memory);
+    return arena && arena < allowed ? arena : allowed;
+}
+
 static sn_status validate(sn_run *r, validation *v) {
     sn_arch paths[SN_FIXED_PATHS];
     sn_view_of_split view;
     int n;
     *v = (validation){0};
     SN_TRY(sn_fixed_paths(r, paths, &n));
-    sn_score_job job = {.archs = paths, .n = n, .protocol = validation_protocol, .arg = v, .scored = add_score};
+    sn_score_job job = {.archs = paths,
+                        .n = n,
+                        .protocol = validation_protocol,
+                        .memory =
+                            validation_memory(r, (size_t)sn_memory_elements(r->net->memory, SN_BUFFER_ARENA) * r->net->real),
+                        .arg = v,
+                        .scored = add_score};
     SN_TRY(sn_run_source(r, SN_VALIDATION, SN_VALIDATION_IMAGES, VALIDATION_BATCH, &view, &job.images));
     sn_status s = sn_score_archs(r->net, &job, NULL);
     sn_run_source_free(&view);
     return s;
 }
 
-sn_status sn_validation_arena(const sn_run *r, int64_t *elements) {
-    sn_arch small, large;
-    SN_TRY(sn_cost_extremes(r->graph, r->space, &small, &large));
+sn_status sn_validation_layout(const sn_run *r, size_t arena, sn_score_layout *out) {
+    sn_arch paths[SN_FIXED_PATHS];
+    int n;
+    SN_TRY(sn_fixed_paths(r, paths, &n));
     long images = r->config->train.validate_every ? sn_dataset_count(r->data, SN_VALIDATION) : 0;
-    sn_score_job job = {.archs = &large, .n = 1, .protocol = validation_protocol};
+    sn_score_job job = {.archs = paths, .n = n, .protocol = validation_protocol, .memory = validation_memory(r, arena)};
     job.images.count = images < SN_VALIDATION_IMAGES ? images : SN_VALIDATION_IMAGES;
-    *elements = 0;
-    return images ? sn_score_arena(r->net, &job, elements) : SN_OK;
+    *out = (sn_score_layout){0};
+    return images ? sn_score_memory(r->net, &job, out) : SN_OK;
 }
 
 // ---------------------------------------------------------------- the loop
@@ -284,6 +274,7 @@ static void after_step(loop *l) {
 // Unless needed, a save that the machine refuses is only warned of: a later one may work.
 static sn_status save(loop *l, bool needed) {
     sn_run *r = l->trainer->run;
+    if (l->watch->folder) SN_TRY(sn_folder_check(l->watch->folder));
     char *path = sn_folder_checkpoint(r->folder, r->step);
     sn_status s = path ? sn_run_save(r, path) : SN_RESOURCE;
     if (s == SN_OK) {

@@ -5,7 +5,7 @@
 #define SN_TRAIN_H
 
 #include "supernet/engine/room.h"
-#include "supernet/train/run.h"
+#include "supernet/train/loader.h"
 
 typedef enum { SN_EVENT_STEP, SN_EVENT_VALIDATION, SN_EVENT_SAVED, SN_EVENT_WARNING } sn_event_kind;
 
@@ -33,16 +33,10 @@ typedef struct {
 typedef struct sn_trainer {
     sn_run *run;
     int64_t steps_per_epoch, steps;
-    double lr;       // of this step
-    uint32_t *order; // samples of this epoch
-    int64_t order_epoch;
-    // the batch of this step
+    double lr; // of this step
+    sn_loader *loader;
     int batch;
-    uint8_t *pixels;
-    float *images; // (batch, h, w, c) after augmentation
-    int32_t *labels;
-    uint32_t *samples; // sample ids
-    sn_draw *draws;
+    sn_batch in; // of this step; the loader's
     // the step so far
     sn_arch arch; // of the last pass
     int passes;
@@ -56,6 +50,7 @@ typedef struct {
     void *arg;
     void (*event)(void *arg, const sn_event *); // NULL: nobody listens
     const char *log;                            // path of log.jsonl, or NULL
+    const struct sn_folder *folder;             // the run's, locked; asked before each save. NULL: nobody else is there
 } sn_train_watch;
 
 sn_status sn_trainer_create(sn_run *, sn_trainer **out);
@@ -74,7 +69,7 @@ sn_status sn_train(sn_run *, const sn_train_watch *);
 // The fixed paths of validation: smallest, largest and two random ones; fewer where archs are few.
 enum { SN_FIXED_PATHS = 4, SN_VALIDATION_IMAGES = 1000 };
 sn_status sn_fixed_paths(const sn_run *, sn_arch paths[SN_FIXED_PATHS], int *n);
-// Elements of the arena that validation needs; 0 where there is none.
-sn_status sn_validation_arena(const sn_run *, int64_t *elements);
+// What validation takes beside a training whose arena has so many bytes; all 0 where there is none.
+sn_status sn_validation_layout(const sn_run *, size_t arena, sn_score_layout *);
 
 #endif

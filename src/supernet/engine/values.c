@@ -1,0 +1,148 @@
+// Cuts and signatures; see values.h. What decides whether a node may be a cut: its tensor must be its own, and a plan that starts
+// from it must give the same bits as one that computes it. Not here: how a plan lowers nodes (plan.c, whose rules these follow).
+#include "supernet/engine/values.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t mix(uint64_t h, uint64_t v) { // splitmix64's finaliser over the running value
+    h += v + UINT64_C(0x9e3779b97f4a7c15);
+    h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return h ^ (h >> 31);
+}
+
+static uint64_t hash_fields(const sn_node *n) {
+    const int field[] = {(int)n->kind, n->c,      n->h,    n->w,      n->kernel, n->stride, n->pad,
+                         n->dilation,  n->groups, n->mode, n->weight, n->bias,   n->stats,  n->n_in};
+    uint64_t h = 1;
+    for (size_t i = 0; i < sizeof field / sizeof *field; i++) h = mix(h, (uint64_t)(int64_t)field[i]);
+    return h;
+}
+
+// ---------------------------------------------------------------- of the graph
+// Every node belongs to the value whose segment computes it: an option to its choice, what it reads to the same, until something
+// that belongs to two is shared and a value of its own. owner: 0 none yet, else 1 + a number of the value; -1 more than one.
+static sn_status find_shared(sn_values *v) {
+    const sn_graph *g = v->graph;
+    int *owner = sn_new((size_t)g->n, sizeof *owner), next = g->n + 1;
+    if (!owner) return SN_RESOURCE;
+    for (int i = g->n - 1; i >= 0; i--) {
+        const sn_node *n = &g->node[i];
+        bool choice = n->kind == SN_NODE_CHOICE;
+        v->shared[i] = !choice && owner[i] < 0;
+        int own = owner[i] > 0 ? owner[i] : i + 1;
+        for (int k = 0; k < n->n_in; k++) {
+            int reader = choice ? next++ : own;
+            if (n->in[k] < 0) continue; // an option that is not allowed
+            int *o = &owner[n->in[k]];
+            *o = !*o || *o == reader ? reader : -1;
+        }
+    }
+    free(owner);
+    return SN_OK;
+}
+
+sn_status sn_values_init(sn_values *v, const sn_graph *g) {
+    size_t n = (size_t)g->n;
+    *v = (sn_values){.graph = g};
+    v->fields = sn_new(n, sizeof *v->fields), v->signature = sn_new(n, sizeof *v->signature);
+    v->shared = sn_new(n, 1), v->live = sn_new(n, 1), v->picked = sn_new(n, 1), v->cut = sn_new(n, 1), v->inside = sn_new(n, 1);
+    v->uses = sn_new(n, sizeof *v->uses), v->choice = sn_new(n, sizeof *v->choice), v->value = sn_new(n, sizeof *v->value);
+    v->given = sn_new(n, sizeof *v->given), v->stats = sn_new(n, sizeof *v->stats);
+    if (!v->fields || !v->signature || !v->shared || !v->live || !v->picked || !v->cut || !v->inside || !v->uses || !v->choice ||
+        !v->value || !v->given || !v->stats)
+        return SN_RESOURCE;
+    for (int i = 0; i < g->n; i++) v->fields[i] = hash_fields(&g->node[i]);
+    return find_shared(v);
+}
+
+void sn_values_free(sn_values *v) {
+    free(v->fields), free(v->signature);
+    free(v->shared), free(v->live), free(v->picked), free(v->cut), free(v->inside);
+    free(v->uses), free(v->choice), free(v->value), free(v->given), free(v->stats);
+    *v = (sn_values){0};
+}
+
+// ---------------------------------------------------------------- of an arch
+// Marks what is needed, from the loss to the input.
+static void find_live(sn_values *v, const sn_arch *a) {
+    const sn_graph *g = v->graph;
+    size_t n = (size_t)g->n;
+    memset(v->live, 0, n);
+    memset(v->picked, 0, n);
+    memset(v->uses, 0, n * sizeof *v->uses);
+    v->n_choices = 0;
+    v->live[g->loss] = true;
+    for (int i = g->n - 1; i >= 0; i--) {
+        const sn_node *x = &g->node[i];
+        if (!v->live[i]) continue;
+        if (x->kind == SN_NODE_CHOICE) {
+            int r = sn_graph_resolve(g, a, i);
+            v->live[x->in[a->option[x->decision]]] = true;
+            v->picked[r] = true;
+            v->choice[v->n_choices] = i, v->value[v->n_choices++] = r;
+            continue;
+        }
+        for (int k = 0; k < x->n_in; k++) {
+            v->live[x->in[k]] = true;
+            v->uses[sn_graph_resolve(g, a, x->in[k])]++;
+        }
+    }
+}
+
+static bool stores(sn_node_kind kind) {
+    return kind == SN_NODE_INPUT || kind == SN_NODE_CONV || kind == SN_NODE_POOL || kind == SN_NODE_MEAN || kind == SN_NODE_SUM;
+}
+
+// A BN or bias that alone reads a stored tensor is how that is read: a plan must hold both, so there is no cut between them.
+static bool claims(const sn_values *v, const sn_node *n, int input) {
+    return (n->kind == SN_NODE_BN || n->kind == SN_NODE_BIAS) && stores(v->graph->node[input].kind) && v->uses[input] == 1;
+}
+
+void sn_values_read(sn_values *v, const sn_arch *a) {
+    const sn_graph *g = v->graph;
+    find_live(v, a);
+    for (int i = 0; i < g->n; i++) {
+        const sn_node *n = &g->node[i];
+        v->cut[i] = false;
+        if (!v->live[i] || n->kind == SN_NODE_CHOICE) continue;
+        int first = n->n_in ? sn_graph_resolve(g, a, n->in[0]) : -1;
+        uint64_t h = v->fields[i];
+        if (first >= 0 && claims(v, n, first)) {
+            v->cut[first] = false;
+            h = mix(h, 1);
+        }
+        for (int k = 0; k < n->n_in; k++) h = mix(h, v->signature[sn_graph_resolve(g, a, n->in[k])]);
+        v->signature[i] = h;
+        // an activation of a given value is a way to read it, not a tensor
+        bool view = n->kind == SN_NODE_ACT && v->cut[first] && g->node[first].kind != SN_NODE_ACT;
+        v->cut[i] = (v->picked[i] || v->shared[i]) && !view && i != g->loss;
+    }
+}
+
+void sn_values_segment(sn_values *v, const sn_arch *a, int node) {
+    const sn_graph *g = v->graph;
+    memset(v->inside, 0, (size_t)node + 1);
+    v->n_given = v->n_stats = 0;
+    v->reads_images = false;
+    v->key = mix(1, (uint64_t)node);
+    v->inside[node] = true;
+    for (int i = node, waiting = 1; waiting; i--) {
+        const sn_node *n = &g->node[i];
+        if (!v->inside[i]) continue;
+        waiting--;
+        bool given = i != node && v->cut[i];
+        v->key = mix(v->key, 2 * (uint64_t)i + given);
+        if (given) v->given[v->n_given++] = i;
+        if (given) continue;
+        if (n->kind == SN_NODE_INPUT) v->reads_images = true;
+        if (n->kind == SN_NODE_BN) v->stats[v->n_stats++] = n->stats;
+        for (int k = 0; k < n->n_in; k++) {
+            int r = sn_graph_resolve(g, a, n->in[k]);
+            v->key = mix(v->key, (uint64_t)r);
+            waiting += !v->inside[r];
+            v->inside[r] = true;
+        }
+    }
+}

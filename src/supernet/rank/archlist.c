@@ -1,0 +1,95 @@
+// Lists of architectures; see archlist.h.
+#include "supernet/rank/archlist.h"
+#include "io/config/problems.h"
+#include "io/files/atomic.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// ---------------------------------------------------------------- a file of them
+typedef struct {
+    sn_arch *arch;
+    size_t capacity;
+    long n;
+} list;
+
+// The architecture of a line, if it holds one; it is changed.
+static sn_status parse_line(const sn_space *s, char *p, list *l) {
+    static const char blanks[] = " \t\r";
+    char shown[2][SN_SHOWN];
+    p += strspn(p, blanks);
+    if (!*p || *p == '#') return SN_OK;
+    char *rest = p + strcspn(p, blanks);
+    if (*rest) *rest++ = 0;
+    rest += strspn(rest, blanks);
+    if (*rest && *rest != '#')
+        return sn_error(SN_USAGE, "found '%s' behind '%s'; allowed is one architecture a line, without blanks in it",
+                        sn_show(rest, shown[0]), sn_show(p, shown[1]));
+    SN_TRY(sn_grow(&l->arch, &l->capacity, (size_t)l->n + 1, sizeof *l->arch));
+    SN_TRY(sn_arch_parse(s, p, &l->arch[l->n]));
+    l->n++;
+    return SN_OK;
+}
+
+static sn_status parse_lines(const sn_space *s, const char *path, char *text, list *l) {
+    long line = 1;
+    for (char *p = text, *next; *p; p = next, line++) {
+        size_t length = strcspn(p, "\n");
+        next = p[length] ? p + length + 1 : p + length;
+        p[length] = 0;
+        sn_status status = parse_line(s, p, l);
+        if (status != SN_OK) return sn_error_prefix(status, "%s:%ld", path, line);
+    }
+    return l->n ? SN_OK : sn_error(SN_USAGE, "%s: no architecture found; allowed is one a line, at least one", path);
+}
+
+sn_status sn_archs_read(const sn_space *s, const char *path, const volatile sig_atomic_t *stop, sn_arch **archs, long *n) {
+    enum { MOST_BYTES = 256 << 20 };
+    char *text;
+    size_t size;
+    list l = {0};
+    SN_TRY(sn_input_read(path, MOST_BYTES, stop, &text, &size));
+    sn_status status = strlen(text) == size ? parse_lines(s, path, text, &l)
+                                            : sn_error(SN_USAGE, "%s: a zero byte in it; allowed is text", path);
+    free(text);
+    if (status != SN_OK)
+        free(l.arch);
+    else
+        *archs = l.arch, *n = l.n;
+    return status;
+}
+
+// ---------------------------------------------------------------- of a run
+sn_status sn_archs_choose(const sn_run *r, const char *path, long sample, const volatile sig_atomic_t *stop, sn_arch **archs,
+                          long *n) {
+    const sn_config *c = r->config;
+    bool by_config = !path && !sample;
+    if (by_config && c->rank.strategy == SN_STRATEGY_RANDOM) sample = c->rank.sample;
+    if (by_config && c->rank.strategy == SN_STRATEGY_LIST) path = c->rank.archs;
+    if (path) return sn_archs_read(r->space, path, stop, archs, n);
+    if (!sample) return sn_rank_all(r->space, SN_MOST_ARCHS, archs, n);
+    *n = sample;
+    return sn_rank_random(r, sample, archs);
+}
+
+sn_status sn_archs_limit(const sn_run *r, int64_t macs, int64_t params, sn_arch *archs, long *n) {
+    long kept = 0, all = *n;
+    sn_cost least = {.macs = INT64_MAX, .params = INT64_MAX};
+    for (long i = 0; i < all; i++) {
+        sn_cost cost;
+        SN_TRY(sn_cost_arch(r->graph, &archs[i], &cost));
+        if (cost.macs < least.macs) least.macs = cost.macs;
+        if (cost.params < least.params) least.params = cost.params;
+        if (cost.macs <= macs && cost.params <= params) archs[kept++] = archs[i];
+    }
+    if (!kept)
+        return sn_error(SN_USAGE, "none of %ld architecture%s is within the limits; the smallest have %lld MACs and %lld params",
+                        all, all == 1 ? "" : "s", (long long)least.macs, (long long)least.params);
+    *n = kept;
+    return SN_OK;
+}
+
+sn_status sn_arch_named(const sn_run *r, const char *text, sn_arch *out) {
+    if (!text) text = r->config->space.arch[0] ? "best" : r->config->export.arch; // of one, that one is the best
+    return strcmp(text, "best") ? sn_arch_parse(r->space, text, out) : sn_rank_best(r, out);
+}

@@ -312,7 +312,7 @@ static void put_training(maker *m, FILE *f, int batch) {
             sn_samplers[below(m, samplers)]->name, between(m, 1, 2), batch, (unsigned)below(m, 1000), below(m, 4), below(m, 2));
     put_optimizer(m, f);
     fprintf(f, "rank: {bn: %s, calibrate: %d, calibrate_batch: %d, images: %d, sample: 12}\n", any_word(m, sn_protocol_words),
-            any_count(m, per_batch, between(m, 1, 4)), per_batch, below(m, 2) ? 0 : between(m, 1, 30));
+            any_count(m, per_batch, between(m, 1, 4)), per_batch, below(m, 2) ? 0 : between(m, 2, 30));
     fprintf(f, "retrain: {epochs: 1, init: %s}\n", any_word(m, sn_start_words));
     fprintf(f, "export: {format: %s, bn: %s}\n", any_word(m, sn_format_words), any_word(m, sn_export_bn_words));
 }

@@ -107,7 +107,7 @@ static result plain_score(sn_run *r, const sn_arch *a, int protocol, int calibra
     if (protocol != SN_PROTOCOL_BATCH) batch = batch % 7 + 1; // of no influence
     for (long first = 0, n; first < images->count; first += n) {
         long left = images->count - first;
-        n = left < batch ? left : batch;
+        n = left < batch || (protocol == SN_PROTOCOL_BATCH && left == batch + 1) ? left : batch; // one image has no variance
         pass_images(r, a, images, first, (int)n, protocol == SN_PROTOCOL_BATCH ? SN_BN_BATCH : SN_BN_RUNNING, &x);
     }
     sn_statistics_restore(r->net, kept);
@@ -176,6 +176,7 @@ static void check_scores(sn_run *r, uint32_t seed) {
                             .protocol = {kind, r->config->rank.calibrate_batch, 2 + (int)(seed + (unsigned)kind) % 11},
                             .calibration = s.calibration,
                             .images = s.images,
+                            .memory = (seed + (unsigned)kind) % 2 ? 0 : 1 + seed * 997 % 100000, // much, or little
                             .want_logits = true};
         kept_scores k = {.classes = r->space->classes};
         job.arg = &k, job.scored = keep_score;

@@ -30,7 +30,7 @@ spaces || {
 }
 missed=0
 for patch; do
-    patch -s -p1 <"$patch"
+    patch -s -p1 --no-backup-if-mismatch <"$patch"
     if spaces; then
         echo "$(basename "$patch"): not found in $seeds spaces" >&2
         missed=1
@@ -38,6 +38,6 @@ for patch; do
         echo "$(basename "$patch"): $(grep -c ':[FE]:' out) of $seeds spaces fail, first:"
         grep -m 1 ':[FE]:' out
     fi
-    patch -s -R -p1 <"$patch"
+    patch -s -R -p1 --no-backup-if-mismatch <"$patch"
 done
 exit "$missed"

@@ -2,6 +2,8 @@
 // No global state but the thread's message.
 #include "base/status.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,14 +14,19 @@ enum { MESSAGE = 4096 };
 static _Thread_local char message[MESSAGE];
 static _Thread_local sn_status last;
 
+// Names and texts in a message may come from anybody's file.
+static sn_status set(sn_status code, char text[MESSAGE]) {
+    memcpy(message, sn_utf8_printable(text, "\n"), sizeof message);
+    return last = code;
+}
+
 sn_status sn_error(sn_status code, const char *format, ...) {
     char text[MESSAGE]; // an argument may be the current message
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    memcpy(message, text, sizeof message);
-    return last = code;
+    return set(code, text);
 }
 
 sn_status sn_error_prefix(sn_status code, const char *format, ...) {
@@ -31,8 +38,7 @@ sn_status sn_error_prefix(sn_status code, const char *format, ...) {
     size_t used = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
     int room = (int)(sizeof text - used) - 3; // ": " and the end
     if (room > 0) snprintf(text + used, sizeof text - used, ": %.*s", room, message);
-    memcpy(message, text, sizeof message);
-    return last = code;
+    return set(code, text);
 }
 
 const char *sn_error_text(void) {

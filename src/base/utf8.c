@@ -3,6 +3,8 @@
 // Next: h5read.c.
 #include "base/utf8.h"
 
+#include <string.h>
+
 int sn_utf8_char(const char *p, uint32_t *code) {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *u = (const unsigned char *)p;
@@ -22,4 +24,25 @@ bool sn_utf8_valid(const char *text) {
     for (int n; *text; text += n)
         if (!(n = sn_utf8_char(text, &code))) return false;
     return true;
+}
+
+static bool obeyed(uint32_t c) {
+    return c < 32 || (c >= 127 && c < 160) || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
+char *sn_utf8_printable(char *text, const char *keep) {
+    char *to = text;
+    uint32_t code;
+    for (const char *from = text; *from;) {
+        int n = sn_utf8_char(from, &code);
+        if (n && (!obeyed(code) || (n == 1 && strchr(keep, *from)))) {
+            memmove(to, from, (size_t)n);
+            to += n;
+        } else {
+            *to++ = '?';
+        }
+        from += n ? n : 1;
+    }
+    *to = 0;
+    return text;
 }

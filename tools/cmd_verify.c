@@ -211,9 +211,10 @@ static sn_status describe_other(report *r) {
 static sn_status describe(report *r) {
     sn_h5r *file;
     SN_TRY(sn_h5_open(r->path, SIZE_MAX, &file));
-    sn_status s = sn_h5_check(file, &r->tally);
-    kind k = s == SN_OK ? kind_of(file) : OTHER;
-    if (s == SN_OK && k == TRACE) s = describe_trace(r, file);
+    r->tally = sn_h5_count(file);
+    kind k = kind_of(file);
+    sn_status s = SN_OK;
+    if (k == TRACE) s = describe_trace(r, file);
     if (s == SN_OK && k == LOGITS) s = describe_logits(r, file);
     sn_h5r_free(file);
     if (s == SN_OK && k == CHECKPOINT) s = describe_checkpoint(r);

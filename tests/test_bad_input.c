@@ -80,6 +80,8 @@ static void put_checkpoint(const char *path, const char *config) {
     ck_assert_int_eq(sn_h5_attr_text(w, "/", "config", config), SN_OK);
     ck_assert_int_eq(sn_h5_attr_text(w, "/", "data", "none"), SN_OK);
     ck_assert_int_eq(sn_h5_attr_int(w, "/", "step", 1), SN_OK);
+    ck_assert_int_eq(sn_h5_attr_int(w, "/", "best_step", 0), SN_OK);
+    ck_assert_int_eq(sn_h5_attr_f64(w, "/", "best", NAN), SN_OK);
     ck_assert_int_eq(sn_h5_save(w, path), SN_OK);
     sn_h5w_free(w);
 }

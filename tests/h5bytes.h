@@ -78,7 +78,7 @@ static inline void h5_change(unsigned char *p, size_t n, uint64_t *random) {
     if (r & 2) at &= ~(size_t)7;
     if (at < H5_HEADER || at + width > n) return;
     if (r % 11 == 0) { // a piece of another place
-        size_t from = H5_HEADER + (size_t)(value % (n - H5_HEADER)), length = 8 << (r >> 4) % 4;
+        size_t from = H5_HEADER + (size_t)(value % (n - H5_HEADER)), length = (size_t)8 << (r >> 4) % 4;
         if (from + length <= n && at + length <= n) memmove(p + at, p + from, length);
     } else {
         memcpy(p + at, &value, width);

@@ -80,6 +80,7 @@ static sn_status read_header(sn_cache *c, const char *key) {
     sn_cache_header *h = &c->head;
     struct stat s;
     if (fstat(c->fd, &s)) return damaged(c, strerror(errno));
+    if (!S_ISREG(s.st_mode)) return damaged(c, "not a regular file");
     SN_TRY(read_at(c, 0, h, sizeof *h));
     uint64_t text = sizeof *h + (uint64_t)h->key_bytes + h->names_bytes;
     if (h->magic != SN_CACHE_MAGIC || h->version != SN_CACHE_VERSION) return damaged(c, "not a cache of this version");
@@ -92,7 +93,8 @@ static sn_status read_header(sn_cache *c, const char *key) {
     if (sn_cache_crc(0, c->text, h->header_bytes) != crc) return damaged(c, "damaged header");
     if (h->key_bytes != strlen(key) + 1 || memcmp(c->text + sizeof *h, key, h->key_bytes))
         return damaged(c, "made of something else");
-    if (h->channels > SN_MOST_CHANNELS || h->height > SN_MOST_SIDE || h->width > SN_MOST_SIDE || !sn_cache_measure(h, &c->sizes))
+    if (h->classes > SN_MOST_CLASSES || h->channels > SN_MOST_CHANNELS || h->height > SN_MOST_SIDE || h->width > SN_MOST_SIDE ||
+        !sn_cache_measure(h, &c->sizes))
         return damaged(c, "damaged header");
     if ((uint64_t)s.st_size != c->sizes.file_bytes) return damaged(c, "wrong length");
     return SN_OK;
@@ -125,7 +127,7 @@ sn_status sn_cache_open(const char *path, const char *key, sn_cache **out) {
     if (!c) return SN_RESOURCE;
     c->fd = -1;
     sn_status status = (c->path = sn_strdup(path)) ? SN_OK : SN_RESOURCE;
-    if (status == SN_OK && (c->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) status = damaged(c, strerror(errno));
+    if (status == SN_OK && (c->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0) status = damaged(c, strerror(errno));
     if (status == SN_OK) status = read_header(c, key);
     if (status == SN_OK) status = find_names(c);
     if (status == SN_OK) status = read_labels(c);

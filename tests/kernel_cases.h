@@ -37,6 +37,7 @@ typedef struct {
     num *expect;  // n, after the call; NULL: statistics, checked against y
     double terms; // summed in one element: the tolerance grows with its logarithm; 1 for elementwise results
     bool exact;   // on small integers the result must be equal
+    bool raw;     // n doubles as they are, in the room of SN_RESULT_ELEMENTS reals: a result
 } operand;
 
 typedef struct {
@@ -194,6 +195,18 @@ static inline sn_off put(kase *k, buffer b, int64_t n, role r, content c) {
     if (r == OUT || r == UNREAD) return p->off;
     p->init = bump((size_t)n, sizeof *p->init);
     for (int64_t i = 0; i < n; i++) p->init[i] = (float)value_of(k->mode, c, &k->seed, i, n); // representable in both reals
+    return p->off;
+}
+
+// Adds a result: n doubles.
+static inline sn_off put_result(kase *k, int n, role r, const double *init) {
+    ck_assert_int_lt(k->n_operands, MOST_OPERANDS);
+    operand *p = &k->operands[k->n_operands++];
+    *p = (operand){.b = ARENA, .off = cell_offset(++k->cells[ARENA], SN_RESULT_ELEMENTS), .n = n, .role = r, .terms = 1};
+    p->raw = true;
+    if (!init) return p->off;
+    p->init = bump((size_t)n, sizeof *p->init);
+    memcpy(p->init, init, (size_t)n * sizeof *init);
     return p->off;
 }
 
@@ -446,6 +459,17 @@ static inline void build_loss(kase *k) { // variant: smoothing
     for (int i = 0; i < p->n; i++) k->labels[i] = integer(&k->seed, 0, p->classes - 1);
 }
 
+static inline void build_score(kase *k) { // variant: a loss that is not finite
+    sn_score_call *p = &k->call.as.score;
+    p->n = k->size.n * k->size.ci;
+    p->loss = put(k, ARENA, p->n, IN, GRADIENT);
+    p->rank = put(k, ARENA, p->n, IN, ZERO);
+    double *rank = operand_at(k, ARENA, p->rank)->init;
+    for (int i = 0; i < p->n; i++) rank[i] = integer(&k->seed, 0, 9);
+    if (k->o.variant) operand_at(k, ARENA, p->loss)->init[integer(&k->seed, 0, p->n - 1)] = INFINITY;
+    p->out = put_result(k, 4, OUT, NULL);
+}
+
 static inline int64_t all_elements(const kase *k) {
     return in_rows(&k->size) * k->size.ci;
 }
@@ -462,22 +486,33 @@ static inline void build_squares(kase *k) {
     p->out = put(k, ARENA, 1, OUT, ZERO);
 }
 
+static inline void build_clip(kase *k) { // variant: 0 no clipping, 1 above, 2 below, 3 a gradient that is not finite
+    sn_clip *p = &k->call.as.clip;
+    p->n = k->size.n * k->size.ci;
+    p->clip = (double[]){0, 0.125, 1000, 1}[k->o.variant];
+    p->squares = put(k, ARENA, p->n, IN, POSITIVE);
+    if (k->o.variant == 3) operand_at(k, ARENA, p->squares)->init[integer(&k->seed, 0, p->n - 1)] = INFINITY;
+    p->out = put_result(k, 3, OUT, NULL);
+}
+
+static const double clipped[] = {1, 0.5, -1}, refused[] = {INFINITY, 0, 3}; // of CLIP
+
 // The same offset in several buffers: each buffer gives its first cell.
-static inline void build_sgd(kase *k) { // variant: bit 0 momentum, 1 Nesterov, 2 decay
+static inline void build_sgd(kase *k) { // variant: bit 0 momentum, 1 Nesterov, 2 decay, 3 refused
     sn_sgd *p = &k->call.as.sgd;
     int v = k->o.variant;
     *p = (sn_sgd){.n = all_elements(k),
                   .lr = 0.1,
                   .momentum = v & 1 ? 0.9 : 0,
                   .decay = v & 4 ? 0.01 : 0,
-                  .scale = 0.5,
+                  .clip = put_result(k, 3, IN, v & 8 ? refused : clipped),
                   .nesterov = (v & 1) && (v & 2)};
     p->offset = put(k, WEIGHTS, p->n, UPDATED, WEIGHT);
     put(k, GRADS, p->n, IN, GRADIENT);
     if (v & 1) put(k, FIRST_SLOT, p->n, UPDATED, GRADIENT);
 }
 
-static inline void build_adam(kase *k) { // variant: bit 0 decay, 1 a later update
+static inline void build_adam(kase *k) { // variant: bit 0 decay, 1 a later update, 2 refused
     sn_adam *p = &k->call.as.adam;
     int v = k->o.variant;
     *p = (sn_adam){.n = all_elements(k),
@@ -486,7 +521,7 @@ static inline void build_adam(kase *k) { // variant: bit 0 decay, 1 a later upda
                    .beta2 = 0.999,
                    .eps = 1e-8,
                    .decay = v & 1 ? 0.01 : 0,
-                   .scale = 0.5,
+                   .clip = put_result(k, 3, IN, v & 4 ? refused : clipped),
                    .t = v & 2 ? 7 : 1};
     p->offset = put(k, WEIGHTS, p->n, UPDATED, WEIGHT);
     put(k, GRADS, p->n, IN, GRADIENT);
@@ -548,10 +583,12 @@ typedef struct {
 #define USES_bn_forward SHAPES(flat_shapes), 0, 12
 #define USES_bn_backward SHAPES(flat_shapes), 0, 6
 #define USES_loss SHAPES(flat_shapes), VIEW | INTO | NO_DY, 2
+#define USES_score SHAPES(flat_shapes), 0, 2
 #define USES_fill SHAPES(flat_shapes), 0, 1
 #define USES_squares SHAPES(flat_shapes), 0, 1
-#define USES_sgd SHAPES(flat_shapes), 0, 8
-#define USES_adam SHAPES(flat_shapes), 0, 4
+#define USES_clip SHAPES(flat_shapes), 0, 4
+#define USES_sgd SHAPES(flat_shapes), 0, 16
+#define USES_adam SHAPES(flat_shapes), 0, 8
 
 static const kernel_cases all_cases[SN_KERNELS] = {
 #define X(ENUM, name, record) [SN_##ENUM] = {#name, USES_##name, build_##name},

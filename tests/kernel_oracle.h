@@ -320,12 +320,42 @@ static inline void expect_squares(kase *k) {
     expect(k, ARENA, p->out, sum, (double)p->n, true);
 }
 
+static inline void expect_score(kase *k) {
+    const sn_score_call *p = &k->call.as.score;
+    const double *loss = contents(k, ARENA, p->loss), *rank = contents(k, ARENA, p->rank);
+    num *r = nums(4);
+    r[3] = num_of(1);
+    for (int i = 0; i < p->n; i++) {
+        r[0] = num_add(r[0], num_of(loss[i]));
+        r[1].v += rank[i] < 1, r[2].v += rank[i] < 5;
+        if (!isfinite(loss[i])) r[3] = num_of(0);
+    }
+    expect(k, ARENA, p->out, r, 1, true);
+}
+
+static inline void expect_clip(kase *k) {
+    const sn_clip *p = &k->call.as.clip;
+    const double *squares = contents(k, ARENA, p->squares);
+    num *r = nums(3);
+    r[2] = (num){-1, 0};
+    double sum = 0;
+    for (int i = 0; i < p->n; i++) {
+        sum += squares[i];
+        if (!isfinite(squares[i]) && r[2].v < 0) r[2].v = i;
+    }
+    r[0] = num_of(sqrt(sum));
+    double factor = p->clip / (r[0].v + 1e-6);
+    r[1] = num_of(p->clip == 0 || factor > 1 ? 1 : factor);
+    expect(k, ARENA, p->out, r, 1, false);
+}
+
 static inline void expect_sgd(kase *k) {
     const sn_sgd *p = &k->call.as.sgd;
     num *w = plain_pass(k, WEIGHTS, p->offset), *g = plain_pass(k, GRADS, p->offset);
     num *v = p->momentum != 0 ? plain_pass(k, FIRST_SLOT, p->offset) : NULL;
-    for (int64_t i = 0; i < p->n; i++) {
-        num d = num_add(num_scale(g[i], p->scale), num_scale(w[i], p->decay)), step = d;
+    const double *clip = contents(k, ARENA, p->clip);
+    for (int64_t i = 0; i < p->n && clip[2] < 0; i++) {
+        num d = num_add(num_scale(g[i], clip[1]), num_scale(w[i], p->decay)), step = d;
         if (v) {
             v[i] = num_add(num_scale(v[i], p->momentum), d);
             step = p->nesterov ? num_add(d, num_scale(v[i], p->momentum)) : v[i];
@@ -340,8 +370,9 @@ static inline void expect_adam(kase *k) {
     const sn_adam *p = &k->call.as.adam;
     num *w = plain_pass(k, WEIGHTS, p->offset), *g = plain_pass(k, GRADS, p->offset);
     num *m = plain_pass(k, FIRST_SLOT, p->offset), *v = plain_pass(k, SECOND_SLOT, p->offset);
-    for (int64_t i = 0; i < p->n; i++) {
-        num d = num_add(num_scale(g[i], p->scale), num_scale(w[i], p->decay));
+    const double *clip = contents(k, ARENA, p->clip);
+    for (int64_t i = 0; i < p->n && clip[2] < 0; i++) {
+        num d = num_add(num_scale(g[i], clip[1]), num_scale(w[i], p->decay));
         m[i] = num_add(num_scale(m[i], p->beta1), num_scale(d, 1 - p->beta1));
         v[i] = num_add(num_scale(v[i], p->beta2), num_scale(num_mul(d, d), 1 - p->beta2));
         double root = sqrt(v[i].v / (1 - pow(p->beta2, (double)p->t)));
@@ -361,11 +392,29 @@ static void (*const expectations[SN_KERNELS])(kase *) = {
 };
 
 // --- a case in a world
+static inline int64_t operand_room(const operand *p) { // in reals
+    return p->raw ? SN_RESULT_ELEMENTS : p->n;
+}
+
+static inline double operand_get(const world *w, const operand *p, int64_t i) {
+    if (!p->raw) return world_get(w, p->b, p->off + i);
+    double value;
+    memcpy(&value, w->base[p->b] + (size_t)p->off * w->real + (size_t)i * sizeof value, sizeof value);
+    return value;
+}
+
+static inline void operand_set(const world *w, const operand *p, int64_t i, double value) {
+    if (p->raw)
+        memcpy(w->base[p->b] + (size_t)p->off * w->real + (size_t)i * sizeof value, &value, sizeof value);
+    else
+        world_set(w, p->b, p->off + i, value);
+}
+
 static inline void world_load(const world *w, const kase *k) {
     for (int i = 0; i < k->n_operands; i++) {
         const operand *p = &k->operands[i];
-        poison(w->base[p->b] + (size_t)(p->off - CANARY) * w->real, (size_t)(CANARY + p->n) * w->real);
-        for (int64_t j = 0; p->init && j < p->n; j++) world_set(w, p->b, p->off + j, p->init[j]);
+        poison(w->base[p->b] + (size_t)(p->off - CANARY) * w->real, (size_t)(CANARY + operand_room(p)) * w->real);
+        for (int64_t j = 0; p->init && j < p->n; j++) operand_set(w, p, j, p->init[j]);
     }
     memcpy(w->labels - k->n_labels, k->labels, (size_t)k->n_labels * sizeof *k->labels);
 }
@@ -402,7 +451,8 @@ static inline bool check_operand(const world *w, const kase *k, const operand *p
     int64_t worst = -1;
     double worst_ratio = 1;
     for (int64_t i = 0; i < p->n; i++) {
-        double got = world_get(w, p->b, p->off + i), want = p->expect[i].v, scale = p->expect[i].m;
+        double got = operand_get(w, p, i), want = p->expect[i].v, scale = p->expect[i].m;
+        if (got == want) continue;                                      // infinities too
         bool equal = k->mode == INTEGER && p->exact && scale < 1 << 20; // with the 1/16 of the scales still exact in float
         double tolerance = equal ? 0 : factor * eps * scale, error = fabs(got - want);
         if (error <= tolerance) continue;
@@ -412,15 +462,15 @@ static inline bool check_operand(const world *w, const kase *k, const operand *p
     }
     if (worst < 0) return true;
     snprintf(message, room, "operand %d (buffer %d), element %lld of %lld: %.9g for %.9g, %.3g times the tolerance",
-             (int)(p - k->operands), (int)p->b, (long long)worst, (long long)p->n, world_get(w, p->b, p->off + worst),
-             p->expect[worst].v, worst_ratio);
+             (int)(p - k->operands), (int)p->b, (long long)worst, (long long)p->n, operand_get(w, p, worst), p->expect[worst].v,
+             worst_ratio);
     return false;
 }
 
 static inline bool unchanged(const world *w, const operand *p) {
     if (!p->init) return is_poison(w->base[p->b] + (size_t)p->off * w->real, (size_t)p->n * w->real);
     for (int64_t i = 0; i < p->n; i++)
-        if (world_get(w, p->b, p->off + i) != p->init[i]) return false;
+        if (operand_get(w, p, i) != p->init[i]) return false;
     return true;
 }
 
@@ -452,7 +502,7 @@ static inline char *world_results(const world *w, const kase *k, size_t *bytes) 
         for (int i = 0; i < k->n_operands; i++) {
             const operand *p = &k->operands[i];
             if (p->role != OUT && p->role != UPDATED) continue;
-            size_t n = (size_t)p->n * w->real;
+            size_t n = (size_t)p->n * (p->raw ? sizeof(double) : w->real);
             if (all) memcpy(all + used, w->base[p->b] + (size_t)p->off * w->real, n);
             used += n;
         }

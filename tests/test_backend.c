@@ -1,11 +1,14 @@
 // The backend: names, choice, threads, and that every job of every region runs exactly once.
 // Not here: what kernels compute (test_kernels.c).
 // Next: kernel_cases.h.
-#include "kernels/backend.h"
+#include "kernels/memory.h"
 #include "kernels/pool.h"
 #include "suite.h"
 
+#include <math.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -217,23 +220,70 @@ static void square_job(void *arg, int64_t i) {
     ((int64_t *)arg)[i] = i * i;
 }
 
-START_TEST(loops_and_conversion) {
+START_TEST(loops) {
     sn_backend *b = opened("cpu-plain", 2);
     int64_t squares[100];
     sn_backend_for(b, 100, square_job, squares);
     for (int i = 0; i < 100; i++) ck_assert_int_eq(squares[i], (int64_t)i * i);
     sn_backend_close(b);
+}
+END_TEST
+
+// The buffers by their verbs, in both reals, open to the host and closed.
+START_TEST(memory) {
+    static const char *const backends[] = {"ref", "ref64", "cpu-plain", "cpu-guarded"};
     const float in[3] = {1.5f, -2, 3};
-    float out[3] = {0};
-    double wide[5] = {0};
-    sn_real_put(sizeof(double), wide, 1, in, 3);
-    ck_assert(wide[0] == 0 && wide[1] == 1.5 && wide[3] == 3 && wide[4] == 0);
-    sn_real_get(sizeof(double), wide, 1, out, 3);
-    ck_assert(!memcmp(in, out, sizeof in));
-    sn_real_put(sizeof(float), wide, 1, in, 3);
-    memset(out, 0, sizeof out);
-    sn_real_get(sizeof(float), wide, 1, out, 3);
-    ck_assert(!memcmp(in, out, sizeof in));
+    for (int i = 0; i < 4; i++) {
+        sn_backend *b = opened(backends[i], 1);
+        sn_memory *m;
+        float out[3] = {0};
+        const int64_t sizes[SN_BUFFERS] = {[SN_BUFFER_WEIGHTS] = 5, [SN_BUFFER_GRADS] = 5};
+        ck_ok(sn_memory_open(b, sizes, "test", &m));
+        sn_memory_put(m, SN_BUFFER_WEIGHTS, 1, in, 3);
+        const float *w = sn_memory_map(m, SN_BUFFER_WEIGHTS);
+        ck_assert(w[0] == 0 && w[1] == 1.5f && w[3] == 3 && w[4] == 0);
+        sn_memory_unmap(m, SN_BUFFER_WEIGHTS, w);
+        ck_ok(sn_memory_grow(m, SN_BUFFER_WEIGHTS, 100000, "test"));
+        ck_assert_int_eq(sn_memory_elements(m, SN_BUFFER_WEIGHTS), 100000);
+        sn_memory_get(m, SN_BUFFER_WEIGHTS, 1, out, 3);
+        ck_assert(!memcmp(in, out, sizeof in));
+        sn_memory_get(m, SN_BUFFER_WEIGHTS, 99997, out, 3);
+        ck_assert(out[0] == 0 && out[2] == 0);
+        double raw = 0.1, back = 0;
+        sn_memory_write(m, SN_BUFFER_WEIGHTS, 16, &raw, sizeof raw);
+        sn_memory_read(m, SN_BUFFER_WEIGHTS, 16, &back, sizeof back);
+        ck_assert(back == raw);
+        sn_memory_fill(m, SN_BUFFER_GRADS, 255);
+        sn_call call = {.kernel = SN_FILL, .as.fill = {1, 3}};
+        ck_ok(sn_backend_choose(b, &call));
+        sn_memory_run(m, &call, &(sn_launch){0, 1}, 1);
+        sn_memory_get(m, SN_BUFFER_GRADS, 2, out, 3);
+        ck_assert(out[0] == 0 && out[1] == 0 && isnan(out[2]));
+        sn_memory_close(m);
+        sn_backend_close(b);
+    }
+}
+END_TEST
+
+START_TEST(memory_too_large) {
+    sn_backend *b = opened("ref", 1);
+    sn_memory *m = NULL;
+    const int64_t sizes[SN_BUFFERS] = {[SN_BUFFER_WEIGHTS] = INT64_C(1) << 45, [SN_BUFFER_STATS] = 16};
+    ck_assert_int_eq(sn_memory_open(b, sizes, "weights", &m), SN_RESOURCE);
+    ck_assert(m == NULL && strstr(sn_error_text(), "out of memory: weights: "));
+    sn_backend_close(b);
+}
+END_TEST
+
+// A guarded backend's memory is closed to who goes past its verbs.
+START_TEST(guard_stops) {
+    sn_backend *b = opened("cpu-guarded", 1);
+    sn_memory *m;
+    const int64_t sizes[SN_BUFFERS] = {[SN_BUFFER_WEIGHTS] = 5};
+    ck_ok(sn_memory_open(b, sizes, "test", &m));
+    const float *w = sn_memory_map(m, SN_BUFFER_WEIGHTS);
+    sn_memory_unmap(m, SN_BUFFER_WEIGHTS, w);
+    fprintf(stderr, "%g", (double)*(const volatile float *)w);
 }
 END_TEST
 
@@ -250,7 +300,12 @@ int main(void) {
 #endif
     tcase_add_test(tests, every_job_once);
     tcase_add_test(tests, finish_once_after_all_tiles);
-    tcase_add_test(tests, loops_and_conversion);
+    tcase_add_test(tests, loops);
+    tcase_add_test(tests, memory);
+    tcase_add_test(tests, memory_too_large);
+#ifndef __SANITIZE_ADDRESS__
+    tcase_add_test_raise_signal(tests, guard_stops, SIGSEGV);
+#endif
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -653,7 +653,7 @@ END_TEST
 
 // Every device that a config may name is one the backends know (it may be missing on this processor).
 START_TEST(devices_are_backends) {
-    static const char *const devices[] = {"cpu", "cpu-avx512", "cpu-avx2", "cpu-plain", "ref", "ref64"};
+    static const char *const devices[] = {"cpu", "cpu-avx512", "cpu-avx2", "cpu-plain", "cpu-guarded", "ref", "ref64"};
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
         char set[64];
         const char *list[] = {set};

@@ -167,12 +167,9 @@ static double run_pass(bed *b, const char *arch, const float *images, const int3
                     .smoothing = b->smoothing,
                     .loss_scale = 1.0 / b->batch,
                     .target = -1};
-    ck_ok(sn_plan_make(b->graph, b->backend, &pass, &b->plan));
-    ck_ok(sn_supernet_reserve(b->net, &b->plan));
-    ck_ok(sn_optim_use(b->optim, &b->plan));
-    sn_supernet_put_images(b->net, &b->plan, images, (int64_t)b->batch * b->size * b->size * 3);
-    sn_supernet_run(b->net, &b->plan, labels);
-    return sn_supernet_score(b->net, &b->plan, b->batch).loss / b->batch;
+    sn_batch_score score;
+    ck_ok(sn_supernet_pass(b->net, &pass, images, labels, &score));
+    return score.loss / b->batch;
 }
 
 // ---------------------------------------------------------------- comparing
@@ -233,7 +230,7 @@ static expected read_expected(const bed *b, const char *step) {
 static void check_gradients(bed *b, const expected *e, double global) {
     size_t at = 0;
     for (int i = 0; i < b->params.n; i++) {
-        ck_assert_int_eq(b->optim->active[b->params.id[i]], e->used[i]);
+        ck_assert_int_eq(b->net->active[b->params.id[i]], e->used[i]);
         if (!e->used[i]) continue;
         size_t n = b->params.at[i + 1] - b->params.at[i];
         float *g = ours_of(b, SN_BUFFER_GRADS, b->params.id[i]);

@@ -16,7 +16,6 @@ typedef struct {
     sn_graph *graph;
     sn_backend *backend;
     sn_supernet *net;
-    sn_plan plan;
     float images[BATCH * IMAGE];
     int32_t labels[BATCH];
 } bed;
@@ -41,7 +40,6 @@ static void bed_open(bed *b, sn_space *space, const char *backend, int threads) 
 }
 
 static void bed_close(bed *b) {
-    sn_plan_free(&b->plan);
     sn_supernet_free(b->net);
     sn_backend_close(b->backend);
     sn_graph_free(b->graph);
@@ -60,16 +58,26 @@ static sn_pass plain_pass(const sn_arch *a, bool gradients) {
 
 // Every element of the arena is NaN before the pass: an element read before it was written shows in the loss.
 static double run(bed *b, const sn_pass *pass) {
-    ck_ok(sn_plan_make(b->graph, b->backend, pass, &b->plan));
-    ck_assert_int_eq(sn_supernet_reserve(b->net, &b->plan), SN_OK);
-    memset(b->net->bases.arena, 0xff, (size_t)b->net->arena_elements * b->net->real);
-    memset(b->net->bases.grads, 0, (size_t)b->graph->params.total * b->net->real);
-    sn_supernet_put_images(b->net, &b->plan, b->images, BATCH * IMAGE);
-    sn_supernet_run(b->net, &b->plan, b->labels);
-    if (b->net->real == 4) return sn_supernet_score(b->net, &b->plan, BATCH).loss / BATCH;
-    double loss = 0;
-    for (int i = 0; i < BATCH; i++) loss += ((double *)b->net->bases.arena)[b->plan.loss + i];
-    return loss / BATCH;
+    sn_batch_score score;
+    sn_memory_fill(b->net->memory, SN_BUFFER_ARENA, 255);
+    sn_memory_fill(b->net->memory, SN_BUFFER_GRADS, 0);
+    ck_ok(sn_supernet_pass(b->net, pass, b->images, b->labels, &score));
+    return score.loss / BATCH;
+}
+
+// A buffer of parameters in double.
+static double *buffer_of(const bed *b, sn_buffer which) {
+    size_t n = (size_t)b->graph->params.total;
+    double *out = sn_new(n, sizeof *out);
+    if (b->net->real == sizeof *out) {
+        sn_memory_read(b->net->memory, which, 0, out, n * sizeof *out);
+        return out;
+    }
+    float *narrow = sn_new(n, sizeof *narrow);
+    sn_memory_get(b->net->memory, which, 0, narrow, (int64_t)n);
+    for (size_t i = 0; i < n; i++) out[i] = (double)narrow[i];
+    free(narrow);
+    return out;
 }
 
 // Central differences along random directions, one parameter at a time; the arena's gradients are exact to rounding in double.
@@ -77,15 +85,14 @@ static void check_gradients(bed *b, const sn_arch *a) {
     sn_pass pass = plain_pass(a, true);
     double loss = run(b, &pass);
     ck_assert(isfinite(loss));
-    int n = b->plan.n_params;
+    int n = b->net->plan.n_params;
     int *params = sn_new((size_t)n, sizeof *params);
-    memcpy(params, b->plan.param, (size_t)n * sizeof *params);
-    double *grads = sn_new((size_t)b->graph->params.total, sizeof *grads);
-    memcpy(grads, b->net->bases.grads, (size_t)b->graph->params.total * sizeof *grads);
+    memcpy(params, b->net->plan.param, (size_t)n * sizeof *params);
+    double *grads = buffer_of(b, SN_BUFFER_GRADS), *w = buffer_of(b, SN_BUFFER_WEIGHTS);
     sn_pass forward = plain_pass(a, false);
     sn_rng r = sn_rng_at(9, SN_STREAM_AUGMENT, 1, 0, 0);
     char text[SN_ARCH_TEXT];
-    double *w = b->net->bases.weights, global = 0;
+    double global = 0;
     for (int64_t i = 0; i < b->graph->params.total; i++) global += grads[i] * grads[i];
     for (int k = 0; k < n; k++) {
         const sn_param *p = &b->graph->params.param[params[k]];
@@ -99,8 +106,10 @@ static void check_gradients(bed *b, const sn_arch *a) {
         for (int side = 0; side < 2; side++) {
             double step = side ? -h : h;
             for (int64_t i = 0; i < p->size; i++) w[p->offset + i] += step * direction[i];
+            sn_memory_write(b->net->memory, SN_BUFFER_WEIGHTS, p->offset, w + p->offset, (size_t)p->size * sizeof *w);
             value[side] = run(b, &forward);
             for (int64_t i = 0; i < p->size; i++) w[p->offset + i] -= step * direction[i];
+            sn_memory_write(b->net->memory, SN_BUFFER_WEIGHTS, p->offset, w + p->offset, (size_t)p->size * sizeof *w);
         }
         double found = (value[0] - value[1]) / (2 * h), scale = sqrt(norm) * sqrt(global);
         ck_assert_msg(fabs(found - expected) <= 1e-6 * scale,
@@ -110,6 +119,7 @@ static void check_gradients(bed *b, const sn_arch *a) {
     }
     free(params);
     free(grads);
+    free(w);
 }
 
 START_TEST(gradients_macro) {
@@ -157,19 +167,20 @@ START_TEST(backends_agree) {
         double expected = run(&exact, &pass), found = run(&b, &pass);
         ck_assert_msg(fabs(expected - found) <= 1e-5 * fabs(expected), "%s: loss %.9g, in double %.9g", backends[_i], found,
                       expected);
-        double global = 0;
-        for (int64_t k = 0; k < b.graph->params.total; k++) global += pow(((double *)exact.net->bases.grads)[k], 2);
+        double global = 0, *wanted = buffer_of(&exact, SN_BUFFER_GRADS), *got = buffer_of(&b, SN_BUFFER_GRADS);
+        for (int64_t k = 0; k < b.graph->params.total; k++) global += wanted[k] * wanted[k];
         for (int k = 0; k < b.graph->params.n; k++) {
             const sn_param *p = &b.graph->params.param[k];
             double error = 0, norm = 0;
             for (int64_t j = p->offset; j < p->offset + p->size; j++) {
-                double e = ((double *)exact.net->bases.grads)[j], f = (double)((float *)b.net->bases.grads)[j];
-                error += (e - f) * (e - f), norm += e * e;
+                error += (wanted[j] - got[j]) * (wanted[j] - got[j]), norm += wanted[j] * wanted[j];
             }
             double least = 1e-3 * sqrt(global), size = sqrt(norm) > least ? sqrt(norm) : least;
             ck_assert_msg(sqrt(error) <= 1e-4 * size, "%s: gradient of %s: error %.3g of norm %.3g", backends[_i], p->name,
                           sqrt(error), sqrt(norm));
         }
+        free(wanted);
+        free(got);
     }
     bed_close(&exact);
     bed_close(&b);
@@ -188,24 +199,21 @@ START_TEST(parts_equal_whole) {
         pass.bn = mode;
         run(&b, &pass);
         float whole[BATCH * 10], parts[BATCH * 10];
-        sn_supernet_logits(b.net, &b.plan, whole);
+        sn_supernet_logits(b.net, whole);
         sn_off slot = 0, reserved = (b.graph->n_choices + 1) * sn_value_elements(BATCH * SIZE * SIZE, 32);
         sn_given given = {.node = -1};
-        memset(b.net->bases.arena, 0xff, (size_t)b.net->arena_elements * b.net->real);
+        sn_memory_fill(b.net->memory, SN_BUFFER_ARENA, 255);
         for (int d = 0; d <= b.graph->n_choices; d++) {
             bool last = d == b.graph->n_choices;
             sn_pass part = pass;
             part.given = &given, part.n_given = d > 0, part.target = last ? -1 : b.graph->choice[d];
             part.out = slot, part.reserved = reserved;
-            ck_ok(sn_plan_make(b.graph, b.backend, &part, &b.plan));
-            ck_assert_int_eq(sn_supernet_reserve(b.net, &b.plan), SN_OK);
-            if (!d) sn_supernet_put_images(b.net, &b.plan, b.images, BATCH * IMAGE);
-            sn_supernet_run(b.net, &b.plan, b.labels);
+            ck_ok(sn_supernet_pass(b.net, &part, d ? NULL : b.images, b.labels, NULL));
             if (last) break;
-            given = (sn_given){b.graph->choice[d], b.plan.target};
+            given = (sn_given){b.graph->choice[d], b.net->plan.target};
             slot += sn_value_elements(BATCH * SIZE * SIZE, 32);
         }
-        sn_supernet_logits(b.net, &b.plan, parts);
+        sn_supernet_logits(b.net, parts);
         ck_assert_mem_eq(whole, parts, sizeof whole);
     }
     bed_close(&b);
@@ -243,29 +251,25 @@ START_TEST(only_the_path_is_updated) {
     sn_arch a;
     ck_assert_int_eq(sn_arch_parse(b.space, "10210210", &a), SN_OK);
     sn_pass pass = plain_pass(&a, true);
-    size_t bytes = (size_t)b.graph->params.total * b.net->real;
-    float *before = sn_new(1, bytes);
     for (int bad = 0; bad < 2; bad++) {
-        memcpy(before, b.net->bases.weights, bytes);
+        double *before = buffer_of(&b, SN_BUFFER_WEIGHTS);
+        sn_batch_score score;
         if (bad) b.images[17] = NAN;
-        ck_assert_int_eq(sn_plan_make(b.graph, b.backend, &pass, &b.plan), SN_OK);
-        ck_assert_int_eq(sn_supernet_reserve(b.net, &b.plan), SN_OK);
-        ck_assert_int_eq(sn_optim_use(o, &b.plan), SN_OK);
-        sn_supernet_put_images(b.net, &b.plan, b.images, BATCH * IMAGE);
-        sn_supernet_run(b.net, &b.plan, b.labels);
-        ck_assert_int_eq(sn_supernet_score(b.net, &b.plan, BATCH).finite, !bad);
+        ck_ok(sn_supernet_pass(b.net, &pass, b.images, b.labels, &score));
+        ck_assert(score.finite == !bad);
         ck_assert_int_eq(sn_optim_update(o, 0.1), bad ? SN_DIVERGED : SN_OK);
-        const float *now = b.net->bases.weights;
+        double *now = buffer_of(&b, SN_BUFFER_WEIGHTS);
         for (int i = 0; i < b.graph->params.n; i++) {
             const sn_param *p = &b.graph->params.param[i];
             bool used = false;
-            for (int k = 0; k < b.plan.n_params; k++) used |= b.plan.param[k] == i;
-            bool same = !memcmp(before + p->offset, now + p->offset, (size_t)p->size * sizeof(float));
+            for (int k = 0; k < b.net->plan.n_params; k++) used |= b.net->plan.param[k] == i;
+            bool same = !memcmp(before + p->offset, now + p->offset, (size_t)p->size * sizeof *now);
             // (a beta before a 1x1 convolution and a BN has no gradient but rounding noise)
             if (bad || !used || p->kind == SN_PARAM_CONV) ck_assert_msg(same == (bad || !used), "%s", p->name);
         }
+        free(before);
+        free(now);
     }
-    free(before);
     sn_optim_free(o);
     bed_close(&b);
 }

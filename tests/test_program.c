@@ -154,6 +154,23 @@ START_TEST(folder_of_another_config) {
 }
 END_TEST
 
+// Training, ranking, scoring, retraining, export and tracing with memory that is closed to all but the backend's verbs: whoever
+// reached into it would be killed. The results are those of the open one.
+START_TEST(guarded) {
+#define GUARDED "--device cpu-guarded --threads 2 --quiet"
+    ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o guarded " GUARDED);
+    ck_run(0, "cmp run/checkpoints/step-00000032.h5 guarded/checkpoints/step-00000032.h5");
+    ck_run(0, "\"$S\" rank guarded --csv guarded.csv " GUARDED);
+    ck_run(0, "\"$S\" rank run --csv open.csv && cmp open.csv guarded.csv");
+    ck_run(0, "\"$S\" eval guarded --arch skip,skip,skip " GUARDED);
+    ck_run(0, "\"$S\" export guarded --arch mb3_k3,sep_k5,skip -o guarded.onnx " GUARDED);
+    ck_run(0, "\"$S\" export run --arch mb3_k3,sep_k5,skip -o open.onnx && cmp open.onnx guarded.onnx && rm run/ranking.h5");
+    ck_run(0, "\"$S\" retrain guarded --arch mb3_k3,sep_k5,skip --init inherited " GUARDED);
+    ck_run(0, "\"$S\" trace \"$SRC/configs/smoke.yaml\" --steps 2:3 -o guarded.h5 " GUARDED);
+    ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --profile " GUARDED);
+}
+END_TEST
+
 // ---------------------------------------------------------------- ranking and evaluating
 START_TEST(ranked) {
     ck_run(2, "\"$S\" rank run --sample 7 --against nothing.csv"); // asked before anything is scored
@@ -594,6 +611,7 @@ int main(void) {
     tcase_add_test(c, wrong_configs);
     tcase_add_test(c, trained);
     tcase_add_test(c, folder_of_another_config);
+    tcase_add_test(c, guarded);
     tcase_add_test(c, evaluated);
     tcase_add_test(c, ranked);
     tcase_add_test(c, ranked_to_csv);

@@ -1,5 +1,6 @@
 // Traces: what a trace says is what training did, and tracing changes nothing. Every figure is recomputed here from the others
 // with the plainest formula; PyTorch does the same on whole nets (tests/peer).
+#include "base/hash.h"
 #include "datafiles.h"
 #include "io/files/h5file.h"
 #include "supernet/train/trace.h"
@@ -378,12 +379,13 @@ END_TEST
 
 // All state after some steps, as a number that any change of a bit changes.
 static uint64_t state_hash(const sn_run *r) {
-    const sn_params *p = &r->graph->params;
-    uint64_t h = sn_supernet_weights_hash(r->net);
-    const unsigned char *parts[] = {r->net->bases.stats, r->net->bases.slot[0]};
-    const size_t sizes[] = {(size_t)p->stats_total * r->net->real, (size_t)p->total * r->net->real};
-    for (int k = 0; k < 2; k++)
-        for (size_t i = 0; i < sizes[k]; i++) h = (h ^ parts[k][i]) * UINT64_C(0x100000001b3);
+    static const sn_buffer parts[] = {SN_BUFFER_WEIGHTS, SN_BUFFER_STATS, SN_BUFFER_SLOT0};
+    uint64_t h = SN_HASH_START;
+    for (int k = 0; k < 3; k++) {
+        const float *v = sn_memory_map(r->net->memory, parts[k]);
+        h = sn_hash_bytes(h, v, (size_t)sn_memory_elements(r->net->memory, parts[k]) * sizeof *v);
+        sn_memory_unmap(r->net->memory, parts[k], v);
+    }
     return h;
 }
 

@@ -86,13 +86,13 @@ static sn_status inherit_weights(const cli *c, sn_run *r, const char *from) {
     float *weights = sn_new((size_t)p->total, sizeof *weights), *stats = sn_new((size_t)p->stats_total, sizeof *stats);
     sn_status s = weights && stats ? SN_OK : SN_RESOURCE;
     if (s == SN_OK) {
-        sn_real_get(r->net->real, r->net->bases.weights, 0, weights, p->total);
-        sn_real_get(r->net->real, r->net->bases.stats, 0, stats, p->stats_total);
+        sn_memory_get(r->net->memory, SN_BUFFER_WEIGHTS, 0, weights, p->total);
+        sn_memory_get(r->net->memory, SN_BUFFER_STATS, 0, stats, p->stats_total);
         s = sn_checkpoint_read_weights(f, p, weights, stats, &taken);
     }
     if (s == SN_OK) {
-        sn_real_put(r->net->real, r->net->bases.weights, 0, weights, p->total);
-        sn_real_put(r->net->real, r->net->bases.stats, 0, stats, p->stats_total);
+        sn_memory_put(r->net->memory, SN_BUFFER_WEIGHTS, 0, weights, p->total);
+        sn_memory_put(r->net->memory, SN_BUFFER_STATS, 0, stats, p->stats_total);
         cli_say(c, "%d of %d parameters start from %s", taken, p->n, from);
     }
     free(weights);

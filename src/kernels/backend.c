@@ -46,11 +46,14 @@ static const kind kinds[] = {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
+static const char guarded_name[] = "cpu-guarded";
+
 static sn_status find_kind(const char *name, const kind **out) {
     char available[128] = "";
     for (int i = 0; i < KINDS; i++) {
         if (!kinds[i].available()) continue;
-        if (!strcmp(name, kinds[i].name) || (!strcmp(name, "cpu") && !strncmp(kinds[i].name, "cpu-", 4))) {
+        if (!strcmp(name, kinds[i].name) ||
+            ((!strcmp(name, "cpu") || !strcmp(name, guarded_name)) && !strncmp(kinds[i].name, "cpu-", 4))) {
             *out = &kinds[i];
             return SN_OK;
         }
@@ -66,6 +69,7 @@ static sn_status find_kind(const char *name, const kind **out) {
 // --- life
 struct sn_backend {
     const kind *kind;
+    bool guarded;
     sn_pool *pool;
     size_t scratch_bytes; // of each thread
     void **scratch;       // one per thread
@@ -84,6 +88,7 @@ sn_status sn_backend_open(const char *name, int threads, sn_backend **out) {
     sn_backend *b = sn_new(1, sizeof *b);
     if (!b) return SN_RESOURCE;
     b->kind = found;
+    b->guarded = !strcmp(name, guarded_name);
     sn_status status = sn_pool_open(threads, &b->pool);
     if (status == SN_OK && !(b->scratch = sn_new((size_t)threads, sizeof *b->scratch))) status = SN_RESOURCE;
     if (status != SN_OK) {
@@ -110,6 +115,10 @@ size_t sn_backend_real(const sn_backend *b) {
 }
 int sn_backend_threads(const sn_backend *b) {
     return sn_pool_threads(b->pool);
+}
+
+bool sn_backend_guarded(const sn_backend *b) {
+    return b->guarded;
 }
 
 sn_status sn_backend_scratch(sn_backend *b, size_t bytes) {
@@ -201,21 +210,6 @@ static void run_loop(void *arg, int64_t i, int thread) {
 void sn_backend_for(sn_backend *b, int64_t n, void (*body)(void *arg, int64_t i), void *arg) {
     loop l = {body, arg};
     sn_pool_run(b->pool, n, run_loop, &l);
-}
-
-// --- conversion
-void sn_real_put(size_t real, void *base, sn_off offset, const float *in, int64_t n) {
-    if (real == sizeof(float))
-        memcpy((float *)base + offset, in, (size_t)n * sizeof *in);
-    else
-        for (int64_t i = 0; i < n; i++) ((double *)base)[offset + i] = in[i];
-}
-
-void sn_real_get(size_t real, const void *base, sn_off offset, float *out, int64_t n) {
-    if (real == sizeof(float))
-        memcpy(out, (const float *)base + offset, (size_t)n * sizeof *out);
-    else
-        for (int64_t i = 0; i < n; i++) out[i] = (float)((const double *)base)[offset + i];
 }
 
 // --- the peak

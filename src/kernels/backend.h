@@ -27,29 +27,27 @@ typedef struct {
 
 typedef struct sn_backend sn_backend;
 
-// Names: ref, ref64, cpu (best lanes this processor has), cpu-avx2, cpu-avx512, cpu-plain. threads >= 1 (ref: 1 is used).
+// Names: ref, ref64, cpu (best lanes this processor has), cpu-avx2, cpu-avx512, cpu-plain, cpu-guarded (cpu, its memory closed
+// to all but its own verbs: for tests). threads >= 1 (ref: 1 is used).
 // SN_USAGE for an unknown name (lists them) or lanes this processor lacks (says which it has).
 sn_status sn_backend_open(const char *name, int threads, sn_backend **out);
 void sn_backend_close(sn_backend *);
 const char *sn_backend_name(const sn_backend *); // resolved: "cpu-avx2"
 size_t sn_backend_real(const sn_backend *);      // bytes of a real: 4, or 8 for ref64
 int sn_backend_threads(const sn_backend *);
+bool sn_backend_guarded(const sn_backend *);
 
 // Chooses call->impl. SN_FAIL naming the kernel and sizes if they make no sense or no implementation supports the call.
 sn_status sn_backend_choose(const sn_backend *, sn_call *call);
 // Makes sure that each thread has `bytes` of scratch; called when plans are made, never inside a step.
 sn_status sn_backend_scratch(sn_backend *, size_t bytes);
-// Runs launches in order. Cannot fail: everything was checked when the plan was made.
+// Runs launches in order on memory of the caller's, which the host can reach; a supernet's is run by sn_memory_run (memory.h).
 void sn_backend_run(sn_backend *, const sn_bases *, const sn_call *calls, const sn_launch *launches, int n_launches);
 // Runs body(arg, i) for i in 0..n-1 on the backend's threads, in any order (data loading, augmentation).
 void sn_backend_for(sn_backend *, int64_t n, void (*body)(void *arg, int64_t i), void *arg);
 
 // FMA peak of one core with the backend's lanes, GFLOP/s, measured now (about 0.1 s); 0 for ref.
 double sn_backend_peak(const sn_backend *);
-
-// Elementwise conversion between float and the backend's real at `base` + offset (elements).
-void sn_real_put(size_t real, void *base, sn_off offset, const float *in, int64_t n);
-void sn_real_get(size_t real, const void *base, sn_off offset, float *out, int64_t n);
 
 const char *sn_kernel_name(sn_kernel);
 

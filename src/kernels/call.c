@@ -75,6 +75,10 @@ sn_status sn_call_check(const sn_call *call) {
         return check_rows(name, call->as.bn_backward.rows, call->as.bn_backward.c);
     case SN_LOSS:
         return check_rows(name, call->as.loss.n, call->as.loss.classes);
+    case SN_SCORE:
+        return check_rows(name, 1, call->as.score.n);
+    case SN_CLIP:
+        return check_rows(name, 1, call->as.clip.n);
     case SN_FILL:
         return check_rows(name, 1, call->as.fill.n);
     case SN_SQUARES:
@@ -176,6 +180,10 @@ static double elements_moved(const sn_call *call, double *macs) {
         double logits = (double)p->n * p->classes;
         return logits + 2.0 * p->n + (p->into.dy != SN_NONE ? logits : 0);
     }
+    case SN_SCORE:
+        return 2.0 * call->as.score.n;
+    case SN_CLIP:
+        return (double)call->as.clip.n;
     case SN_FILL:
         return (double)call->as.fill.n;
     case SN_SQUARES:

@@ -16,7 +16,7 @@
 typedef int64_t sn_off; // offset in elements from the base of the buffer that the field's comment names
 #define SN_NONE ((sn_off)-1)
 
-// Base pointers, separate from calls. Owned by the supernet (supernet/engine/exec.h).
+// Base pointers, separate from calls. Owned by the backend (memory.h).
 typedef struct {
     void *arena;           // real: activations, gradients of activations, per-channel vectors, workspace
     void *weights;         // real: all parameters
@@ -180,6 +180,20 @@ typedef struct { // softmax cross-entropy per sample, against (1 - smoothing)*on
     sn_into into; // dy = SN_NONE and both sums SN_NONE: no gradient wanted
 } sn_loss;
 
+// What a pass came to, in place of element-by-element reading by the host. The results lie in the arena as they are.
+typedef struct {
+    double loss;       // sum over samples, in their order
+    double top1, top5; // hits
+    double finite;     // 0 if any loss is NaN or infinite, else 1
+} sn_score_result;
+enum { SN_RESULT_ELEMENTS = 16 }; // of the arena, for any result
+
+typedef struct { // reads what sn_loss wrote
+    int n;
+    sn_off loss, rank; // arena
+    sn_off out;        // arena: an sn_score_result
+} sn_score_call;
+
 // The optimiser's records: n elements from offset on, in the buffers named.
 typedef struct { // grads = 0
     sn_off offset;
@@ -192,20 +206,35 @@ typedef struct { // arena[out] = sum of squares of grads, in double; not finite 
     sn_off out;
 } sn_squares;
 
+typedef struct {
+    double norm, factor; // of all gradients; of the clipped ones: at most 1
+    double bad;          // the first sum of squares that is not finite, or -1; then the updates that read this do nothing
+} sn_clip_result;
+
+typedef struct { // PyTorch's clip_grad_norm_: factor = min(1, clip/(norm + 1e-6)), norm = sqrt(sum of n sums of squares, in
+                 // order)
+    int n;
+    sn_off squares; // arena, n
+    double clip;    // 0: factor 1
+    sn_off out;     // arena: an sn_clip_result
+} sn_clip;
+
 typedef struct { // PyTorch's SGD: d = scale*g + decay*w; v = momentum*v + d; w -= lr*(nesterov ? d + momentum*v : v) (no slot
                  // when momentum = 0)
     sn_off offset;
     int64_t n;
-    double lr, momentum, decay, scale;
+    double lr, momentum, decay;
     int nesterov;
+    sn_off clip; // arena: an sn_clip_result, whose factor is `scale`
 } sn_sgd;
 
 typedef struct { // Kingma and Ba 2015 with L2 decay, PyTorch's Adam: d = scale*g + decay*w; slots m, v; bias correction by this
                  // parameter's own t
     sn_off offset;
     int64_t n;
-    double lr, beta1, beta2, eps, decay, scale;
-    int64_t t; // 1 for the first update
+    double lr, beta1, beta2, eps, decay;
+    int64_t t;   // 1 for the first update
+    sn_off clip; // arena: an sn_clip_result, whose factor is `scale`
 } sn_adam;
 
 typedef enum {

@@ -13,4 +13,4 @@ const char *const sn_protocol_words[] = {"recalibrate", "batch", "running", NULL
 const char *const sn_start_words[] = {"scratch", "inherited", NULL};
 const char *const sn_format_words[] = {"onnx", "safetensors", NULL};
 const char *const sn_export_bn_words[] = {"fold", "keep", NULL};
-const char *const sn_device_words[] = {"cpu", "cpu-avx512", "cpu-avx2", "cpu-plain", "ref", "ref64", NULL};
+const char *const sn_device_words[] = {"cpu", "cpu-avx512", "cpu-avx2", "cpu-plain", "cpu-guarded", "ref", "ref64", NULL};

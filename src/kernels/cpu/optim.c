@@ -78,6 +78,12 @@ void LANES(squares_finish)(const sn_bases *b, const sn_call *call) {
     arena[call->as.squares.out] = (float)sum;
 }
 
+static sn_clip_result clip_of(const sn_bases *b, sn_off at) {
+    sn_clip_result r;
+    memcpy(&r, (const float *)b->arena + at, sizeof r);
+    return r;
+}
+
 // --- weights and the momentum slot updated; gradients kept
 NEEDS_NOTHING(sgd)
 NEEDS_NO_FINISH(sgd)
@@ -91,7 +97,9 @@ void LANES(sgd_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void 
     range r = range_of(p->offset, p->n, tile);
     float *restrict w = b->weights, *restrict slot = b->slot[0];
     const float *restrict g = b->grads;
-    double scale = p->scale, decay = p->decay, momentum = p->momentum, lr = p->lr;
+    sn_clip_result clip = clip_of(b, p->clip);
+    if (clip.bad >= 0) return;
+    double scale = clip.factor, decay = p->decay, momentum = p->momentum, lr = p->lr;
     if (momentum == 0) {
         for (int64_t i = r.first; i < r.end; i++) w[i] = (float)(w[i] - lr * (scale * g[i] + decay * w[i]));
         return;
@@ -117,9 +125,11 @@ void LANES(adam_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void
     range r = range_of(p->offset, p->n, tile);
     float *restrict w = b->weights, *restrict first = b->slot[0], *restrict second = b->slot[1];
     const float *restrict g = b->grads;
+    sn_clip_result clip = clip_of(b, p->clip);
+    if (clip.bad >= 0) return;
     double correction1 = 1 - pow(p->beta1, (double)p->t), correction2 = 1 - pow(p->beta2, (double)p->t);
     for (int64_t i = r.first; i < r.end; i++) {
-        double d = p->scale * g[i] + p->decay * w[i];
+        double d = clip.factor * g[i] + p->decay * w[i];
         double m = p->beta1 * first[i] + (1 - p->beta1) * d, v = p->beta2 * second[i] + (1 - p->beta2) * d * d;
         first[i] = (float)m;
         second[i] = (float)v;

@@ -1,4 +1,5 @@
-// Softmax cross-entropy with label smoothing (Szegedy et al. 2016), the rank of the label, and the gradient of the logits.
+// Softmax cross-entropy with label smoothing (Szegedy et al. 2016), the rank of the label, and the gradient of the logits; and
+// the score of a batch.
 // Not here: the mean over the batch, which is in `scale` for the gradient and left to the reader of the losses.
 // Next: optim.c.
 #include "kernels/ref/ref.h"
@@ -49,4 +50,24 @@ void REF(loss)(const sn_bases *b, const sn_call *call, int64_t tile, void *scrat
 
 size_t REF(loss_scratch)(const sn_call *call) {
     return 3 * (size_t)call->as.loss.classes * sizeof(double);
+}
+
+// out overwritten.
+void REF(score)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    (void)tile, (void)scratch;
+    const sn_score_call *p = &call->as.score;
+    real *arena = b->arena;
+    sn_score_result r = {.finite = 1};
+    for (int n = 0; n < p->n; n++) {
+        real loss = arena[p->loss + n], rank = arena[p->rank + n];
+        if (!isfinite(loss)) r.finite = 0;
+        r.loss += (double)loss;
+        r.top1 += rank < 1;
+        r.top5 += rank < 5;
+    }
+    memcpy(arena + p->out, &r, sizeof r);
+}
+
+size_t REF(score_scratch)(const sn_call *call) {
+    return (void)call, 0;
 }

@@ -1,6 +1,5 @@
-// The optimiser's loops over a part of one buffer: zeroing, sum of squares, SGD, Adam. Each element in double, stored as real.
-// Not here: which parts are active and with which learning rate (supernet/engine/optim.h).
-// Next: table.c.
+// The optimiser's loops over a part of one buffer: zeroing, sum of squares, the clip factor, SGD, Adam. Each element in double,
+// stored as real. Not here: which parts are active and with which learning rate (supernet/engine/optim.h). Next: table.c.
 #include "kernels/ref/ref.h"
 
 // grads overwritten.
@@ -29,15 +28,39 @@ size_t REF(squares_scratch)(const sn_call *call) {
     return (void)call, 0;
 }
 
+// out overwritten.
+void REF(clip)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    (void)tile, (void)scratch;
+    const sn_clip *p = &call->as.clip;
+    real *arena = b->arena;
+    double sum = 0;
+    int bad = -1;
+    for (int i = 0; i < p->n; i++) {
+        double squares = (double)arena[p->squares + i];
+        if (!isfinite(squares) && bad < 0) bad = i;
+        sum += squares;
+    }
+    double norm = sqrt(sum), factor = p->clip > 0 ? p->clip / (norm + 1e-6) : 1;
+    sn_clip_result r = {norm, factor < 1 ? factor : 1, bad};
+    memcpy(arena + p->out, &r, sizeof r);
+}
+
+size_t REF(clip_scratch)(const sn_call *call) {
+    return (void)call, 0;
+}
+
 // Weights and the momentum slot updated; gradients kept.
 void REF(sgd)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     (void)tile, (void)scratch;
     const sn_sgd *p = &call->as.sgd;
+    sn_clip_result clip;
+    memcpy(&clip, (const real *)b->arena + p->clip, sizeof clip);
+    if (clip.bad >= 0) return;
     real *w = (real *)b->weights + p->offset;
     const real *g = (const real *)b->grads + p->offset;
     real *slot = p->momentum != 0 ? (real *)b->slot[0] + p->offset : NULL;
     for (int64_t i = 0; i < p->n; i++) {
-        double d = p->scale * g[i] + p->decay * w[i], step = d;
+        double d = clip.factor * g[i] + p->decay * w[i], step = d;
         if (slot) {
             double v = p->momentum * slot[i] + d;
             slot[i] = (real)v;
@@ -55,12 +78,15 @@ size_t REF(sgd_scratch)(const sn_call *call) {
 void REF(adam)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     (void)tile, (void)scratch;
     const sn_adam *p = &call->as.adam;
+    sn_clip_result clip;
+    memcpy(&clip, (const real *)b->arena + p->clip, sizeof clip);
+    if (clip.bad >= 0) return;
     real *w = (real *)b->weights + p->offset;
     const real *g = (const real *)b->grads + p->offset;
     real *first = (real *)b->slot[0] + p->offset, *second = (real *)b->slot[1] + p->offset;
     double correction1 = 1 - pow(p->beta1, (double)p->t), correction2 = 1 - pow(p->beta2, (double)p->t);
     for (int64_t i = 0; i < p->n; i++) {
-        double d = p->scale * g[i] + p->decay * w[i];
+        double d = clip.factor * g[i] + p->decay * w[i];
         double m = p->beta1 * first[i] + (1 - p->beta1) * d, v = p->beta2 * second[i] + (1 - p->beta2) * d * d;
         first[i] = (real)m;
         second[i] = (real)v;

@@ -2,7 +2,6 @@
 // else crosses.
 #include "supernet/engine/evaluate.h"
 #include "base/hash.h"
-#include "supernet/engine/recalibrate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +23,9 @@ typedef struct {
     int calibration_chunks, chunks;
     sn_off logits_slot; // where calibration leaves the logits, which nobody reads
     sn_off reserved;    // elements of all slots
-    sn_plan plan;
-    float *images;   // one chunk
-    int32_t *labels; // of all scoring images
+    sn_plan plan;       // of a forecast
+    float *images;      // one chunk
+    int32_t *labels;    // of all scoring images
     uint64_t *hits;
     float *losses, *ranks, *logits;
     sn_score_work work;
@@ -102,7 +101,7 @@ static int64_t chunk_rows(const evaluator *e, int chunk, const sn_node *n) {
 }
 
 // The pass of one chunk: from `given` (or the images) to `target`.
-static sn_status plan_chunk(evaluator *e, const sn_arch *a, int chunk, const sn_given *given, int target, sn_off out) {
+static sn_pass chunk_pass(const evaluator *e, const sn_arch *a, int chunk, const sn_given *given, int target, sn_off out) {
     bool calibrating = chunk < e->calibration_chunks;
     sn_pass pass = {.arch = a,
                     .batch = chunk_images(e, chunk),
@@ -114,24 +113,15 @@ static sn_status plan_chunk(evaluator *e, const sn_arch *a, int chunk, const sn_
     pass.reserved = e->reserved;
     pass.bn = calibrating || e->job->protocol.kind == SN_PROTOCOL_BATCH ? SN_BN_BATCH : SN_BN_RUNNING;
     pass.momentum = calibrating ? 1.0 / (chunk + 1) : 0; // the cumulative mean
-    return sn_plan_make(e->net->graph, e->net->backend, &pass, &e->plan);
+    return pass;
 }
 
 static sn_status run_chunk(evaluator *e, const sn_arch *a, int chunk, const sn_given *given, int target, sn_off out) {
-    bool calibrating = chunk < e->calibration_chunks;
-    int n = chunk_images(e, chunk);
-    SN_TRY(plan_chunk(e, a, chunk, given, target, out));
-    if (!e->plan.n_calls) return SN_OK; // an identity
-    SN_TRY(sn_supernet_reserve(e->net, &e->plan));
-    const int32_t *labels = calibrating ? NULL : e->labels + chunk_first(e, chunk);
-    if (!given) {
-        const sn_node *input = &e->net->graph->node[e->net->graph->input];
-        SN_TRY(source_of(e, chunk)->read(source_of(e, chunk)->arg, chunk_first(e, chunk), n, e->images,
-                                         calibrating ? NULL : e->labels + chunk_first(e, chunk)));
-        sn_supernet_put_images(e->net, &e->plan, e->images, (int64_t)n * input->h * input->w * input->c);
-    }
-    sn_supernet_run(e->net, &e->plan, labels);
-    return SN_OK;
+    const sn_source *source = source_of(e, chunk);
+    sn_pass pass = chunk_pass(e, a, chunk, given, target, out);
+    int32_t *labels = chunk < e->calibration_chunks ? NULL : e->labels + chunk_first(e, chunk);
+    if (!given) SN_TRY(source->read(source->arg, chunk_first(e, chunk), pass.batch, e->images, labels));
+    return sn_supernet_pass(e->net, &pass, given ? NULL : e->images, labels, NULL);
 }
 
 // ---------------------------------------------------------------- levels
@@ -141,7 +131,7 @@ static sn_status run_level(evaluator *e, const sn_arch *a, int l) {
         sn_given given = {0};
         if (l) given = (sn_given){e->levels[l - 1].node, e->levels[l - 1].value[i]};
         SN_TRY(run_chunk(e, a, i, l ? &given : NULL, v->node, v->slot + i * v->stride));
-        v->value[i] = e->plan.target;
+        v->value[i] = e->net->plan.target;
     }
     return SN_OK;
 }
@@ -172,8 +162,8 @@ static sn_status run_head(evaluator *e, const sn_arch *a, sn_score *s) {
         long first = chunk_first(e, i);
         int n = chunk_images(e, i);
         float *logits = e->job->want_logits ? e->logits + first * classes : e->logits;
-        sn_supernet_losses(e->net, &e->plan, n, e->losses + first, e->ranks);
-        sn_supernet_logits(e->net, &e->plan, logits);
+        sn_supernet_losses(e->net, e->losses + first, e->ranks);
+        sn_supernet_logits(e->net, logits);
         s->logits_hash = hash_floats(s->logits_hash, logits, (int64_t)n * classes);
         for (int k = 0; k < n; k++) {
             s->loss += (double)e->losses[first + k];
@@ -279,7 +269,8 @@ static sn_status plan_levels(evaluator *e, int64_t *elements) {
         sn_given given = {0};
         if (l) given = (sn_given){e->levels[l - 1].node, e->levels[l - 1].value[0]};
         bool head = l == e->n_levels;
-        SN_TRY(plan_chunk(e, a, 0, l ? &given : NULL, head ? -1 : e->levels[l].node, head ? 0 : e->levels[l].slot));
+        sn_pass pass = chunk_pass(e, a, 0, l ? &given : NULL, head ? -1 : e->levels[l].node, head ? 0 : e->levels[l].slot);
+        SN_TRY(sn_plan_make(e->net->graph, e->net->backend, &pass, &e->plan));
         if (!head) e->levels[l].value[0] = e->plan.target;
         if (e->plan.arena > *elements) *elements = e->plan.arena;
     }

@@ -1,61 +1,13 @@
-// A supernet's buffers and running plans; see exec.h.
+// A supernet's memory and its passes; see exec.h.
 #include "supernet/engine/exec.h"
+#include "base/clock.h"
 #include "base/hash.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-// Bytes the machine can still give, or SIZE_MAX when it does not say.
-static size_t available_bytes(void) {
-    FILE *f = fopen("/proc/meminfo", "re");
-    size_t kib = SIZE_MAX / 1024;
-    char line[128];
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %zu kB", &kib) == 1) break;
-    if (f) fclose(f);
-    return kib * 1024;
-}
-
-// Refuses what the machine cannot give: it would promise, and kill the process when the pages are touched.
-static sn_status check_room(size_t bytes, const char *what) {
-    size_t room = available_bytes();
-    return bytes <= room ? SN_OK
-                         : sn_error(SN_RESOURCE, "out of memory: %s: %.0f MiB more are needed, %.0f MiB are free", what,
-                                    (double)bytes / 0x1p20, (double)room / 0x1p20);
-}
-
-// Grows a mapping, keeping its contents; new pages are touched now, so that no step pays for them.
-static sn_status map_grow(void **base, size_t before, size_t bytes) {
-    SN_TRY(check_room(bytes - before, "activations; a smaller `train.batch` needs less"));
-    void *p = before ? mremap(*base, before, bytes, MREMAP_MAYMOVE)
-                     : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        return sn_error(SN_RESOURCE, "out of memory: cannot map %.0f MiB; a smaller `train.batch` needs less",
-                        (double)bytes / 0x1p20);
-    madvise(p, bytes, MADV_HUGEPAGE);
-    long page = sysconf(_SC_PAGESIZE);
-    for (size_t i = before; i < bytes; i += (size_t)page) ((volatile char *)p)[i] = 0;
-    *base = p;
-    return SN_OK;
-}
-
-static size_t page_round(size_t bytes) {
-    return (bytes + 4095) / 4096 * 4096;
-}
-
-static sn_status new_buffer(const sn_supernet *n, int64_t elements, void **out) {
-    size_t bytes = page_round(((size_t)elements + 16) * n->real);
-    SN_TRY(check_room(bytes, "a buffer of all weights"));
-    *out = aligned_alloc(4096, bytes);
-    if (!*out) return sn_error(SN_RESOURCE, "out of memory: a buffer of %.0f MiB", (double)bytes / 0x1p20);
-    memset(*out, 0, bytes);
-    return SN_OK;
-}
-
+// ---------------------------------------------------------------- life
 static sn_status start_values(sn_supernet *n, uint32_t seed) {
     const sn_params *p = &n->graph->params;
     for (int i = 0; i < p->n; i++) {
@@ -80,10 +32,14 @@ sn_status sn_supernet_create(const sn_graph *g, sn_backend *backend, int slots, 
     if (!n) return SN_RESOURCE;
     n->graph = g, n->backend = backend, n->slots = slots;
     n->real = sn_backend_real(backend);
-    sn_status s = new_buffer(n, g->params.total, &n->bases.weights);
-    if (s == SN_OK) s = new_buffer(n, g->params.total, &n->bases.grads);
-    for (int i = 0; i < slots && s == SN_OK; i++) s = new_buffer(n, g->params.total, &n->bases.slot[i]);
-    if (s == SN_OK) s = new_buffer(n, g->params.stats_total, &n->bases.stats);
+    const int64_t sizes[SN_BUFFERS] = {[SN_BUFFER_WEIGHTS] = g->params.total,
+                                       [SN_BUFFER_GRADS] = g->params.total,
+                                       [SN_BUFFER_SLOT0] = slots > 0 ? g->params.total : 0,
+                                       [SN_BUFFER_SLOT1] = slots > 1 ? g->params.total : 0,
+                                       [SN_BUFFER_STATS] = g->params.stats_total};
+    n->active = sn_new((size_t)g->params.n, sizeof *n->active);
+    sn_status s = n->active ? SN_OK : SN_RESOURCE;
+    if (s == SN_OK) s = sn_memory_open(backend, sizes, "weights, gradients and optimiser slots", &n->memory);
     if (s == SN_OK) s = start_values(n, seed);
     if (s != SN_OK)
         sn_supernet_free(n);
@@ -94,114 +50,130 @@ sn_status sn_supernet_create(const sn_graph *g, sn_backend *backend, int slots, 
 
 void sn_supernet_free(sn_supernet *n) {
     if (!n) return;
-    if (n->arena_elements) munmap(n->bases.arena, page_round((size_t)n->arena_elements * n->real));
-    free(n->bases.weights);
-    free(n->bases.grads);
-    free(n->bases.slot[0]);
-    free(n->bases.slot[1]);
-    free(n->bases.stats);
+    sn_memory_close(n->memory);
+    sn_plan_free(&n->plan);
+    sn_plan_free(&n->zero);
+    free(n->active);
     free(n);
 }
 
-sn_status sn_supernet_reserve_elements(sn_supernet *n, int64_t elements) {
-    if (elements <= n->arena_elements) return SN_OK;
-    size_t before = page_round((size_t)n->arena_elements * n->real), after = page_round((size_t)elements * n->real);
-    if (after > before) SN_TRY(map_grow(&n->bases.arena, before, after));
-    n->arena_elements = elements;
-    return SN_OK;
-}
-
 sn_status sn_supernet_reserve(sn_supernet *n, const sn_plan *plan) {
-    SN_TRY(sn_supernet_reserve_elements(n, plan->arena));
+    SN_TRY(sn_memory_grow(n->memory, SN_BUFFER_ARENA, plan->arena, "activations; a smaller `train.batch` needs less"));
+    SN_TRY(sn_memory_grow(n->memory, SN_BUFFER_LABELS, plan->batch, "labels"));
     return sn_backend_scratch(n->backend, plan->scratch);
 }
 
-void sn_supernet_put_images(sn_supernet *n, const sn_plan *plan, const float *images, int64_t elements) {
-    sn_real_put(n->real, n->bases.arena, plan->images, images, elements);
+// ---------------------------------------------------------------- passes
+void sn_supernet_put_images(sn_supernet *n, const sn_plan *plan, const float *images) {
+    const sn_node *in = &n->graph->node[n->graph->input];
+    sn_memory_put(n->memory, SN_BUFFER_ARENA, plan->images, images, (int64_t)plan->batch * in->h * in->w * in->c);
 }
 
-void sn_supernet_run(sn_supernet *n, const sn_plan *plan, const int32_t *labels) {
-    n->bases.labels = labels;
-    sn_backend_run(n->backend, &n->bases, plan->call, plan->launch, plan->n_launches);
-    n->bases.labels = NULL;
-}
-
-void sn_supernet_losses(const sn_supernet *n, const sn_plan *plan, int batch, float *loss, float *rank) {
-    if (loss) sn_real_get(n->real, n->bases.arena, plan->loss, loss, batch);
-    if (rank) sn_real_get(n->real, n->bases.arena, plan->rank, rank, batch);
-}
-
-sn_batch_score sn_supernet_score(const sn_supernet *n, const sn_plan *plan, int batch) {
-    sn_batch_score s = {.finite = 1};
-    for (int i = 0; i < batch; i++) {
-        float loss, rank;
-        sn_real_get(n->real, n->bases.arena, plan->loss + i, &loss, 1);
-        sn_real_get(n->real, n->bases.arena, plan->rank + i, &rank, 1);
-        if (!isfinite(loss)) s.finite = 0;
-        s.loss += (double)loss;
-        s.top1 += rank < 1;
-        s.top5 += rank < 5;
+void sn_supernet_run(sn_supernet *n, const sn_plan *plan) {
+    if (!n->launched) {
+        sn_memory_run(n->memory, plan->call, plan->launch, plan->n_launches);
+        return;
     }
-    return s;
+    for (int l = 0; l < plan->n_launches; l++) {
+        double start = sn_now();
+        sn_memory_run(n->memory, plan->call, &plan->launch[l], 1);
+        n->launched(n->launched_arg, &plan->call[plan->launch[l].first], plan->launch[l].count, sn_now() - start);
+    }
+}
+
+// Zeroes the gradients that the plan adds to and nobody has since the last update.
+static sn_status begin_gradients(sn_supernet *n) {
+    sn_plan_clear(&n->zero);
+    for (int i = 0; i < n->plan.n_params; i++) {
+        int k = n->plan.param[i];
+        if (n->active[k]) continue;
+        const sn_param *p = &n->graph->params.param[k];
+        sn_call fill = {.kernel = SN_FILL, .as.fill = {p->offset, p->size}};
+        SN_TRY(sn_plan_add(&n->zero, n->backend, &fill, true));
+        n->active[k] = true;
+    }
+    sn_supernet_run(n, &n->zero);
+    return SN_OK;
+}
+
+sn_status sn_supernet_pass(sn_supernet *n, const sn_pass *pass, const float *images, const int32_t *labels,
+                           sn_batch_score *score) {
+    SN_TRY(sn_plan_make(n->graph, n->backend, pass, &n->plan));
+    SN_TRY(sn_supernet_reserve(n, &n->plan));
+    if (pass->gradients) SN_TRY(begin_gradients(n));
+    if (images) sn_supernet_put_images(n, &n->plan, images);
+    if (labels) sn_memory_put_labels(n->memory, labels, pass->batch);
+    sn_supernet_run(n, &n->plan);
+    if (score && n->plan.score != SN_NONE) sn_memory_read(n->memory, SN_BUFFER_ARENA, n->plan.score, score, sizeof *score);
+    return SN_OK;
+}
+
+// ---------------------------------------------------------------- what a pass left
+void sn_supernet_losses(const sn_supernet *n, float *loss, float *rank) {
+    if (loss) sn_memory_get(n->memory, SN_BUFFER_ARENA, n->plan.loss, loss, n->plan.batch);
+    if (rank) sn_memory_get(n->memory, SN_BUFFER_ARENA, n->plan.rank, rank, n->plan.batch);
 }
 
 // Scale and shift as the kernels apply them: act(scale*(x - mean) + shift); logits have a bias or nothing, so mean 0 and scale 1
 // are exact.
-void sn_supernet_logits(const sn_supernet *n, const sn_plan *plan, float *out) {
-    const sn_value *v = &plan->logits;
+void sn_supernet_logits(const sn_supernet *n, float *out) {
+    const sn_value *v = &n->plan.logits;
     sn_view w = sn_value_view(v);
-    sn_real_get(n->real, n->bases.arena, w.data, out, v->rows * v->c);
-    for (int64_t r = 0; v->viewed && r < v->rows; r++)
-        for (int c = 0; c < v->c; c++) {
-            float mean, scale, shift;
-            sn_real_get(n->real, n->bases.arena, w.mean + c, &mean, 1);
-            sn_real_get(n->real, n->bases.arena, w.scale + c, &scale, 1);
-            sn_real_get(n->real, n->bases.arena, w.shift + c, &shift, 1);
-            out[r * v->c + c] = fmaf(scale, out[r * v->c + c] - mean, shift);
-        }
-}
-
-static void *buffer_of(const sn_supernet *n, sn_buffer b) {
-    switch (b) {
-    case SN_BUFFER_WEIGHTS:
-        return n->bases.weights;
-    case SN_BUFFER_GRADS:
-        return n->bases.grads;
-    case SN_BUFFER_SLOT0:
-        return n->bases.slot[0];
-    default:
-        return n->bases.slot[1];
+    sn_memory_get(n->memory, SN_BUFFER_ARENA, w.data, out, v->rows * v->c);
+    for (int c = 0; v->viewed && c < v->c; c++) {
+        float mean, scale, shift;
+        sn_memory_get(n->memory, SN_BUFFER_ARENA, w.mean + c, &mean, 1);
+        sn_memory_get(n->memory, SN_BUFFER_ARENA, w.scale + c, &scale, 1);
+        sn_memory_get(n->memory, SN_BUFFER_ARENA, w.shift + c, &shift, 1);
+        for (int64_t r = 0; r < v->rows; r++) out[r * v->c + c] = fmaf(scale, out[r * v->c + c] - mean, shift);
     }
 }
 
+// ---------------------------------------------------------------- parameters and statistics
 void sn_supernet_get(const sn_supernet *n, sn_buffer b, int param, float *out) {
     const sn_param *p = &n->graph->params.param[param];
-    sn_real_get(n->real, buffer_of(n, b), p->offset, out, p->size);
+    sn_memory_get(n->memory, b, p->offset, out, p->size);
 }
 
 void sn_supernet_put(sn_supernet *n, sn_buffer b, int param, const float *in) {
     const sn_param *p = &n->graph->params.param[param];
-    sn_real_put(n->real, buffer_of(n, b), p->offset, in, p->size);
+    sn_memory_put(n->memory, b, p->offset, in, p->size);
 }
 
 void sn_supernet_get_stats(const sn_supernet *n, int i, float *mean, float *var) {
     const sn_stats *s = &n->graph->params.stats[i];
-    sn_real_get(n->real, n->bases.stats, s->mean, mean, s->c);
-    sn_real_get(n->real, n->bases.stats, s->var, var, s->c);
+    sn_memory_get(n->memory, SN_BUFFER_STATS, s->mean, mean, s->c);
+    sn_memory_get(n->memory, SN_BUFFER_STATS, s->var, var, s->c);
 }
 
 void sn_supernet_put_stats(sn_supernet *n, int i, const float *mean, const float *var) {
     const sn_stats *s = &n->graph->params.stats[i];
-    sn_real_put(n->real, n->bases.stats, s->mean, mean, s->c);
-    sn_real_put(n->real, n->bases.stats, s->var, var, s->c);
+    sn_memory_put(n->memory, SN_BUFFER_STATS, s->mean, mean, s->c);
+    sn_memory_put(n->memory, SN_BUFFER_STATS, s->var, var, s->c);
 }
 
-uint64_t sn_supernet_weights_hash(const sn_supernet *n) {
-    uint64_t h = SN_HASH_START;
+sn_status sn_supernet_weights_hash(const sn_supernet *n, uint64_t *out) {
+    const float *w = sn_memory_map(n->memory, SN_BUFFER_WEIGHTS);
+    if (!w) return SN_RESOURCE;
     const sn_params *p = &n->graph->params;
-    for (int i = 0; i < p->n; i++) {
-        const unsigned char *v = (const unsigned char *)n->bases.weights + (size_t)p->param[i].offset * n->real;
-        h = sn_hash_bytes(h, v, (size_t)p->param[i].size * n->real);
-    }
-    return h;
+    uint64_t h = SN_HASH_START;
+    for (int i = 0; i < p->n; i++) h = sn_hash_bytes(h, w + p->param[i].offset, (size_t)p->param[i].size * sizeof *w);
+    sn_memory_unmap(n->memory, SN_BUFFER_WEIGHTS, w);
+    *out = h;
+    return SN_OK;
+}
+
+static size_t statistics_bytes(const sn_supernet *n) {
+    return (size_t)n->graph->params.stats_total * n->real;
+}
+
+void *sn_statistics_keep(const sn_supernet *n) {
+    void *kept = sn_new(1, statistics_bytes(n));
+    if (kept) sn_memory_read(n->memory, SN_BUFFER_STATS, 0, kept, statistics_bytes(n));
+    return kept;
+}
+
+void sn_statistics_restore(sn_supernet *n, void *kept) {
+    if (kept) sn_memory_write(n->memory, SN_BUFFER_STATS, 0, kept, statistics_bytes(n));
+    free(kept);
 }

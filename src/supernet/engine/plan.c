@@ -2,6 +2,7 @@
 // in reverse. The rules for gradients are docs/views.md: one dy per tensor, the last reader reduces, a sum passes its gradient on
 // without copying. Not here: placement (arena.c), kernels.
 #include "supernet/engine/plan.h"
+#include "base/clock.h"
 #include "supernet/engine/arena.h"
 
 #include <stdlib.h>
@@ -123,7 +124,7 @@ void sn_plan_clear(sn_plan *plan) {
     plan->n_calls = plan->n_launches = plan->n_params = 0;
     plan->arena = 0;
     plan->scratch = 0;
-    plan->images = plan->loss = plan->rank = SN_NONE;
+    plan->images = plan->loss = plan->rank = plan->score = SN_NONE;
 }
 
 // Adds a call of the node with its workspace placed for the time of the call.
@@ -259,7 +260,10 @@ static sn_status emit_loss(planner *p, const op *o, sn_into into) {
     SN_TRY(sn_arena_take(&p->arena, p->pass->batch, &p->plan->rank));
     sn_loss l = {p->pass->batch, n->c, view_of(p, o->in[0], o->act[0]), p->pass->smoothing, p->pass->loss_scale, p->plan->loss,
                  p->plan->rank,  into};
-    return emit(p, (sn_call){.kernel = SN_LOSS, .as.loss = l}, o->node);
+    SN_TRY(emit(p, (sn_call){.kernel = SN_LOSS, .as.loss = l}, o->node));
+    SN_TRY(sn_arena_take(&p->arena, SN_RESULT_ELEMENTS, &p->plan->score));
+    sn_score_call score = {p->pass->batch, p->plan->loss, p->plan->rank, p->plan->score};
+    return emit(p, (sn_call){.kernel = SN_SCORE, .as.score = score}, o->node);
 }
 
 static sn_status emit_forward(planner *p, const op *o) {
@@ -527,7 +531,9 @@ static sn_status make(planner *p) {
 sn_status sn_plan_make(const sn_graph *g, const sn_backend *backend, const sn_pass *pass, sn_plan *out) {
     size_t n = (size_t)g->n, m = 2 * n + (size_t)pass->n_given;
     planner p = {.graph = g, .backend = backend, .pass = pass, .plan = out, .target = -1};
+    double start = sn_now();
     sn_plan_clear(out);
+    out->batch = pass->batch;
     sn_arena_reset(&p.arena, pass->reserved);
     p.live = sn_new(n, 1);
     p.uses = sn_new(n, sizeof *p.uses);
@@ -547,6 +553,7 @@ sn_status sn_plan_make(const sn_graph *g, const sn_backend *backend, const sn_pa
     free(p.ops);
     free(p.gradients);
     sn_arena_free(&p.arena);
+    out->seconds = sn_now() - start;
     return s;
 }
 

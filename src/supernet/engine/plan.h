@@ -49,14 +49,17 @@ typedef struct {
     sn_launch *launch;
     int n_launches;
     size_t launch_capacity;
-    int *param; // parameters that the pass reads, ascending in use order
+    int *param; // parameters that the pass uses, each once, in the order of first use
     int n_params;
     size_t param_capacity;
+    int batch;
     int64_t arena;     // elements needed, reserved ones included
     size_t scratch;    // bytes per thread
+    double seconds;    // that making it took
     sn_off images;     // where the batch goes: (batch, h, w, c); SN_NONE when the plan starts from given values
     sn_value logits;   // of a plan to the loss: c = classes
     sn_off loss, rank; // of a plan to the loss: one per sample, see sn_loss
+    sn_off score;      // of a plan to the loss: an sn_score_result
     sn_value target;   // of a plan to another node
 } sn_plan;
 

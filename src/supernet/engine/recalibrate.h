@@ -11,9 +11,4 @@
 // computes for SN_PROTOCOL_RECALIBRATE. After an error the statistics are those of the batches done.
 sn_status sn_recalibrate(sn_supernet *, const sn_arch *, const sn_source *, int batch);
 
-// A copy of all running statistics, to be given back later; NULL with the message set when memory is out.
-void *sn_statistics_keep(const sn_supernet *);
-// Puts the copy back and frees it; NULL: nothing.
-void sn_statistics_restore(sn_supernet *, void *kept);
-
 #endif

@@ -56,18 +56,9 @@ static sn_status read_samples(const sn_graph *g, const sn_source *source, sample
 // Our own forward pass with running statistics.
 static sn_status run_ours(sn_supernet *net, const sn_arch *a, samples *x) {
     const sn_pass pass = {.arch = a, .batch = x->n, .bn = SN_BN_RUNNING, .loss_scale = 1, .target = -1};
-    int32_t *labels = sn_new((size_t)x->n, sizeof *labels); // the loss wants some
-    sn_plan plan = {0};
-    sn_status s = labels ? sn_plan_make(net->graph, net->backend, &pass, &plan) : SN_RESOURCE;
-    if (s == SN_OK) s = sn_supernet_reserve(net, &plan);
-    if (s == SN_OK) {
-        sn_supernet_put_images(net, &plan, x->images, x->n * (int64_t)x->pixels);
-        sn_supernet_run(net, &plan, labels);
-        sn_supernet_logits(net, &plan, x->ours);
-    }
-    sn_plan_free(&plan);
-    free(labels);
-    return s;
+    SN_TRY(sn_supernet_pass(net, &pass, x->images, NULL, NULL));
+    sn_supernet_logits(net, x->ours);
+    return SN_OK;
 }
 
 static sn_status run_theirs(const sn_onnx *model, const sn_graph *g, samples *x) {

@@ -35,11 +35,13 @@ static long scored_images(const sn_run *r) {
 static sn_status open_store(const sn_run *r, sn_rankstore **store, size_t *setting) {
     if (!r->folder) return sn_error(SN_USAGE, "a bare checkpoint has no ranking; name the run folder");
     char *path = sn_folder_file(r->folder, "ranking.h5"), weights[32], protocol[128], split[64];
-    snprintf(weights, sizeof weights, "%016llx", (unsigned long long)sn_supernet_weights_hash(r->net));
+    uint64_t hash = 0;
+    sn_status status = path ? sn_supernet_weights_hash(r->net, &hash) : SN_RESOURCE;
+    snprintf(weights, sizeof weights, "%016llx", (unsigned long long)hash);
     sn_protocol_text(r, protocol, sizeof protocol);
     snprintf(split, sizeof split, "validation, order of seed %lld", (long long)r->config->train.seed);
     sn_rank_setting s = {weights, protocol, split, (uint64_t)scored_images(r)};
-    sn_status status = path ? sn_rankstore_open(path, store) : SN_RESOURCE;
+    if (status == SN_OK) status = sn_rankstore_open(path, store);
     if (status == SN_DATA)
         sn_error(status, "%s; move %s away and rank again: the scores are measured anew", sn_error_text(), path);
     free(path);

@@ -22,28 +22,26 @@ static void count_flops(const sn_supernet *n, const sn_plan *p, sn_bench_result 
     }
 }
 
-// Launch by launch, each timed.
-static void run_profiled(sn_supernet *n, const sn_plan *p, const int32_t *labels, sn_bench_result *r) {
-    n->bases.labels = labels;
-    for (int l = 0; l < p->n_launches; l++) {
-        double start = sn_now();
-        sn_backend_run(n->backend, &n->bases, p->call, &p->launch[l], 1);
-        sn_bench_row *row = row_of(r, &p->call[p->launch[l].first]);
-        row->seconds += sn_now() - start;
-        for (int i = 0; i < p->launch[l].count; i++) {
-            double flops, bytes;
-            sn_call_cost(&p->call[p->launch[l].first + i], n->real, &flops, &bytes);
-            row->flops += flops;
-            row->bytes += bytes;
-            row->calls++;
-        }
+typedef struct {
+    sn_bench_result *result;
+    size_t real;
+} profile_of;
+
+static void add_launch(void *arg, const sn_call *first, int count, double seconds) {
+    const profile_of *p = arg;
+    sn_bench_row *row = row_of(p->result, first);
+    row->seconds += seconds;
+    for (int i = 0; i < count; i++) {
+        double flops, bytes;
+        sn_call_cost(&first[i], p->real, &flops, &bytes);
+        row->flops += flops;
+        row->bytes += bytes;
+        row->calls++;
     }
-    n->bases.labels = NULL;
 }
 
-static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, int batch, bool profile, const float *images,
-                      const int32_t *labels, sn_plan *plan, sn_bench_result *r) {
-    const sn_node *input = &n->graph->node[n->graph->input];
+static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, int batch, const float *images, const int32_t *labels,
+                      sn_bench_result *r) {
     sn_pass pass = {.arch = a,
                     .batch = batch,
                     .bn = SN_BN_BATCH,
@@ -52,19 +50,12 @@ static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, int batch, 
                     .loss_scale = 1.0 / batch,
                     .target = -1};
     double start = sn_now();
-    SN_TRY(sn_plan_make(n->graph, n->backend, &pass, plan));
-    SN_TRY(sn_supernet_reserve(n, plan));
-    r->plan_seconds += sn_now() - start;
-    SN_TRY(sn_optim_use(o, plan));
-    sn_supernet_put_images(n, plan, images, (int64_t)batch * input->h * input->w * input->c);
-    if (profile)
-        run_profiled(n, plan, labels, r);
-    else
-        sn_supernet_run(n, plan, labels);
+    SN_TRY(sn_supernet_pass(n, &pass, images, labels, NULL));
     SN_TRY(sn_optim_update(o, 0.01));
     r->seconds += sn_now() - start;
+    r->plan_seconds += n->plan.seconds;
     r->steps++;
-    count_flops(n, plan, r);
+    count_flops(n, &n->plan, r);
     return SN_OK;
 }
 
@@ -74,8 +65,8 @@ sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int b
     size_t pixels = (size_t)batch * (size_t)(input->h * input->w * input->c);
     sn_optim_settings settings = {.kind = SN_OPTIM_SGD, .momentum = 0.9, .weight_decay = 3e-4, .decay_bn = true};
     sn_optim *o = NULL;
-    sn_plan plan = {0};
     sn_bench_result r = {0};
+    profile_of p = {&r, n->real};
     float *images = sn_new(pixels, sizeof *images);
     int32_t *labels = sn_new((size_t)batch, sizeof *labels);
     sn_status s = images && labels ? sn_optim_create(n, &settings, &o) : SN_RESOURCE;
@@ -83,13 +74,14 @@ sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int b
     for (size_t i = 0; s == SN_OK && i < pixels; i++) images[i] = (float)sn_rng_normal(&rng);
     for (int i = 0; s == SN_OK && i < batch; i++)
         labels[i] = (int32_t)sn_rng_below(&rng, (uint32_t)n->graph->node[n->graph->logits].c);
+    if (profile) n->launched = add_launch, n->launched_arg = &p;
     for (long i = -warmup; s == SN_OK && i < count; i++) {
         if (i == 0) r = (sn_bench_result){0};
-        s = step(n, o, &archs[i < 0 ? (i + warmup) % count : i], batch, profile, images, labels, &plan, &r);
+        s = step(n, o, &archs[i < 0 ? (i + warmup) % count : i], batch, images, labels, &r);
     }
-    r.arena_bytes = n->arena_elements * (int64_t)n->real;
+    n->launched = NULL;
+    r.arena_bytes = sn_memory_elements(n->memory, SN_BUFFER_ARENA) * (int64_t)n->real;
     if (s == SN_OK) *out = r;
-    sn_plan_free(&plan);
     sn_optim_free(o);
     free(images);
     free(labels);

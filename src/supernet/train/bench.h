@@ -15,7 +15,7 @@ enum { SN_BENCH_ROWS = 64 };
 
 typedef struct {
     double seconds;      // of all timed steps
-    double plan_seconds; // of these, making plans and lists
+    double plan_seconds; // of these, making the plans of passes
     double flops;        // multiply-adds of convolutions, forward and backward, times two
     long steps;
     int64_t arena_bytes;             // activations and workspace

@@ -136,47 +136,54 @@ static const char *slot_name(const sn_run *r, int slot) {
     return slot ? "exp_avg_sq" : "exp_avg";
 }
 
-// The net's buffers as floats: themselves, or copies when the backend computes in double.
+// The net's buffers as floats: to read in place, or copies to fill.
 typedef struct {
     float *weights, *slot[2], *stats;
-    bool copies;
 } float_buffers;
 
-static float *as_float(const sn_run *r, void *buffer, int64_t n) {
-    if (r->net->real == sizeof(float)) return buffer;
-    float *copy = sn_new((size_t)n, sizeof *copy);
-    if (copy) sn_real_get(r->net->real, buffer, 0, copy, n);
-    return copy;
+enum { KINDS = 4 };
+static const sn_buffer kinds[KINDS] = {SN_BUFFER_WEIGHTS, SN_BUFFER_STATS, SN_BUFFER_SLOT0, SN_BUFFER_SLOT1};
+
+static float **field(float_buffers *b, int kind) {
+    float **const all[KINDS] = {&b->weights, &b->stats, &b->slot[0], &b->slot[1]};
+    return all[kind];
 }
 
-static void free_buffers(float_buffers *b) {
-    if (!b->copies) return;
-    free(b->weights);
-    free(b->slot[0]);
-    free(b->slot[1]);
-    free(b->stats);
+static void unmap_buffers(const sn_run *r, float_buffers *b) {
+    for (int i = 0; i < KINDS; i++)
+        if (*field(b, i)) sn_memory_unmap(r->net->memory, kinds[i], *field(b, i));
 }
 
-static sn_status get_buffers(const sn_run *r, float_buffers *b) {
-    const sn_params *p = &r->graph->params;
-    b->copies = r->net->real != sizeof(float);
-    b->weights = as_float(r, r->net->bases.weights, p->total);
-    b->stats = as_float(r, r->net->bases.stats, p->stats_total);
-    bool all = b->weights && b->stats;
-    for (int i = 0; i < r->net->slots; i++) {
-        b->slot[i] = as_float(r, r->net->bases.slot[i], p->total);
-        all = all && b->slot[i];
+static sn_status map_buffers(const sn_run *r, float_buffers *b) {
+    for (int i = 0; i < KINDS; i++)
+        if (!(*field(b, i) = (float *)sn_memory_map(r->net->memory, kinds[i]))) {
+            unmap_buffers(r, b);
+            return SN_RESOURCE;
+        }
+    return SN_OK;
+}
+
+static void free_copies(float_buffers *b) {
+    for (int i = 0; i < KINDS; i++) free(*field(b, i));
+}
+
+static sn_status copy_buffers(const sn_run *r, float_buffers *b) {
+    for (int i = 0; i < KINDS; i++) {
+        int64_t n = sn_memory_elements(r->net->memory, kinds[i]);
+        if (!(*field(b, i) = sn_new((size_t)n, sizeof(float)))) {
+            free_copies(b);
+            return SN_RESOURCE;
+        }
+        if (n) sn_memory_get(r->net->memory, kinds[i], 0, *field(b, i), n);
     }
-    if (!all) free_buffers(b);
-    return all ? SN_OK : SN_RESOURCE;
+    return SN_OK;
 }
 
-static void put_buffers(sn_run *r, const float_buffers *b) {
-    if (!b->copies) return;
-    const sn_params *p = &r->graph->params;
-    sn_real_put(r->net->real, r->net->bases.weights, 0, b->weights, p->total);
-    sn_real_put(r->net->real, r->net->bases.stats, 0, b->stats, p->stats_total);
-    for (int i = 0; i < r->net->slots; i++) sn_real_put(r->net->real, r->net->bases.slot[i], 0, b->slot[i], p->total);
+static void put_buffers(sn_run *r, float_buffers *b) {
+    for (int i = 0; i < KINDS; i++) {
+        int64_t n = sn_memory_elements(r->net->memory, kinds[i]);
+        if (n) sn_memory_put(r->net->memory, kinds[i], 0, *field(b, i), n);
+    }
 }
 
 static sn_checkpoint describe(const sn_run *r, const float_buffers *b) {
@@ -213,14 +220,14 @@ size_t sn_run_checkpoint_bytes(const sn_run *r) {
 
 sn_status sn_run_save(const sn_run *r, const char *path) {
     float_buffers b = {0};
-    SN_TRY(get_buffers(r, &b));
+    SN_TRY(map_buffers(r, &b));
     sn_checkpoint c = describe(r, &b);
     char *config = sn_config_resolved(r->config, false), *names = class_names(r);
     c.config = config, c.class_names = names;
     sn_status s = config && names ? sn_checkpoint_save(path, &c) : SN_RESOURCE;
     free(config);
     free(names);
-    free_buffers(&b);
+    unmap_buffers(r, &b);
     return s;
 }
 
@@ -232,14 +239,14 @@ static sn_status load(sn_run *r, const sn_checkpoint_file *f, const char *path) 
         return sn_error(SN_DATA, "%s: step %lld, but the training of its config has %lld", path, (long long)sn_checkpoint_step(f),
                         (long long)sn_run_steps(r));
     float_buffers b = {0};
-    SN_TRY(get_buffers(r, &b));
+    SN_TRY(copy_buffers(r, &b));
     sn_checkpoint c = describe(r, &b);
     sn_status s = sn_checkpoint_read(f, &c, r->option_passes, NULL, NULL);
     if (s == SN_OK) {
         put_buffers(r, &b);
         r->step = c.step, r->best = c.best, r->best_step = c.best_step;
     }
-    free_buffers(&b);
+    free_copies(&b);
     return s;
 }
 

@@ -46,9 +46,10 @@ static sn_status new_state(const sn_run *r, state *s) {
 
 static void take_state(const sn_run *r, state *s) {
     const sn_params *p = &r->graph->params;
-    sn_real_get(r->net->real, r->net->bases.weights, 0, s->weights, p->total);
-    sn_real_get(r->net->real, r->net->bases.stats, 0, s->stats, p->stats_total);
-    for (int i = 0; i < r->net->slots; i++) sn_real_get(r->net->real, r->net->bases.slot[i], 0, s->slot[i], p->total);
+    sn_memory_get(r->net->memory, SN_BUFFER_WEIGHTS, 0, s->weights, p->total);
+    sn_memory_get(r->net->memory, SN_BUFFER_STATS, 0, s->stats, p->stats_total);
+    for (int i = 0; i < r->net->slots; i++)
+        sn_memory_get(r->net->memory, (sn_buffer)(SN_BUFFER_SLOT0 + i), 0, s->slot[i], p->total);
     memcpy(s->updates, r->optim->updates, (size_t)p->n * sizeof *s->updates);
 }
 
@@ -175,11 +176,11 @@ static sn_status put_mask(tracer *t, const char *group, const sn_arch *a) {
     return t->inputs_only ? SN_OK : sn_h5_put(t->file, path, SN_F32, 1, &n, gates);
 }
 
-static sn_status put_logits(tracer *t, const char *group, const sn_plan *plan, int batch) {
+static sn_status put_logits(tracer *t, const char *group, int batch) {
     size_t dims[2] = {(size_t)batch, (size_t)t->run->space->classes};
     float *logits = sn_new(dims[0] * dims[1], sizeof *logits);
     if (!logits) return SN_RESOURCE;
-    sn_supernet_logits(t->run->net, plan, logits);
+    sn_supernet_logits(t->run->net, logits);
     char path[80];
     snprintf(path, sizeof path, "%s/logits", group);
     sn_status s = sn_h5_put(t->file, path, SN_F32, 2, dims, logits);
@@ -193,11 +194,11 @@ static sn_status pass(void *arg, sn_trainer *trainer, const sn_arch *a, const sn
     snprintf(group, sizeof group, "%s/passes/%d", t->step, t->passes++);
     SN_TRY(put_bn(t, plan));
     SN_TRY(put_mask(t, group, a));
-    SN_TRY(sn_h5_attr_f64(t->file, group, "loss", sn_supernet_score(t->run->net, plan, trainer->batch).loss / trainer->batch));
+    SN_TRY(sn_h5_attr_f64(t->file, group, "loss", trainer->score.loss / trainer->batch));
     if (t->inputs_only) return SN_OK;
     for (int i = 0; i < plan->n_params; i++) t->used[plan->param[i]] = true;
     SN_TRY(sn_h5_attr_text(t->file, group, "targets", "labels"));
-    SN_TRY(put_logits(t, group, plan, trainer->batch));
+    SN_TRY(put_logits(t, group, trainer->batch));
     return sn_trace_sides(t->file, group, t->run->net, plan, trainer->images, trainer->batch);
 }
 

@@ -46,24 +46,40 @@ static const sn_stats *bn_of(const sn_supernet *net, const sn_plan *plan, const 
 }
 
 // u = scale*(x - mean) + shift with the roundings of the implementation that takes the slope: fast kernels use a fused
-// multiply-add.
+// multiply-add. The tensor and its vectors as the backend holds them, one after the other: x, mean, scale, shift.
 typedef struct {
-    const sn_supernet *net;
-    const sn_view *view;
-    bool fused;
+    sn_act act;
+    bool fused, wide; // reals of 8 bytes
+    int64_t elements;
+    int channels;
+    void *values;
 } reader;
 
 static bool inside(const reader *r, int64_t element, int channel) {
-    const sn_view *v = r->view;
-    if (r->net->real == sizeof(double)) {
-        const double *a = r->net->bases.arena;
-        double u = a[v->scale + channel] * (a[v->data + element] - a[v->mean + channel]) + a[v->shift + channel];
-        return u > 0 && (v->act == SN_RELU || u < 6);
+    int64_t mean = r->elements + channel, scale = mean + r->channels, shift = scale + r->channels;
+    double u;
+    if (r->wide) {
+        const double *a = r->values;
+        u = a[scale] * (a[element] - a[mean]) + a[shift];
+    } else {
+        const float *a = r->values;
+        float d = a[element] - a[mean], affine = a[scale] * d + a[shift];
+        u = (double)(r->fused ? fmaf(a[scale], d, a[shift]) : affine);
     }
-    const float *a = r->net->bases.arena;
-    float d = a[v->data + element] - a[v->mean + channel], scale = a[v->scale + channel], shift = a[v->shift + channel];
-    float u = r->fused ? fmaf(scale, d, shift) : scale * d + shift;
-    return u > 0 && (v->act == SN_RELU || u < 6);
+    return u > 0 && (r->act == SN_RELU || u < 6);
+}
+
+static sn_status reader_open(reader *r, const sn_supernet *net, const sn_view *v, const char *impl, int64_t rows, int channels) {
+    *r = (reader){v->act, strncmp(impl, "ref", 3) != 0, net->real == sizeof(double), rows * channels, channels, NULL};
+    r->values = sn_new((size_t)(r->elements + 3 * channels), net->real);
+    if (!r->values) return SN_RESOURCE;
+    char *to = r->values;
+    sn_memory_read(net->memory, SN_BUFFER_ARENA, v->data, to, (size_t)r->elements * net->real);
+    to += (size_t)r->elements * net->real;
+    const sn_off vectors[] = {v->mean, v->scale, v->shift};
+    for (int i = 0; i < 3; i++, to += (size_t)channels * net->real)
+        sn_memory_read(net->memory, SN_BUFFER_ARENA, vectors[i], to, (size_t)channels * net->real);
+    return SN_OK;
 }
 
 // Memory order (n, pixel, c) to bits in the order (n, c, pixel).
@@ -89,7 +105,7 @@ static sn_status put_sides(sn_h5w *w, const char *group, const reader *r, const 
 }
 
 // The launches before the loss, on a copy of the calls that leaves the running statistics alone.
-static sn_status run_forward(sn_supernet *net, const sn_plan *plan, const float *images, int batch) {
+static sn_status run_forward(sn_supernet *net, const sn_plan *plan, const float *images) {
     sn_call *calls = sn_new((size_t)plan->n_calls, sizeof *calls);
     if (!calls) return SN_RESOURCE;
     memcpy(calls, plan->call, (size_t)plan->n_calls * sizeof *calls);
@@ -97,15 +113,14 @@ static sn_status run_forward(sn_supernet *net, const sn_plan *plan, const float 
     while (launches < plan->n_launches && calls[plan->launch[launches].first].kernel != SN_LOSS) launches++;
     for (int i = 0; i < plan->n_calls; i++)
         if (calls[i].kernel == SN_BN_FORWARD) calls[i].as.bn_forward.momentum = 0;
-    const sn_node *input = &net->graph->node[net->graph->input];
-    sn_supernet_put_images(net, plan, images, (int64_t)batch * input->h * input->w * input->c);
-    sn_backend_run(net->backend, &net->bases, calls, plan->launch, launches);
+    sn_supernet_put_images(net, plan, images);
+    sn_memory_run(net->memory, calls, plan->launch, launches);
     free(calls);
     return SN_OK;
 }
 
 sn_status sn_trace_sides(sn_h5w *w, const char *group, sn_supernet *net, const sn_plan *plan, const float *images, int batch) {
-    SN_TRY(run_forward(net, plan, images, batch));
+    SN_TRY(run_forward(net, plan, images));
     uint8_t *done = sn_new((size_t)net->graph->params.n_stats, 1);
     if (!done) return SN_RESOURCE;
     sn_status s = SN_OK;
@@ -117,8 +132,10 @@ sn_status sn_trace_sides(sn_h5w *w, const char *group, sn_supernet *net, const s
         const sn_stats *bn = bn_of(net, plan, &into->view);
         if (!bn || done[bn - net->graph->params.stats]) continue; // several readers take the same sides
         done[bn - net->graph->params.stats] = 1;
-        reader r = {net, &into->view, strncmp(plan->call[i].impl->name, "ref", 3) != 0};
-        s = put_sides(w, group, &r, bn->name, rows, channels, batch);
+        reader r;
+        s = reader_open(&r, net, &into->view, plan->call[i].impl->name, rows, channels);
+        if (s == SN_OK) s = put_sides(w, group, &r, bn->name, rows, channels, batch);
+        free(r.values);
     }
     free(done);
     return s;

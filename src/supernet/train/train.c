@@ -51,7 +51,6 @@ void sn_trainer_free(sn_trainer *t) {
     free(t->labels);
     free(t->samples);
     free(t->draws);
-    sn_plan_free(&t->plan);
     free(t);
 }
 
@@ -71,8 +70,11 @@ static sn_status reserve(sn_trainer *t) {
     sn_arch small, large;
     sn_cost_extremes(t->run->graph, t->run->space, &small, &large);
     sn_pass pass = training_pass(t, &large);
-    SN_TRY(sn_plan_make(t->run->graph, t->run->backend, &pass, &t->plan));
-    return sn_supernet_reserve(t->run->net, &t->plan);
+    sn_plan plan = {0};
+    sn_status s = sn_plan_make(t->run->graph, t->run->backend, &pass, &plan);
+    if (s == SN_OK) s = sn_supernet_reserve(t->run->net, &plan);
+    sn_plan_free(&plan);
+    return s;
 }
 
 // ---------------------------------------------------------------- one step
@@ -118,19 +120,14 @@ static sn_status verb_pass(void *arg, const sn_arch *a) {
     sn_run *r = t->run;
     sn_pass pass = training_pass(t, a);
     t->arch = *a;
-    SN_TRY(sn_plan_make(r->graph, r->backend, &pass, &t->plan));
-    SN_TRY(sn_supernet_reserve(r->net, &t->plan));
-    SN_TRY(sn_optim_use(r->optim, &t->plan));
-    const sn_node *input = &r->graph->node[r->graph->input];
-    sn_supernet_put_images(r->net, &t->plan, t->images, (int64_t)t->batch * input->h * input->w * input->c);
-    sn_supernet_run(r->net, &t->plan, t->labels);
-    sn_batch_score s = sn_supernet_score(r->net, &t->plan, t->batch);
-    if (!s.finite) return in_step(t, sn_error(SN_DIVERGED, "the loss is not finite"), r->step + 1);
+    sn_batch_score *s = &t->score;
+    SN_TRY(sn_supernet_pass(r->net, &pass, t->images, t->labels, s));
+    if (s->finite == 0) return in_step(t, sn_error(SN_DIVERGED, "the loss is not finite"), r->step + 1);
     t->passes++;
-    t->loss += s.loss / t->batch;
-    t->top1 += (double)s.top1 / t->batch;
+    t->loss += s->loss / t->batch;
+    t->top1 += s->top1 / t->batch;
     for (int d = 0; d < a->n; d++) r->option_passes[sn_run_option(r->space, d, a->option[d])]++;
-    return t->hooks.pass ? t->hooks.pass(t->hooks.arg, t, a, &t->plan) : SN_OK;
+    return t->hooks.pass ? t->hooks.pass(t->hooks.arg, t, a, &r->net->plan) : SN_OK;
 }
 
 static sn_status verb_update_weights(void *arg) {

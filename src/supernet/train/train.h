@@ -43,10 +43,10 @@ typedef struct sn_trainer {
     uint32_t *samples; // sample ids
     sn_draw *draws;
     // the step so far
-    sn_plan plan;
     sn_arch arch; // of the last pass
     int passes;
-    double loss, top1; // sums over passes
+    sn_batch_score score; // of the last pass
+    double loss, top1;    // sums over passes
     sn_train_hooks hooks;
 } sn_trainer;
 

@@ -43,7 +43,8 @@ static uint32_t u32_at(const unsigned char *p) {
     return v;
 }
 
-static sn_status check_header(const char *path, const unsigned char *p, size_t size) {
+// Of a file's first `size` bytes.
+static sn_status check_begin(const char *path, const unsigned char *p, size_t size) {
     if (size < SN_H5_HEADER || memcmp(p, "SNH5", 4) != 0)
         return sn_error(SN_DATA, "%s: not a file of this program (it does not begin with its header)", path);
     unsigned char head[SN_H5_HEADER];
@@ -52,7 +53,10 @@ static sn_status check_header(const char *path, const unsigned char *p, size_t s
     uint32_t own = sn_crc32c(0, head, sizeof head);
     if (own != u32_at(p + 20))
         return sn_error(SN_DATA, "%s: damaged: the header's checksum is %08x, expected %08x", path, own, u32_at(p + 20));
-    if (u32_at(p + 4) != 1) return sn_error(SN_DATA, "%s: header of version %u; this program reads 1", path, u32_at(p + 4));
+    return u32_at(p + 4) == 1 ? SN_OK : sn_error(SN_DATA, "%s: header of version %u; this program reads 1", path, u32_at(p + 4));
+}
+
+static sn_status check_content(const char *path, const unsigned char *p, size_t size) {
     uint64_t length;
     memcpy(&length, p + 8, 8);
     if (length != size) return sn_error(SN_DATA, "%s: damaged: %zu bytes, expected %" PRIu64, path, size, length);
@@ -60,6 +64,17 @@ static sn_status check_header(const char *path, const unsigned char *p, size_t s
     if (body != u32_at(p + 16))
         return sn_error(SN_DATA, "%s: damaged: the checksum of its content is %08x, expected %08x", path, body, u32_at(p + 16));
     return SN_OK;
+}
+
+// A file of another kind may be larger than memory: what it is, is looked at first.
+static sn_status read_checked(sn_h5r *r, size_t cap) {
+    unsigned char begin[SN_H5_HEADER];
+    size_t got;
+    SN_TRY(sn_file_begin(r->path, begin, sizeof begin, &got));
+    SN_TRY(check_begin(r->path, begin, got));
+    SN_TRY(sn_file_read(r->path, cap, &r->image, &r->size));
+    SN_TRY(check_begin(r->path, r->image, r->size));
+    return check_content(r->path, r->image, r->size);
 }
 
 // --- the table of objects
@@ -145,8 +160,7 @@ static sn_status index_all(sn_h5r *r) {
 sn_status sn_h5_open(const char *path, size_t cap, sn_h5r **out) {
     sn_h5r *r = sn_new(1, sizeof *r);
     sn_status status = r && (r->path = sn_strdup(path)) ? SN_OK : SN_RESOURCE;
-    if (status == SN_OK) status = sn_file_read(path, cap, &r->image, &r->size);
-    if (status == SN_OK) status = check_header(path, r->image, r->size);
+    if (status == SN_OK) status = read_checked(r, cap);
     if (status == SN_OK) status = index_all(r);
     if (status == SN_OK)
         *out = r;

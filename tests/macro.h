@@ -4,6 +4,7 @@
 
 #include "space/ops.h"
 #include <stddef.h>
+#include <stdio.h>
 
 // width 32 is the published net; hidden layers scale with it; head: channels of the last 1x1.
 static inline sn_space *macro_space(int size, int width, int head) {

@@ -287,6 +287,8 @@ static const struct {
      "8:29: unknown key 'layer' in a choice; allowed are layers,"},
     {SPACE_OF("{a: {op: identity}}", STEM "    - {out: 8, choose: [a], layers: 257}\n" LAST),
      "8:37: layers: found '257'; allowed is a whole number from 1 to 256"},
+    {SPACE_OF("{a: {op: identity}}", STEM "    - {out: 8, choose: [a], shared: 2}\n" LAST),
+     "8:37: shared: found '2'; allowed is true or false"},
     {SPACE_OF("{a: {op: classifier}}", STEM CHOICE LAST), "8:25: choose: block 'a' is a classifier, which cannot be an option"},
     {SPACE_OF("{a: {op: identity}}", STEM "    - {foo: 3}\n" CHOICE LAST),
      "8:7: an entry of space.network with neither op nor choose"},
@@ -408,7 +410,7 @@ START_TEST(overrides) {
     ck_assert(c->data.augment.flip && c->data.augment.crop == 0); // a mapping replaces a mapping
     ck_assert_int_eq(c->data.memory, 64 << 20);
     ck_assert_str_eq(c->space.arch, "b,a");
-    ck_assert_int_eq(c->space.built->decisions[0].options, 1);
+    ck_assert_int_eq(sn_decision_count(&c->space.built->decisions[0]), 1);
     ck_assert_ptr_nonnull(getcwd(here, sizeof here));
     snprintf(expected, sizeof expected, "%s/y", here);
     ck_assert_str_eq(c->data.source, expected);
@@ -456,8 +458,10 @@ START_TEST(macro_preset) {
     ck_assert_str_eq(text, "6,561");
     ck_assert_int_eq(sn_graph_build(s, &g), SN_OK);
     ck_assert_int_eq(sn_arch_parse(s, "22212220", &a), SN_OK); // a row of the published table
-    ck_assert_int_eq(sn_cost_arch(g, &a).params, 1985514);
-    ck_assert_int_eq(sn_cost_arch(g, &a).macs, 85164544);
+    sn_cost cost;
+    ck_ok(sn_cost_arch(g, &a, &cost));
+    ck_assert_int_eq(cost.params, 1985514);
+    ck_assert_int_eq(cost.macs, 85164544);
     ck_assert_str_eq(s->decisions[2].name, "stage2.layer1");
     ck_assert_str_eq(c->data.source, SN_SOURCE_DIR "/data/cifar10");
     ck_assert_int_eq(c->data.validation, 5000);
@@ -553,6 +557,45 @@ static void check_round_trip(const sn_config *c) {
     sn_config_free(again);
 }
 
+START_TEST(shared_layers) {
+    sn_config *c = good("data: {source: /d}\nspace:\n  input: {channels: 3, height: 8, width: 8}\n  classes: 10\n"
+                        "  blocks: {a: {op: sepconv}, b: {op: pool}}\n  network:\n"
+                        "    - {layers: 3, out: 8, stride: 2, choose: [a, b], shared: true}\n"
+                        "    - {layers: 2, out: 8, choose: [a, b], shared: false}\n    - {op: classifier}\n");
+    static const char *const names[] = {"stage1", "stage2.layer1", "stage2.layer2"};
+    ck_assert_int_eq(c->space.built->n_decisions, 3);
+    for (int i = 0; i < 3; i++) ck_assert_str_eq(c->space.built->decisions[i].name, names[i]);
+    check_round_trip(c);
+    sn_config *r = NULL;
+    ck_ok(sn_config_retrain(c, "b,a,b", &r));
+    ck_assert_double_eq(sn_space_size(r->space.built, NULL, 0), 1);
+    check_round_trip(r);
+    sn_config_free(r);
+    sn_config_free(c);
+}
+END_TEST
+
+// The longest arch that a config can name survives retraining.
+START_TEST(longest_arch) {
+    char name[49] = "", text[1024], arch[SN_ARCH_TEXT], again[SN_ARCH_TEXT];
+    memset(name, 'n', 48);
+    snprintf(text, sizeof text,
+             "data: {source: /d}\nspace:\n  input: {channels: 3, height: 8, width: 8}\n  classes: 10\n  blocks: {%s: {op: "
+             "identity}, b: "
+             "{op: identity}}\n  network:\n    - {layers: 256, out: 3, choose: [%s, b]}\n    - {op: classifier}\n",
+             name, name);
+    sn_config *c = good(text), *r = NULL;
+    sn_arch a = sn_arch_first(c->space.built);
+    ck_assert_uint_eq(strlen(sn_arch_text(c->space.built, &a, arch)), 256 * 49 - 1);
+    ck_ok(sn_config_retrain(c, arch, &r));
+    a = sn_arch_first(r->space.built);
+    ck_assert_str_eq(sn_arch_text(r->space.built, &a, again), arch);
+    check_round_trip(r);
+    sn_config_free(r);
+    sn_config_free(c);
+}
+END_TEST
+
 START_TEST(round_trips) {
     static const char *const names[] = {"quickstart.yaml", "smoke.yaml", "nasbench-macro-cifar10.yaml"};
     for (int i = 0; i < 3; i++) {
@@ -624,8 +667,8 @@ START_TEST(retraining) {
               r->train.optimizer.label_smoothing == 0.1);
     ck_assert_int_eq(r->retrain.init, SN_START_INHERITED);
     ck_assert_str_eq(r->space.arch, "b,a");
-    ck_assert_int_eq(r->space.built->decisions[0].options, 1);
-    ck_assert_str_eq(r->space.built->blocks[r->space.built->decisions[0].block[0]].name, "b");
+    ck_assert_int_eq(sn_decision_count(&r->space.built->decisions[0]), 1);
+    ck_assert_str_eq(sn_space_option_name(r->space.built, 0, 1), "b");
     check_round_trip(r);
     sn_config_free(r);
     sn_config_free(c);
@@ -762,6 +805,8 @@ int main(void) {
     tcase_add_test(t, defaults);
     tcase_add_test(t, values);
     tcase_add_test(t, names_of_entries);
+    tcase_add_test(t, shared_layers);
+    tcase_add_test(t, longest_arch);
     tcase_add_test(t, every_mistake);
     tcase_add_test(t, every_space_mistake);
     tcase_add_test(t, many_mistakes_at_once);

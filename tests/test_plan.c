@@ -2,6 +2,7 @@
 // poisoned arenas.
 #include "macro.h"
 #include "mixed.h"
+#include "space/ops.h"
 #include "suite.h"
 #include "supernet/engine/optim.h"
 
@@ -147,6 +148,46 @@ START_TEST(gradients_mixed) {
 }
 END_TEST
 
+// A sum of nine: convolutions read plainly, through BN and through BN and activation, and twice the input itself.
+static int build_nine(sn_builder *b, const int *in, const char *name, const sn_op_args *a) {
+    int x[9] = {*in, *in};
+    for (int i = 2; i < 9; i++) {
+        x[i] = sn_build_conv(b, *in, sn_build_name(b, "%s.%d", name, i), a->out, 1 + i % 2 * 2, 1, 1, 1);
+        if (i > 3) x[i] = sn_build_bn(b, x[i], sn_build_name(b, "%s.%d_bn", name, i));
+        if (i > 5) x[i] = sn_build_act(b, x[i], sn_build_name(b, "%s.%d_act", name, i), 1);
+    }
+    return sn_build_sum(b, x, 9, sn_build_name(b, "%s.sum", name));
+}
+static const sn_op nine = {"nine", "", 1, true, {{0}}, build_nine};
+
+static sn_space *nine_space(void) {
+    static const int none[SN_OP_ATTRS] = {0};
+    sn_space *s = sn_space_new();
+    s->channels = 3, s->height = s->width = SIZE, s->classes = 10;
+    int id = sn_space_add_block(s, "id", sn_op_find("identity"), none), sum = sn_space_add_block(s, "nine", &nine, none),
+        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), none);
+    sn_entry e = {.choice = true, .block = {id, sum}, .options = 2, .layers = 3, .out = 3, .stride = 1};
+    sn_space_add_entry(s, "layers", &e);
+    sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});
+    return s;
+}
+
+START_TEST(sums_of_many) {
+    bed b, fast;
+    bed_open(&b, nine_space(), "ref64", 1);
+    bed_open(&fast, nine_space(), "cpu", 2);
+    for (int i = 0; i < 8; i++) {
+        sn_arch a = {3, {(uint8_t)(i & 1), (uint8_t)(i >> 1 & 1), (uint8_t)(i >> 2)}};
+        check_gradients(&b, &a);
+        sn_pass pass = plain_pass(&a, true);
+        double expected = run(&b, &pass), found = run(&fast, &pass);
+        ck_assert(fabs(expected - found) <= 1e-5 * fabs(expected));
+    }
+    bed_close(&b);
+    bed_close(&fast);
+}
+END_TEST
+
 static const char *const backends[] = {"ref", "cpu-plain", "cpu-avx2", "cpu-avx512"};
 
 // Loss and gradients of a float backend against double.
@@ -281,6 +322,7 @@ int main(void) {
     tcase_set_timeout(t, 300);
     tcase_add_test(t, gradients_macro);
     tcase_add_test(t, gradients_mixed);
+    tcase_add_test(t, sums_of_many);
     tcase_add_loop_test(t, backends_agree, 0, (int)(sizeof backends / sizeof *backends));
     tcase_add_test(t, parts_equal_whole);
     tcase_add_test(t, running_statistics);

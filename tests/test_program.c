@@ -380,6 +380,56 @@ START_TEST(retrained) {
 }
 END_TEST
 
+// A retrained net keeps the name that the arch has in its space.
+START_TEST(digits) {
+    ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o numbered --set space.text=digits --set data.images=128 -q");
+    ck_run(0, "\"$S\" retrain numbered --arch 121 --name one -q --json");
+    json_t *out = printed_json();
+    ck_assert_str_eq(json_string_value(json_object_get(out, "arch")), "121");
+    json_decref(out);
+    ck_run(0, "grep '\"test_split\":\"retrain\",\"arch\":\"121\"' numbered/retrain/one/log.jsonl");
+    ck_run(0, "\"$S\" eval numbered/retrain/one --arch 121 --json");
+    out = printed_json();
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(out, "archs"), 0), "arch")), "121");
+    json_decref(out);
+    ck_run(2, "\"$S\" eval numbered/retrain/one --arch 000");
+    ck_printed("err", "arch '000', column 1 (stage1.layer1): found '0'; allowed are 1");
+    ck_run(0, "\"$S\" describe numbered/config.yaml --set space.arch=121 --no-timing");
+    ck_printed("out", "space: 1 architecture, 3 decisions\n  stage1.layer1       mb3_k3\n");
+    ck_run(0, "\"$S\" verify numbered/retrain/one/checkpoints/*.h5");
+    ck_printed("out", "space of 1 architecture");
+    ck_run(0, "\"$S\" export numbered --arch 121 -q && \"$S\" export numbered/retrain/one -q");
+    ck_run(0, "cd numbered && ls export/*.onnx >../first && cd retrain/one && ls export/*.onnx | cmp - ../../../first");
+    ck_run(0, "grep -a -A1 arch numbered/retrain/one/export/*.onnx | grep -a 121"); // in its metadata
+    ck_run(0, "\"$S\" retrain numbered/retrain/one --arch 121 --name two -q");
+    ck_printed("out", "121 retrained in numbered/retrain/one/retrain/two");
+}
+END_TEST
+
+// One decision for several layers, through the whole job.
+START_TEST(shared_decision) {
+    ck_run(0, "sed 's/layers: 2, out/layers: 2, shared: true, out/; s/images: 2048/images: 128/' \"$SRC/configs/smoke.yaml\" "
+              ">sites.yaml");
+    ck_run(0, "\"$S\" train sites.yaml -o sites -q --json");
+    json_t *out = printed_json();
+    ck_assert_uint_eq(json_object_size(json_object_get(out, "passes")), 2);
+    ck_assert_uint_eq(json_object_size(json_object_get(json_object_get(out, "passes"), "stage2")), 3);
+    json_decref(out);
+    ck_run(0, "grep -c 'shared: true' sites/config.yaml");
+    ck_run(0, "\"$S\" describe sites.yaml --no-timing");
+    ck_printed("out", "space: 9 architectures, 2 decisions\n  stage1.layer1       skip | mb3_k3 | sep_k5\n  stage2 ");
+    ck_run(0, "\"$S\" rank sites --json");
+    out = printed_json();
+    ck_assert_int_eq((int)number(out, "archs"), 9);
+    json_decref(out);
+    ck_run(0, "\"$S\" retrain sites --arch sep_k5,mb3_k3 --name one -q");
+    ck_run(0, "\"$S\" eval sites/retrain/one --arch sep_k5,mb3_k3 && \"$S\" export sites/retrain/one -o sites.onnx");
+    ck_run(0, "grep -a -c stage2.layer1.mb3_k3.dw sites.onnx && grep -a -c stage2.layer2.mb3_k3.dw sites.onnx");
+    ck_run(1, "grep -a -c stage2.layer2.sep_k5.dw sites.onnx");
+    ck_run(0, "\"$S\" trace sites.yaml --steps 1:1 -o sites.h5 && grep -a -c '\"shared\":true' sites.h5");
+}
+END_TEST
+
 START_TEST(exported) {
     ck_run(0, "\"$S\" export run --arch skip,mb3_k3,skip -o shared.onnx --json");
     json_t *out = printed_json();
@@ -619,6 +669,8 @@ int main(void) {
     tcase_add_test(c, part_of_a_space);
     tcase_add_test(c, retrained);
     tcase_add_test(c, own_validation_and_no_test);
+    tcase_add_test(c, digits);
+    tcase_add_test(c, shared_decision);
     tcase_add_test(c, exported);
     tcase_add_test(c, traced);
 #if !defined(__SANITIZE_ADDRESS__)

@@ -6,6 +6,7 @@
 #include "h5bytes.h"
 #include "io/files/h5file.h"
 #include "io/files/rankstore.h"
+#include "space/arch.h"
 
 #include <math.h>
 
@@ -160,6 +161,8 @@ START_TEST(refuses_contradictions) {
     ck_assert_int_eq(sn_rankstore_add(s, a, &m.row), SN_USAGE);
     ck_assert_str_eq(sn_error_text(), "arch -,mb3_k1 has a score already");
     sn_rank_row bad;
+    char longest[SN_ARCH_TEXT + 1] = {0};
+    memset(longest, 'n', SN_ARCH_TEXT);
     make_row(&m, 2, 130);
 #define REFUSED(change)                                                                                                          \
     do {                                                                                                                         \
@@ -172,6 +175,14 @@ START_TEST(refuses_contradictions) {
     REFUSED(bad.top5 = 131);
     REFUSED(bad.arch = "");
     REFUSED(bad.arch = "a\nb");
+    REFUSED(bad.arch = longest);
+    longest[SN_ARCH_TEXT - 1] = 0;
+    bad = m.row, bad.arch = longest; // as long as an arch can be
+    ck_ok(sn_rankstore_add(s, a, &bad));
+    ck_ok(sn_rankstore_save(s));
+    sn_rankstore_close(s);
+    ck_ok(sn_rankstore_open(path_a, &s));
+    ck_assert_int_eq(sn_rankstore_find(s, a, longest), 1);
     m.hits[2] |= 4; // image 130 of 0 .. 129
     REFUSED(bad.top1++);
     sn_rank_setting k = first;
@@ -182,7 +193,7 @@ START_TEST(refuses_contradictions) {
     k.protocol = "";
     ck_assert_int_eq(sn_rankstore_setting(s, &k, &number), SN_USAGE);
     ck_assert_uint_eq(number, 77);
-    ck_assert_uint_eq(sn_rankstore_count(s, a), 1);
+    ck_assert_uint_eq(sn_rankstore_count(s, a), 2);
     sn_rankstore_close(s);
 }
 END_TEST

@@ -33,16 +33,20 @@ static int by_value(const void *a, const void *b) {
 static sn_status number_classes(const sn_run *r, const sn_ranked *const *item, sample *s) {
     uint64_t *all = sn_new(2 * s->n, sizeof *all);
     if (!all) return SN_RESOURCE;
-    for (size_t i = 0; i < s->n; i++) all[i] = all[s->n + i] = sn_graph_signature(r->graph, &item[i]->arch, false);
+    sn_status status = SN_OK;
+    for (size_t i = 0; status == SN_OK && i < s->n; i++) {
+        status = sn_graph_signature(r->graph, &item[i]->arch, false, &all[i]);
+        all[s->n + i] = all[i];
+    }
     qsort(all, s->n, sizeof *all, by_value);
-    for (size_t i = 0; i < s->n; i++) {
+    for (size_t i = 0; status == SN_OK && i < s->n; i++) {
         const uint64_t *at = bsearch(&all[s->n + i], all, s->n, sizeof *all, by_value);
         while (at > all && at[-1] == *at) at--;
         s->classes[i] = (uint32_t)(at - all);
         s->repeats = s->repeats || (at + 1 < all + s->n && at[1] == *at);
     }
     free(all);
-    return SN_OK;
+    return status;
 }
 
 static sn_status measure(const sample *s, int by, const sn_ranked *const *item, uint64_t images, uint32_t resamples,

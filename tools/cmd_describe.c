@@ -14,11 +14,13 @@ static const cli_option options[] = {{"arch", 'a', "A", "costs of this architect
                                      {"no-timing", 0, NULL, "do not time a few steps to forecast the training time"},
                                      {0}};
 
-static void csv_line(const sn_space *s, const sn_graph *g, const sn_arch *a) {
+static sn_status csv_line(const sn_space *s, const sn_graph *g, const sn_arch *a) {
     char text[SN_ARCH_TEXT];
-    sn_cost cost = sn_cost_arch(g, a);
+    sn_cost cost;
+    SN_TRY(sn_cost_arch(g, a, &cost));
     const char *quote = strchr(sn_arch_text(s, a, text), ',') ? "\"" : "";
     printf("%s%s%s,%lld,%lld\n", quote, text, quote, (long long)cost.params, (long long)cost.macs);
+    return SN_OK;
 }
 
 static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *which) {
@@ -29,45 +31,50 @@ static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *whi
     else if (sn_space_size(s, NULL, 0) > 1e7)
         return sn_error(SN_USAGE, "--archs all: the space has more than 10^7 architectures");
     printf("arch,params,macs\n");
+    sn_status status = SN_OK;
     if (archs)
-        for (long i = 0; i < n; i++) csv_line(s, g, &archs[i]);
+        for (long i = 0; status == SN_OK && i < n; i++) status = csv_line(s, g, &archs[i]);
     else
-        do csv_line(s, g, &a);
-        while (sn_arch_next(s, &a));
+        do status = csv_line(s, g, &a);
+        while (status == SN_OK && sn_arch_next(s, &a));
     free(archs);
-    return SN_OK;
+    return status;
 }
 
-static json_t *cost_json(const sn_space *s, const sn_graph *g, const sn_arch *a) {
+// An arch and what it costs.
+typedef struct {
+    const sn_arch *arch;
+    sn_cost cost;
+} priced;
+
+static json_t *cost_json(const sn_space *s, const priced *p) {
     char text[SN_ARCH_TEXT];
-    sn_cost cost = sn_cost_arch(g, a);
-    return json_pack("{s:s,s:I,s:I}", "arch", sn_arch_text(s, a, text), "macs", (json_int_t)cost.macs, "params",
-                     (json_int_t)cost.params);
+    return json_pack("{s:s,s:I,s:I}", "arch", sn_arch_text(s, p->arch, text), "macs", (json_int_t)p->cost.macs, "params",
+                     (json_int_t)p->cost.params);
 }
 
-static void print_cost(const char *name, const sn_space *s, const sn_graph *g, const sn_arch *a) {
+static void print_cost(const char *name, const sn_space *s, const priced *p) {
     char text[SN_ARCH_TEXT];
-    sn_cost cost = sn_cost_arch(g, a);
-    printf("%-9s %s: %.2f MMACs, %lld params\n", name, sn_arch_text(s, a, text), (double)cost.macs * 1e-6,
-           (long long)cost.params);
+    printf("%-9s %s: %.2f MMACs, %lld params\n", name, sn_arch_text(s, p->arch, text), (double)p->cost.macs * 1e-6,
+           (long long)p->cost.params);
 }
 
 static json_t *decisions_json(const sn_space *s) {
     json_t *list = json_array();
     for (int d = 0; d < s->n_decisions; d++) {
         json_t *names = json_array();
-        for (int k = 0; k < s->decisions[d].options; k++)
-            json_array_append_new(names, json_string(s->blocks[s->decisions[d].block[k]].name));
+        for (int n = 0, k; (k = sn_decision_option(&s->decisions[d], n)) >= 0; n++)
+            json_array_append_new(names, json_string(sn_space_option_name(s, d, k)));
         json_array_append_new(list, json_pack("{s:s,s:o}", "name", s->decisions[d].name, "options", names));
     }
     return list;
 }
 
-static json_t *all_json(const sn_space *s, const sn_graph *g, const sn_arch *small, const sn_arch *large, const sn_forecast *f) {
+static json_t *all_json(const sn_space *s, const sn_graph *g, const priced *small, const priced *large, const sn_forecast *f) {
     char size[SN_SIZE_TEXT];
     bool timed = f && f->step_seconds > 0;
     return json_pack("{s:i,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "schema", 1, "size", cli_digits(s, size), "decisions",
-                     decisions_json(s), "smallest", cost_json(s, g, small), "largest", cost_json(s, g, large), "parameters",
+                     decisions_json(s), "smallest", cost_json(s, small), "largest", cost_json(s, large), "parameters",
                      (json_int_t)sn_params_count(&g->params), "memory_bytes", f ? json_integer(f->bytes) : json_null(), "steps",
                      f ? json_integer(f->steps) : json_null(), "step_seconds", cli_real(timed ? f->step_seconds : NAN),
                      "train_seconds", cli_real(timed ? f->train_seconds : NAN));
@@ -79,8 +86,8 @@ static void print_decisions(const sn_space *s) {
     printf("space: %s architecture%s, %d decision%s\n", size, one ? "" : "s", s->n_decisions, cli_plural(s->n_decisions));
     for (int d = 0; d < s->n_decisions; d++) {
         printf("  %-20s", s->decisions[d].name);
-        for (int k = 0; k < s->decisions[d].options; k++)
-            printf("%s%s", k ? " | " : "", s->blocks[s->decisions[d].block[k]].name);
+        for (int n = 0, k; (k = sn_decision_option(&s->decisions[d], n)) >= 0; n++)
+            printf("%s%s", n ? " | " : "", sn_space_option_name(s, d, k));
         printf("\n");
     }
 }
@@ -88,18 +95,22 @@ static void print_decisions(const sn_space *s) {
 // f: NULL where there is no forecast.
 static sn_status print_all(const cli *c, const sn_config *config, const sn_graph *g, const sn_arch *asked, const sn_forecast *f) {
     const sn_space *s = config->space.built;
-    sn_arch small, large;
+    sn_arch smallest, largest;
+    priced small = {&smallest, {0}}, large = {&largest, {0}}, one = {asked, {0}};
     char time[32];
-    sn_cost_extremes(g, s, &small, &large);
+    SN_TRY(sn_cost_extremes(g, s, &smallest, &largest));
+    SN_TRY(sn_cost_arch(g, &smallest, &small.cost));
+    SN_TRY(sn_cost_arch(g, &largest, &large.cost));
+    if (asked) SN_TRY(sn_cost_arch(g, asked, &one.cost));
     if (c->json) {
         json_t *out = all_json(s, g, &small, &large, f);
-        if (out && asked) json_object_set_new(out, "arch", cost_json(s, g, asked));
+        if (out && asked) json_object_set_new(out, "arch", cost_json(s, &one));
         return cli_print_json(out);
     }
     print_decisions(s);
-    print_cost("smallest", s, g, &small);
-    print_cost("largest", s, g, &large);
-    if (asked) print_cost("asked", s, g, asked);
+    print_cost("smallest", s, &small);
+    print_cost("largest", s, &large);
+    if (asked) print_cost("asked", s, &one);
     printf("supernet: %lld parameters\n", (long long)sn_params_count(&g->params));
     if (f) printf("memory in training at batch %d: %.0f MiB\n", config->train.batch, (double)f->bytes / 0x1p20);
     if (f && f->step_seconds > 0)

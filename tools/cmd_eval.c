@@ -40,7 +40,8 @@ static sn_status add(void *arg, const sn_score *s) {
     evaluation *e = arg;
     char text[SN_ARCH_TEXT];
     double n = (double)s->images;
-    sn_cost cost = sn_cost_arch(e->run->graph, &s->arch);
+    sn_cost cost;
+    SN_TRY(sn_cost_arch(e->run->graph, &s->arch, &cost));
     sn_arch_text(e->run->space, &s->arch, text);
     if (e->test) SN_TRY(cli_log_test(e->c, e->run, e->c->operand[0], s));
     if (e->file) SN_TRY(put_logits(e, s));

@@ -58,7 +58,8 @@ static sn_status keep_small(const cli *c, const sn_run *r, sn_arch *archs, long 
     SN_TRY(cli_number(c, "max-params", 1, INT64_MAX, INT64_MAX, &params));
     sn_cost least = {.macs = INT64_MAX, .params = INT64_MAX};
     for (long i = 0; i < *n; i++) {
-        sn_cost cost = sn_cost_arch(r->graph, &archs[i]);
+        sn_cost cost;
+        SN_TRY(sn_cost_arch(r->graph, &archs[i], &cost));
         if (cost.macs < least.macs) least.macs = cost.macs;
         if (cost.params < least.params) least.params = cost.params;
         if (cost.macs <= macs && cost.params <= params) archs[kept++] = archs[i];

@@ -19,9 +19,9 @@ static sn_status print_result(const cli *c, const sn_run *r) {
         json_t *passes = json_object();
         for (int d = 0; d < r->space->n_decisions; d++) {
             json_t *one = json_object();
-            for (int k = 0; k < r->space->decisions[d].options; k++)
-                json_object_set_new(one, r->space->blocks[r->space->decisions[d].block[k]].name,
-                                    json_integer(r->option_passes[sn_run_option(r->space, d, k)]));
+            for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++)
+                json_object_set_new(one, sn_space_option_name(r->space, d, k),
+                                    json_integer(r->option_passes[sn_space_option_place(r->space, d, k)]));
             json_object_set_new(passes, r->space->decisions[d].name, one);
         }
         json_t *best = r->best_step ? json_real(r->best) : json_null();
@@ -33,9 +33,9 @@ static sn_status print_result(const cli *c, const sn_run *r) {
     printf("passes per option:\n");
     for (int d = 0; d < r->space->n_decisions; d++) {
         printf("  %-20s", r->space->decisions[d].name);
-        for (int k = 0; k < r->space->decisions[d].options; k++)
-            printf(" %s %lld", r->space->blocks[r->space->decisions[d].block[k]].name,
-                   (long long)r->option_passes[sn_run_option(r->space, d, k)]);
+        for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++)
+            printf(" %s %lld", sn_space_option_name(r->space, d, k),
+                   (long long)r->option_passes[sn_space_option_place(r->space, d, k)]);
         printf("\n");
     }
     return SN_OK;

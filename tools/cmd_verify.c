@@ -60,7 +60,7 @@ static void free_contents(contents *x) {
 static sn_status make_room(contents *x) {
     const sn_space *s = x->config->space.built;
     const sn_params *p = x->c.params = &x->graph->params;
-    for (int d = 0; d < s->n_decisions; d++) x->c.n_option_passes += s->decisions[d].options;
+    x->c.n_option_passes = sn_space_options(s);
     x->c.channels = s->channels;
     x->c.weights = sn_new((size_t)p->total, sizeof *x->c.weights);
     x->c.stats = sn_new((size_t)p->stats_total, sizeof *x->c.stats);

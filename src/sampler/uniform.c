@@ -1,5 +1,5 @@
-// uniform: every option of every decision uniform and independent, one path per step (Guo et al., "Single Path One-Shot", ECCV
-// 2020).
+// uniform: every allowed option of every decision uniform and independent, one path per step (Guo et al., "Single Path One-Shot",
+// ECCV 2020).
 #include "sampler/sampler.h"
 
 static int passes(const sn_space *s) {
@@ -10,8 +10,9 @@ static int passes(const sn_space *s) {
 static sn_status step(const sn_space *s, uint32_t seed, uint32_t step, const sn_verbs *v) {
     sn_arch a = {.n = s->n_decisions};
     for (int i = 0; i < a.n; i++) {
+        const sn_decision *d = &s->decisions[i];
         sn_rng r = sn_rng_at(seed, SN_STREAM_PATH, (uint32_t)i, step, 0);
-        a.option[i] = (uint8_t)sn_rng_below(&r, (uint32_t)s->decisions[i].options);
+        a.option[i] = (uint8_t)sn_decision_option(d, (int)sn_rng_below(&r, (uint32_t)sn_decision_count(d)));
     }
     SN_TRY(v->pass(v->trainer, &a));
     return v->update_weights(v->trainer);

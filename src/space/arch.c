@@ -1,19 +1,17 @@
 // Archs: text, order, enumeration, nearest words; see arch.h. Other tools' notations are io/'s business.
 #include "space/arch.h"
+#include "base/hash.h"
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-static const char *option_name(const sn_space *s, int decision, int option) {
-    return s->blocks[s->decisions[decision].block[option]].name;
-}
 
 char *sn_arch_text(const sn_space *s, const sn_arch *a, char *out) {
     size_t used = 0;
     out[0] = 0;
     for (int i = 0; i < a->n; i++) {
-        const char *name = a->option[i] == SN_ABSENT ? "-" : option_name(s, i, a->option[i]);
+        const char *name = a->option[i] == SN_ABSENT ? "-" : sn_space_option_name(s, i, a->option[i]);
         char digit[2] = {(char)('0' + a->option[i] % 10), 0};
         if (s->digits && a->option[i] != SN_ABSENT) name = digit;
         int n = snprintf(out + used, SN_ARCH_TEXT - used, "%s%s", i && !s->digits ? "," : "", name);
@@ -23,18 +21,44 @@ char *sn_arch_text(const sn_space *s, const sn_arch *a, char *out) {
     return out;
 }
 
+// ---------------------------------------------------------------- reading
+// Name of the nth allowed option, or NULL after the last: a list for sn_nearest and for messages.
+typedef struct {
+    const sn_space *space;
+    int decision;
+} option_list;
+
+static const char *option_word(const void *list, int nth) {
+    static const char *const digits[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+    const option_list *l = list;
+    int option = sn_decision_option(&l->space->decisions[l->decision], nth);
+    if (option < 0) return NULL;
+    return l->space->digits ? digits[option % 10] : sn_space_option_name(l->space, l->decision, option);
+}
+
+static sn_status bad_option(const sn_space *s, int decision, const char *text, const char *word, size_t position) {
+    char allowed[1024] = "";
+    size_t used = 0;
+    option_list list = {s, decision};
+    const char *name;
+    for (int k = 0; (name = option_word(&list, k)) && used < sizeof allowed; k++) {
+        int n = snprintf(allowed + used, sizeof allowed - used, "%s%s", k ? ", " : "", name);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    const char *near = s->digits ? NULL : sn_nearest(word, option_word, &list);
+    return sn_error(SN_USAGE, "arch '%.200s', column %zu (%s): found '%.60s'; allowed are %s%s%s%s", text, position + 1,
+                    s->decisions[decision].name, word, allowed, near ? "; did you mean '" : "", near ? near : "",
+                    near ? "'?" : "");
+}
+
 static sn_status parse_digits(const sn_space *s, const char *text, sn_arch *out) {
     size_t n = strlen(text);
     for (int i = 0; i < s->n_decisions; i++) {
-        int options = s->decisions[i].options;
         if ((size_t)i >= n)
             return sn_error(SN_USAGE, "arch '%s' ends after %zu digits; this space needs %d", text, n, s->n_decisions);
-        int v = text[i] - '0';
-        if (text[i] == '-')
-            v = SN_ABSENT;
-        else if (v < 0 || v >= options)
-            return sn_error(SN_USAGE, "arch '%s', position %d (%s): found '%c'; allowed are the digits 0 to %d", text, i + 1,
-                            s->decisions[i].name, isprint((unsigned char)text[i]) ? text[i] : '?', options - 1);
+        int v = text[i] == '-' ? SN_ABSENT : text[i] - '0';
+        char found[2] = {isprint((unsigned char)text[i]) ? text[i] : '?', 0};
+        if (v != SN_ABSENT && !sn_decision_allows(&s->decisions[i], v)) return bad_option(s, i, text, found, (size_t)i);
         out->option[i] = (uint8_t)v;
     }
     if (n > (size_t)s->n_decisions)
@@ -42,40 +66,23 @@ static sn_status parse_digits(const sn_space *s, const char *text, sn_arch *out)
     return SN_OK;
 }
 
-typedef struct {
-    const sn_space *space;
-    int decision;
-} option_list;
-
-static const char *option_word(const void *list, int i) {
-    const option_list *l = list;
-    return i < l->space->decisions[l->decision].options ? option_name(l->space, l->decision, i) : NULL;
-}
-
-static sn_status bad_option(const sn_space *s, int decision, const char *text, const char *word, size_t position) {
-    char allowed[1024] = "";
-    size_t used = 0;
-    option_list list = {s, decision};
-    for (int k = 0; k < s->decisions[decision].options && used < sizeof allowed; k++) {
-        int n = snprintf(allowed + used, sizeof allowed - used, "%s%s", k ? ", " : "", option_name(s, decision, k));
-        used += n > 0 ? (size_t)n : 0;
-    }
-    const char *near = sn_nearest(word, option_word, &list);
-    return sn_error(SN_USAGE, "arch '%.200s', column %zu (%s): found '%.60s'; allowed are %s%s%s%s", text, position + 1,
-                    s->decisions[decision].name, word, allowed, near ? "; did you mean '" : "", near ? near : "",
-                    near ? "'?" : "");
+static bool same_word(const char *name, const char *word, size_t n) {
+    return !strncmp(name, word, n) && !name[n];
 }
 
 static sn_status parse_names(const sn_space *s, const char *text, sn_arch *out) {
     const char *p = text;
     for (int i = 0; i < s->n_decisions; i++) {
+        const sn_decision *d = &s->decisions[i];
         size_t n = strcspn(p, ",");
-        char word[128];
-        snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), p);
-        int found = strcmp(word, "-") ? -1 : SN_ABSENT;
-        for (int k = 0; k < s->decisions[i].options && found < 0; k++)
-            if (!strcmp(option_name(s, i, k), word)) found = k;
-        if (found < 0 || n >= sizeof word) return bad_option(s, i, text, word, (size_t)(p - text));
+        int found = same_word("-", p, n) ? SN_ABSENT : -1;
+        for (int k = 0; k < d->options && found < 0; k++)
+            if (sn_decision_allows(d, k) && same_word(sn_space_option_name(s, i, k), p, n)) found = k;
+        if (found < 0) {
+            char word[128];
+            snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), p);
+            return bad_option(s, i, text, word, (size_t)(p - text));
+        }
         out->option[i] = (uint8_t)found;
         p += n;
         if (i + 1 < s->n_decisions) {
@@ -102,22 +109,77 @@ sn_status sn_arch_parse(const sn_space *s, const char *text, sn_arch *out) {
     return SN_OK;
 }
 
+// ---------------------------------------------------------------- drawing, order
 sn_arch sn_arch_random(const sn_space *s, sn_rng *r) {
     sn_arch a = {.n = s->n_decisions};
-    for (int i = 0; i < a.n; i++) a.option[i] = (uint8_t)sn_rng_below(r, (uint32_t)s->decisions[i].options);
+    for (int i = 0; i < a.n; i++) {
+        const sn_decision *d = &s->decisions[i];
+        a.option[i] = (uint8_t)sn_decision_option(d, (int)sn_rng_below(r, (uint32_t)sn_decision_count(d)));
+    }
     return a;
 }
 
 sn_arch sn_arch_first(const sn_space *s) {
-    return (sn_arch){.n = s->n_decisions};
+    sn_arch a = {.n = s->n_decisions};
+    for (int i = 0; i < a.n; i++) a.option[i] = (uint8_t)sn_decision_option(&s->decisions[i], 0);
+    return a;
 }
 
 bool sn_arch_next(const sn_space *s, sn_arch *a) {
     for (int i = a->n - 1; i >= 0; i--) {
-        if (++a->option[i] < s->decisions[i].options) return true;
-        a->option[i] = 0;
+        const sn_decision *d = &s->decisions[i];
+        do a->option[i]++;
+        while (a->option[i] < d->options && !sn_decision_allows(d, a->option[i]));
+        if (a->option[i] < d->options) return true;
+        a->option[i] = (uint8_t)sn_decision_option(d, 0);
     }
     return false;
+}
+
+static int by_order(const void *a, const void *b) {
+    return sn_arch_compare(a, b);
+}
+
+// Draws until n different ones are there, then sorts. They are found in a table of their numbers + 1, 0 where free: open
+// addressing, at most half full.
+static sn_status draw_different(const sn_space *s, sn_rng *r, long n, sn_arch *out) {
+    size_t slots = 64;
+    while (slots < 2 * (size_t)n) slots *= 2;
+    uint32_t *slot = sn_new(slots, sizeof *slot);
+    if (!slot) return SN_RESOURCE;
+    for (long have = 0; have < n;) {
+        sn_arch a = sn_arch_random(s, r);
+        size_t i = sn_hash_bytes(SN_HASH_START, a.option, (size_t)a.n) & (slots - 1);
+        while (slot[i] && !sn_arch_equal(&out[slot[i] - 1], &a)) i = (i + 1) & (slots - 1);
+        if (slot[i]) continue;
+        out[have] = a;
+        slot[i] = (uint32_t)++have;
+    }
+    free(slot);
+    qsort(out, (size_t)n, sizeof *out, by_order);
+    return SN_OK;
+}
+
+// All but those.
+static void leave_out(const sn_space *s, const sn_arch *those, long n, sn_arch *out) {
+    sn_arch a = sn_arch_first(s);
+    long next = 0;
+    do {
+        if (next < n && sn_arch_equal(&a, &those[next]))
+            next++;
+        else
+            *out++ = a;
+    } while (sn_arch_next(s, &a));
+}
+
+sn_status sn_arch_sample(const sn_space *s, sn_rng *r, long n, sn_arch *out) {
+    double rest = sn_space_size(s, NULL, 0) - (double)n;
+    if (rest >= (double)n) return draw_different(s, r, n, out);
+    sn_arch *others = sn_new((size_t)rest, sizeof *others); // fewer: those are drawn
+    sn_status status = others ? draw_different(s, r, (long)rest, others) : SN_RESOURCE;
+    if (status == SN_OK) leave_out(s, others, (long)rest, out);
+    free(others);
+    return status;
 }
 
 int sn_arch_compare(const sn_arch *a, const sn_arch *b) {

@@ -6,21 +6,25 @@
 #include "base/rng.h"
 #include "space/space.h"
 
-enum { SN_ABSENT = 255 }; // option of a decision that the arch does not reach; printed as -
-enum { SN_ARCH_TEXT = 16384 };
+enum { SN_ABSENT = 255 };      // option of a decision that the arch does not reach; printed as -
+enum { SN_ARCH_TEXT = 16384 }; // bytes of the longest text with its zero, wherever it is kept; sn_space_finish checks the space
 
 typedef struct sn_arch {
     int n;
     uint8_t option[SN_MAX_DECISIONS];
 } sn_arch;
 
-// Canonical text: option names joined by commas, or digits. out holds at least SN_ARCH_TEXT bytes; returns out.
+// Canonical text: option names joined by commas, or digits: numbers of options, restricted or not. out holds at least
+// SN_ARCH_TEXT bytes; returns out.
 char *sn_arch_text(const sn_space *, const sn_arch *, char *out);
 // The reverse. SN_USAGE: where in the string, what was found, what is allowed there, the nearest known word.
 sn_status sn_arch_parse(const sn_space *, const char *text, sn_arch *out);
-// Every option uniform and independent.
+// Every allowed option uniform and independent.
 sn_arch sn_arch_random(const sn_space *, sn_rng *);
-// All archs in the order of option indices, last decision fastest: the first, and from each the next. False after the last one.
+// n different ones, at most as many as there are, every set equally likely; in order.
+sn_status sn_arch_sample(const sn_space *, sn_rng *, long n, sn_arch *out);
+// All allowed archs in the order of option indices, last decision fastest: the first, and from each the next. False after the
+// last one.
 sn_arch sn_arch_first(const sn_space *);
 bool sn_arch_next(const sn_space *, sn_arch *);
 bool sn_arch_equal(const sn_arch *, const sn_arch *);

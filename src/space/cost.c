@@ -11,31 +11,35 @@ static int64_t param_size(const sn_graph *g, int param) {
     return param < 0 ? 0 : g->params.param[param].size;
 }
 
-sn_cost sn_cost_arch(const sn_graph *g, const sn_arch *a) {
-    sn_cost cost = {0};
+sn_status sn_cost_arch(const sn_graph *g, const sn_arch *a, sn_cost *out) {
     uint8_t *live = sn_new((size_t)g->n, 1);
-    if (!live) return cost;
+    if (!live) return SN_RESOURCE;
     sn_graph_live(g, a, live);
+    *out = (sn_cost){0};
     for (int i = 0; i < g->n; i++) {
         const sn_node *n = &g->node[i];
         if (!live[i]) continue;
-        cost.macs += node_macs(g, n);
-        cost.params += param_size(g, n->weight) + param_size(g, n->bias);
+        out->macs += node_macs(g, n);
+        out->params += param_size(g, n->weight) + param_size(g, n->bias);
     }
     free(live);
-    return cost;
+    return SN_OK;
 }
 
-void sn_cost_extremes(const sn_graph *g, const sn_space *s, sn_arch *smallest, sn_arch *largest) {
-    *smallest = *largest = sn_arch_first(s);
+sn_status sn_cost_extremes(const sn_graph *g, const sn_space *s, sn_arch *smallest, sn_arch *largest) {
+    sn_arch least = sn_arch_first(s), most = least;
     for (int i = 0; i < s->n_decisions; i++) {
         sn_arch a = sn_arch_first(s);
-        int64_t least = -1, most = -1;
-        for (int k = 0; k < s->decisions[i].options; k++) {
+        int64_t low = INT64_MAX, high = -1;
+        for (int n = 0, k; (k = sn_decision_option(&s->decisions[i], n)) >= 0; n++) {
+            sn_cost c;
             a.option[i] = (uint8_t)k;
-            int64_t macs = sn_cost_arch(g, &a).macs;
-            if (least < 0 || macs < least) least = macs, smallest->option[i] = (uint8_t)k;
-            if (macs > most) most = macs, largest->option[i] = (uint8_t)k;
+            SN_TRY(sn_cost_arch(g, &a, &c));
+            if (c.macs < low) low = c.macs, least.option[i] = (uint8_t)k;
+            if (c.macs > high) high = c.macs, most.option[i] = (uint8_t)k;
         }
     }
+    *smallest = least;
+    *largest = most;
+    return SN_OK;
 }

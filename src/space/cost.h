@@ -9,8 +9,8 @@ typedef struct {
     int64_t macs, params;
 } sn_cost;
 
-sn_cost sn_cost_arch(const sn_graph *, const sn_arch *);
+sn_status sn_cost_arch(const sn_graph *, const sn_arch *, sn_cost *out);
 // The archs with fewest and most MACs (option by option; exact for chains, where options are independent).
-void sn_cost_extremes(const sn_graph *, const sn_space *, sn_arch *smallest, sn_arch *largest);
+sn_status sn_cost_extremes(const sn_graph *, const sn_space *, sn_arch *smallest, sn_arch *largest);
 
 #endif

@@ -1,6 +1,7 @@
 // The graph of a supernet: every option of every decision as nodes, choices between them. Built once from a space, then read
 // only. Primitives store a tensor: conv, pool, mean, sum, loss. View nodes (bn, bias, act) change how readers read one and cost
-// nothing. A choice stands for the chosen option's value; identity is an alias and has no node. Next: ops.h, cost.h, plan.h.
+// nothing. A choice, a site, stands for the value of its decision's option; identity is an alias and has no node. Next: ops.h,
+// cost.h, plan.h.
 #ifndef SN_GRAPH_H
 #define SN_GRAPH_H
 
@@ -21,17 +22,22 @@ typedef enum {
 } sn_node_kind;
 
 typedef struct {
+    int c, h, w;
+} sn_shape;
+
+typedef struct {
     sn_node_kind kind;
     char *name; // "stage2.layer1.mb6_k5.dw"; for messages, export and trace
-    int *in;    // node ids, all smaller than this node's; a choice has one per option
+    int *in;    // node ids, all smaller than this node's; a choice has one per option, -1 where it is not allowed
     int n_in;
-    int c, h, w;                               // of the value
+    int c, h, w;                               // shape of the value
+    int out;                                   // conv: channels
     int kernel, stride, pad, dilation, groups; // conv, pool
     int mode;                                  // pool: 0 max, 1 average; act: index into sn_act_words
     int weight;                                // conv: parameter; bn: gamma or -1; else -1
     int bias;                                  // bn: beta or -1; bias: the parameter; else -1
     int stats;                                 // bn: index of its running statistics; else -1
-    int decision;                              // choice: which; else -1
+    int decision;                              // choice: whose option it takes; else -1
 } sn_node;
 
 typedef struct {
@@ -39,8 +45,8 @@ typedef struct {
     int n;
     size_t capacity;
     sn_params params;
-    int input, logits, loss;      // node ids
-    int choice[SN_MAX_DECISIONS]; // node id of each decision's choice
+    int input, logits, loss;  // node ids
+    int choice[SN_MAX_SITES]; // the sites: node ids of all choices, ascending; several may name one decision
     int n_choices;
     double bn_eps; // 1e-5
 } sn_graph;
@@ -48,26 +54,16 @@ typedef struct {
 sn_status sn_graph_build(const sn_space *, sn_graph **out); // SN_CONFIG naming the entry and the shapes that do not fit
 void sn_graph_free(sn_graph *);
 
+// The shape of a node's value from the shapes of its inputs (in the node's order; of a choice the missing ones are not read) and
+// its own attributes. SN_CONFIG naming the node where they do not fit. The builder sees to it that a choice's options agree.
+sn_status sn_node_shape(const sn_graph *, const sn_node *, const sn_shape *in, sn_shape *out);
+
 // live[node] = 1 for the nodes that the arch's loss needs (choices included). live holds graph->n bytes.
 void sn_graph_live(const sn_graph *, const sn_arch *, uint8_t *live);
 // The node a value stands for under the arch: choices followed to their option.
 int sn_graph_resolve(const sn_graph *, const sn_arch *, int node);
 // 64-bit signature of the arch's net: equal for archs that are the same net when trained alone (sizes and wiring, no names), or,
 // with names, for archs that compute the same function with the same shared weights.
-uint64_t sn_graph_signature(const sn_graph *, const sn_arch *, bool with_names);
-
-// --- for the build functions of operations; every one returns a node id, or -1 with the message set, and passes a -1 input on
-typedef struct sn_builder sn_builder;
-const sn_node *sn_build_node(const sn_builder *, int node);
-int sn_build_conv(sn_builder *, int in, const char *name, int out, int kernel, int stride, int dilation,
-                  int groups);                                        // "same" padding
-int sn_build_linear(sn_builder *, int in, const char *name, int out); // on one pixel, with bias
-int sn_build_pool(sn_builder *, int in, const char *name, int mode, int kernel, int stride);
-int sn_build_mean(sn_builder *, int in, const char *name);
-int sn_build_sum(sn_builder *, int a, int b, const char *name);
-int sn_build_bn(sn_builder *, int in, const char *name);
-int sn_build_act(sn_builder *, int in, const char *name, int act);
-// conv, bn, act in one: parameters name.weight, name_bn.weight, name_bn.bias
-int sn_build_conv_bn_act(sn_builder *, int in, const char *name, int out, int kernel, int stride, int groups, int act);
+sn_status sn_graph_signature(const sn_graph *, const sn_arch *, bool with_names, uint64_t *out);
 
 #endif

@@ -1,11 +1,10 @@
 // The operations a space may name: a table of attributes (read by the config layer and by `help config`) and a build function
 // that composes primitives. A new operation = one file in ops/ and one line in ops.def; gradients, cost, devices, checkpoint
-// names, export and tests follow. Next: ops/mbconv.c as an example, graph.h for what build functions call.
+// names, export and tests follow. Next: ops/mbconv.c as an example, build.h for what build functions call.
 #ifndef SN_OPS_H
 #define SN_OPS_H
 
-#include "space/graph.h"
-#include <stdio.h>
+#include "space/build.h"
 
 enum { SN_LINEAR_ACT = 0 }; // index of "linear" in sn_act_words
 
@@ -28,17 +27,18 @@ typedef struct {
 
 typedef struct sn_op {
     const char *name, *doc;
+    int inputs;                     // values it reads
     bool takes_out;                 // entries give `out` and `stride`; a classifier takes neither
     sn_attr attrs[SN_OP_ATTRS + 1]; // ended by SN_ATTR_END
-    // Adds nodes that read `in`; parameters are named name + ".dw.weight" and so on. Returns the value (node id), or -1 with the
-    // message set.
-    int (*build)(sn_builder *, int in, const char *name, const sn_op_args *);
+    // Adds nodes that read in[0 .. inputs-1]; parameters are named name + ".dw.weight" and so on. Returns the value (node id), or
+    // -1 with the message set.
+    int (*build)(sn_builder *, const int *in, const char *name, const sn_op_args *);
 } sn_op;
 
 // All operations in the order of ops.def; ended by NULL.
 extern const sn_op *const sn_ops[];
 const sn_op *sn_op_find(const char *name); // NULL when unknown
 
-extern const char *const sn_act_words[]; // "linear", "relu", "relu6", NULL: in the order of sn_graph_act's argument
+extern const char *const sn_act_words[]; // "linear", "relu", "relu6", NULL: in the order of sn_build_act's argument
 
 #endif

@@ -63,22 +63,36 @@ int sn_space_add_entry(sn_space *s, const char *name, const sn_entry *entry) {
     return s->n_entries++;
 }
 
-static sn_status add_decision(sn_space *s, int entry, int layer) {
-    const sn_entry *e = &s->entries[entry];
+static sn_status add_decision(sn_space *s, const sn_entry *e, int layer) {
     if (s->n_decisions == SN_MAX_DECISIONS) return sn_error(SN_CONFIG, "more than %d decisions", SN_MAX_DECISIONS);
     sn_decision *d = &s->decisions[s->n_decisions];
-    d->name = sn_format("%s.layer%d", e->name, layer + 1);
+    d->name = e->shared ? sn_strdup(e->name) : sn_format("%s.layer%d", e->name, layer + 1);
     if (!d->name) return SN_RESOURCE;
-    d->entry = entry;
-    d->layer = layer;
     d->options = e->options;
     memcpy(d->block, e->block, sizeof d->block);
+    d->allowed = UINT64_MAX >> (SN_MAX_OPTIONS - e->options);
     s->n_decisions++;
     return SN_OK;
 }
 
 static bool is_classifier(const sn_space *s, int entry) {
     return !s->entries[entry].choice && !s->blocks[s->entries[entry].block[0]].op->takes_out;
+}
+
+// The longest text of an arch fits.
+static sn_status check_text(const sn_space *s) {
+    size_t bytes = 0;
+    for (int i = 0; i < s->n_decisions; i++) {
+        size_t longest = 0;
+        for (int k = 0; k < s->decisions[i].options && !s->digits; k++) {
+            size_t n = strlen(sn_space_option_name(s, i, k));
+            if (n > longest) longest = n;
+        }
+        bytes += longest + 1; // a comma or the end, or the digit
+    }
+    if (bytes <= SN_ARCH_TEXT) return SN_OK;
+    return sn_error(SN_CONFIG, "the names of an arch can take %zu bytes; at most %d are allowed: give the blocks shorter names",
+                    bytes, SN_ARCH_TEXT);
 }
 
 sn_status sn_space_finish(sn_space *s) {
@@ -88,10 +102,13 @@ sn_status sn_space_finish(sn_space *s) {
     if (!s->n_entries || !is_classifier(s, s->n_entries - 1))
         return sn_error(SN_CONFIG, "the last entry of `network` must be {op: classifier}");
     if (!(s->decisions = sn_new(SN_MAX_DECISIONS, sizeof *s->decisions))) return SN_RESOURCE;
+    int sites = 0;
     for (int i = 0; i < s->n_entries; i++) {
-        const sn_entry *e = &s->entries[i];
+        sn_entry *e = &s->entries[i];
         if (i + 1 < s->n_entries && is_classifier(s, i))
             return sn_error(SN_CONFIG, "entry '%s' is a classifier but not the last entry of `network`", e->name);
+        if (e->choice && (e->options < 1 || e->options > SN_MAX_OPTIONS))
+            return sn_error(SN_CONFIG, "entry '%s' has %d options; 1 to %d are allowed", e->name, e->options, SN_MAX_OPTIONS);
         for (int k = 0; e->choice && k < e->options; k++) {
             if (!s->blocks[e->block[k]].op->takes_out)
                 return sn_error(SN_CONFIG, "entry '%s' chooses block '%s', a %s, which cannot be an option", e->name,
@@ -100,21 +117,82 @@ sn_status sn_space_finish(sn_space *s) {
                 if (e->block[j] == e->block[k])
                     return sn_error(SN_CONFIG, "entry '%s' lists block '%s' twice", e->name, s->blocks[e->block[k]].name);
         }
-        for (int l = 0; e->choice && l < e->layers; l++) SN_TRY(add_decision(s, i, l));
+        if (!e->choice) continue;
+        e->decision = s->n_decisions;
+        sites += e->layers;
+        for (int l = 0; l < (e->shared ? 1 : e->layers); l++) SN_TRY(add_decision(s, e, l));
     }
+    if (sites > SN_MAX_SITES) return sn_error(SN_CONFIG, "%d layers choose; at most %d are allowed", sites, SN_MAX_SITES);
     if (!s->n_decisions) return sn_error(SN_CONFIG, "the space has nothing to choose: no entry of `network` has `choose`");
     if (s->digits && sn_space_max_options(s) > 10)
         return sn_error(SN_CONFIG, "`text: digits` needs at most 10 options per decision; found %d", sn_space_max_options(s));
-    return SN_OK;
+    return check_text(s);
+}
+
+int sn_entry_decision(const sn_entry *e, int layer) {
+    return e->decision + (e->shared ? 0 : layer);
+}
+
+// ---------------------------------------------------------------- allowed options
+bool sn_decision_allows(const sn_decision *d, int option) {
+    return option >= 0 && option < d->options && (d->allowed >> option & 1);
+}
+
+int sn_decision_count(const sn_decision *d) {
+    return __builtin_popcountll(d->allowed);
+}
+
+int sn_decision_option(const sn_decision *d, int nth) {
+    uint64_t left = d->allowed;
+    for (; left && nth; nth--) left &= left - 1;
+    return left ? __builtin_ctzll(left) : -1;
 }
 
 int sn_space_max_options(const sn_space *s) {
     int most = 0;
     for (int i = 0; i < s->n_decisions; i++)
-        if (s->decisions[i].options > most) most = s->decisions[i].options;
+        if (sn_decision_count(&s->decisions[i]) > most) most = sn_decision_count(&s->decisions[i]);
     return most;
 }
 
+static int options_before(const sn_space *s, int decision) {
+    int n = 0;
+    for (int i = 0; i < decision; i++) n += sn_decision_count(&s->decisions[i]);
+    return n;
+}
+
+int sn_space_options(const sn_space *s) {
+    return options_before(s, s->n_decisions);
+}
+
+int sn_space_option_place(const sn_space *s, int decision, int option) {
+    uint64_t below = s->decisions[decision].allowed & ((UINT64_C(1) << option) - 1);
+    return options_before(s, decision) + __builtin_popcountll(below);
+}
+
+const char *sn_space_option_name(const sn_space *s, int decision, int option) {
+    return s->blocks[s->decisions[decision].block[option]].name;
+}
+
+sn_status sn_space_restrict(sn_space *s, int decision, uint64_t options) {
+    sn_decision *d = &s->decisions[decision];
+    if (!(d->allowed & options)) return sn_error(SN_USAGE, "decision '%s' would have no option left", d->name);
+    d->allowed &= options;
+    return SN_OK;
+}
+
+sn_status sn_space_restrict_to(sn_space *s, const sn_arch *a) {
+    if (a->n != s->n_decisions) return sn_error(SN_USAGE, "an arch of %d decisions for a space of %d", a->n, s->n_decisions);
+    for (int i = 0; i < a->n; i++) { // of a decision that the arch does not reach any option will do
+        int option = a->option[i] == SN_ABSENT ? sn_decision_option(&s->decisions[i], 0) : a->option[i];
+        if (!sn_decision_allows(&s->decisions[i], option))
+            return sn_error(SN_USAGE, "decision '%s' does not allow option %d", s->decisions[i].name, option);
+        SN_TRY(sn_space_restrict(s, i, UINT64_C(1) << option));
+    }
+    return SN_OK;
+}
+
+// ---------------------------------------------------------------- size
 double sn_space_size(const sn_space *s, char *text, size_t text_size) {
     // at most 256 decisions of 64 options: 2^1536 < 10^463, kept as decimal digits, lowest first
     enum { DIGITS = 480 };
@@ -122,7 +200,7 @@ double sn_space_size(const sn_space *s, char *text, size_t text_size) {
     int used = 1;
     double size = 1;
     for (int i = 0; i < s->n_decisions; i++) {
-        int carry = 0, k = s->decisions[i].options;
+        int carry = 0, k = sn_decision_count(&s->decisions[i]);
         size *= k;
         for (int j = 0; j < used || carry; j++) {
             int v = (j < used ? digit[j] : 0) * k + carry;
@@ -138,16 +216,4 @@ double sn_space_size(const sn_space *s, char *text, size_t text_size) {
     }
     if (text_size) text[n] = 0;
     return size;
-}
-
-sn_status sn_space_restrict(sn_space *s, const sn_arch *a) {
-    if (a->n != s->n_decisions) return sn_error(SN_USAGE, "an arch of %d decisions for a space of %d", a->n, s->n_decisions);
-    for (int i = 0; i < a->n; i++) {
-        sn_decision *d = &s->decisions[i];
-        int option = a->option[i] == SN_ABSENT ? 0 : a->option[i];
-        if (option >= d->options) return sn_error(SN_USAGE, "decision '%s' has no option %d", d->name, option);
-        d->block[0] = d->block[option];
-        d->options = 1;
-    }
-    return SN_OK;
 }

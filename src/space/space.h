@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// Options: as many as a mask has bits.
 enum { SN_MAX_DECISIONS = 256, SN_MAX_OPTIONS = 64, SN_OP_ATTRS = 8, SN_MAX_BLOCKS = 256, SN_MAX_ENTRIES = 256 };
+enum { SN_MAX_SITES = 1024 }; // layers of choices
 enum { SN_SIZE_TEXT = 640 };
 
 struct sn_op;
@@ -28,14 +30,17 @@ typedef struct {
     int layers; // the first layer has `stride`, the others 1
     int out;    // channels of every layer; 0 for operations without (classifier)
     int stride;
+    bool shared;  // of a choice: one decision for all layers, else one each
+    int decision; // of a choice: that of its first layer; set by sn_space_finish
 } sn_entry;
 
-// One place where archs differ.
+// What archs differ in. The layers that take its option are its sites (graph.h). Archs number all options, allowed or not: a
+// restricted space keeps the numbers.
 typedef struct {
-    char *name; // "stage2.layer1"; owned by the space
-    int entry, layer;
+    char *name;                // of its layer, "stage2.layer1", or, shared, of its entry, "stage2"; owned by the space
     int options;               // at least 1
     int block[SN_MAX_OPTIONS]; // options as indices into space->blocks
+    uint64_t allowed;          // the mask: bit k for option k; at least one
 } sn_decision;
 
 typedef struct {
@@ -61,11 +66,25 @@ int sn_space_find_block(const sn_space *, const char *name);                 // 
 sn_status sn_space_finish(sn_space *);
 // Number of archs as decimal text with commas (exact, with SN_SIZE_TEXT bytes of room). Returns the number as double too.
 double sn_space_size(const sn_space *, char *text, size_t text_size);
-// How many options the decision with most options has: FairNAS's m.
+// How many options the decision with most allowed options has: FairNAS's m.
 int sn_space_max_options(const sn_space *);
 
+// The decision that a layer of a choice, from 0, takes.
+int sn_entry_decision(const sn_entry *, int layer);
+
+// Allowed options of a decision: whether one is, how many there are, and the nth from 0 (-1 after the last).
+bool sn_decision_allows(const sn_decision *, int option);
+int sn_decision_count(const sn_decision *);
+int sn_decision_option(const sn_decision *, int nth);
+// Counts per allowed option, decision after decision: how many there are, and the place of one.
+int sn_space_options(const sn_space *);
+int sn_space_option_place(const sn_space *, int decision, int option);
+const char *sn_space_option_name(const sn_space *, int decision, int option);
+
+// Narrows the mask of a decision to the options that are in both. SN_USAGE when none is left.
+sn_status sn_space_restrict(sn_space *, int decision, uint64_t options);
 struct sn_arch;
-// Keeps one option per decision: the space of a single arch (retrain). Names stay, so parameters keep their names.
-sn_status sn_space_restrict(sn_space *, const struct sn_arch *);
+// Restricts every decision to the arch's option: the space of a single arch (retrain).
+sn_status sn_space_restrict_to(sn_space *, const struct sn_arch *);
 
 #endif

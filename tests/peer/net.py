@@ -24,12 +24,14 @@ class Sided(torch.autograd.Function):
 
 class Net(nn.Module):
     """space: {input: {channels, height, width}, classes, blocks: {NAME: {op, attributes}}, network: [entry]}; an entry is
-    {name, out, stride, block: NAME} or {name, out, stride, layers: [[NAME, ...], ...]}, the options of each layer."""
+    {name, out, stride, block: NAME} or {name, out, stride, layers: [[NAME, ...], ...]}, the options of each layer, null where
+    one is not allowed; with shared: true one element of the mask holds for all its layers."""
 
     def __init__(self, space, bn_eps=1e-5, bn_momentum=0.1):
         super().__init__()
         self.bn = {"eps": bn_eps, "momentum": bn_momentum}
         self.chain = []  # a function, or a list of functions to choose from
+        self.decision = []  # of each list in the chain: its element of the mask
         self.slack = None  # a list: each activation adds how near to a kink its values came
         self.sides = None  # by BN: where the slope of the activation behind it is 1; without it PyTorch decides
         self.disagreed = []  # with sides: distances from the kink of the values that PyTorch puts on the other side
@@ -40,12 +42,14 @@ class Net(nn.Module):
                 self.chain.append(self.op(space, entry["block"], entry["name"], channels, out, entry["stride"]))
                 channels = out
             for i, options in enumerate(entry.get("layers", ())):
-                self.chain.append([self.op(space, o, f"{entry['name']}.layer{i + 1}.{o}", channels, out, 1 if i else entry["stride"])
+                self.chain.append([o and self.op(space, o, f"{entry['name']}.layer{i + 1}.{o}", channels, out, 1 if i else entry["stride"])
                                    for o in options])
+                again = i and entry.get("shared")
+                self.decision.append(self.decision[-1] if again else self.decision[-1] + 1 if self.decision else 0)
                 channels = out
 
     def forward(self, x, mask):
-        chosen = iter(mask)
+        chosen = iter([mask[d] for d in self.decision])
         for part in self.chain:
             x = (part[next(chosen)] if isinstance(part, list) else part)(x)
         return x

@@ -295,7 +295,7 @@ static bool read_options(maker *m, const sn_yaml_node *choose, sn_entry *e) {
 }
 
 static void read_choice(maker *m, const sn_yaml_node *map) {
-    static const char *const keys[] = {"layers", "out", "stride", "choose", "name", NULL};
+    static const char *const keys[] = {"layers", "out", "stride", "choose", "shared", "name", NULL};
     char usual[64];
     snprintf(usual, sizeof usual, "stage%d", ++m->choices);
     sn_entry e = {.choice = true};
@@ -304,7 +304,10 @@ static void read_choice(maker *m, const sn_yaml_node *map) {
     e.out = read_count(m, map, "out", MOST_OUT, -1);
     e.stride = read_count(m, map, "stride", MOST_STRIDE, 1);
     bool good = read_options(m, sn_yaml_find(map, "choose"), &e);
-    if (good && e.layers > 0 && e.out > 0 && e.stride > 0) add_entry(m, map, usual, &e);
+    const sn_yaml_node *shared = sn_yaml_find(map, "shared");
+    int word = shared ? sn_read_bool(shared, "shared", m->problems) : false;
+    e.shared = word > 0;
+    if (good && word >= 0 && e.layers > 0 && e.out > 0 && e.stride > 0) add_entry(m, map, usual, &e);
 }
 
 static void read_network(maker *m, const sn_yaml_node *network) {
@@ -348,7 +351,7 @@ static void restrict_to(maker *m, sn_config *c) {
         return;
     }
     char *canonical = sn_strdup(sn_arch_text(m->space, &arch, text));
-    if (!canonical || sn_space_restrict(m->space, &arch) != SN_OK) {
+    if (!canonical || sn_space_restrict_to(m->space, &arch) != SN_OK) {
         m->problems->memory = true;
         free(canonical);
         return;
@@ -399,7 +402,7 @@ static void print_entry(const sn_space *s, const sn_entry *e, FILE *out) {
             if (i) fputs(", ", out);
             sn_text_print(s->blocks[e->block[i]].name, out);
         }
-        fputs("]", out);
+        fputs(e->shared ? "], shared: true" : "]", out);
     } else {
         print_attrs(&s->blocks[e->block[0]], out);
         if (e->out) fprintf(out, ", out: %d, stride: %d", e->out, e->stride);

@@ -22,7 +22,7 @@ typedef struct {
     int64_t best_step;        // its step, 0: none
     const double *mean, *std; // per channel, of pixel/255
     int channels;
-    const int64_t *option_passes; // passes per option, decision after decision
+    const int64_t *option_passes; // passes per allowed option, decision after decision
     int n_option_passes;
     const sn_params *params;
     const char *slot_name[2]; // NULL: no such slot

@@ -21,7 +21,7 @@ typedef struct {
 
 // One arch under one setting.
 typedef struct {
-    const char *arch;    // not empty, no control characters, at most 4,096 bytes
+    const char *arch;    // not empty, no control characters, shorter than SN_ARCH_TEXT
     double loss;         // mean over the images; may be infinite or NaN where a net overflowed
     uint64_t top1, top5; // right images; top1 <= top5 <= images
     uint64_t macs, params;
@@ -38,7 +38,7 @@ void sn_rankstore_close(sn_rankstore *s);
 // Writes the file if anything was added since the last save. On failure the old file stands and the rows are still in memory.
 sn_status sn_rankstore_save(sn_rankstore *s);
 
-// Number of the setting, added if it is new. Texts are copied: not empty, no control characters, at most 4,096 bytes.
+// Number of the setting, added if it is new. Texts are copied, with the limits of an arch.
 sn_status sn_rankstore_setting(sn_rankstore *s, const sn_rank_setting *setting, size_t *number);
 size_t sn_rankstore_settings(const sn_rankstore *s);
 sn_rank_setting sn_rankstore_get_setting(const sn_rankstore *s, size_t setting); // borrowed until close

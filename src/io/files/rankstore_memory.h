@@ -6,8 +6,9 @@
 
 #include "base/names.h"
 #include "io/files/rankstore.h"
+#include "space/arch.h"
 
-enum { SN_RANK_LONGEST_TEXT = 4096 }; // bytes of an arch, protocol, ... (rankstore.h)
+enum { SN_RANK_LONGEST_TEXT = SN_ARCH_TEXT - 1 }; // bytes of an arch, protocol, ... (rankstore.h)
 
 // Columns of whole numbers: X(enumerator, name in the file).
 #define SN_RANK_COUNT_TABLE(X)                                                                                                   \

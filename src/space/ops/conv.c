@@ -3,16 +3,14 @@
 
 enum { KERNEL, DILATION, GROUPS, ACTIVATION };
 
-static int build(sn_builder *b, int in, const char *name, const sn_op_args *a) {
-    char bn[512], act[512];
-    snprintf(bn, sizeof bn, "%s_bn", name);
-    snprintf(act, sizeof act, "%s_act", name);
-    int x = sn_build_conv(b, in, name, a->out, a->attr[KERNEL], a->stride, a->attr[DILATION], a->attr[GROUPS]);
-    return sn_build_act(b, sn_build_bn(b, x, bn), act, a->attr[ACTIVATION]);
+static int build(sn_builder *b, const int *in, const char *name, const sn_op_args *a) {
+    return sn_build_conv_bn_act(b, *in, name, a->out, a->attr[KERNEL], a->stride, a->attr[DILATION], a->attr[GROUPS],
+                                a->attr[ACTIVATION]);
 }
 
 const sn_op sn_op_conv = {"conv",
                           "convolution, batch normalisation, activation",
+                          1,
                           true,
                           {[KERNEL] = {"kernel", "side of the square kernel", SN_ATTR_ODD, 1, 11, 3, NULL},
                            [DILATION] = {"dilation", "distance between taps, pixels", SN_ATTR_INT, 1, 8, 1, NULL},

@@ -35,7 +35,7 @@ typedef struct {
 static bool is_cut(const sn_graph *g, int node) {
     for (int j = node + 1; j < g->n; j++)
         for (int k = 0; k < g->node[j].n_in; k++)
-            if (g->node[j].in[k] < node) return false;
+            if (g->node[j].in[k] >= 0 && g->node[j].in[k] < node) return false;
     return true;
 }
 
@@ -56,8 +56,10 @@ static sn_status make_levels(evaluator *e) {
     e->levels[e->n_levels++] = (level){.node = base_cut(g)};
     for (int d = 0; d < g->n_choices; d++) {
         if (!is_cut(g, g->choice[d])) continue;
-        e->levels[e->n_levels++] = (level){.node = g->choice[d], .first = decision, .end = d + 1};
-        decision = d + 1;
+        int end = g->node[g->choice[d]].decision + 1; // decisions are numbered in the order of their first sites
+        if (end < decision) end = decision;
+        e->levels[e->n_levels++] = (level){.node = g->choice[d], .first = decision, .end = end};
+        decision = end;
     }
     for (int l = 0; l < e->n_levels; l++) {
         level *v = &e->levels[l];

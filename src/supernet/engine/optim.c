@@ -50,6 +50,8 @@ static sn_status add(sn_optim *o, sn_call call) {
 enum { CLIP = 0, SQUARES = SN_RESULT_ELEMENTS };
 
 static sn_status add_norm(sn_optim *o, int n) {
+    sn_plan_clear(&o->plan);
+    o->plan.arena = SQUARES + (n + 15) / 16 * 16;
     const sn_param *p = o->net->graph->params.param;
     for (int k = 0; k < n; k++)
         SN_TRY(add(o, (sn_call){.kernel = SN_SQUARES, .as.squares = {p[o->used[k]].offset, p[o->used[k]].size, SQUARES + k}}));
@@ -66,6 +68,15 @@ static sn_call update_call(sn_optim *o, int i, double lr) {
                      .as.adam = {p->offset, p->size, lr, s->beta1, s->beta2, s->eps, decay, o->updates[i] + 1, CLIP}};
 }
 
+// An update of all parameters, planned and not run.
+sn_status sn_optim_room(sn_optim *o, int64_t *arena) {
+    int n = o->net->graph->params.n;
+    for (int i = 0; i < n; i++) o->used[i] = i;
+    SN_TRY(add_norm(o, n));
+    *arena = o->plan.arena;
+    return SN_OK;
+}
+
 sn_status sn_optim_update(sn_optim *o, double lr) {
     sn_supernet *net = o->net;
     int n = 0;
@@ -73,8 +84,6 @@ sn_status sn_optim_update(sn_optim *o, double lr) {
         if (net->active[i]) o->used[n++] = i;
     o->norm = 0, o->factor = 1;
     if (!n) return SN_OK;
-    sn_plan_clear(&o->plan);
-    o->plan.arena = SQUARES + (n + 15) / 16 * 16;
     SN_TRY(add_norm(o, n));
     for (int k = 0; k < n; k++) SN_TRY(add(o, update_call(o, o->used[k], lr)));
     SN_TRY(sn_supernet_reserve(net, &o->plan));

@@ -14,7 +14,8 @@ typedef struct {
     int bn;           // the BN or bias node it is read through, or -1
     int readers;      // ops that read it
     int left;         // of these, not yet seen (forward frees and the last reader in backward)
-    int64_t elements; // of its block, 0 when the block is the caller's
+    int64_t elements; // of its data, 0 when these are the caller's
+    int64_t vectors;  // elements of its vectors, likewise
     bool wants_gradient;
     int dy; // gradient buffer, or -1
 } tensor;
@@ -30,13 +31,12 @@ typedef struct {
 typedef struct {
     int node;
     int out; // tensor; -1 for the loss
-    int in[SN_SUM_INPUTS];
-    sn_act act[SN_SUM_INPUTS];
+    const struct reading *in;
     int n_in;
 } op;
 
 // What a node stands for.
-typedef struct {
+typedef struct reading {
     int tensor; // -1: not known
     sn_act act;
 } reading;
@@ -48,19 +48,23 @@ typedef struct {
     sn_plan *plan;
     sn_arena arena;
     uint8_t *live;
-    int *uses;      // per node: direct readers
-    int *claim;     // per node: the BN or bias that alone reads it, or -1
-    reading *value; // per node
+    int *uses;          // per node: direct readers
+    int *claim;         // per node: the BN or bias that alone reads it, or -1
+    reading *value;     // per node
+    sn_shape *shape;    // per node: of its value in this pass
+    sn_shape *in_shape; // of the inputs of one node
     tensor *tensors;
     int n_tensors;
     op *ops;
     int n_ops;
+    reading *inputs; // of all ops
+    int n_inputs;
     gradient *gradients;
     int n_gradients;
     int target; // resolved node whose value goes to pass->out, or -1
 } planner;
 
-// ---------------------------------------------------------------- blocks: data, then vectors
+// ---------------------------------------------------------------- values: data, and vectors apart from them
 enum {
     MEAN,
     SCALE,
@@ -80,15 +84,15 @@ static int64_t rounded(int64_t n) {
     return (n + 15) / 16 * 16;
 }
 static sn_off vector_of(const sn_value *v, int which) {
-    return v->block + rounded(v->rows * v->c) + which * rounded(v->c);
+    return v->vectors + which * rounded(v->c);
 }
 int64_t sn_value_elements(int64_t rows, int c) {
     return rounded(rows * c) + SCORING_VECTORS * rounded(c);
 }
 
 sn_view sn_value_view(const sn_value *v) {
-    if (!v->viewed) return (sn_view){v->block, SN_NONE, SN_NONE, SN_NONE, v->act};
-    return (sn_view){v->block, vector_of(v, MEAN), vector_of(v, SCALE), vector_of(v, SHIFT), v->act};
+    if (!v->viewed) return (sn_view){v->data, SN_NONE, SN_NONE, SN_NONE, v->act};
+    return (sn_view){v->data, vector_of(v, MEAN), vector_of(v, SCALE), vector_of(v, SHIFT), v->act};
 }
 
 static sn_view view_of(const planner *p, int t, sn_act act) {
@@ -194,16 +198,29 @@ static void mark_claims(planner *p) {
 // Places the op's output; the tensor got its number and readers in lower_node.
 static sn_status place_output(planner *p, const op *o) {
     const sn_node *n = &p->graph->node[o->node];
+    const sn_shape *s = &p->shape[o->node];
     tensor *t = &p->tensors[o->out];
-    t->value = (sn_value){.rows = (int64_t)p->pass->batch * n->h * n->w, .c = n->c, .viewed = t->bn >= 0, .act = SN_LINEAR};
+    t->value = (sn_value){.rows = (int64_t)p->pass->batch * s->h * s->w, .c = s->c, .viewed = t->bn >= 0, .act = SN_LINEAR};
     t->wants_gradient = p->pass->gradients && (n->kind != SN_NODE_INPUT || t->bn >= 0);
     if (o->node == p->target) {
-        t->value.block = p->pass->out;
+        t->value.data = p->pass->out;
+        t->value.vectors = p->pass->out + rounded(t->value.rows * s->c);
         return SN_OK;
     }
     int vectors = t->bn < 0 ? 0 : p->pass->gradients ? TRAINING_VECTORS : SCORING_VECTORS;
-    t->elements = rounded(t->value.rows * n->c) + vectors * rounded(n->c);
-    return sn_arena_take(&p->arena, t->elements, &t->value.block);
+    t->elements = t->value.rows * s->c;
+    t->vectors = vectors * rounded(s->c);
+    SN_TRY(sn_arena_take(&p->arena, t->elements, &t->value.data));
+    return sn_arena_take(&p->arena, t->vectors, &t->value.vectors);
+}
+
+// Gives back what place_output took.
+static sn_status drop_tensor(planner *p, tensor *t) {
+    if (!t->elements) return SN_OK;
+    SN_TRY(sn_arena_give(&p->arena, t->value.data, t->elements));
+    SN_TRY(sn_arena_give(&p->arena, t->value.vectors, t->vectors));
+    t->elements = t->vectors = 0;
+    return SN_OK;
 }
 
 // The vectors of a tensor that is read through a BN or a bias, after the tensor's own call.
@@ -212,7 +229,7 @@ static sn_status emit_bn(planner *p, int t) {
     if (x->bn < 0) return SN_OK;
     const sn_node *n = &p->graph->node[x->bn];
     const sn_stats *s = n->stats >= 0 ? &p->graph->params.stats[n->stats] : NULL;
-    sn_bn_forward bn = {.c = n->c,
+    sn_bn_forward bn = {.c = x->value.c,
                         .rows = x->value.rows,
                         .mode = s ? p->pass->bn : SN_BN_BIAS,
                         .eps = p->graph->bn_eps,
@@ -227,90 +244,111 @@ static sn_status emit_bn(planner *p, int t) {
     return emit(p, (sn_call){.kernel = SN_BN_FORWARD, .as.bn_forward = bn}, x->bn);
 }
 
-static sn_conv_size conv_size(const planner *p, const sn_node *n) {
-    const sn_node *x = &p->graph->node[n->in[0]];
-    return (sn_conv_size){p->pass->batch, x->h,      x->w,      x->c,   n->h,        n->w,
-                          n->c,           n->kernel, n->stride, n->pad, n->dilation, n->groups};
+static sn_conv_size conv_size(const planner *p, int node) {
+    const sn_node *n = &p->graph->node[node];
+    const sn_shape *x = &p->shape[resolve(p, n->in[0])], *y = &p->shape[node];
+    return (sn_conv_size){p->pass->batch, x->h,      x->w,      x->c,   y->h,        y->w,
+                          y->c,           n->kernel, n->stride, n->pad, n->dilation, n->groups};
 }
 
-static sn_pool_size pool_size(const planner *p, const sn_node *n) {
-    const sn_node *x = &p->graph->node[n->in[0]];
-    return (sn_pool_size){p->pass->batch, x->h,      x->w,      n->c,   n->h,
-                          n->w,           n->kernel, n->stride, n->pad, n->mode ? SN_POOL_AVG : SN_POOL_MAX};
+static sn_pool_size pool_size(const planner *p, int node) {
+    const sn_node *n = &p->graph->node[node];
+    const sn_shape *x = &p->shape[resolve(p, n->in[0])], *y = &p->shape[node];
+    return (sn_pool_size){p->pass->batch, x->h,      x->w,      y->c,   y->h,
+                          y->w,           n->kernel, n->stride, n->pad, n->mode ? SN_POOL_AVG : SN_POOL_MAX};
+}
+
+static int mean_pixels(const planner *p, const op *o) {
+    return (int)(p->tensors[o->in[0].tensor].value.rows / p->pass->batch);
 }
 
 // In a pass without gradients a tensor goes when its last reader has run.
 static sn_status drop_read(planner *p, const op *o) {
     for (int k = 0; k < o->n_in; k++) {
-        tensor *x = &p->tensors[o->in[k]];
-        if (--x->left == 0 && x->elements) {
-            SN_TRY(sn_arena_give(&p->arena, x->value.block, x->elements));
-            x->elements = 0;
-        }
+        tensor *x = &p->tensors[o->in[k].tensor];
+        if (--x->left == 0) SN_TRY(drop_tensor(p, x));
     }
     return SN_OK;
 }
 
 static sn_status emit_loss(planner *p, const op *o, sn_into into) {
-    const sn_node *n = &p->graph->node[o->node];
-    p->tensors[o->in[0]].elements = 0; // stays until the end: the caller may read the logits
-    p->plan->logits = p->tensors[o->in[0]].value;
-    p->plan->logits.act = o->act[0];
+    p->tensors[o->in[0].tensor].elements = 0; // stays until the end: the caller may read the logits
+    p->plan->logits = p->tensors[o->in[0].tensor].value;
+    p->plan->logits.act = o->in[0].act;
     SN_TRY(sn_arena_take(&p->arena, p->pass->batch, &p->plan->loss));
     SN_TRY(sn_arena_take(&p->arena, p->pass->batch, &p->plan->rank));
-    sn_loss l = {p->pass->batch, n->c, view_of(p, o->in[0], o->act[0]), p->pass->smoothing, p->pass->loss_scale, p->plan->loss,
-                 p->plan->rank,  into};
+    sn_loss l = {p->pass->batch,
+                 p->shape[o->node].c,
+                 view_of(p, o->in[0].tensor, o->in[0].act),
+                 p->pass->smoothing,
+                 p->pass->loss_scale,
+                 p->plan->loss,
+                 p->plan->rank,
+                 into};
     SN_TRY(emit(p, (sn_call){.kernel = SN_LOSS, .as.loss = l}, o->node));
     SN_TRY(sn_arena_take(&p->arena, SN_RESULT_ELEMENTS, &p->plan->score));
     sn_score_call score = {p->pass->batch, p->plan->loss, p->plan->rank, p->plan->score};
     return emit(p, (sn_call){.kernel = SN_SCORE, .as.score = score}, o->node);
 }
 
+// A record holds SN_SUM_INPUTS views; a sum of more goes on from what was written so far, with the same bits.
+static sn_status emit_sum(planner *p, const op *o) {
+    const sn_value *y = &p->tensors[o->out].value;
+    const sn_view so_far = {y->data, SN_NONE, SN_NONE, SN_NONE, SN_LINEAR};
+    for (int k = 0; k < o->n_in;) {
+        sn_sum_forward s = {.rows = y->rows, .c = y->c, .y = y->data, .stat = {SN_NONE, SN_NONE}};
+        if (k) s.x[s.inputs++] = so_far;
+        while (k < o->n_in && s.inputs < SN_SUM_INPUTS) {
+            s.x[s.inputs++] = view_of(p, o->in[k].tensor, o->in[k].act);
+            k++;
+        }
+        if (k == o->n_in) s.stat = stat_of(p, o->out);
+        SN_TRY(emit(p, (sn_call){.kernel = SN_SUM_FORWARD, .as.sum_forward = s}, o->node));
+    }
+    return SN_OK;
+}
+
 static sn_status emit_forward(planner *p, const op *o) {
     const sn_node *n = &p->graph->node[o->node];
-    sn_call c = {0};
-    sn_view x = o->n_in ? view_of(p, o->in[0], o->act[0]) : (sn_view){0};
-    sn_off y = o->out >= 0 ? p->tensors[o->out].value.block : SN_NONE;
+    sn_call c = {.kernel = SN_KERNELS};
+    sn_view x = o->n_in ? view_of(p, o->in[0].tensor, o->in[0].act) : (sn_view){0};
+    sn_off y = o->out >= 0 ? p->tensors[o->out].value.data : SN_NONE;
     sn_stat stat = o->out >= 0 ? stat_of(p, o->out) : (sn_stat){SN_NONE, SN_NONE};
-    int64_t rows = o->out >= 0 ? p->tensors[o->out].value.rows : 0;
     switch (n->kind) {
     case SN_NODE_CONV:
         SN_TRY(use_param(p, n->weight));
         c.kernel = SN_CONV_FORWARD;
-        c.as.conv_forward = (sn_conv_forward){conv_size(p, n), x, weight_offset(p, n->weight), y, stat};
+        c.as.conv_forward = (sn_conv_forward){conv_size(p, o->node), x, weight_offset(p, n->weight), y, stat};
         break;
     case SN_NODE_POOL:
         c.kernel = SN_POOL_FORWARD;
-        c.as.pool_forward = (sn_pool_forward){pool_size(p, n), x, y, stat};
+        c.as.pool_forward = (sn_pool_forward){pool_size(p, o->node), x, y, stat};
         break;
     case SN_NODE_MEAN:
         c.kernel = SN_MEAN_FORWARD;
-        c.as.mean_forward =
-            (sn_mean_forward){p->pass->batch, (int)(p->tensors[o->in[0]].value.rows / p->pass->batch), n->c, x, y, stat};
+        c.as.mean_forward = (sn_mean_forward){p->pass->batch, mean_pixels(p, o), p->shape[o->node].c, x, y, stat};
         break;
     case SN_NODE_LOSS:
         if (p->pass->gradients) return SN_OK; // comes with its gradient, first in backward
         SN_TRY(emit_loss(p, o, (sn_into){x, SN_NONE, SN_NONE, SN_NONE, SN_NONE}));
         return drop_read(p, o);
     default: // a sum, or the copy of a BN's or activation's input
-        c.kernel = SN_SUM_FORWARD;
-        c.as.sum_forward = (sn_sum_forward){.rows = rows, .c = n->c, .inputs = o->n_in, .y = y, .stat = stat};
-        for (int k = 0; k < o->n_in; k++) c.as.sum_forward.x[k] = view_of(p, o->in[k], o->act[k]);
+        SN_TRY(emit_sum(p, o));
     }
-    SN_TRY(emit(p, c, o->node));
+    if (c.kernel != SN_KERNELS) SN_TRY(emit(p, c, o->node));
     SN_TRY(emit_bn(p, o->out));
     return p->pass->gradients ? SN_OK : drop_read(p, o);
 }
 
 // Adds an op and its output tensor (none for the loss); counts readers. Places come later, when all readers are known.
+// The inputs are copied to the end of p->inputs, where they may stand already.
 static int add_op(planner *p, int node, int bn, const reading *in, int n_in) {
     int out = p->graph->node[node].kind == SN_NODE_LOSS ? -1 : p->n_tensors++;
     if (out >= 0) p->tensors[out] = (tensor){.bn = bn, .dy = -1};
     op *o = &p->ops[p->n_ops++];
-    *o = (op){.node = node, .out = out, .n_in = n_in};
+    *o = (op){.node = node, .out = out, .in = p->inputs + p->n_inputs, .n_in = n_in};
     for (int k = 0; k < n_in; k++) {
-        o->in[k] = in[k].tensor;
-        o->act[k] = in[k].act;
+        p->inputs[p->n_inputs++] = in[k];
         p->tensors[in[k].tensor].readers++;
     }
     return out;
@@ -321,9 +359,17 @@ static reading materialise(planner *p, int node, reading x, int bn) {
     return (reading){add_op(p, node, bn, &x, 1), SN_LINEAR};
 }
 
+static sn_status infer_shape(planner *p, int i) {
+    const sn_node *n = &p->graph->node[i];
+    for (int k = 0; k < n->n_in; k++) p->in_shape[k] = p->shape[resolve(p, n->in[k])];
+    return sn_node_shape(p->graph, n, p->in_shape, &p->shape[i]);
+}
+
 static sn_status lower_node(planner *p, int i) {
     const sn_node *n = &p->graph->node[i];
-    reading x = n->n_in && n->kind != SN_NODE_CHOICE ? p->value[resolve(p, n->in[0])] : (reading){-1, SN_LINEAR};
+    if (n->kind == SN_NODE_CHOICE) return SN_OK; // readers go past it
+    SN_TRY(infer_shape(p, i));
+    reading x = n->n_in ? p->value[resolve(p, n->in[0])] : (reading){-1, SN_LINEAR};
     switch (n->kind) {
     case SN_NODE_BN:
     case SN_NODE_BIAS: {
@@ -338,12 +384,8 @@ static sn_status lower_node(planner *p, int i) {
     case SN_NODE_LOSS:
         add_op(p, i, -1, &x, 1);
         return SN_OK;
-    case SN_NODE_CHOICE:
-        return SN_OK;
     default: {
-        reading in[SN_SUM_INPUTS];
-        if (n->n_in > SN_SUM_INPUTS)
-            return sn_error(SN_FAIL, "node '%s' has %d inputs; at most %d are allowed", n->name, n->n_in, SN_SUM_INPUTS);
+        reading *in = p->inputs + p->n_inputs;
         for (int k = 0; k < n->n_in; k++) in[k] = p->value[resolve(p, n->in[k])];
         p->value[i] = (reading){add_op(p, i, p->claim[i], in, n->n_in), SN_LINEAR};
         return SN_OK;
@@ -359,7 +401,7 @@ static sn_status plan_forward(planner *p) {
         if (p->graph->node[o->node].kind != SN_NODE_INPUT) {
             SN_TRY(emit_forward(p, o));
         } else {
-            p->plan->images = p->tensors[o->out].value.block;
+            p->plan->images = p->tensors[o->out].value.data;
             SN_TRY(emit_bn(p, o->out));
         }
     }
@@ -390,7 +432,7 @@ static sn_grad grad_of(const planner *p, int t) {
     sn_off dy = gradient_offset(p, x->dy);
     if (x->bn < 0 || p->graph->node[x->bn].kind != SN_NODE_BN) return (sn_grad){dy, SN_NONE, SN_NONE, SN_NONE, SN_NONE, SN_NONE};
     const sn_value *v = &x->value;
-    return (sn_grad){dy, v->block, vector_of(v, MEAN), vector_of(v, COEF_A), vector_of(v, COEF_B), vector_of(v, COEF_C)};
+    return (sn_grad){dy, v->data, vector_of(v, MEAN), vector_of(v, COEF_A), vector_of(v, COEF_B), vector_of(v, COEF_C)};
 }
 
 // Where the next reader of tensor t puts its gradient: into a fresh buffer, onto the present one, or, if others use that, into a
@@ -415,7 +457,7 @@ static sn_status emit_bn_backward(planner *p, int t) {
     if (x->left || x->bn < 0) return SN_OK;
     const sn_node *n = &p->graph->node[x->bn];
     const sn_value *v = &x->value;
-    sn_bn_backward b = {.c = n->c, .rows = v->rows, .mode = n->kind == SN_NODE_BIAS ? SN_BN_BIAS : p->pass->bn};
+    sn_bn_backward b = {.c = v->c, .rows = v->rows, .mode = n->kind == SN_NODE_BIAS ? SN_BN_BIAS : p->pass->bn};
     b.sum_dy = vector_of(v, SUM_DY), b.sum_dyx = vector_of(v, SUM_DYX), b.scale = vector_of(v, SCALE), b.inv = vector_of(v, INV);
     b.dgamma = weight_offset(p, n->weight), b.dbeta = weight_offset(p, n->bias);
     b.a = vector_of(v, COEF_A), b.b = vector_of(v, COEF_B), b.cc = vector_of(v, COEF_C);
@@ -425,12 +467,12 @@ static sn_status emit_bn_backward(planner *p, int t) {
 // A sum's gradient is its inputs': lent where the input has none yet and is read linearly. Then only the sums for a BN need a
 // pass.
 static sn_status sum_input_backward(planner *p, const op *o, int k) {
-    int t = o->in[k];
+    int t = o->in[k].tensor;
     tensor *x = &p->tensors[t];
     sn_grad g = grad_of(p, o->out);
     sn_call c = {.kernel = SN_SUM_BACKWARD, .as.sum_backward = {.rows = x->value.rows, .c = x->value.c, .g = g}};
-    if (x->dy >= 0 || o->act[k] != SN_LINEAR || g.a != SN_NONE) {
-        SN_TRY(next_into(p, t, o->act[k], &c.as.sum_backward.into));
+    if (x->dy >= 0 || o->in[k].act != SN_LINEAR || g.a != SN_NONE) {
+        SN_TRY(next_into(p, t, o->in[k].act, &c.as.sum_backward.into));
         return emit(p, c, o->node);
     }
     x->dy = p->tensors[o->out].dy;
@@ -448,18 +490,17 @@ static sn_status input_backward(planner *p, const op *o, int k) {
     sn_into into;
     if (n->kind != SN_NODE_CONV && n->kind != SN_NODE_POOL && n->kind != SN_NODE_MEAN && n->kind != SN_NODE_LOSS)
         return sum_input_backward(p, o, k);
-    SN_TRY(next_into(p, o->in[k], o->act[k], &into));
+    SN_TRY(next_into(p, o->in[k].tensor, o->in[k].act, &into));
     sn_call c = {0};
     if (n->kind == SN_NODE_CONV) {
         c.kernel = SN_CONV_BACKWARD_DATA;
-        c.as.conv_backward_data = (sn_conv_backward_data){conv_size(p, n), g, weight_offset(p, n->weight), into};
+        c.as.conv_backward_data = (sn_conv_backward_data){conv_size(p, o->node), g, weight_offset(p, n->weight), into};
     } else if (n->kind == SN_NODE_POOL) {
         c.kernel = SN_POOL_BACKWARD;
-        c.as.pool_backward = (sn_pool_backward){pool_size(p, n), g, into};
+        c.as.pool_backward = (sn_pool_backward){pool_size(p, o->node), g, into};
     } else if (n->kind == SN_NODE_MEAN) {
         c.kernel = SN_MEAN_BACKWARD;
-        c.as.mean_backward =
-            (sn_mean_backward){p->pass->batch, (int)(p->tensors[o->in[0]].value.rows / p->pass->batch), n->c, g, into};
+        c.as.mean_backward = (sn_mean_backward){p->pass->batch, mean_pixels(p, o), p->shape[o->node].c, g, into};
     } else {
         return emit_loss(p, o, into);
     }
@@ -469,20 +510,20 @@ static sn_status input_backward(planner *p, const op *o, int k) {
 static sn_status op_backward(planner *p, const op *o) {
     const sn_node *n = &p->graph->node[o->node];
     if (n->kind == SN_NODE_CONV) {
-        sn_conv_backward_weights w = {conv_size(p, n), grad_of(p, o->out), view_of(p, o->in[0], o->act[0]),
+        sn_conv_backward_weights w = {conv_size(p, o->node), grad_of(p, o->out), view_of(p, o->in[0].tensor, o->in[0].act),
                                       weight_offset(p, n->weight)};
         SN_TRY(emit(p, (sn_call){.kernel = SN_CONV_BACKWARD_WEIGHTS, .as.conv_backward_weights = w}, o->node));
     }
     for (int k = 0; k < o->n_in; k++) {
-        if (!p->tensors[o->in[k]].wants_gradient) continue;
+        if (!p->tensors[o->in[k].tensor].wants_gradient) continue;
         SN_TRY(input_backward(p, o, k));
-        SN_TRY(emit_bn_backward(p, o->in[k]));
+        SN_TRY(emit_bn_backward(p, o->in[k].tensor));
     }
     if (o->out < 0) return SN_OK;
     tensor *t = &p->tensors[o->out];
     SN_TRY(release_gradient(p, t->dy));
     t->dy = -1;
-    return t->elements ? sn_arena_give(&p->arena, t->value.block, t->elements) : SN_OK;
+    return drop_tensor(p, t);
 }
 
 static sn_status plan_backward(planner *p) {
@@ -499,6 +540,7 @@ static void take_given(planner *p) {
         v.act = SN_LINEAR;
         p->tensors[p->n_tensors] = (tensor){.value = v, .bn = -1, .dy = -1};
         p->value[g->node] = (reading){p->n_tensors++, g->value.act};
+        p->shape[g->node] = (sn_shape){g->value.c, p->graph->node[g->node].h, p->graph->node[g->node].w};
     }
 }
 
@@ -528,30 +570,44 @@ static sn_status make(planner *p) {
     return SN_OK;
 }
 
+// The planner's lists in one piece of memory, which p->live begins.
+static sn_status allocate(planner *p) {
+    const sn_graph *g = p->graph;
+    size_t n = (size_t)g->n, m = 2 * n + (size_t)p->pass->n_given, inputs = m, most = 1;
+    for (int i = 0; i < g->n; i++) {
+        size_t k = (size_t)g->node[i].n_in;
+        inputs += k;
+        if (k > most) most = k;
+    }
+    struct {
+        void *list;
+        size_t n, size;
+    } lists[] = {{&p->live, n, sizeof *p->live},          {&p->uses, n, sizeof *p->uses},
+                 {&p->claim, n, sizeof *p->claim},        {&p->value, n, sizeof *p->value},
+                 {&p->shape, n, sizeof *p->shape},        {&p->in_shape, most, sizeof *p->in_shape},
+                 {&p->tensors, m, sizeof *p->tensors},    {&p->ops, m, sizeof *p->ops},
+                 {&p->inputs, inputs, sizeof *p->inputs}, {&p->gradients, 2 * m, sizeof *p->gradients}};
+    size_t bytes = 0;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) bytes += (lists[i].n * lists[i].size + 15) / 16 * 16;
+    char *at = sn_new(1, bytes);
+    if (!at) return SN_RESOURCE;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        memcpy(lists[i].list, &at, sizeof at);
+        at += (lists[i].n * lists[i].size + 15) / 16 * 16;
+    }
+    for (size_t i = 0; i < n; i++) p->claim[i] = -1, p->value[i].tensor = -1;
+    return SN_OK;
+}
+
 sn_status sn_plan_make(const sn_graph *g, const sn_backend *backend, const sn_pass *pass, sn_plan *out) {
-    size_t n = (size_t)g->n, m = 2 * n + (size_t)pass->n_given;
     planner p = {.graph = g, .backend = backend, .pass = pass, .plan = out, .target = -1};
     double start = sn_now();
     sn_plan_clear(out);
     out->batch = pass->batch;
     sn_arena_reset(&p.arena, pass->reserved);
-    p.live = sn_new(n, 1);
-    p.uses = sn_new(n, sizeof *p.uses);
-    p.claim = sn_new(n, sizeof *p.claim);
-    p.value = sn_new(n, sizeof *p.value);
-    p.tensors = sn_new(m, sizeof *p.tensors);
-    p.ops = sn_new(m, sizeof *p.ops);
-    p.gradients = sn_new(2 * m, sizeof *p.gradients);
-    sn_status s = p.live && p.uses && p.claim && p.value && p.tensors && p.ops && p.gradients ? SN_OK : SN_RESOURCE;
-    for (size_t i = 0; s == SN_OK && i < n; i++) p.claim[i] = -1, p.value[i].tensor = -1;
+    sn_status s = allocate(&p);
     if (s == SN_OK) s = make(&p);
     free(p.live);
-    free(p.uses);
-    free(p.claim);
-    free(p.value);
-    free(p.tensors);
-    free(p.ops);
-    free(p.gradients);
     sn_arena_free(&p.arena);
     out->seconds = sn_now() - start;
     return s;

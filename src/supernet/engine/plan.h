@@ -7,16 +7,16 @@
 #include "kernels/backend.h"
 #include "space/graph.h"
 
-// A stored value: one block of the arena that holds a tensor and behind it the vectors of its view.
+// A stored value: a tensor in the arena, and apart from it the vectors of its view.
 typedef struct {
-    sn_off block; // data at block, vectors behind it
+    sn_off data, vectors;
     int64_t rows;
     int c;
     bool viewed; // read through the vectors (a BN or bias)
     sn_act act;
 } sn_value;
 
-// Elements of a block as a pass without gradients needs it: data, mean, scale, shift, inv, m2.
+// Elements of a block with room for both as a pass without gradients needs them: data, then mean, scale, shift, inv, m2.
 int64_t sn_value_elements(int64_t rows, int c);
 sn_view sn_value_view(const sn_value *);
 
@@ -37,7 +37,7 @@ typedef struct {
     // evaluation in parts (a plain pass leaves them zero and target = -1, the loss)
     const sn_given *given;
     int n_given;
-    int target; // node to stop at; its value goes to block `out`
+    int target; // node to stop at; its value goes to a block of sn_value_elements at `out`
     sn_off out;
     sn_off reserved; // elements at the arena's start that belong to the caller
 } sn_pass;

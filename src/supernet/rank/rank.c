@@ -61,7 +61,7 @@ static int by_order(const void *a, const void *b) {
 }
 
 sn_status sn_rank_all(const sn_space *s, long most, sn_arch **archs, long *n) {
-    char text[512];
+    char text[SN_SIZE_TEXT];
     double size = sn_space_size(s, text, sizeof text);
     if (size > (double)most)
         return sn_error(SN_USAGE, "the space has %s archs, more than %ld: rank a sample (--sample N) or a list (--archs FILE)",
@@ -77,23 +77,18 @@ sn_status sn_rank_all(const sn_space *s, long most, sn_arch **archs, long *n) {
     return SN_OK;
 }
 
-// Draws until n different ones are there; duplicates are found by sorting what was drawn so far.
 sn_status sn_rank_random(const sn_run *r, long n, sn_arch **archs) {
-    char text[512];
+    char text[SN_SIZE_TEXT];
     double size = sn_space_size(r->space, text, sizeof text);
     if ((double)n > size) return sn_error(SN_USAGE, "%ld archs are wanted; the space has %s", n, text);
     sn_arch *list = sn_new((size_t)n, sizeof *list);
-    if (!list) return SN_RESOURCE;
     sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 2, 0, 0);
-    for (long have = 0; have < n;) {
-        for (long i = have; i < n; i++) list[i] = sn_arch_random(r->space, &rng);
-        qsort(list, (size_t)n, sizeof *list, by_order);
-        have = 0;
-        for (long i = 0; i < n; i++)
-            if (!i || sn_arch_compare(&list[have - 1], &list[i])) list[have++] = list[i];
-    }
-    *archs = list;
-    return SN_OK;
+    sn_status s = list ? sn_arch_sample(r->space, &rng, n, list) : SN_RESOURCE;
+    if (s == SN_OK)
+        *archs = list;
+    else
+        free(list);
+    return s;
 }
 
 // ---------------------------------------------------------------- scoring what is missing
@@ -122,7 +117,8 @@ static sn_status save_now_and_then(ranker *r) {
 static sn_status add_score(void *arg, const sn_score *s) {
     ranker *r = arg;
     char text[SN_ARCH_TEXT];
-    sn_cost cost = sn_cost_arch(r->run->graph, &s->arch);
+    sn_cost cost;
+    SN_TRY(sn_cost_arch(r->run->graph, &s->arch, &cost));
     sn_rank_row row = {sn_arch_text(r->run->space, &s->arch, text),
                        s->loss,
                        (uint64_t)s->top1,
@@ -167,10 +163,14 @@ static sn_status score_missing(ranker *r) {
 }
 
 // ---------------------------------------------------------------- the ranking
-static sn_ranked ranked_of(const sn_run *r, const sn_rankstore *store, size_t setting, size_t row, const sn_arch *a) {
+static sn_status ranked_of(const sn_run *r, const sn_rankstore *store, size_t setting, size_t row, const sn_arch *a,
+                           sn_ranked *out) {
     sn_rank_row s = sn_rankstore_row(store, setting, row);
     double images = (double)sn_rankstore_get_setting(store, setting).images;
-    return (sn_ranked){*a, (double)s.top1 / images, (double)s.top5 / images, s.loss, sn_cost_arch(r->graph, a), s.logits, s.hits};
+    sn_cost cost;
+    SN_TRY(sn_cost_arch(r->graph, a, &cost));
+    *out = (sn_ranked){*a, (double)s.top1 / images, (double)s.top5 / images, s.loss, cost, s.logits, s.hits};
+    return SN_OK;
 }
 
 static int by_logits(const void *a, const void *b) {
@@ -211,7 +211,7 @@ static sn_status rank_in(ranker *r, sn_arch *sorted, long n) {
     if (r->n) SN_TRY(score_missing(r));
     for (long i = 0; i < n; i++) {
         ptrdiff_t row = sn_rankstore_find(r->store, r->setting, sn_arch_text(r->run->space, &sorted[i], text));
-        r->out->item[i] = ranked_of(r->run, r->store, r->setting, (size_t)row, &sorted[i]);
+        SN_TRY(ranked_of(r->run, r->store, r->setting, (size_t)row, &sorted[i], &r->out->item[i]));
     }
     r->out->n = n;
     find_identical(r->out);
@@ -262,8 +262,9 @@ sn_status sn_rank_best(const sn_run *r, sn_arch *out) {
     for (size_t i = 0; i < n && s == SN_OK; i++) {
         sn_arch a;
         s = sn_arch_parse(r->space, sn_rankstore_row(store, setting, i).arch, &a);
+        sn_ranked x;
+        if (s == SN_OK) s = ranked_of(r, store, setting, i, &a, &x);
         if (s != SN_OK) break;
-        sn_ranked x = ranked_of(r, store, setting, i, &a);
         if (!i || best_first(&x, &best) < 0) best = x;
     }
     if (s == SN_OK && !n)
@@ -281,10 +282,8 @@ sn_status sn_rank_find(const sn_run *r, const sn_arch *a, sn_ranked *out, bool *
     SN_TRY(open_store(r, &store, &setting));
     ptrdiff_t row = sn_rankstore_find(store, setting, sn_arch_text(r->space, a, text));
     *found = row >= 0;
-    if (*found) {
-        *out = ranked_of(r, store, setting, (size_t)row, a);
-        out->hits = NULL;
-    }
+    sn_status s = *found ? ranked_of(r, store, setting, (size_t)row, a, out) : SN_OK;
+    out->hits = NULL;
     sn_rankstore_close(store);
-    return SN_OK;
+    return s;
 }

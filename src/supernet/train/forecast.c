@@ -12,34 +12,23 @@ enum { TIMED = 8, WARMUP = 1 };
 // Pages of the program and its libraries, and what HDF5 keeps: the peak of small runs less what is counted below.
 enum { PROGRAM_BYTES = 18 << 20 };
 
-static sn_status largest_plan(const sn_run *r, sn_plan *plan) {
-    sn_arch small, large;
-    sn_cost_extremes(r->graph, r->space, &small, &large);
-    int batch = r->config->train.batch;
-    sn_pass pass = {.arch = &large,
-                    .batch = batch,
-                    .bn = SN_BN_BATCH,
-                    .momentum = 0.1,
-                    .gradients = true,
-                    .loss_scale = 1.0 / batch,
-                    .target = -1};
-    return sn_plan_make(r->graph, r->backend, &pass, plan);
-}
-
 static sn_status forecast_memory(const sn_run *r, sn_forecast *f) {
-    sn_plan plan = {0};
+    sn_room room;
     int64_t validation = 0;
-    sn_status s = largest_plan(r, &plan);
+    sn_status s = sn_trainer_room(r, &room);
     if (s == SN_OK) s = sn_validation_arena(r, &validation);
     if (s == SN_OK) {
         const sn_params *p = &r->graph->params;
-        int64_t buffers = p->total * (2 + r->net->slots) + p->stats_total + (validation > plan.arena ? validation : plan.arena);
-        f->bytes = buffers * (int64_t)r->net->real + (int64_t)plan.scratch * sn_backend_threads(r->backend);
+        int64_t buffers = p->total * (2 + r->net->slots) + p->stats_total + (validation > room.arena ? validation : room.arena);
+        f->bytes = buffers * (int64_t)r->net->real + (int64_t)room.scratch * sn_backend_threads(r->backend);
         f->bytes += PROGRAM_BYTES + (int64_t)sn_dataset_memory(r->data) + (int64_t)sn_checkpoint_bytes(p, r->net->slots);
         f->bytes += (int64_t)r->config->train.batch * (int64_t)(sn_run_picture(r) + sn_run_image(r) * sizeof(float));
     }
-    sn_plan_free(&plan);
     return s;
+}
+
+static uint8_t rotated(const sn_decision *d, int i) {
+    return (uint8_t)sn_decision_option(d, i % sn_decision_count(d));
 }
 
 // Archs whose options rotate, so that every option of every decision is timed about equally often.
@@ -48,7 +37,7 @@ static sn_status forecast_time(sn_run *r, sn_forecast *f) {
     sn_bench_result result;
     for (int i = 0; i < TIMED; i++) {
         archs[i] = sn_arch_first(r->space);
-        for (int d = 0; d < archs[i].n; d++) archs[i].option[d] = (uint8_t)((i + d) % r->space->decisions[d].options);
+        for (int d = 0; d < archs[i].n; d++) archs[i].option[d] = rotated(&r->space->decisions[d], i + d);
     }
     int most = sn_space_max_options(r->space), n = most < TIMED ? TIMED / most * most : TIMED;
     SN_TRY(sn_bench_steps(r->net, archs, n, r->config->train.batch, WARMUP, false, &result));

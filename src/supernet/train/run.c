@@ -46,7 +46,7 @@ static sn_status make_net(sn_run *r) {
     SN_TRY(sn_backend_open(r->config->device, sn_thread_count(r->config->threads), &r->backend));
     SN_TRY(sn_supernet_create(r->graph, r->backend, sn_optim_slots(&settings), (uint32_t)r->config->train.seed, &r->net));
     SN_TRY(sn_optim_create(r->net, &settings, &r->optim));
-    for (int d = 0; d < r->space->n_decisions; d++) r->n_option_passes += r->space->decisions[d].options;
+    r->n_option_passes = sn_space_options(r->space);
     r->option_passes = sn_new((size_t)r->n_option_passes, sizeof *r->option_passes);
     return r->option_passes ? SN_OK : SN_RESOURCE;
 }
@@ -121,12 +121,6 @@ void sn_run_free(sn_run *r) {
 
 int64_t sn_run_steps(const sn_run *r) {
     return sn_dataset_count(r->data, SN_TRAIN) / r->config->train.batch * r->config->train.epochs;
-}
-
-int sn_run_option(const sn_space *s, int decision, int option) {
-    int at = option;
-    for (int d = 0; d < decision; d++) at += s->decisions[d].options;
-    return at;
 }
 
 // ---------------------------------------------------------------- checkpoints

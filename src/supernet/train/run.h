@@ -24,7 +24,7 @@ typedef struct {
     int64_t step; // updates done
     double best;  // best mean accuracy of the validation paths; NaN: none
     int64_t best_step;
-    int64_t *option_passes; // passes per option, decision after decision
+    int64_t *option_passes; // passes per allowed option, in the order of sn_space_option_place
     int n_option_passes;
 } sn_run;
 
@@ -49,9 +49,6 @@ sn_status sn_run_resume(sn_run *, const char *folder, bool *found);
 
 // Updates of the whole training: a last partial batch of an epoch is left out.
 int64_t sn_run_steps(const sn_run *);
-
-// Index of a decision's option in option_passes.
-int sn_run_option(const sn_space *, int decision, int option);
 
 // Images of a split, normalised, not augmented, in a seed-fixed order. The source borrows *view, which borrows the run.
 typedef struct {

@@ -20,14 +20,15 @@ static json_t *block(const sn_block *b) {
     return out;
 }
 
-// The options of every layer of an entry: lists of block names.
-static json_t *layers(const sn_space *s, int entry) {
+// The options of every layer of an entry: lists of block names, null where one is not allowed.
+static json_t *layers(const sn_space *s, const sn_entry *e) {
     json_t *out = json_array();
-    for (int d = 0; d < s->n_decisions; d++) {
-        if (s->decisions[d].entry != entry) continue;
+    for (int l = 0; l < e->layers; l++) {
+        int d = sn_entry_decision(e, l);
         json_t *options = json_array();
         for (int k = 0; k < s->decisions[d].options; k++)
-            json_array_append_new(options, json_string(s->blocks[s->decisions[d].block[k]].name));
+            json_array_append_new(options, sn_decision_allows(&s->decisions[d], k) ? json_string(sn_space_option_name(s, d, k))
+                                                                                   : json_null());
         json_array_append_new(out, options);
     }
     return out;
@@ -37,8 +38,9 @@ static json_t *entry(const sn_space *s, int i) {
     const sn_entry *e = &s->entries[i];
     json_t *out = json_pack("{s:s,s:i}", "name", e->name, "stride", e->stride);
     if (e->out) json_object_set_new(out, "out", json_integer(e->out));
+    if (e->shared) json_object_set_new(out, "shared", json_true());
     if (e->choice)
-        json_object_set_new(out, "layers", layers(s, i));
+        json_object_set_new(out, "layers", layers(s, e));
     else
         json_object_set_new(out, "block", json_string(s->blocks[e->block[0]].name));
     return out;

@@ -54,27 +54,33 @@ void sn_trainer_free(sn_trainer *t) {
     free(t);
 }
 
-static sn_pass training_pass(const sn_trainer *t, const sn_arch *a) {
+static sn_pass training_pass(const sn_run *r, const sn_arch *a) {
+    int batch = r->config->train.batch;
     return (sn_pass){.arch = a,
-                     .batch = t->batch,
+                     .batch = batch,
                      .bn = SN_BN_BATCH,
                      .momentum = 0.1,
                      .gradients = true,
-                     .smoothing = t->run->config->train.optimizer.label_smoothing,
-                     .loss_scale = 1.0 / t->batch,
+                     .smoothing = r->config->train.optimizer.label_smoothing,
+                     .loss_scale = 1.0 / batch,
                      .target = -1};
 }
 
-// Room for the largest step before the first one, so that no step allocates.
+sn_status sn_trainer_room(const sn_run *r, sn_room *out) {
+    sn_pass pass = training_pass(r, NULL);
+    int64_t update;
+    SN_TRY(sn_optim_room(r->optim, &update));
+    SN_TRY(sn_room_of(r->graph, r->space, r->backend, &pass, out));
+    if (update > out->arena) out->arena = update;
+    return SN_OK;
+}
+
+// Room for the largest step before the first one, so that no step allocates memory for tensors.
 static sn_status reserve(sn_trainer *t) {
-    sn_arch small, large;
-    sn_cost_extremes(t->run->graph, t->run->space, &small, &large);
-    sn_pass pass = training_pass(t, &large);
-    sn_plan plan = {0};
-    sn_status s = sn_plan_make(t->run->graph, t->run->backend, &pass, &plan);
-    if (s == SN_OK) s = sn_supernet_reserve(t->run->net, &plan);
-    sn_plan_free(&plan);
-    return s;
+    sn_room room;
+    SN_TRY(sn_trainer_room(t->run, &room));
+    sn_plan largest = {.batch = t->batch, .arena = room.arena, .scratch = room.scratch};
+    return sn_supernet_reserve(t->run->net, &largest);
 }
 
 // ---------------------------------------------------------------- one step
@@ -118,7 +124,7 @@ static sn_status in_step(const sn_trainer *t, sn_status s, int64_t step) {
 static sn_status verb_pass(void *arg, const sn_arch *a) {
     sn_trainer *t = arg;
     sn_run *r = t->run;
-    sn_pass pass = training_pass(t, a);
+    sn_pass pass = training_pass(r, a);
     t->arch = *a;
     sn_batch_score *s = &t->score;
     SN_TRY(sn_supernet_pass(r->net, &pass, t->images, t->labels, s));
@@ -126,7 +132,7 @@ static sn_status verb_pass(void *arg, const sn_arch *a) {
     t->passes++;
     t->loss += s->loss / t->batch;
     t->top1 += s->top1 / t->batch;
-    for (int d = 0; d < a->n; d++) r->option_passes[sn_run_option(r->space, d, a->option[d])]++;
+    for (int d = 0; d < a->n; d++) r->option_passes[sn_space_option_place(r->space, d, a->option[d])]++;
     return t->hooks.pass ? t->hooks.pass(t->hooks.arg, t, a, &r->net->plan) : SN_OK;
 }
 
@@ -156,18 +162,18 @@ sn_status sn_trainer_step(sn_trainer *t) {
 }
 
 // ---------------------------------------------------------------- validation
-int sn_fixed_paths(const sn_run *r, sn_arch paths[SN_FIXED_PATHS]) {
+sn_status sn_fixed_paths(const sn_run *r, sn_arch paths[SN_FIXED_PATHS], int *kept) {
     int n = 2;
-    sn_cost_extremes(r->graph, r->space, &paths[0], &paths[1]);
+    SN_TRY(sn_cost_extremes(r->graph, r->space, &paths[0], &paths[1]));
     sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 1, 0, 0);
     for (; n < SN_FIXED_PATHS; n++) paths[n] = sn_arch_random(r->space, &rng);
-    int kept = 0;
+    *kept = 0;
     for (int i = 0; i < n; i++) {
         bool seen = false;
-        for (int k = 0; k < kept; k++) seen = seen || sn_arch_equal(&paths[k], &paths[i]);
-        if (!seen) paths[kept++] = paths[i];
+        for (int k = 0; k < *kept; k++) seen = seen || sn_arch_equal(&paths[k], &paths[i]);
+        if (!seen) paths[(*kept)++] = paths[i];
     }
-    return kept;
+    return SN_OK;
 }
 
 typedef struct {
@@ -187,9 +193,10 @@ static const sn_protocol validation_protocol = {SN_PROTOCOL_BATCH, 0, VALIDATION
 static sn_status validate(sn_run *r, validation *v) {
     sn_arch paths[SN_FIXED_PATHS];
     sn_view_of_split view;
+    int n;
     *v = (validation){0};
-    sn_score_job job = {
-        .archs = paths, .n = sn_fixed_paths(r, paths), .protocol = validation_protocol, .arg = v, .scored = add_score};
+    SN_TRY(sn_fixed_paths(r, paths, &n));
+    sn_score_job job = {.archs = paths, .n = n, .protocol = validation_protocol, .arg = v, .scored = add_score};
     SN_TRY(sn_run_source(r, SN_VALIDATION, SN_VALIDATION_IMAGES, VALIDATION_BATCH, &view, &job.images));
     sn_status s = sn_score_archs(r->net, &job, NULL);
     sn_run_source_free(&view);
@@ -198,7 +205,7 @@ static sn_status validate(sn_run *r, validation *v) {
 
 sn_status sn_validation_arena(const sn_run *r, int64_t *elements) {
     sn_arch small, large;
-    sn_cost_extremes(r->graph, r->space, &small, &large);
+    SN_TRY(sn_cost_extremes(r->graph, r->space, &small, &large));
     long images = r->config->train.validate_every ? sn_dataset_count(r->data, SN_VALIDATION) : 0;
     sn_score_job job = {.archs = &large, .n = 1, .protocol = validation_protocol};
     job.images.count = images < SN_VALIDATION_IMAGES ? images : SN_VALIDATION_IMAGES;
@@ -324,9 +331,9 @@ static void log_passes(loop *l) {
     json_t *all = json_object();
     for (int d = 0; d < r->space->n_decisions; d++) {
         json_t *options = json_object();
-        for (int k = 0; k < r->space->decisions[d].options; k++)
-            json_object_set_new(options, r->space->blocks[r->space->decisions[d].block[k]].name,
-                                json_integer(r->option_passes[sn_run_option(r->space, d, k)]));
+        for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++)
+            json_object_set_new(options, sn_space_option_name(r->space, d, k),
+                                json_integer(r->option_passes[sn_space_option_place(r->space, d, k)]));
         json_object_set_new(all, r->space->decisions[d].name, options);
     }
     log_line(l, json_pack("{s:I,s:o}", "step", (json_int_t)r->step, "passes", all));

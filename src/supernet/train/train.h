@@ -4,6 +4,7 @@
 #ifndef SN_TRAIN_H
 #define SN_TRAIN_H
 
+#include "supernet/engine/room.h"
 #include "supernet/train/run.h"
 
 typedef enum { SN_EVENT_STEP, SN_EVENT_VALIDATION, SN_EVENT_SAVED, SN_EVENT_WARNING } sn_event_kind;
@@ -61,6 +62,8 @@ sn_status sn_trainer_create(sn_run *, sn_trainer **out);
 void sn_trainer_free(sn_trainer *);
 // One step (run->step), hooks included; then run->step is one more.
 sn_status sn_trainer_step(sn_trainer *);
+// What the largest step needs.
+sn_status sn_trainer_room(const sn_run *, sn_room *out);
 // Learning rate of a step under the run's config.
 double sn_trainer_lr(const sn_trainer *, int64_t step);
 
@@ -70,7 +73,7 @@ sn_status sn_train(sn_run *, const sn_train_watch *);
 
 // The fixed paths of validation: smallest, largest and two random ones; fewer where archs are few.
 enum { SN_FIXED_PATHS = 4, SN_VALIDATION_IMAGES = 1000 };
-int sn_fixed_paths(const sn_run *, sn_arch paths[SN_FIXED_PATHS]);
+sn_status sn_fixed_paths(const sn_run *, sn_arch paths[SN_FIXED_PATHS], int *n);
 // Elements of the arena that validation needs; 0 where there is none.
 sn_status sn_validation_arena(const sn_run *, int64_t *elements);
 

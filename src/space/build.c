@@ -1,0 +1,212 @@
+// Builds the graph of a space: the verbs of build.h, then entries, sites and options. Not here: what an operation consists of
+// (ops/), how shapes follow from each other (graph.c). Next: graph.c.
+#include "space/build.h"
+#include "space/ops.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---------------------------------------------------------------- names
+// Takes over the text; NULL when it is NULL or cannot be kept.
+static const char *keep_name(sn_builder *b, char *text) {
+    if (text && sn_grow(&b->name, &b->capacity, b->n + 1, sizeof *b->name) == SN_OK) return b->name[b->n++] = text;
+    free(text);
+    return NULL;
+}
+
+const char *sn_build_name(sn_builder *b, const char *format, ...) {
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    int n = vasprintf(&text, format, args);
+    va_end(args);
+    if (n < 0) sn_error(SN_RESOURCE, "out of memory for a name of the graph");
+    return keep_name(b, n < 0 ? NULL : text);
+}
+
+// ---------------------------------------------------------------- nodes
+const sn_node *sn_build_node(const sn_builder *b, int node) {
+    return &b->graph->node[node];
+}
+
+static sn_node plain(sn_node_kind kind) {
+    return (sn_node){.kind = kind, .weight = -1, .bias = -1, .stats = -1, .decision = -1};
+}
+
+// The shape that follows from the inputs; a missing one is a choice's option that is not allowed.
+static sn_status infer(const sn_graph *g, sn_node *n) {
+    sn_shape *in = sn_new((size_t)n->n_in, sizeof *in), out;
+    if (!in) return SN_RESOURCE;
+    for (int k = 0; k < n->n_in; k++)
+        if (n->in[k] >= 0) in[k] = (sn_shape){g->node[n->in[k]].c, g->node[n->in[k]].h, g->node[n->in[k]].w};
+    sn_status s = sn_node_shape(g, n, in, &out);
+    if (s == SN_OK) n->c = out.c, n->h = out.h, n->w = out.w;
+    free(in);
+    return s;
+}
+
+// Copies the node, its name and its inputs into the graph; returns its id or -1.
+static int add_node(sn_builder *b, sn_node node, const char *name, const int *in, int n_in) {
+    sn_graph *g = b->graph;
+    if (!name) return -1;
+    for (int k = 0; node.kind != SN_NODE_CHOICE && k < n_in; k++)
+        if (in[k] < 0) return -1;
+    if (sn_grow(&g->node, &g->capacity, (size_t)g->n + 1, sizeof *g->node) != SN_OK) return -1;
+    node.name = sn_strdup(name);
+    node.in = sn_new((size_t)n_in, sizeof *in);
+    if (node.in && n_in) memcpy(node.in, in, (size_t)n_in * sizeof *in);
+    node.n_in = n_in;
+    if (!node.name || !node.in || infer(g, &node) != SN_OK) {
+        free(node.name);
+        free(node.in);
+        return -1;
+    }
+    g->node[g->n] = node;
+    return g->n++;
+}
+
+static int add_param(sn_builder *b, const char *name, const char *leaf, sn_param_kind kind, int kernel, int in, int out) {
+    char *full = sn_format("%s.%s", name, leaf);
+    int id = full ? sn_params_add(&b->graph->params, full, kind, kernel, in, out) : -1;
+    free(full);
+    return id;
+}
+
+static int conv(sn_builder *b, int in, const char *name, sn_param_kind kind, int out, int kernel, int stride, int dilation,
+                int groups) {
+    sn_node n = plain(SN_NODE_CONV);
+    n.out = out, n.kernel = kernel, n.stride = stride, n.dilation = dilation, n.groups = groups;
+    n.pad = dilation * (kernel / 2);
+    int id = add_node(b, n, name, &in, 1);
+    if (id < 0) return -1;
+    int weight = add_param(b, name, "weight", kind, kernel, sn_build_node(b, in)->c / groups, out);
+    b->graph->node[id].weight = weight;
+    return weight < 0 ? -1 : id;
+}
+
+int sn_build_conv(sn_builder *b, int in, const char *name, int out, int kernel, int stride, int dilation, int groups) {
+    return conv(b, in, name, SN_PARAM_CONV, out, kernel, stride, dilation, groups);
+}
+
+int sn_build_linear(sn_builder *b, int in, const char *name, int out) {
+    int y = conv(b, in, name, SN_PARAM_LINEAR, out, 1, 1, 1, 1), id = add_node(b, plain(SN_NODE_BIAS), name, &y, 1);
+    if (id < 0) return -1;
+    int bias = add_param(b, name, "bias", SN_PARAM_BIAS, 1, 1, out);
+    b->graph->node[id].bias = bias;
+    return bias < 0 ? -1 : id;
+}
+
+int sn_build_pool(sn_builder *b, int in, const char *name, int mode, int kernel, int stride) {
+    sn_node n = plain(SN_NODE_POOL);
+    n.mode = mode, n.kernel = kernel, n.stride = stride, n.pad = kernel / 2, n.dilation = n.groups = 1;
+    return add_node(b, n, name, &in, 1);
+}
+
+int sn_build_mean(sn_builder *b, int in, const char *name) {
+    return add_node(b, plain(SN_NODE_MEAN), name, &in, 1);
+}
+
+int sn_build_sum(sn_builder *b, const int *in, int n, const char *name) {
+    return add_node(b, plain(SN_NODE_SUM), name, in, n);
+}
+
+int sn_build_bn(sn_builder *b, int in, const char *name) {
+    int id = add_node(b, plain(SN_NODE_BN), name, &in, 1);
+    if (id < 0) return -1;
+    int c = sn_build_node(b, id)->c, gamma = add_param(b, name, "weight", SN_PARAM_GAMMA, 1, 1, c);
+    int beta = gamma < 0 ? -1 : add_param(b, name, "bias", SN_PARAM_BETA, 1, 1, c);
+    int stats = beta < 0 ? -1 : sn_params_add_stats(&b->graph->params, name, c);
+    sn_node *n = &b->graph->node[id];
+    n->weight = gamma, n->bias = beta, n->stats = stats;
+    return stats < 0 ? -1 : id;
+}
+
+int sn_build_act(sn_builder *b, int in, const char *name, int act) {
+    if (act == SN_LINEAR_ACT) return in; // the value itself
+    sn_node n = plain(SN_NODE_ACT);
+    n.mode = act;
+    return add_node(b, n, name, &in, 1);
+}
+
+int sn_build_conv_bn_act(sn_builder *b, int in, const char *name, int out, int kernel, int stride, int dilation, int groups,
+                         int act) {
+    int x = sn_build_conv(b, in, name, out, kernel, stride, dilation, groups);
+    x = sn_build_bn(b, x, sn_build_name(b, "%s_bn", name));
+    return sn_build_act(b, x, sn_build_name(b, "%s_act", name), act);
+}
+
+// ---------------------------------------------------------------- the network
+static int build_block(sn_builder *b, const sn_space *s, const sn_block *k, const int *in, int n_in, const char *name, int out,
+                       int stride) {
+    sn_op_args args = {k->attr, k->op->takes_out ? out : s->classes, stride};
+    if (!name) return -1;
+    if (k->op->inputs != n_in) {
+        sn_error(SN_CONFIG, "'%s': %s takes %d inputs; %d are given", name, k->op->name, k->op->inputs, n_in);
+        return -1;
+    }
+    return k->op->build(b, in, name, &args);
+}
+
+// Options of a site give one shape: that of the first. False with the message set.
+static bool check_shapes(const sn_builder *b, const sn_space *s, int decision, const char *site, int first, int first_value,
+                         int k, int value) {
+    const sn_node *x = sn_build_node(b, first_value), *y = sn_build_node(b, value);
+    if (x->c == y->c && x->h == y->h && x->w == y->w) return true;
+    sn_error(
+        SN_CONFIG,
+        "'%s': option '%s' gives %d x %d x %d and option '%s' %d x %d x %d (channels x height x width); allowed is one shape",
+        site, sn_space_option_name(s, decision, first), x->c, x->h, x->w, sn_space_option_name(s, decision, k), y->c, y->h, y->w);
+    return false;
+}
+
+// One layer of a choice, a site: every allowed option from the same input, then the choice between them.
+static int build_site(sn_builder *b, const sn_space *s, const sn_entry *e, int layer, int in) {
+    sn_node choice = plain(SN_NODE_CHOICE);
+    choice.decision = sn_entry_decision(e, layer);
+    const sn_decision *d = &s->decisions[choice.decision];
+    const char *site = sn_build_name(b, "%s.layer%d", e->name, layer + 1);
+    int value[SN_MAX_OPTIONS], first = sn_decision_option(d, 0);
+    for (int k = 0; site && k < d->options; k++) {
+        value[k] = -1;
+        if (!sn_decision_allows(d, k)) continue;
+        const sn_block *block = &s->blocks[d->block[k]];
+        const char *name = sn_build_name(b, "%s.%s", site, block->name);
+        value[k] = build_block(b, s, block, &in, 1, name, e->out, layer ? 1 : e->stride);
+        if (value[k] < 0 || !check_shapes(b, s, choice.decision, site, first, value[first], k, value[k])) return -1;
+    }
+    int id = add_node(b, choice, site, value, d->options);
+    if (id >= 0) b->graph->choice[b->graph->n_choices++] = id;
+    return id;
+}
+
+static int build_entries(sn_builder *b, const sn_space *s, int x) {
+    for (int i = 0; i < s->n_entries && x >= 0; i++) {
+        const sn_entry *e = &s->entries[i];
+        if (!e->choice) x = build_block(b, s, &s->blocks[e->block[0]], &x, 1, e->name, e->out, e->stride);
+        for (int l = 0; e->choice && l < e->layers && x >= 0; l++) x = build_site(b, s, e, l, x);
+        if (x < 0) sn_error_prefix(sn_error_code(), "entry '%s' of `network`", e->name);
+    }
+    return x;
+}
+
+sn_status sn_graph_build(const sn_space *s, sn_graph **out) {
+    sn_graph *g = sn_new(1, sizeof *g);
+    if (!g) return SN_RESOURCE;
+    g->bn_eps = 1e-5;
+    sn_builder b = {.graph = g};
+    sn_node input = plain(SN_NODE_INPUT);
+    input.c = s->channels, input.h = s->height, input.w = s->width;
+    g->input = add_node(&b, input, "input", NULL, 0);
+    g->logits = g->input < 0 ? -1 : build_entries(&b, s, g->input);
+    g->loss = add_node(&b, plain(SN_NODE_LOSS), "loss", &g->logits, 1);
+    for (size_t i = 0; i < b.n; i++) free(b.name[i]);
+    free(b.name);
+    if (g->loss < 0) {
+        sn_graph_free(g);
+        return sn_error_code();
+    }
+    *out = g;
+    return SN_OK;
+}

@@ -1,0 +1,72 @@
+// The largest pass of a space; see room.h.
+#include "supernet/engine/room.h"
+#include "space/cost.h"
+
+enum { ALL = 300, SWEEPS = 4, STARTS = 3 };
+
+typedef struct {
+    const sn_graph *graph;
+    const sn_space *space;
+    const sn_backend *backend;
+    sn_pass pass;
+    sn_plan plan;
+    sn_room most;
+} search;
+
+static sn_status try(search *x, const sn_arch *a, int64_t *arena) {
+    x->pass.arch = a;
+    SN_TRY(sn_plan_make(x->graph, x->backend, &x->pass, &x->plan));
+    *arena = x->plan.arena;
+    if (x->plan.arena > x->most.arena) x->most.arena = x->plan.arena;
+    if (x->plan.scratch > x->most.scratch) x->most.scratch = x->plan.scratch;
+    return SN_OK;
+}
+
+static sn_status try_all(search *x) {
+    sn_arch a = sn_arch_first(x->space);
+    int64_t arena;
+    do SN_TRY(try(x, &a, &arena));
+    while (sn_arch_next(x->space, &a));
+    return SN_OK;
+}
+
+// One decision takes its largest option.
+static sn_status climb_decision(search *x, sn_arch *a, int d, int64_t *best) {
+    sn_arch other = *a;
+    for (int n = 0, k; (k = sn_decision_option(&x->space->decisions[d], n)) >= 0; n++) {
+        int64_t arena;
+        other.option[d] = (uint8_t)k;
+        SN_TRY(try(x, &other, &arena));
+        if (arena > *best) *best = arena, *a = other;
+    }
+    return SN_OK;
+}
+
+static sn_status climb(search *x, sn_arch a) {
+    int64_t best = 0;
+    SN_TRY(try(x, &a, &best));
+    for (int sweep = 0; sweep < SWEEPS; sweep++) {
+        int64_t before = best;
+        for (int d = 0; d < a.n; d++) SN_TRY(climb_decision(x, &a, d, &best));
+        if (best == before) return SN_OK;
+    }
+    return SN_OK;
+}
+
+static sn_status climb_from_several(search *x) {
+    sn_arch start[STARTS];
+    SN_TRY(sn_cost_extremes(x->graph, x->space, &start[0], &start[1]));
+    sn_rng rng = sn_rng_at(0, SN_STREAM_ARCHS, 3, 0, 0);
+    start[2] = sn_arch_random(x->space, &rng);
+    for (int i = 0; i < STARTS; i++) SN_TRY(climb(x, start[i]));
+    return SN_OK;
+}
+
+sn_status sn_room_of(const sn_graph *g, const sn_space *s, const sn_backend *backend, const sn_pass *like, sn_room *out) {
+    search x = {.graph = g, .space = s, .backend = backend, .pass = *like};
+    char text[SN_SIZE_TEXT];
+    sn_status status = sn_space_size(s, text, sizeof text) <= ALL ? try_all(&x) : climb_from_several(&x);
+    sn_plan_free(&x.plan);
+    if (status == SN_OK) *out = x.most;
+    return status;
+}

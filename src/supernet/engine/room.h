@@ -1,0 +1,18 @@
+// What the largest pass over any arch of a space needs: what training reserves before its first step, and forecasts name.
+// Not here: scoring's own bound (evaluate.h). Next: plan.h.
+#ifndef SN_ROOM_H
+#define SN_ROOM_H
+
+#include "supernet/engine/plan.h"
+
+typedef struct {
+    int64_t arena;  // elements
+    size_t scratch; // bytes per thread
+} sn_room;
+
+// The most that passes like this one (its arch is not read) plan for. Small spaces are planned arch by arch. In larger ones each
+// decision in turn takes the option that makes the arena largest, from several starts, until nothing grows: every option is
+// planned at least once, so scratch, which calls do not add up, is exact.
+sn_status sn_room_of(const sn_graph *, const sn_space *, const sn_backend *, const sn_pass *like, sn_room *out);
+
+#endif

@@ -474,15 +474,26 @@ static inline int64_t all_elements(const kase *k) {
     return in_rows(&k->size) * k->size.ci;
 }
 
-static inline void build_fill(kase *k) {
-    k->call.as.fill.n = all_elements(k);
-    k->call.as.fill.offset = put(k, GRADS, all_elements(k), OUT, GRADIENT);
+// The elements as one row, or (variants from `whole` on) as rows of the channels with gaps as wide behind each but the last.
+static inline sn_box box_for(kase *k, int whole) {
+    int64_t n = all_elements(k), run = k->size.ci, rows = n / run;
+    return k->o.variant < whole || rows < 2 ? (sn_box){0, n, 1, n} : (sn_box){0, run, rows / 2, 2 * run};
 }
 
-static inline void build_squares(kase *k) {
+static inline int64_t box_reach(const sn_box *box) { // elements from the first to the last
+    return (box->rows - 1) * box->stride + box->run;
+}
+
+static inline void build_fill(kase *k) { // variant: rows
+    sn_box *box = &k->call.as.fill.box;
+    *box = box_for(k, 1);
+    box->offset = put(k, GRADS, box_reach(box), UPDATED, GRADIENT);
+}
+
+static inline void build_squares(kase *k) { // variant: rows
     sn_squares *p = &k->call.as.squares;
-    p->n = all_elements(k);
-    p->offset = put(k, GRADS, p->n, IN, GRADIENT);
+    p->box = box_for(k, 1);
+    p->box.offset = put(k, GRADS, box_reach(&p->box), IN, GRADIENT);
     p->out = put(k, ARENA, 1, OUT, ZERO);
 }
 
@@ -498,24 +509,25 @@ static inline void build_clip(kase *k) { // variant: 0 no clipping, 1 above, 2 b
 static const double clipped[] = {1, 0.5, -1}, refused[] = {INFINITY, 0, 3}; // of CLIP
 
 // The same offset in several buffers: each buffer gives its first cell.
-static inline void build_sgd(kase *k) { // variant: bit 0 momentum, 1 Nesterov, 2 decay, 3 refused
+static inline void build_sgd(kase *k) { // variant: bit 0 momentum, 1 Nesterov, 2 decay, 3 refused, 4 rows
     sn_sgd *p = &k->call.as.sgd;
     int v = k->o.variant;
-    *p = (sn_sgd){.n = all_elements(k),
+    *p = (sn_sgd){.box = box_for(k, 16),
                   .lr = 0.1,
                   .momentum = v & 1 ? 0.9 : 0,
                   .decay = v & 4 ? 0.01 : 0,
                   .clip = put_result(k, 3, IN, v & 8 ? refused : clipped),
                   .nesterov = (v & 1) && (v & 2)};
-    p->offset = put(k, WEIGHTS, p->n, UPDATED, WEIGHT);
-    put(k, GRADS, p->n, IN, GRADIENT);
-    if (v & 1) put(k, FIRST_SLOT, p->n, UPDATED, GRADIENT);
+    int64_t n = box_reach(&p->box);
+    p->box.offset = put(k, WEIGHTS, n, UPDATED, WEIGHT);
+    put(k, GRADS, n, IN, GRADIENT);
+    if (v & 1) put(k, FIRST_SLOT, n, UPDATED, GRADIENT);
 }
 
-static inline void build_adam(kase *k) { // variant: bit 0 decay, 1 a later update, 2 refused
+static inline void build_adam(kase *k) { // variant: bit 0 decay, 1 a later update, 2 refused, 3 rows
     sn_adam *p = &k->call.as.adam;
     int v = k->o.variant;
-    *p = (sn_adam){.n = all_elements(k),
+    *p = (sn_adam){.box = box_for(k, 8),
                    .lr = 0.01,
                    .beta1 = 0.9,
                    .beta2 = 0.999,
@@ -523,10 +535,11 @@ static inline void build_adam(kase *k) { // variant: bit 0 decay, 1 a later upda
                    .decay = v & 1 ? 0.01 : 0,
                    .clip = put_result(k, 3, IN, v & 4 ? refused : clipped),
                    .t = v & 2 ? 7 : 1};
-    p->offset = put(k, WEIGHTS, p->n, UPDATED, WEIGHT);
-    put(k, GRADS, p->n, IN, GRADIENT);
-    put(k, FIRST_SLOT, p->n, UPDATED, p->t == 1 ? ZERO : GRADIENT);
-    put(k, SECOND_SLOT, p->n, UPDATED, p->t == 1 ? ZERO : POSITIVE);
+    int64_t n = box_reach(&p->box);
+    p->box.offset = put(k, WEIGHTS, n, UPDATED, WEIGHT);
+    put(k, GRADS, n, IN, GRADIENT);
+    put(k, FIRST_SLOT, n, UPDATED, p->t == 1 ? ZERO : GRADIENT);
+    put(k, SECOND_SLOT, n, UPDATED, p->t == 1 ? ZERO : POSITIVE);
 }
 
 // --- the registry of cases
@@ -584,11 +597,11 @@ typedef struct {
 #define USES_bn_backward SHAPES(flat_shapes), 0, 6
 #define USES_loss SHAPES(flat_shapes), VIEW | INTO | NO_DY, 2
 #define USES_score SHAPES(flat_shapes), 0, 2
-#define USES_fill SHAPES(flat_shapes), 0, 1
-#define USES_squares SHAPES(flat_shapes), 0, 1
+#define USES_fill SHAPES(flat_shapes), 0, 2
+#define USES_squares SHAPES(flat_shapes), 0, 2
 #define USES_clip SHAPES(flat_shapes), 0, 4
-#define USES_sgd SHAPES(flat_shapes), 0, 16
-#define USES_adam SHAPES(flat_shapes), 0, 8
+#define USES_sgd SHAPES(flat_shapes), 0, 32
+#define USES_adam SHAPES(flat_shapes), 0, 16
 
 static const kernel_cases all_cases[SN_KERNELS] = {
 #define X(ENUM, name, record) [SN_##ENUM] = {#name, USES_##name, build_##name},

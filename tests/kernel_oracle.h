@@ -308,16 +308,25 @@ static inline void expect_loss(kase *k) {
     if (!k->o.no_dy || k->o.sums) into_pass(k, &p->into, dz, p->n, classes, 1, false);
 }
 
+static inline bool in_box(const sn_box *b, int64_t i) { // i from the box's offset on
+    return i % b->stride < b->run;
+}
+
 static inline void expect_fill(kase *k) {
-    expect(k, GRADS, k->call.as.fill.offset, nums(k->call.as.fill.n), 1, true);
+    const sn_box *box = &k->call.as.fill.box;
+    num *g = plain_pass(k, GRADS, box->offset);
+    for (int64_t i = 0; i < box_reach(box); i++)
+        if (in_box(box, i)) g[i] = num_of(0);
+    expect(k, GRADS, box->offset, g, 1, true);
 }
 
 static inline void expect_squares(kase *k) {
     const sn_squares *p = &k->call.as.squares;
-    const double *g = contents(k, GRADS, p->offset);
+    const double *g = contents(k, GRADS, p->box.offset);
     num *sum = nums(1);
-    for (int64_t i = 0; i < p->n; i++) *sum = num_add(*sum, num_of(g[i] * g[i]));
-    expect(k, ARENA, p->out, sum, (double)p->n, true);
+    for (int64_t i = 0; i < box_reach(&p->box); i++)
+        if (in_box(&p->box, i)) *sum = num_add(*sum, num_of(g[i] * g[i]));
+    expect(k, ARENA, p->out, sum, (double)p->box.run * (double)p->box.rows, true);
 }
 
 static inline void expect_score(kase *k) {
@@ -351,10 +360,11 @@ static inline void expect_clip(kase *k) {
 
 static inline void expect_sgd(kase *k) {
     const sn_sgd *p = &k->call.as.sgd;
-    num *w = plain_pass(k, WEIGHTS, p->offset), *g = plain_pass(k, GRADS, p->offset);
-    num *v = p->momentum != 0 ? plain_pass(k, FIRST_SLOT, p->offset) : NULL;
+    num *w = plain_pass(k, WEIGHTS, p->box.offset), *g = plain_pass(k, GRADS, p->box.offset);
+    num *v = p->momentum != 0 ? plain_pass(k, FIRST_SLOT, p->box.offset) : NULL;
     const double *clip = contents(k, ARENA, p->clip);
-    for (int64_t i = 0; i < p->n && clip[2] < 0; i++) {
+    for (int64_t i = 0; i < box_reach(&p->box) && clip[2] < 0; i++) {
+        if (!in_box(&p->box, i)) continue;
         num d = num_add(num_scale(g[i], clip[1]), num_scale(w[i], p->decay)), step = d;
         if (v) {
             v[i] = num_add(num_scale(v[i], p->momentum), d);
@@ -362,16 +372,17 @@ static inline void expect_sgd(kase *k) {
         }
         w[i] = num_sub(w[i], num_scale(step, p->lr));
     }
-    expect(k, WEIGHTS, p->offset, w, 1, false);
-    if (v) expect(k, FIRST_SLOT, p->offset, v, 1, false);
+    expect(k, WEIGHTS, p->box.offset, w, 1, false);
+    if (v) expect(k, FIRST_SLOT, p->box.offset, v, 1, false);
 }
 
 static inline void expect_adam(kase *k) {
     const sn_adam *p = &k->call.as.adam;
-    num *w = plain_pass(k, WEIGHTS, p->offset), *g = plain_pass(k, GRADS, p->offset);
-    num *m = plain_pass(k, FIRST_SLOT, p->offset), *v = plain_pass(k, SECOND_SLOT, p->offset);
+    num *w = plain_pass(k, WEIGHTS, p->box.offset), *g = plain_pass(k, GRADS, p->box.offset);
+    num *m = plain_pass(k, FIRST_SLOT, p->box.offset), *v = plain_pass(k, SECOND_SLOT, p->box.offset);
     const double *clip = contents(k, ARENA, p->clip);
-    for (int64_t i = 0; i < p->n && clip[2] < 0; i++) {
+    for (int64_t i = 0; i < box_reach(&p->box) && clip[2] < 0; i++) {
+        if (!in_box(&p->box, i)) continue;
         num d = num_add(num_scale(g[i], clip[1]), num_scale(w[i], p->decay));
         m[i] = num_add(num_scale(m[i], p->beta1), num_scale(d, 1 - p->beta1));
         v[i] = num_add(num_scale(v[i], p->beta2), num_scale(num_mul(d, d), 1 - p->beta2));
@@ -380,9 +391,9 @@ static inline void expect_adam(kase *k) {
         w[i] = num_sub(w[i], (num){p->lr * m[i].v / (1 - pow(p->beta1, (double)p->t)) / (root + p->eps),
                                    p->lr * m[i].m * slack / (1 - pow(p->beta1, (double)p->t)) / (root + p->eps)});
     }
-    expect(k, WEIGHTS, p->offset, w, 1, false);
-    expect(k, FIRST_SLOT, p->offset, m, 1, false);
-    expect(k, SECOND_SLOT, p->offset, v, 1, false);
+    expect(k, WEIGHTS, p->box.offset, w, 1, false);
+    expect(k, FIRST_SLOT, p->box.offset, m, 1, false);
+    expect(k, SECOND_SLOT, p->box.offset, v, 1, false);
 }
 
 static void (*const expectations[SN_KERNELS])(kase *) = {

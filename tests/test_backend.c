@@ -173,7 +173,7 @@ enum { CALLS = 600 };
 static _Atomic int finishes[CALLS];
 
 static int64_t fake_tiles(const sn_call *call) {
-    return call->as.fill.n;
+    return call->as.fill.box.run;
 }
 
 static void fake_tile(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
@@ -183,9 +183,9 @@ static void fake_tile(const sn_bases *b, const sn_call *call, int64_t tile, void
 
 static void fake_finish(const sn_bases *b, const sn_call *call) {
     float *grads = b->grads, sum = 0;
-    for (int64_t i = 0; i < call->as.fill.n; i++) sum += ((float *)b->arena)[call->work + i];
-    grads[call->as.fill.offset] = sum;
-    atomic_fetch_add(&finishes[call->as.fill.offset], 1);
+    for (int64_t i = 0; i < call->as.fill.box.run; i++) sum += ((float *)b->arena)[call->work + i];
+    grads[call->as.fill.box.offset] = sum;
+    atomic_fetch_add(&finishes[call->as.fill.box.offset], 1);
 }
 
 START_TEST(finish_once_after_all_tiles) {
@@ -193,7 +193,7 @@ START_TEST(finish_once_after_all_tiles) {
     static sn_call calls[CALLS];
     static float arena[CALLS * 10], grads[CALLS];
     for (int i = 0; i < CALLS; i++)
-        calls[i] = (sn_call){.kernel = SN_FILL, .impl = &fake, .work = i * 10, .as.fill = {i, 1 + i % 10}};
+        calls[i] = (sn_call){.kernel = SN_FILL, .impl = &fake, .work = i * 10, .as.fill = {{i, 1 + i % 10, 1, 0}}};
     const sn_launch launches[] = {{0, 1}, {1, 4}, {5, CALLS - 6}, {CALLS - 1, 1}};
     for (int threads = 1; threads <= 3; threads++) {
         sn_backend *b = opened("cpu-plain", threads);
@@ -254,7 +254,7 @@ START_TEST(memory) {
         sn_memory_read(m, SN_BUFFER_WEIGHTS, 16, &back, sizeof back);
         ck_assert(back == raw);
         sn_memory_fill(m, SN_BUFFER_GRADS, 255);
-        sn_call call = {.kernel = SN_FILL, .as.fill = {1, 3}};
+        sn_call call = {.kernel = SN_FILL, .as.fill = {{1, 3, 1, 3}}};
         ck_ok(sn_backend_choose(b, &call));
         sn_memory_run(m, &call, &(sn_launch){0, 1}, 1);
         sn_memory_get(m, SN_BUFFER_GRADS, 2, out, 3);

@@ -3,7 +3,6 @@
 #include "folder.h"
 #include "io/files/h5file.h"
 #include "io/files/onnx.h"
-#include "io/files/safetensors.h"
 #include "macro.h"
 #include "mixed.h"
 #include "supernet/engine/recalibrate.h"
@@ -32,7 +31,7 @@ static sn_status read_images(void *arg, long first, long n, float *images, int32
 static const sn_source source = {IMAGES, NULL, read_images};
 static const double mean[3] = {0.25, 0.5, 1.0 / 3}, deviation[3] = {0.2, 0.25, 0.3};
 static const char *const classes[CLASSES] = {"cat", "dog", "\xe4pfel", "d\xc3\xa9j\xc3\xa0", "e\"", "f", "g", "h", "i", "j"};
-static const sn_export_note scores[] = {{"validation.top1", "0.8125"}};
+static const sn_note scores[] = {{"validation.top1", "0.8125"}};
 static char arch_text[SN_ARCH_TEXT];
 
 static sn_export_about about_of(const sn_arch *a) {
@@ -115,8 +114,8 @@ static void forward(const sn_arch *a, int n, float *logits) {
     sn_supernet_logits(net, logits);
 }
 
-static sn_onnx *load(void) {
-    sn_onnx *m;
+static sn_onnx load(void) {
+    sn_onnx m = {0};
     ck_ok(sn_onnx_load(path, 1 << 28, &m));
     return m;
 }
@@ -127,12 +126,6 @@ static int count_ops(const sn_onnx *m, const char *op) {
     return n;
 }
 
-static const char *note_of(const sn_onnx *m, const char *key) {
-    for (size_t i = 0; i < m->n_notes; i++)
-        if (!strcmp(m->notes[i].key, key)) return m->notes[i].value;
-    return NULL;
-}
-
 // ---------------------------------------------------------------- ONNX
 static void export_and_compare(const sn_arch *a, bool fold) {
     sn_export_about about = about_of(a);
@@ -141,13 +134,13 @@ static void export_and_compare(const sn_arch *a, bool fold) {
     ck_assert_int_eq(r.images, SN_EXPORT_IMAGES);
     ck_assert(r.largest_logit > 0.1 && !(r.difference > 1e-5 * r.largest_logit));
     ck_assert_int_eq(folder_count(), 1);
-    sn_onnx *m = load();
-    ck_assert_int_eq(r.nodes, (int)m->n_nodes);
-    ck_assert_int_eq(r.tensors, (int)m->n_initializers);
+    sn_onnx m = load();
+    ck_assert_int_eq(r.nodes, (int)m.n_nodes);
+    ck_assert_int_eq(r.tensors, (int)m.tensors.n);
     struct stat st;
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_int_eq(r.bytes, st.st_size);
-    sn_onnx_free(m);
+    sn_onnx_free(&m);
 }
 
 START_TEST(macro) {
@@ -156,13 +149,13 @@ START_TEST(macro) {
         for (int fold = 0; fold < 2; fold++) {
             sn_arch a = arch_of(archs[i]);
             export_and_compare(&a, fold);
-            sn_onnx *m = load();
-            int conv = count_ops(m, "Conv"), bn = count_ops(m, "BatchNormalization");
+            sn_onnx m = load();
+            int conv = count_ops(&m, "Conv"), bn = count_ops(&m, "BatchNormalization");
             ck_assert_int_eq(bn, fold ? 0 : conv);
-            ck_assert_int_eq(count_ops(m, "Gemm"), 1);
+            ck_assert_int_eq(count_ops(&m, "Gemm"), 1);
             if (i == 0) ck_assert_int_eq(conv, 5); // stem, three projections, head
-            if (i == 1) ck_assert_int_eq(count_ops(m, "Add"), 5);
-            sn_onnx_free(m);
+            if (i == 1) ck_assert_int_eq(count_ops(&m, "Add"), 5);
+            sn_onnx_free(&m);
         }
 }
 END_TEST
@@ -173,11 +166,12 @@ START_TEST(mixed) {
         for (int fold = 0; fold < 2; fold++) {
             sn_arch a = mixed_arch(i);
             export_and_compare(&a, fold);
-            sn_onnx *m = load();
-            seen[0] += count_ops(m, "MaxPool") && count_ops(m, "AveragePool");
-            seen[1] += count_ops(m, "Clip");
-            if (fold) ck_assert_int_eq(count_ops(m, "BatchNormalization"), count_ops(m, "MaxPool") + count_ops(m, "AveragePool"));
-            sn_onnx_free(m);
+            sn_onnx m = load();
+            seen[0] += count_ops(&m, "MaxPool") && count_ops(&m, "AveragePool");
+            seen[1] += count_ops(&m, "Clip");
+            if (fold)
+                ck_assert_int_eq(count_ops(&m, "BatchNormalization"), count_ops(&m, "MaxPool") + count_ops(&m, "AveragePool"));
+            sn_onnx_free(&m);
         }
     ck_assert(seen[0] && seen[1]);
 }
@@ -187,26 +181,26 @@ END_TEST
 START_TEST(names_and_notes) {
     sn_arch a = arch_of("10210210");
     export_and_compare(&a, false);
-    sn_onnx *m = load();
-    ck_assert_str_eq(m->inputs[0].name, "images");
-    ck_assert_int_eq(m->inputs[0].dims[0], SN_ONNX_BATCH);
-    ck_assert_str_eq(m->outputs[0].name, "logits");
-    ck_assert_str_eq(m->nodes[0].name, "stem");
-    ck_assert_str_eq(m->nodes[m->n_nodes - 1].name, "classifier");
-    const sn_onnx_tensor *t = sn_onnx_find_initializer(m, "stage1.layer1.mb3_k3.dw.weight");
+    sn_onnx m = load();
+    ck_assert_str_eq(m.input.name, "images");
+    ck_assert_int_eq(m.input.dims[0], SN_ONNX_BATCH);
+    ck_assert_str_eq(m.output.name, "logits");
+    ck_assert_str_eq(m.nodes[0].name, "stem");
+    ck_assert_str_eq(m.nodes[m.n_nodes - 1].name, "classifier");
+    const sn_tensor *t = sn_tensors_find(&m.tensors, "stage1.layer1.mb3_k3.dw.weight");
     ck_assert_ptr_nonnull(t);
     ck_assert(t->ndim == 4 && t->dims[0] == 12 && t->dims[1] == 1 && t->dims[2] == 3 && t->dims[3] == 3);
-    ck_assert_ptr_nonnull(sn_onnx_find_initializer(m, "stage1.layer1.mb3_k3.dw_bn.running_var"));
-    ck_assert_ptr_null(sn_onnx_find_initializer(m, "stage1.layer1.mb6_k5.dw.weight"));
-    ck_assert_str_eq(note_of(m, "architecture"), "10210210");
-    ck_assert_str_eq(note_of(m, "score.validation.top1"), "0.8125");
-    ck_assert_str_eq(note_of(m, "mean"), "[0.25,0.5,0.33333333333333331]");
-    ck_assert_str_eq(note_of(m, "classes"),
+    ck_assert_ptr_nonnull(sn_tensors_find(&m.tensors, "stage1.layer1.mb3_k3.dw_bn.running_var"));
+    ck_assert_ptr_null(sn_tensors_find(&m.tensors, "stage1.layer1.mb6_k5.dw.weight"));
+    ck_assert_str_eq(sn_tensors_find_note(&m.tensors, "architecture"), "10210210");
+    ck_assert_str_eq(sn_tensors_find_note(&m.tensors, "score.validation.top1"), "0.8125");
+    ck_assert_str_eq(sn_tensors_find_note(&m.tensors, "mean"), "[0.25,0.5,0.33333333333333331]");
+    ck_assert_str_eq(sn_tensors_find_note(&m.tensors, "classes"),
                      "[\"cat\",\"dog\",\"?pfel\",\"d\xc3\xa9j\xc3\xa0\",\"e\\\"\",\"f\",\"g\",\"h\",\"i\",\"j\"]");
-    ck_assert_str_eq(note_of(m, "statistics"), "made up");
-    ck_assert_str_eq(note_of(m, "bn"), "kept");
-    ck_assert_ptr_nonnull(strstr(note_of(m, "input"), "[N, 3, 12, 12]"));
-    sn_onnx_free(m);
+    ck_assert_str_eq(sn_tensors_find_note(&m.tensors, "statistics"), "made up");
+    ck_assert_str_eq(sn_tensors_find_note(&m.tensors, "bn"), "kept");
+    ck_assert_ptr_nonnull(strstr(sn_tensors_find_note(&m.tensors, "input"), "[N, 3, 12, 12]"));
+    sn_onnx_free(&m);
 }
 END_TEST
 
@@ -222,21 +216,20 @@ START_TEST(changed_numbers) {
         sn_arch a = mixed_arch(2);
         export_and_compare(&a, fold);
         ck_ok(check_file(&a));
-        sn_onnx *whole = load();
-        for (size_t i = 0; i < whole->n_initializers; i++) {
-            sn_onnx *m;
-            ck_ok(sn_onnx_load(path, 1 << 28, &m));
-            float *v = (float *)m->initializers[i].f32;
-            for (size_t k = 0; k < m->initializers[i].n; k++) v[k] = v[k] * 1.5f + 0.25f;
-            ck_ok(sn_onnx_save(m, path));
+        sn_onnx whole = load();
+        for (size_t i = 0; i < whole.tensors.n; i++) {
+            sn_onnx m = load();
+            float *v = m.tensors.item[i].data;
+            for (size_t k = 0; k < m.tensors.item[i].n; k++) v[k] = v[k] * 1.5f + 0.25f;
+            ck_ok(sn_onnx_save(&m, path));
             sn_status s = check_file(&a);
-            bool limit = !strncmp(m->initializers[i].name, "relu6", 5);
-            ck_assert_msg(s == (limit ? SN_DATA : SN_FAIL), "initializer %s: %s", m->initializers[i].name, sn_error_text());
+            bool limit = !strncmp(m.tensors.item[i].name, "relu6", 5);
+            ck_assert_msg(s == (limit ? SN_DATA : SN_FAIL), "initializer %s: %s", m.tensors.item[i].name, sn_error_text());
             ck_message(limit ? "only limits 0 and 6" : "the exported net differs from ours by");
-            sn_onnx_free(m);
-            ck_ok(sn_onnx_save(whole, path));
+            sn_onnx_free(&m);
+            ck_ok(sn_onnx_save(&whole, path));
         }
-        sn_onnx_free(whole);
+        sn_onnx_free(&whole);
     }
 }
 END_TEST
@@ -245,13 +238,13 @@ END_TEST
 START_TEST(changed_number) {
     sn_arch a = arch_of("12012012");
     export_and_compare(&a, true);
-    sn_onnx *m = load();
-    float *v = (float *)sn_onnx_find_initializer(m, "classifier.weight")->f32;
+    sn_onnx m = load();
+    float *v = sn_tensors_find(&m.tensors, "classifier.weight")->data;
     v[5] += 0.1f;
-    ck_ok(sn_onnx_save(m, path));
+    ck_ok(sn_onnx_save(&m, path));
     ck_assert_int_eq(check_file(&a), SN_FAIL);
     ck_message("of the largest logit; at most 0.0001 is allowed");
-    sn_onnx_free(m);
+    sn_onnx_free(&m);
 }
 END_TEST
 
@@ -291,9 +284,9 @@ static const struct {
 START_TEST(changed_nodes) {
     sn_arch a = mixed_arch(3);
     export_and_compare(&a, true);
-    sn_onnx *m = load();
-    ck_assert_int_gt(count_ops(m, "AveragePool"), 0);
-    sn_onnx_node *n = node_of(m, changes[_i].op);
+    sn_onnx m = load();
+    ck_assert_int_gt(count_ops(&m, "AveragePool"), 0);
+    sn_onnx_node *n = node_of(&m, changes[_i].op);
     if (!changes[_i].attr) {
         n->op = changes[_i].name;
     } else {
@@ -306,8 +299,8 @@ START_TEST(changed_nodes) {
         else
             for (size_t k = 0; k < at->n; k++) ((int64_t *)at->ints)[k] = changes[_i].value;
     }
-    ck_ok(sn_onnx_save(m, path));
-    sn_onnx_free(m);
+    ck_ok(sn_onnx_save(&m, path));
+    sn_onnx_free(&m);
     ck_assert_int_eq(check_file(&a), SN_DATA);
     ck_message(changes[_i].message);
     ck_message(changes[_i].op[0] == 'R' ? "_act" : "node '");
@@ -319,13 +312,13 @@ START_TEST(changed_values) {
     sn_arch a = mixed_arch(3);
     for (int i = 0; i < 4; i++) {
         export_and_compare(&a, false);
-        sn_onnx *m = load();
-        if (i == 0) node_of(m, "MaxPool")->op = "AveragePool";
-        if (i == 1) node_of(m, "Relu")->inputs[0] = node_of(m, "Conv")->outputs[0]; // before the BN
-        if (i == 2) attr_of(node_of(m, "BatchNormalization"), "epsilon")->f = 0.1f;
-        if (i == 3) m->nodes[m->n_nodes - 1].n_inputs--; // no bias
-        ck_ok(sn_onnx_save(m, path));
-        sn_onnx_free(m);
+        sn_onnx m = load();
+        if (i == 0) node_of(&m, "MaxPool")->op = "AveragePool";
+        if (i == 1) node_of(&m, "Relu")->inputs[0] = node_of(&m, "Conv")->output; // before the BN
+        if (i == 2) attr_of(node_of(&m, "BatchNormalization"), "epsilon")->f = 0.1f;
+        if (i == 3) m.nodes[m.n_nodes - 1].n_inputs--; // no bias
+        ck_ok(sn_onnx_save(&m, path));
+        sn_onnx_free(&m);
         ck_assert_msg(check_file(&a) == SN_FAIL, "change %d: %s", i, sn_error_text());
         ck_message("differs from ours");
     }
@@ -336,13 +329,13 @@ START_TEST(other_ends) {
     sn_arch a = mixed_arch(0);
     for (int i = 0; i < 4; i++) {
         export_and_compare(&a, true);
-        sn_onnx *m = load();
-        if (i == 0) m->inputs[0].dims[0] = 16;
-        if (i == 1) m->inputs[0].dims[1] = 4;
-        if (i == 2) m->inputs[0].dims[2] = 13;
-        if (i == 3) m->outputs[0].dims[1] = 11;
-        ck_ok(sn_onnx_save(m, path));
-        sn_onnx_free(m);
+        sn_onnx m = load();
+        if (i == 0) m.input.dims[0] = 16;
+        if (i == 1) m.input.dims[1] = 4;
+        if (i == 2) m.input.dims[2] = 13;
+        if (i == 3) m.output.dims[1] = 11;
+        ck_ok(sn_onnx_save(&m, path));
+        sn_onnx_free(&m);
         ck_assert_int_eq(check_file(&a), SN_DATA);
     }
     put_file(path, "no model", 8);
@@ -405,10 +398,10 @@ START_TEST(names_that_meet) {
     open_net(named_space("stem_act"));
     sn_arch a = sn_arch_first(space);
     export_and_compare(&a, false);
-    sn_onnx *m = load();
-    ck_assert_str_eq(m->nodes[3].name, "stem_act-2");
-    ck_assert_str_eq(m->nodes[6].name, "images-2");
-    sn_onnx_free(m);
+    sn_onnx m = load();
+    ck_assert_str_eq(m.nodes[3].name, "stem_act-2");
+    ck_assert_str_eq(m.nodes[6].name, "images-2");
+    sn_onnx_free(&m);
     close_net();
     open_net(named_space("../stem"));
     a = sn_arch_first(space);
@@ -423,15 +416,15 @@ START_TEST(names_that_meet) {
 END_TEST
 
 // ---------------------------------------------------------------- safetensors
-static void expect_tensor(const sn_safetensors *f, int param) {
+static void expect_tensor(const sn_tensors *f, int param) {
     const sn_param *p = &graph->params.param[param];
-    const sn_st_tensor *t = sn_safetensors_find(f, p->name);
+    const sn_tensor *t = sn_tensors_find(f, p->name);
     ck_assert_msg(t != NULL, "no tensor %s", p->name);
     float *memory = sn_new((size_t)p->size, sizeof *memory), *file = sn_new((size_t)p->size, sizeof *file);
     sn_supernet_get(net, SN_BUFFER_WEIGHTS, param, memory);
     sn_param_to_file(p, memory, file);
     ck_assert_mem_eq(t->data, file, (size_t)p->size * sizeof *file);
-    uint64_t dims[4];
+    size_t dims[4];
     ck_assert_int_eq(t->ndim, sn_param_dims(p, dims));
     for (int i = 0; i < t->ndim; i++) ck_assert_uint_eq(t->dims[i], dims[i]);
     free(memory);
@@ -445,8 +438,8 @@ START_TEST(safetensors) {
         sn_export_result r;
         ck_ok(sn_export_safetensors(net, &a, &about, path, &r));
         ck_assert_int_eq(folder_count(), 1);
-        sn_safetensors *f;
-        ck_ok(sn_safetensors_open(path, 1 << 28, &f));
+        sn_tensors f = {0};
+        ck_ok(sn_safetensors_load(path, 1 << 28, &f));
         uint8_t *live = sn_new((size_t)graph->n, 1);
         sn_graph_live(graph, &a, live);
         size_t tensors = 0;
@@ -454,26 +447,26 @@ START_TEST(safetensors) {
         for (int k = 0; k < graph->n; k++) {
             const sn_node *n = &graph->node[k];
             if (!live[k]) continue;
-            if (n->weight >= 0) expect_tensor(f, n->weight), tensors++, params += graph->params.param[n->weight].size;
-            if (n->bias >= 0) expect_tensor(f, n->bias), tensors++, params += graph->params.param[n->bias].size;
+            if (n->weight >= 0) expect_tensor(&f, n->weight), tensors++, params += graph->params.param[n->weight].size;
+            if (n->bias >= 0) expect_tensor(&f, n->bias), tensors++, params += graph->params.param[n->bias].size;
             if (n->stats < 0) continue;
             const sn_stats *s = &graph->params.stats[n->stats];
             float m[64], v[64];
             char name[300];
             sn_supernet_get_stats(net, n->stats, m, v);
             snprintf(name, sizeof name, "%s.running_mean", s->name);
-            ck_assert_mem_eq(sn_safetensors_find(f, name)->data, m, (size_t)s->c * sizeof *m);
+            ck_assert_mem_eq(sn_tensors_find(&f, name)->data, m, (size_t)s->c * sizeof *m);
             snprintf(name, sizeof name, "%s.running_var", s->name);
-            ck_assert_mem_eq(sn_safetensors_find(f, name)->data, v, (size_t)s->c * sizeof *v);
+            ck_assert_mem_eq(sn_tensors_find(&f, name)->data, v, (size_t)s->c * sizeof *v);
             tensors += 2;
         }
-        ck_assert_uint_eq(sn_safetensors_count(f), tensors);
+        ck_assert_uint_eq(f.n, tensors);
         ck_assert_int_eq(r.tensors, (int)tensors);
         ck_assert_int_eq(r.params, params);
-        ck_assert_str_eq(sn_safetensors_note(f, "architecture"), about.arch);
-        ck_assert_str_eq(sn_safetensors_note(f, "format"), "pt");
+        ck_assert_str_eq(sn_tensors_find_note(&f, "architecture"), about.arch);
+        ck_assert_str_eq(sn_tensors_find_note(&f, "format"), "pt");
         free(live);
-        sn_safetensors_free(f);
+        sn_tensors_free(&f);
     }
 }
 END_TEST

@@ -2,9 +2,8 @@
 // formats.
 #include "datafiles.h"
 #include "io/files/onnx.h"
-#include "io/files/safetensors.h"
 #include "supernet/engine/recalibrate.h"
-#include "supernet/export/exportrun.h"
+#include "supernet/export/export.h"
 
 #include <math.h>
 
@@ -60,31 +59,24 @@ static void expect_statistics(const sn_run *r, const sn_onnx *m, const char *wor
         const sn_stats *s = &r->graph->params.stats[i];
         char name[300];
         snprintf(name, sizeof name, "%s.running_var", s->name);
-        const sn_onnx_tensor *t = sn_onnx_find_initializer(m, name);
+        const sn_tensor *t = sn_tensors_find(&m->tensors, name);
         if (!t) continue;
         found++;
         float mean[64], var[64];
         sn_supernet_get_stats(r->net, i, mean, var);
-        ck_assert_mem_eq(t->f32, var, (size_t)s->c * sizeof *var);
+        ck_assert_mem_eq(t->data, var, (size_t)s->c * sizeof *var);
         snprintf(name, sizeof name, "%s.running_mean", s->name);
-        ck_assert_mem_eq(sn_onnx_find_initializer(m, name)->f32, mean, (size_t)s->c * sizeof *mean);
+        ck_assert_mem_eq(sn_tensors_find(&m->tensors, name)->data, mean, (size_t)s->c * sizeof *mean);
     }
     ck_assert_int_eq(found, 5); // stem, three of the mbconv, the pool
-    for (size_t i = 0; i < m->n_notes; i++)
-        if (!strcmp(m->notes[i].key, "statistics")) ck_assert_str_eq(m->notes[i].value, words);
-}
-
-static const char *note_of(const sn_onnx *m, const char *key) {
-    for (size_t i = 0; i < m->n_notes; i++)
-        if (!strcmp(m->notes[i].key, key)) return m->notes[i].value;
-    return "none";
+    ck_assert_str_eq(sn_tensors_find_note(&m->tensors, "statistics"), words);
 }
 
 START_TEST(supernet) {
     sn_run *r = open_run(NULL);
     sn_arch a = arch_of(r, "120");
     void *before = sn_statistics_keep(r->net);
-    sn_export_note scores[] = {{"validation.top1", "0.5"}};
+    sn_note scores[] = {{"validation.top1", "0.5"}};
     sn_export_options o = {.format = SN_FORMAT_ONNX, .fold = false, .scores = scores, .n_scores = 1};
     sn_export_result result;
     ck_ok(sn_export_arch(r, &a, at("model.onnx"), &o, &result));
@@ -92,13 +84,13 @@ START_TEST(supernet) {
     void *now = sn_statistics_keep(r->net);
     ck_assert_mem_eq(before, now, statistics_bytes(r));
     free(now);
-    sn_onnx *m;
+    sn_onnx m = {0};
     ck_ok(sn_onnx_load(at("model.onnx"), 1 << 24, &m));
-    ck_assert_str_eq(note_of(m, "architecture"), "120");
-    ck_assert_str_eq(note_of(m, "classes"), "[\"0\",\"1\",\"2\"]");
-    ck_assert_str_eq(note_of(m, "score.validation.top1"), "0.5");
-    ck_assert(fabs(strtod(note_of(m, "mean") + 1, NULL) - sn_dataset_mean(r->data)[0]) < 1e-15);
-    ck_assert(fabs(strtod(note_of(m, "std") + 1, NULL) - sn_dataset_std(r->data)[0]) < 1e-15);
+    ck_assert_str_eq(sn_tensors_find_note(&m.tensors, "architecture"), "120");
+    ck_assert_str_eq(sn_tensors_find_note(&m.tensors, "classes"), "[\"0\",\"1\",\"2\"]");
+    ck_assert_str_eq(sn_tensors_find_note(&m.tensors, "score.validation.top1"), "0.5");
+    ck_assert(fabs(strtod(sn_tensors_find_note(&m.tensors, "mean") + 1, NULL) - sn_dataset_mean(r->data)[0]) < 1e-15);
+    ck_assert(fabs(strtod(sn_tensors_find_note(&m.tensors, "std") + 1, NULL) - sn_dataset_std(r->data)[0]) < 1e-15);
 
     sn_view_of_split view;
     sn_source calibration;
@@ -107,9 +99,9 @@ START_TEST(supernet) {
     now = sn_statistics_keep(r->net);
     ck_assert_mem_ne(before, now, statistics_bytes(r));
     free(now);
-    expect_statistics(r, m, "recalibrated on 50 training images in batches of 20");
+    expect_statistics(r, &m, "recalibrated on 50 training images in batches of 20");
     sn_run_source_free(&view);
-    sn_onnx_free(m);
+    sn_onnx_free(&m);
     free(before);
     sn_run_free(r);
 }
@@ -126,10 +118,10 @@ START_TEST(one_arch) {
     sn_export_options o = {.format = SN_FORMAT_ONNX};
     sn_export_result result;
     ck_ok(sn_export_arch(r, &a, at("model.onnx"), &o, &result));
-    sn_onnx *m;
+    sn_onnx m = {0};
     ck_ok(sn_onnx_load(at("model.onnx"), 1 << 24, &m));
-    expect_statistics(r, m, "running averages of training");
-    sn_onnx_free(m);
+    expect_statistics(r, &m, "running averages of training");
+    sn_onnx_free(&m);
     sn_run_free(r);
 }
 END_TEST
@@ -145,10 +137,10 @@ START_TEST(formats) {
     ck_ok(sn_export_arch(r, &a, at("model.safetensors"), &o, &tensors));
     ck_assert_int_eq(tensors.params, folded.params);
     ck_assert_int_eq(tensors.tensors, 4 + 5 * 4 + 2);
-    sn_safetensors *f;
-    ck_ok(sn_safetensors_open(at("model.safetensors"), 1 << 24, &f));
-    ck_assert_str_eq(sn_safetensors_note(f, "statistics"), "recalibrated on 50 training images in batches of 20");
-    sn_safetensors_free(f);
+    sn_tensors f = {0};
+    ck_ok(sn_safetensors_load(at("model.safetensors"), 1 << 24, &f));
+    ck_assert_str_eq(sn_tensors_find_note(&f, "statistics"), "recalibrated on 50 training images in batches of 20");
+    sn_tensors_free(&f);
     sn_run_free(r);
 }
 END_TEST

@@ -181,7 +181,7 @@ END_TEST
 static void overrun(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     (void)tile, (void)scratch;
     float *grads = b->grads;
-    for (int64_t i = 0; i <= call->as.fill.n; i++) grads[call->as.fill.offset + i] = 0;
+    for (int64_t i = 0; i <= call->as.fill.box.run; i++) grads[call->as.fill.box.offset + i] = 0;
 }
 
 START_TEST(guard_page_stops_an_overrun) {

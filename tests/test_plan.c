@@ -86,9 +86,9 @@ static void check_gradients(bed *b, const sn_arch *a) {
     sn_pass pass = plain_pass(a, true);
     double loss = run(b, &pass);
     ck_assert(isfinite(loss));
-    int n = b->net->plan.n_params;
+    int n = b->net->plan.n_parts;
     int *params = sn_new((size_t)n, sizeof *params);
-    memcpy(params, b->net->plan.param, (size_t)n * sizeof *params);
+    for (int i = 0; i < n; i++) params[i] = b->net->plan.part[i].param;
     double *grads = buffer_of(b, SN_BUFFER_GRADS), *w = buffer_of(b, SN_BUFFER_WEIGHTS);
     sn_pass forward = plain_pass(a, false);
     sn_rng r = sn_rng_at(9, SN_STREAM_AUGMENT, 1, 0, 0);
@@ -303,7 +303,7 @@ START_TEST(only_the_path_is_updated) {
         for (int i = 0; i < b.graph->params.n; i++) {
             const sn_param *p = &b.graph->params.param[i];
             bool used = false;
-            for (int k = 0; k < b.net->plan.n_params; k++) used |= b.net->plan.param[k] == i;
+            for (int k = 0; k < b.net->plan.n_parts; k++) used |= b.net->plan.part[k].param == i;
             bool same = !memcmp(before + p->offset, now + p->offset, (size_t)p->size * sizeof *now);
             // (a beta before a 1x1 convolution and a BN has no gradient but rounding noise)
             if (bad || !used || p->kind == SN_PARAM_CONV) ck_assert_msg(same == (bad || !used), "%s", p->name);

@@ -21,7 +21,7 @@ typedef struct {
     double truth[ARCHS], score[ARCHS]; // score: share of hits
     uint64_t bit[ARCHS][WORDS];
     const uint64_t *hits[ARCHS];
-    uint32_t classes[ARCHS];
+    uint64_t classes[ARCHS];
 } world;
 
 static double quality(size_t arch) {
@@ -34,7 +34,7 @@ static void draw_world(world *w, uint32_t seed) {
     for (size_t a = 0; a < ARCHS; a++) {
         w->truth[a] = quality(a) + 0.15 * sn_rng_normal(&truth); // the same in every world
         w->hits[a] = w->bit[a];
-        w->classes[a] = (uint32_t)(1000 - a / 3 % 20);
+        w->classes[a] = (uint64_t)(1000 - a / 3 % 20);
         w->bit[a][WORDS - 1] = ~0ull << (IMAGES % 64); // beyond the last image: to be ignored
     }
     for (size_t i = 0; i < IMAGES; i++) {
@@ -113,7 +113,7 @@ END_TEST
 
 START_TEST(equal_classes_stay_tied) { // sums of 0.1 would tell a class of three from a class of seven
     double truth[20], score[20];
-    uint32_t classes[20];
+    uint64_t classes[20];
     for (uint32_t i = 0; i < 20; i++) {
         classes[i] = i < 3 ? 0 : i < 10 ? 1 : i;
         truth[i] = i < 10 ? 0.1 : i;
@@ -261,7 +261,7 @@ END_TEST
 typedef struct {
     size_t n;
     double *accuracy, *flops, *params, *seed[2];
-    uint32_t *classes;
+    uint64_t *classes;
 } macro;
 
 // Two texts of equal nets become one: within stages of 2, 3, 3 layers, identities other than at the first layer go last.
@@ -290,7 +290,7 @@ static void column(const char *path, const char *key, const sn_truth *order, dou
     sn_truth_free(t);
 }
 
-static sn_rank_quality measured(const macro *m, const double *score, const double *truth, const uint32_t *classes) {
+static sn_rank_quality measured(const macro *m, const double *score, const double *truth, const uint64_t *classes) {
     sn_rank_input in = {.archs = m->n, .truth = truth, .score = score, .classes = classes, .resamples = 3};
     sn_rank_quality q;
     ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);

@@ -1,66 +1,81 @@
-// safetensors: what is written is read back, equal content gives equal bytes, and nothing that bends the format is read.
+// Tensors and notes by name, and safetensors: what is written is read back, equal content gives equal bytes, and damaged or
+// foreign files are refused or give tensors that can be read.
 #include "folder.h"
-#include "io/files/safetensors.h"
+#include "io/files/tensors.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
-static const float data[24] = {1, -2, 3.5f, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24};
-static const sn_st_tensor tensors[] = {{"stem.conv.weight", 4, {2, 3, 2, 2}, data},
-                                       {"head \"bias\"\n\\ Zürich", 1, {5}, data + 7},
-                                       {"scale", 0, {0}, data + 3},
-                                       {"none", 2, {3, 0}, NULL}};
-static const sn_st_note notes[] = {{"format", "pt"}, {"architecture", "22212220\t\"q\""}};
+// Adds a tensor that counts on from `first`.
+static void add(sn_tensors *t, const char *name, int ndim, const size_t *dims, int first) {
+    float *data;
+    ck_ok(sn_tensors_add(t, name, ndim, dims, &data));
+    for (size_t i = 0; i < t->item[t->n - 1].n; i++) data[i] = (float)first + (float)i / 4;
+}
+
+static sn_tensors four(void) {
+    sn_tensors t = {0};
+    add(&t, "stem.conv.weight", 4, (size_t[]){2, 3, 2, 2}, 1);
+    add(&t, "head \"bias\"\n\\ Zürich", 1, (size_t[]){5}, -2);
+    add(&t, "scale", 0, NULL, 7);
+    add(&t, "none", 2, (size_t[]){3, 0}, 0);
+    ck_ok(sn_tensors_note(&t, "format", "pt"));
+    ck_ok(sn_tensors_note(&t, "architecture", "22212220\t\"q\""));
+    return t;
+}
 
 START_TEST(round_trip) {
-    ck_ok(sn_safetensors_save(path_a, tensors, 4, notes, 2));
-    sn_safetensors *s;
-    ck_ok(sn_safetensors_open(path_a, 1 << 20, &s));
-    ck_assert_uint_eq(sn_safetensors_count(s), 4);
-    for (int i = 0; i < 4; i++) {
-        const sn_st_tensor *t = sn_safetensors_find(s, tensors[i].name);
-        ck_assert_ptr_nonnull(t);
-        ck_assert_int_eq(t->ndim, tensors[i].ndim);
-        size_t n = 1;
-        for (int k = 0; k < t->ndim; n *= t->dims[k++]) ck_assert_uint_eq(t->dims[k], tensors[i].dims[k]);
-        ck_assert_uint_eq((uintptr_t)t->data % sizeof(float), 0);
-        if (n) ck_assert_mem_eq(t->data, tensors[i].data, n * sizeof(float));
-        if (i)
-            ck_assert_int_lt(strcmp(sn_safetensors_tensor(s, (size_t)i - 1)->name, sn_safetensors_tensor(s, (size_t)i)->name), 0);
+    sn_tensors t = four(), s = {0}, none = {0};
+    ck_ok(sn_safetensors_save(&t, path_a));
+    ck_ok(sn_safetensors_load(path_a, 1 << 20, &s));
+    ck_assert_uint_eq(s.n, 4);
+    for (size_t i = 0; i < 4; i++) {
+        const sn_tensor *x = &t.item[i], *y = sn_tensors_find(&s, x->name);
+        ck_assert_ptr_nonnull(y);
+        ck_assert(x->ndim == y->ndim && x->n == y->n);
+        ck_assert_mem_eq(x->dims, y->dims, sizeof x->dims);
+        if (x->n) ck_assert_mem_eq(x->data, y->data, x->n * sizeof(float));
     }
-    ck_assert_ptr_null(sn_safetensors_find(s, "stem"));
-    ck_assert_str_eq(sn_safetensors_note(s, "architecture"), "22212220\t\"q\"");
-    ck_assert_ptr_null(sn_safetensors_note(s, "scores"));
-    sn_safetensors_free(s);
-    sn_safetensors_free(NULL);
-    ck_ok(sn_safetensors_save(path_a, NULL, 0, NULL, 0));
-    ck_ok(sn_safetensors_open(path_a, 16, &s));
-    ck_assert_uint_eq(sn_safetensors_count(s), 0);
-    ck_assert_ptr_null(sn_safetensors_note(s, "format"));
-    sn_safetensors_free(s);
+    ck_assert_ptr_null(sn_tensors_find(&s, "stem"));
+    ck_assert_str_eq(sn_tensors_find_note(&s, "architecture"), "22212220\t\"q\"");
+    ck_assert_ptr_null(sn_tensors_find_note(&s, "scores"));
+    sn_tensors_free(&t);
+    sn_tensors_free(&s);
+    ck_ok(sn_safetensors_save(&none, path_a));
+    ck_ok(sn_safetensors_load(path_a, 16, &none));
+    ck_assert_uint_eq(none.n + none.n_notes, 0);
+    sn_tensors_free(&none);
 }
 END_TEST
 
 // In any order, and over many names, so that a random order of a hash table would show.
 START_TEST(same_bytes) {
     enum { N = 300 };
-    static char names[N][16];
-    static sn_st_tensor forth[N], back[N];
-    for (int i = 0; i < N; i++) {
-        snprintf(names[i], sizeof names[i], "t%d", i * 7919 % 1000);
-        forth[i] = back[N - 1 - i] = (sn_st_tensor){names[i], 1, {(size_t)i % 5}, data};
+    sn_tensors forth = {0}, back = {0};
+    for (int i = 0; i < 2 * N; i++) {
+        int k = i < N ? i : 2 * N - 1 - i;
+        char name[16];
+        snprintf(name, sizeof name, "t%d", k * 7919 % 1000);
+        add(i < N ? &forth : &back, name, 1, (size_t[]){(size_t)k % 5}, k);
     }
-    const sn_st_note turned[] = {notes[1], notes[0]};
-    ck_ok(sn_safetensors_save(path_a, forth, N, notes, 2));
-    ck_ok(sn_safetensors_save(path_b, back, N, turned, 2));
+    ck_ok(sn_tensors_note(&forth, "a", "b"));
+    ck_ok(sn_tensors_note(&forth, "format", "pt"));
+    ck_ok(sn_tensors_note(&back, "format", "pt"));
+    ck_ok(sn_tensors_note(&back, "a", "b"));
+    ck_ok(sn_safetensors_save(&forth, path_a));
+    ck_ok(sn_safetensors_save(&back, path_b));
     ck_assert(same_files(path_a, path_b));
+    sn_tensors_free(&forth);
+    sn_tensors_free(&back);
 }
 END_TEST
 
 // The bytes, as the format describes them.
 START_TEST(exact_bytes) {
-    const sn_st_tensor two[] = {{"b", 1, {1}, data + 1}, {"a", 2, {1, 2}, data}};
-    ck_ok(sn_safetensors_save(path_a, two, 2, notes, 1));
+    sn_tensors t = {0};
+    add(&t, "b", 1, (size_t[]){1}, -2);
+    add(&t, "a", 2, (size_t[]){1, 2}, 1);
+    ck_ok(sn_tensors_note(&t, "format", "pt"));
+    ck_ok(sn_safetensors_save(&t, path_a));
     static const char text[] =
         "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"data_offsets\":[0,8],\"dtype\":\"F32\",\"shape\":[1,2]},"
         "\"b\":{\"data_offsets\":[8,12],\"dtype\":\"F32\",\"shape\":[1]}}";
@@ -70,34 +85,39 @@ START_TEST(exact_bytes) {
     ck_assert_uint_eq(p[0] + 256u * p[1], padded);
     ck_assert_mem_eq(p + 8, text, length);
     for (size_t i = length; i < padded; i++) ck_assert_int_eq(p[8 + i], ' ');
-    ck_assert_mem_eq(p + 8 + padded, ((float[]){1, -2, -2}), 12);
+    ck_assert_mem_eq(p + 8 + padded, ((float[]){1, 1.25f, -2}), 12);
     free(p);
+    sn_tensors_free(&t);
 }
 END_TEST
 
 START_TEST(wrong_use) {
-    const sn_st_tensor bad[][2] = {{{"a", 0, {0}, data}, {"a", 0, {0}, data}},
-                                   {{"", 0, {0}, data}, {"b", 0, {0}, data}},
-                                   {{"__metadata__", 0, {0}, data}, {"b", 0, {0}, data}},
-                                   {{"\xff", 0, {0}, data}, {"b", 0, {0}, data}},
-                                   {{"a", 9, {0}, data}, {"b", 0, {0}, data}},
-                                   {{"a", 2, {SIZE_MAX / 2, 3}, data}, {"b", 0, {0}, data}}};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        ck_assert_int_eq(sn_safetensors_save(path_a, bad[i], 2, NULL, 0), SN_USAGE);
-        ck_message("/a: tensor '");
+    sn_tensors t = {0};
+    float *data;
+    add(&t, "a", 0, NULL, 1);
+    ck_ok(sn_tensors_note(&t, "k", "v"));
+    const char *const names[] = {"a", "", "__metadata__", "\xff"};
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(sn_tensors_add(&t, names[i], 0, NULL, &data), SN_DATA);
+        ck_message("the name is empty, not UTF-8, reserved, or comes twice");
     }
-    const sn_st_note twice[] = {notes[0], notes[0]}, binary[] = {{"k", "\xff"}};
-    ck_assert_int_eq(sn_safetensors_save(path_a, tensors, 1, twice, 2), SN_USAGE);
-    ck_assert_int_eq(sn_safetensors_save(path_a, tensors, 1, binary, 1), SN_USAGE);
-    ck_assert_int_eq(folder_count(), 0);
-    ck_assert_int_eq(sn_safetensors_save("/nonexistent/x", tensors, 4, NULL, 0), SN_FAIL);
+    ck_assert_int_eq(sn_tensors_add(&t, "b", 5, (size_t[5]){0}, &data), SN_DATA);
+    ck_assert_int_eq(sn_tensors_add(&t, "b", 3, (size_t[]){SIZE_MAX / 2, 3, 0}, &data), SN_DATA);
+    ck_assert_int_eq(sn_tensors_add(&t, "b", 1, (size_t[]){SIZE_MAX / 2}, &data), SN_DATA);
+    ck_message("tensor 'b': more than 4 dimensions, or too large");
+    ck_assert_int_eq(sn_tensors_note(&t, "k", "w"), SN_DATA);
+    ck_assert_int_eq(sn_tensors_note(&t, "", "w"), SN_DATA);
+    ck_assert_int_eq(sn_tensors_note(&t, "l", "\xff"), SN_DATA);
+    ck_assert(t.n == 1 && t.n_notes == 1);
+    ck_assert_int_eq(sn_safetensors_save(&t, "/nonexistent/x"), SN_FAIL);
+    sn_tensors_free(&t);
 }
 END_TEST
 
 static void expect_refused(const char *message) {
-    sn_safetensors *s = NULL;
-    ck_assert_int_eq(sn_safetensors_open(path_b, 1 << 20, &s), SN_DATA);
-    ck_assert_ptr_null(s);
+    sn_tensors s = {0};
+    ck_assert_int_eq(sn_safetensors_load(path_b, 1 << 20, &s), SN_DATA);
+    ck_assert(!s.n && !s.item);
     ck_message(path_b);
     ck_message(message);
 }
@@ -113,77 +133,49 @@ static void put_header(const char *text, size_t n) {
 }
 
 #define A "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}"
-#define B(range) "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":" range "}"
+#define B(shape, range) "{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" range "}}"
 
-START_TEST(strict) {
+START_TEST(not_ours) {
     static const struct {
-        const char *text;
-        size_t bytes;
-        const char *message;
+        const char *text, *message;
     } cases[] = {
-        {"{" A "}", 9, "gaps"},
-        {"{" A "}", 7, "its data lead out of the file"},
-        {"{" A "," A "}", 8, "no JSON"},
-        {"{" A "," B("[4,8]") "}", 8, "overlap"},
-        {"{" A "," B("[12,16]") "}", 16, "gaps"},
-        {"{" B("[4,8]") "}", 8, "gaps"},
-        {"{" A "," B("[8,16]") "}", 16, "do not span"},
-        {"{" A "," B("[12,8]") "}", 12, "do not span"},
-        {"{" A "," B("[8]") "}", 12, "no two offsets"},
-        {"{" A "," B("[8,12,16]") "}", 12, "no two offsets"},
-        {"{" A "," B("[8,12.0]") "}", 12, "no two offsets"},
-        {"{" A "," B("[-4,0]") "}", 8, "no two offsets"},
-        {"{" A "," B("8") "}", 12, "no two offsets"},
-        {"{" B("[9223372036854775803,9223372036854775807]") "}", 4, "its data lead out of the file"},
-        {"{" B("[0,9223372036854775808]") "}", 4, "no JSON"},
-        {"{\"a\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]}}", 8, "its dtype is not F32"},
-        {"{\"a\":{\"dtype\":1,\"shape\":[4],\"data_offsets\":[0,8]}}", 8, "its dtype is not F32"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "its shape"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":2,\"data_offsets\":[0,8]}}", 8, "its shape"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}", 8, "its shape"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,0]}}", 0, "do not span"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"more\":1}}", 8, "no more"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "must have"},
-        {"{\"a\":[]}", 0, "must have"},
-        {"{\"\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "its name is empty"},
-        {"{\"__metadata__\":{\"a\":1}}", 0, "is not a text"},
-        {"{\"__metadata__\":[]}", 0, "not a map of texts"},
-        {"[]", 0, "not a safetensors file"},
-        {" {}", 0, "not a safetensors file"},
-        {"{} x", 0, "no JSON"},
-        {"{\"a\\u0000b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "no JSON"},
-        {"{\"\xff\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "no JSON"},
-        {"", 0, "not a safetensors file"},
+        {"{" A "}", "the tensors are 8 bytes, the file's data 12"},
+        {"{" A "," A "}", "no JSON"},
+        {B("[1]", "[12,16]"), "do not fit"},
+        {B("[1]", "[12,8]"), "do not fit"},
+        {B("[2]", "[8,12]"), "do not fit"},
+        {B("[1]", "[8]"), "do not fit"},
+        {B("[1]", "8"), "do not fit"},
+        {B("1", "[8,12]"), "do not fit"},
+        {B("[1,1,1,1,1]", "[8,12]"), "do not fit"},
+        {B("[-1]", "[8,12]"), "do not fit"},
+        {B("[4611686018427387904,4]", "[8,8]"), "do not fit"},
+        {"{\"a\":{\"dtype\":\"F16\",\"shape\":[6],\"data_offsets\":[0,12]}}", "is not float32"},
+        {"{\"a\":[]}", "is not float32"},
+        {"{\"\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}", "the name is empty"},
+        {"{\"__metadata__\":{\"a\":1}}", "is not a text"},
+        {"[]", "the tensors are 0 bytes"},
+        {"{} x", "no JSON"},
+        {"", "no JSON"},
     };
-    sn_safetensors *s;
-    put_header("{" A "," B("[8,12]") "}", 12); // the cases fail for their own reason
-    ck_ok(sn_safetensors_open(path_b, 1 << 20, &s));
-    sn_safetensors_free(s);
+    sn_tensors s = {0};
+    put_header(B("[1]", "[8,12]"), 12); // the cases fail for their own reason
+    ck_ok(sn_safetensors_load(path_b, 1 << 20, &s));
+    sn_tensors_free(&s);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        put_header(cases[i].text, cases[i].bytes);
+        put_header(cases[i].text, 12);
         expect_refused(cases[i].message);
     }
-    char deep[1900];
-    memset(deep, '[', sizeof deep);
-    memcpy(deep, "{\"a\":", 5);
-    deep[sizeof deep - 1] = 0;
-    put_header(deep, 0);
-    expect_refused("no JSON");
-    unsigned char bytes[24] = {15, 0, 0, 0, 0, 0, 0, 0, '{', '}'};
-    memset(bytes + 10, ' ', 14);
-    put_file(path_b, bytes, 23);
-    expect_refused("multiples of 8");
-    memset(bytes, 255, 8);
-    put_file(path_b, bytes, 24);
+    put_file(path_b, "PK\x03\x04 something else", 18);
     expect_refused("not a safetensors file, or cut");
-    put_file(path_b, bytes, 7);
-    expect_refused("not a safetensors file");
 }
 END_TEST
 
-// Cut anywhere it is refused. A flipped bit is refused or leaves a well-formed file whose data can all be read; it never crashes.
+// Cut anywhere it is refused. A flipped bit is refused or leaves tensors that can all be read; it never crashes.
 START_TEST(damaged) {
-    ck_ok(sn_safetensors_save(path_a, tensors, 4, notes, 2));
+    sn_tensors t = four();
+    ck_ok(sn_safetensors_save(&t, path_a));
+    sn_tensors_free(&t);
     size_t n;
     unsigned char *p = load_file(path_a, &n);
     for (size_t k = 0; k < n; k++) {
@@ -196,15 +188,10 @@ START_TEST(damaged) {
             p[i] = (unsigned char)(p[i] ^ 1 << bit);
             put_file(path_b, p, n);
             p[i] = (unsigned char)(p[i] ^ 1 << bit);
-            sn_safetensors *s;
-            if (sn_safetensors_open(path_b, 1 << 20, &s) != SN_OK) continue;
-            for (size_t t = 0; t < sn_safetensors_count(s); t++) {
-                const sn_st_tensor *x = sn_safetensors_tensor(s, t);
-                size_t count = 1;
-                for (int k = 0; k < x->ndim; k++) count *= x->dims[k];
-                for (size_t k = 0; k < count; k++) sum += x->data[k];
-            }
-            sn_safetensors_free(s);
+            if (sn_safetensors_load(path_b, 1 << 20, &t) != SN_OK) continue;
+            for (size_t k = 0; k < t.n; k++)
+                for (size_t m = 0; m < t.item[k].n; m++) sum += t.item[k].data[m];
+            sn_tensors_free(&t);
         }
     ck_assert(sum <= 0 || !(sum <= 0)); // read them all
     free(p);
@@ -220,7 +207,7 @@ int main(void) {
     tcase_add_test(t, same_bytes);
     tcase_add_test(t, exact_bytes);
     tcase_add_test(t, wrong_use);
-    tcase_add_test(t, strict);
+    tcase_add_test(t, not_ours);
     tcase_add_test(t, damaged);
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -13,8 +13,7 @@ typedef struct {
     size_t n;
     double *truth, *score;
     const uint64_t **hits;
-    uint32_t *classes; // equal ids: equal as trained nets
-    bool repeats;
+    uint64_t *classes; // signatures: equal ones are equal as trained nets
 } sample;
 
 static void free_sample(sample *s) {
@@ -22,31 +21,6 @@ static void free_sample(sample *s) {
     free(s->score);
     free(s->hits);
     free(s->classes);
-}
-
-static int by_value(const void *a, const void *b) {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-// Ids from signatures: the place of the signature among the sorted ones.
-static sn_status number_classes(const sn_run *r, const sn_ranked *const *item, sample *s) {
-    uint64_t *all = sn_new(2 * s->n, sizeof *all);
-    if (!all) return SN_RESOURCE;
-    sn_status status = SN_OK;
-    for (size_t i = 0; status == SN_OK && i < s->n; i++) {
-        status = sn_graph_signature(r->graph, &item[i]->arch, false, &all[i]);
-        all[s->n + i] = all[i];
-    }
-    qsort(all, s->n, sizeof *all, by_value);
-    for (size_t i = 0; status == SN_OK && i < s->n; i++) {
-        const uint64_t *at = bsearch(&all[s->n + i], all, s->n, sizeof *all, by_value);
-        while (at > all && at[-1] == *at) at--;
-        s->classes[i] = (uint32_t)(at - all);
-        s->repeats = s->repeats || (at + 1 < all + s->n && at[1] == *at);
-    }
-    free(all);
-    return status;
 }
 
 static sn_status measure(const sample *s, int by, const sn_ranked *const *item, uint64_t images, uint32_t resamples,
@@ -61,7 +35,7 @@ static sn_status measure(const sample *s, int by, const sn_ranked *const *item, 
                         .score = by == SN_BY_ACCURACY ? NULL : s->score,
                         .hits = by == SN_BY_ACCURACY ? s->hits : NULL,
                         .images = (size_t)images,
-                        .classes = s->repeats ? s->classes : NULL,
+                        .classes = s->classes,
                         .resamples = resamples,
                         .seed = seed};
     return sn_rank_measure(&in, out);
@@ -69,9 +43,8 @@ static sn_status measure(const sample *s, int by, const sn_ranked *const *item, 
 
 static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_truth *truth, uint32_t resamples, sn_against *out) {
     size_t n = (size_t)k->n;
-    sample s = {
-        0,    sn_new(n, sizeof *s.truth), sn_new(n, sizeof *s.score), sn_new(n, sizeof *s.hits), sn_new(n, sizeof *s.classes),
-        false};
+    sample s = {0, sn_new(n, sizeof *s.truth), sn_new(n, sizeof *s.score), sn_new(n, sizeof *s.hits),
+                sn_new(n, sizeof *s.classes)};
     const sn_ranked **item = sn_new(n, sizeof *item);
     sn_status status = s.truth && s.score && s.hits && s.classes && item ? SN_OK : SN_RESOURCE;
     char text[SN_ARCH_TEXT];
@@ -83,11 +56,11 @@ static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_trut
         }
         s.truth[s.n] = known;
         s.hits[s.n] = k->item[i].hits;
+        status = sn_graph_signature(r->graph, &k->item[i].arch, false, &s.classes[s.n]);
         item[s.n++] = &k->item[i];
     }
     if (status == SN_OK && truth && s.n < 2)
         status = sn_error(SN_DATA, "only %zu of %zu ranked architectures have a true accuracy; at least 2 are needed", s.n, n);
-    if (status == SN_OK) status = number_classes(r, item, &s);
     uint32_t seed = (uint32_t)r->config->train.seed;
     for (int by = 0; status == SN_OK && by < (truth ? SN_RANKED_BY : 1); by++)
         status = measure(&s, by, item, k->images, truth ? resamples : 0, seed, &out->by[by]);

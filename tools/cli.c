@@ -1,6 +1,7 @@
 // Options, signals, progress and output shared by the commands; see cli.h.
 #include "cli.h"
 #include "base/clock.h"
+#include "io/config/config_table.h"
 #include "io/config/problems.h"
 #include "io/files/atomic.h"
 #include "supernet/rank/rank.h"
@@ -142,6 +143,15 @@ sn_status cli_number(const cli *c, const char *name, long low, long high, long f
     if (!*text || *end || errno || v < low || v > high)
         return sn_error(SN_USAGE, "--%s: found '%s'; allowed are whole numbers from %ld to %ld", name, text, low, high);
     *out = v;
+    return SN_OK;
+}
+
+sn_status cli_word(const cli *c, const char *name, const char *const *words, int *out) {
+    const char *text = cli_get(c, name);
+    int i = 0;
+    while (text && words[i] && strcmp(text, words[i])) i++;
+    if (text && !words[i]) return sn_error(SN_USAGE, "--%s: found '%s'; allowed are %s", name, text, sn_words_joined(words).text);
+    if (text) *out = i;
     return SN_OK;
 }
 
@@ -402,11 +412,15 @@ sn_status cli_read_archs(const sn_space *s, const char *path, sn_arch **archs, l
     return status;
 }
 
+sn_status cli_arch(const sn_run *r, const char *text, sn_arch *out) {
+    return strcmp(text, "best") ? sn_arch_parse(r->space, text, out) : sn_rank_best(r, out);
+}
+
 static sn_status collect(const cli *c, const sn_run *r, arch_list *l) {
     sn_arch a;
     for (int i = 0; i < c->values; i++) {
         if (strcmp(c->name[i], "arch")) continue;
-        SN_TRY(strcmp(c->value[i], "best") ? sn_arch_parse(r->space, c->value[i], &a) : sn_rank_best(r, &a));
+        SN_TRY(cli_arch(r, c->value[i], &a));
         SN_TRY(add_arch(l, &a));
     }
     long sample;

@@ -55,6 +55,7 @@ sn_status cli_parse(const cli_command *, int argc, char **argv, cli *c, bool *he
 void cli_print_help(const cli_command *);
 const char *cli_get(const cli *, const char *name); // last value given, or NULL
 // A whole number within low .. high; the fallback when the option is not given.
+sn_status cli_word(const cli *, const char *name, const char *const *words, int *out); // *out as it is where not given
 sn_status cli_number(const cli *, const char *name, long low, long high, long fallback, long *out);
 
 // Overrides for the config from --set, --threads and --device. Texts are owned (cli_free_overrides).
@@ -100,7 +101,9 @@ const char *cli_digits(const sn_space *, char text[SN_SIZE_TEXT]);
 // elsewhere there is only a warning).
 sn_status cli_log_test(const cli *, const sn_run *, const char *checkpoint, const sn_score *);
 
-// The archs asked for by --arch (several; a text, or "best" of the ranking), --sample N, --archs FILE. *archs is the caller's.
+// An arch by its text, or "best" of the ranking.
+sn_status cli_arch(const sn_run *, const char *text, sn_arch *out);
+// The archs asked for by --arch (several), --sample N, --archs FILE. *archs is the caller's.
 sn_status cli_archs(const cli *, const sn_run *, sn_arch **archs, long *n);
 sn_status cli_read_archs(const sn_space *, const char *path, sn_arch **archs, long *n);
 

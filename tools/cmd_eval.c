@@ -90,14 +90,6 @@ static sn_status put_head(const evaluation *e, const char *split, const char *pr
     return sn_h5_attr_int(e->file, "/", "archs", e->n);
 }
 
-static sn_status word(const char *option, const char *text, const char *const *words, int *out) {
-    for (int i = 0; words[i]; i++)
-        if (!strcmp(text, words[i])) return *out = i, SN_OK;
-    char all[128] = "";
-    for (int i = 0; words[i]; i++) snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", words[i]);
-    return sn_error(SN_USAGE, "--%s: found '%s'; allowed are %s", option, text, all);
-}
-
 static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split) {
     sn_run *r = e->run;
     sn_view_of_split calibration = {0}, view = {0};
@@ -130,9 +122,9 @@ static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
     int split = 0;
     long wanted, all;
     char protocol[128];
-    if (cli_get(c, "split")) SN_TRY(word("split", cli_get(c, "split"), splits, &split));
+    SN_TRY(cli_word(c, "split", splits, &split));
     if (r->config->space.arch[0]) r->config->rank.bn = SN_PROTOCOL_RUNNING; // a net of its own has statistics of its own
-    if (cli_get(c, "bn")) SN_TRY(word("bn", cli_get(c, "bn"), sn_protocol_words, &r->config->rank.bn));
+    SN_TRY(cli_word(c, "bn", sn_protocol_words, &r->config->rank.bn));
     SN_TRY(cli_number(c, "images", 1, 100000000, split ? 0 : r->config->rank.images, &wanted));
     if (cli_get(c, "logits") && n > 16) return sn_error(SN_USAGE, "--logits takes at most 16 architectures; found %ld", n);
     if (cli_get(c, "logits")) SN_TRY(sn_h5_create(1 << 20, &e->file));

@@ -3,7 +3,7 @@
 #include "cli.h"
 #include "io/files/atomic.h"
 #include "io/files/runfolder.h"
-#include "supernet/export/exportrun.h"
+#include "supernet/export/export.h"
 #include "supernet/rank/rank.h"
 
 #include <math.h>
@@ -19,14 +19,6 @@ static const cli_option options[] = {
     {"bn", 0, "NAME", "fold (normalisations into convolutions) or keep (default: export.bn)"},
     {0}};
 
-static sn_status choose_word(const char *option, const char *text, const char *first, const char *second, int *out) {
-    if (!text) return SN_OK;
-    if (strcmp(text, first) && strcmp(text, second))
-        return sn_error(SN_USAGE, "--%s: found '%s'; allowed are %s, %s", option, text, first, second);
-    *out = strcmp(text, first) != 0;
-    return SN_OK;
-}
-
 static bool ends_with(const char *text, const char *end) {
     size_t n = strlen(text), m = strlen(end);
     return n >= m && !strcmp(text + n - m, end);
@@ -39,7 +31,7 @@ static sn_status choose_format(const cli *c, int *format) {
     if (file && ends_with(file, ".onnx")) ending = SN_FORMAT_ONNX;
     if (file && ends_with(file, ".safetensors")) ending = SN_FORMAT_SAFETENSORS;
     if (ending >= 0) *format = ending;
-    SN_TRY(choose_word("format", name, "onnx", "safetensors", format));
+    SN_TRY(cli_word(c, "format", sn_format_words, format));
     if (ending >= 0 && *format != ending)
         return sn_error(SN_USAGE, "--format: found %s, but the ending of %s says another; leave one of them out", name, file);
     return SN_OK;
@@ -49,15 +41,14 @@ static sn_status choose_arch(const cli *c, const sn_run *r, sn_arch *a) {
     const char *text = cli_get(c, "arch");
     *a = sn_arch_first(r->space);
     if (!text && r->config->space.arch[0]) return SN_OK; // a retrained net
-    if (!text) text = r->config->export.arch;
-    return strcmp(text, "best") ? sn_arch_parse(r->space, text, a) : sn_rank_best(r, a);
+    return cli_arch(r, text ? text : r->config->export.arch, a);
 }
 
 static sn_status choose_file(const cli *c, const sn_run *r, const char *arch, int format, char **path) {
     if (cli_get(c, "output")) return (*path = sn_strdup(cli_get(c, "output"))) ? SN_OK : SN_RESOURCE;
     if (!r->folder) return sn_error(SN_USAGE, "where to? give -o FILE: a bare checkpoint has no export folder");
     char *folder = sn_folder_file(r->folder, "export");
-    *path = sn_format("%s/export/%08x.%s", r->folder, sn_hash_name(arch), format == SN_FORMAT_ONNX ? "onnx" : "safetensors");
+    *path = sn_format("%s/export/%08x.%s", r->folder, sn_hash_name(arch), sn_format_words[format]);
     if (folder) mkdir(folder, 0777); // a failure shows when the file is written
     free(folder);
     return folder && *path ? SN_OK : SN_RESOURCE;
@@ -66,13 +57,13 @@ static sn_status choose_file(const cli *c, const sn_run *r, const char *arch, in
 // The scores that go into the file: what the ranking knows of the arch, or of a retrained net its last test.
 typedef struct {
     char text[3][32];
-    sn_export_note note[3];
+    sn_note note[3];
     int n;
 } score_notes;
 
 static void add_score(score_notes *s, const char *key, double value) {
     snprintf(s->text[s->n], sizeof s->text[0], "%.6g", value);
-    s->note[s->n] = (sn_export_note){key, s->text[s->n]};
+    s->note[s->n] = (sn_note){key, s->text[s->n]};
     s->n++;
 }
 
@@ -126,16 +117,16 @@ static sn_status export_run(const cli *c, sn_run *r, char **path) {
     char arch[SN_ARCH_TEXT];
     score_notes scores;
     sn_export_result result;
-    int format = r->config->export.format, keep = r->config->export.bn == SN_EXPORT_KEEP;
+    int format = r->config->export.format, bn = r->config->export.bn;
     SN_TRY(choose_format(c, &format));
-    SN_TRY(choose_word("bn", cli_get(c, "bn"), "fold", "keep", &keep));
-    if (format == SN_FORMAT_SAFETENSORS && cli_get(c, "bn") && !keep)
+    SN_TRY(cli_word(c, "bn", sn_export_bn_words, &bn));
+    if (format == SN_FORMAT_SAFETENSORS && cli_get(c, "bn") && bn == SN_EXPORT_FOLD)
         return sn_error(SN_USAGE, "--bn fold is found beside safetensors, which hold the tensors of training; allowed is keep");
     SN_TRY(choose_arch(c, r, &a));
     SN_TRY(choose_file(c, r, sn_arch_text(r->space, &a, arch), format, path));
     SN_TRY(sn_file_replaceable(*path));
     SN_TRY(find_scores(r, &a, &scores));
-    sn_export_options o = {format, !keep, scores.note, scores.n};
+    sn_export_options o = {format, bn == SN_EXPORT_FOLD, scores.note, scores.n};
     SN_TRY(sn_export_arch(r, &a, *path, &o, &result));
     return print(c, arch, *path, &result);
 }

@@ -61,14 +61,14 @@ static sn_status print(const cli *c, const sn_run *r, const char *arch, const te
 // What to train and where, from the supernet's run.
 static sn_status plan_retrain(const cli *c, const sn_run *r, char arch[SN_ARCH_TEXT], sn_config **config, char **folder) {
     sn_arch a;
-    const char *text = cli_get(c, "arch"), *init = cli_get(c, "init");
-    SN_TRY(text && strcmp(text, "best") ? sn_arch_parse(r->space, text, &a) : sn_rank_best(r, &a));
+    const char *text = cli_get(c, "arch");
+    SN_TRY(cli_arch(r, text ? text : "best", &a));
     sn_arch_text(r->space, &a, arch);
-    if (init && strcmp(init, "scratch") && strcmp(init, "inherited"))
-        return sn_error(SN_USAGE, "--init: found '%s'; allowed are scratch, inherited", init);
+    int start = r->config->retrain.init;
+    SN_TRY(cli_word(c, "init", sn_start_words, &start));
     if (cli_get(c, "name")) SN_TRY(check_name(cli_get(c, "name")));
     SN_TRY(sn_config_retrain(r->config, arch, config));
-    if (init) (*config)->retrain.init = strcmp(init, "inherited") ? SN_START_SCRATCH : SN_START_INHERITED;
+    (*config)->retrain.init = start;
     *folder = cli_get(c, "name") ? sn_format("%s/retrain/%s", r->folder, cli_get(c, "name"))
                                  : sn_format("%s/retrain/%08x", r->folder, sn_hash_name(arch));
     return *folder ? SN_OK : SN_RESOURCE;

@@ -46,6 +46,12 @@ static sn_status check_rows(const char *name, int64_t rows, int64_t c) {
     return sn_error(SN_FAIL, "%s: found %lld rows of %lld, allowed 1 or more of each", name, (long long)rows, (long long)c);
 }
 
+static sn_status check_box(const char *name, const sn_box *b) {
+    if (b->run > 0 && b->rows > 0 && (b->rows == 1 || b->stride >= b->run)) return SN_OK;
+    return sn_error(SN_FAIL, "%s: found %lld rows of %lld, %lld apart; allowed are 1 or more of each that do not overlap", name,
+                    (long long)b->rows, (long long)b->run, (long long)b->stride);
+}
+
 sn_status sn_call_check(const sn_call *call) {
     const char *name = sn_kernel_name(call->kernel);
     switch (call->kernel) {
@@ -80,13 +86,13 @@ sn_status sn_call_check(const sn_call *call) {
     case SN_CLIP:
         return check_rows(name, 1, call->as.clip.n);
     case SN_FILL:
-        return check_rows(name, 1, call->as.fill.n);
+        return check_box(name, &call->as.fill.box);
     case SN_SQUARES:
-        return check_rows(name, 1, call->as.squares.n);
+        return check_box(name, &call->as.squares.box);
     case SN_SGD:
-        return check_rows(name, 1, call->as.sgd.n);
+        return check_box(name, &call->as.sgd.box);
     case SN_ADAM:
-        return check_rows(name, 1, call->as.adam.n);
+        return check_box(name, &call->as.adam.box);
     case SN_KERNELS:
         break;
     }
@@ -105,6 +111,10 @@ static double grad_reads(const sn_grad *g, double elements) {
 static double into_moves(const sn_into *into, double elements) {
     bool reads_x = into->view.act != SN_LINEAR || into->sum_dyx != SN_NONE;
     return ((into->dy != SN_NONE) + (into->add != SN_NONE) + reads_x) * elements;
+}
+
+static double box_elements(const sn_box *b) {
+    return (double)b->run * (double)b->rows;
 }
 
 typedef struct {
@@ -185,13 +195,13 @@ static double elements_moved(const sn_call *call, double *macs) {
     case SN_CLIP:
         return (double)call->as.clip.n;
     case SN_FILL:
-        return (double)call->as.fill.n;
+        return box_elements(&call->as.fill.box);
     case SN_SQUARES:
-        return (double)call->as.squares.n;
+        return box_elements(&call->as.squares.box);
     case SN_SGD:
-        return (double)call->as.sgd.n * (call->as.sgd.momentum != 0 ? 5 : 3);
+        return box_elements(&call->as.sgd.box) * (call->as.sgd.momentum != 0 ? 5 : 3);
     case SN_ADAM:
-        return (double)call->as.adam.n * 7;
+        return box_elements(&call->as.adam.box) * 7;
     case SN_KERNELS:
         break;
     }

@@ -194,15 +194,19 @@ typedef struct { // reads what sn_loss wrote
     sn_off out;        // arena: an sn_score_result
 } sn_score_call;
 
-// The optimiser's records: n elements from offset on, in the buffers named.
-typedef struct { // grads = 0
+// The optimiser's records: rows of `run` elements, `stride` apart, from offset on in the buffers named. Whole parameters are one
+// row.
+typedef struct {
     sn_off offset;
-    int64_t n;
+    int64_t run, rows, stride; // stride >= run
+} sn_box;
+
+typedef struct { // grads = 0
+    sn_box box;
 } sn_fill;
 
 typedef struct { // arena[out] = sum of squares of grads, in double; not finite if any element is not
-    sn_off offset;
-    int64_t n;
+    sn_box box;
     sn_off out;
 } sn_squares;
 
@@ -221,8 +225,7 @@ typedef struct { // PyTorch's clip_grad_norm_: factor = min(1, clip/(norm + 1e-6
 
 typedef struct { // PyTorch's SGD: d = scale*g + decay*w; v = momentum*v + d; w -= lr*(nesterov ? d + momentum*v : v) (no slot
                  // when momentum = 0)
-    sn_off offset;
-    int64_t n;
+    sn_box box;
     double lr, momentum, decay;
     int nesterov;
     sn_off clip; // arena: an sn_clip_result, whose factor is `scale`
@@ -230,8 +233,7 @@ typedef struct { // PyTorch's SGD: d = scale*g + decay*w; v = momentum*v + d; w 
 
 typedef struct { // Kingma and Ba 2015 with L2 decay, PyTorch's Adam: d = scale*g + decay*w; slots m, v; bias correction by this
                  // parameter's own t
-    sn_off offset;
-    int64_t n;
+    sn_box box;
     double lr, beta1, beta2, eps, decay;
     int64_t t;   // 1 for the first update
     sn_off clip; // arena: an sn_clip_result, whose factor is `scale`

@@ -3,14 +3,6 @@
 
 #include <stdlib.h>
 
-static int64_t node_macs(const sn_graph *g, const sn_node *n) {
-    return n->kind == SN_NODE_CONV ? (int64_t)n->h * n->w * g->params.param[n->weight].size : 0;
-}
-
-static int64_t param_size(const sn_graph *g, int param) {
-    return param < 0 ? 0 : g->params.param[param].size;
-}
-
 sn_status sn_cost_arch(const sn_graph *g, const sn_arch *a, sn_cost *out) {
     uint8_t *live = sn_new((size_t)g->n, 1);
     if (!live) return SN_RESOURCE;
@@ -19,8 +11,12 @@ sn_status sn_cost_arch(const sn_graph *g, const sn_arch *a, sn_cost *out) {
     for (int i = 0; i < g->n; i++) {
         const sn_node *n = &g->node[i];
         if (!live[i]) continue;
-        out->macs += node_macs(g, n);
-        out->params += param_size(g, n->weight) + param_size(g, n->bias);
+        sn_part part[SN_NODE_PARTS];
+        for (int k = 0, parts = sn_node_parts(g, n, part); k < parts; k++) {
+            int64_t size = part[k].run * part[k].rows;
+            out->params += size;
+            if (n->kind == SN_NODE_CONV) out->macs += (int64_t)n->h * n->w * size;
+        }
     }
     free(live);
     return SN_OK;

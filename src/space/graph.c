@@ -54,6 +54,17 @@ sn_status sn_node_shape(const sn_graph *g, const sn_node *n, const sn_shape *in,
     }
 }
 
+int sn_node_parts(const sn_graph *g, const sn_node *n, sn_part out[SN_NODE_PARTS]) {
+    const int params[SN_NODE_PARTS] = {n->weight, n->bias};
+    int parts = 0;
+    for (int i = 0; i < SN_NODE_PARTS; i++) {
+        if (params[i] < 0) continue;
+        const sn_param *p = &g->params.param[params[i]];
+        out[parts++] = (sn_part){params[i], p->offset, p->size, 1, p->size};
+    }
+    return parts;
+}
+
 // ---------------------------------------------------------------- walks
 void sn_graph_free(sn_graph *g) {
     if (!g) return;

@@ -58,6 +58,10 @@ void sn_graph_free(sn_graph *);
 // its own attributes. SN_CONFIG naming the node where they do not fit. The builder sees to it that a choice's options agree.
 sn_status sn_node_shape(const sn_graph *, const sn_node *, const sn_shape *in, sn_shape *out);
 
+// The parts of parameters that a node uses: weight, then bias. Returns how many.
+enum { SN_NODE_PARTS = 2 };
+int sn_node_parts(const sn_graph *, const sn_node *, sn_part out[SN_NODE_PARTS]);
+
 // live[node] = 1 for the nodes that the arch's loss needs (choices included). live holds graph->n bytes.
 void sn_graph_live(const sn_graph *, const sn_arch *, uint8_t *live);
 // The node a value stands for under the arch: choices followed to their option.

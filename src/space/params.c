@@ -3,14 +3,11 @@
 #include "space/params.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "base/round.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int64_t aligned(int64_t n) {
-    return (n + 15) / 16 * 16;
-}
 
 static const char *name_of(const void *params, size_t i) {
     return ((const sn_params *)params)->param[i].name;
@@ -44,7 +41,7 @@ int sn_params_add(sn_params *p, const char *name, sn_param_kind kind, int kernel
     if (!copy) return -1;
     sn_names_add(&p->names, name);
     p->param[p->n] = (sn_param){copy, kind, kernel, in, out, p->total, size};
-    p->total += aligned(size);
+    p->total += sn_aligned(size);
     return p->n++;
 }
 
@@ -52,8 +49,8 @@ int sn_params_add_stats(sn_params *p, const char *name, int c) {
     if (sn_grow(&p->stats, &p->stats_capacity, (size_t)p->n_stats + 1, sizeof *p->stats) != SN_OK) return -1;
     char *copy = sn_strdup(name);
     if (!copy) return -1;
-    p->stats[p->n_stats] = (sn_stats){copy, c, p->stats_total, p->stats_total + aligned(c)};
-    p->stats_total += 2 * aligned(c);
+    p->stats[p->n_stats] = (sn_stats){copy, c, p->stats_total, p->stats_total + sn_aligned(c)};
+    p->stats_total += 2 * sn_aligned(c);
     return p->n_stats++;
 }
 
@@ -74,12 +71,12 @@ void sn_param_init(const sn_param *p, uint32_t seed, float *out) {
     for (int64_t i = 0; i < p->size; i++) out[i] = (float)(deviation > 0 ? deviation * sn_rng_normal(&r) : constant);
 }
 
-int sn_param_dims(const sn_param *p, uint64_t dims[4]) {
-    dims[0] = (uint64_t)p->out;
+int sn_param_dims(const sn_param *p, size_t dims[4]) {
+    dims[0] = (size_t)p->out;
     if (p->kind != SN_PARAM_CONV && p->kind != SN_PARAM_LINEAR) return 1;
-    dims[1] = (uint64_t)p->in;
+    dims[1] = (size_t)p->in;
     if (p->kind == SN_PARAM_LINEAR) return 2;
-    dims[2] = dims[3] = (uint64_t)p->kernel;
+    dims[2] = dims[3] = (size_t)p->kernel;
     return 4;
 }
 

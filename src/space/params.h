@@ -15,6 +15,13 @@ typedef struct {
     int64_t offset, size; // elements in the weight buffer (and gradients, slots); offsets are multiples of 16
 } sn_param;
 
+// The piece of a parameter that an arch uses: rows of `run` elements, `stride` apart, from `offset` on in the buffers. Plans, the
+// optimiser, costs and exports are loops over parts; today every part is a whole parameter, one row.
+typedef struct {
+    int param;
+    int64_t offset, run, rows, stride;
+} sn_part;
+
 typedef struct {
     char *name; // of the BN: "stage2.layer1.mb6_k5.dw_bn"
     int c;
@@ -46,7 +53,7 @@ int64_t sn_params_count(const sn_params *);              // numbers in all of th
 void sn_param_init(const sn_param *, uint32_t seed, float *out);
 
 // Dims as files hold them: conv OIHW, linear OI, vectors O. Returns how many.
-int sn_param_dims(const sn_param *, uint64_t dims[4]);
+int sn_param_dims(const sn_param *, size_t dims[4]);
 // Memory order (kernel, kernel, in, out) to file order OIHW and back; size floats each, not in place.
 void sn_param_to_file(const sn_param *, const float *memory, float *file);
 void sn_param_from_file(const sn_param *, const float *file, float *memory);

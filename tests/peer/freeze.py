@@ -1,20 +1,23 @@
 """Writes the frozen steps of tests/data: three training steps of a narrow NAS-Bench-Macro done by PyTorch, for test_frozen.c.
 
-Usage: python tests/peer/freeze.py      (from the repository's root; needs torch, h5py, numpy)
+Usage: python tests/peer/freeze.py [NAME...]      (from the repository's root; needs torch, h5py, numpy; default: all)
 Each step starts from a state of floats; PyTorch computes it in double, so that the expected values carry no rounding of their
 own, and the state after it is stored as floats. Inputs are drawn until no value that an activation reads is near its kink: there
 two correct programs may take different sides.
 
-The files, frozen-uniform.h5 and frozen-fair.h5 (HDF5 with the header of src/io/files/h5file.h):
-  attributes     size, width, head, batch, steps; momentum, nesterov, weight_decay, decay_bn, clip, label_smoothing;
+The files, frozen-uniform.h5, frozen-fair.h5 and frozen-adam.h5 (HDF5 with the header of src/io/files/h5file.h):
+  attributes     size, width, head, batch, steps; weight_decay, decay_bn, clip, label_smoothing; of SGD momentum, nesterov; of Adam
+                 beta1, beta2, eps;
                  params: the parameters that the steps use, "name elements" a line; stats: their BNs, "name channels" a line
-  /before/weights, momentum   all params one after the other, OIHW       /before/stats   mean and variance of each BN
+  /before/weights, momentum (Adam: exp_avg, exp_avg_sq)   all params one after the other, OIHW
+  /before/stats   mean and variance of each BN      /before/updates   Adam: how often each param was updated
   /steps/K/images (batch, 3, size, size) u8, pixel p stands for (p - 128)/64; labels; used: which params the step's passes use;
-                 gradients, weights, momentum of those after the step; stats of all; loss of each pass
+                 gradients, weights, momentum (exp_avg, exp_avg_sq) of those after the step; stats of all; loss of each pass
   attributes     lr, archs: one a line, norm, factor: of clipping
 """
 import os
 import struct
+import sys
 import numpy as np
 import h5py
 import torch
@@ -29,7 +32,11 @@ RECIPES = {  # archs of each step, settings
                 dict(momentum=0.9, nesterov=True, weight_decay=5e-4, decay_bn=True, clip=5.0, label_smoothing=0.0), [0.1, 0.08, 0.05]),
     "fair": ([["01201201", "12012012", "20120120"], ["00112012", "11220120", "22001201"], ["20210102", "01021210", "12102021"]],
              dict(momentum=0.9, nesterov=False, weight_decay=3e-3, decay_bn=False, clip=0.0, label_smoothing=0.1), [0.05, 0.05, 0.02]),
+    "adam": ([["10010010"], ["10010100"], ["00011010"]],
+             dict(beta1=0.9, beta2=0.99, eps=1e-4, weight_decay=2e-2, decay_bn=True, clip=2.0, label_smoothing=0.0), [0.02, 0.02, 0.01]),
 }
+SLOTS = {"uniform": {"momentum": "momentum_buffer"}, "fair": {"momentum": "momentum_buffer"},
+         "adam": {"exp_avg": "exp_avg", "exp_avg_sq": "exp_avg_sq"}}  # in the file, in PyTorch
 
 
 def crc32c(data):
@@ -82,17 +89,18 @@ def run(net, optimizer, images, labels, archs, settings):
 
 
 def snapshot(net, optimizer):
-    return {k: v.clone() for k, v in net.state_dict().items()}, {p: s["momentum_buffer"].clone() for p, s in optimizer.state.items()}
+    return ({k: v.clone() for k, v in net.state_dict().items()},
+            {p: {k: v.clone() for k, v in s.items()} for p, s in optimizer.state.items()})
 
 
 def restore(net, optimizer, saved):
     net.load_state_dict(saved[0])
-    for p, m in saved[1].items():
-        optimizer.state[p]["momentum_buffer"] = m.clone()
+    for p, state in saved[1].items():
+        optimizer.state[p] = {k: v.clone() for k, v in state.items()}
 
 
 def start(name, settings):
-    """A net away from its initial values: BN and running statistics too, some momentum."""
+    """A net away from its initial values: BN and running statistics too, some momentum; Adam's squares away from 0."""
     torch.manual_seed(20 + len(name))
     net = Net(macro(SIZE, WIDTH, HEAD)).double()
     vectors = [p for p in net.parameters() if p.ndim == 1]
@@ -108,11 +116,17 @@ def start(name, settings):
     decay = settings["weight_decay"]
     groups = [{"params": [p for p in net.parameters() if p.ndim > 1], "weight_decay": decay},
               {"params": vectors, "weight_decay": decay if settings["decay_bn"] else 0.0}]
-    optimizer = torch.optim.SGD(groups, lr=0.1, momentum=settings["momentum"], nesterov=settings["nesterov"])
+    if name == "adam":
+        optimizer = torch.optim.Adam(groups, lr=0.1, betas=(settings["beta1"], settings["beta2"]), eps=settings["eps"])
+    else:
+        optimizer = torch.optim.SGD(groups, lr=0.1, momentum=settings["momentum"], nesterov=settings["nesterov"])
     for p in net.parameters():
-        m = 0.02 * torch.randn_like(p)
-        round_to_float(m)
-        optimizer.state[p]["momentum_buffer"] = m
+        for slot in SLOTS[name].values():
+            m = (0.01 + 0.02 * torch.rand_like(p)) ** 2 if slot == "exp_avg_sq" else 0.02 * torch.randn_like(p)
+            round_to_float(m)
+            optimizer.state[p][slot] = m
+        if name == "adam":
+            optimizer.state[p]["step"] = torch.randint(0, 20, ()).float()
     return net, optimizer
 
 
@@ -142,7 +156,10 @@ def freeze(name):
         f.attrs["params"] = "\n".join(f"{n} {by_name[n].numel()}" for n in params)
         f.attrs["stats"] = "\n".join(f"{s} {by_name[s + '.weight'].numel()}" for s in stats)
         f["before/weights"] = flat([by_name[n] for n in params])
-        f["before/momentum"] = flat([optimizer.state[by_name[n]]["momentum_buffer"] for n in params])
+        for slot, theirs in SLOTS[name].items():
+            f[f"before/{slot}"] = flat([optimizer.state[by_name[n]][theirs] for n in params])
+        if name == "adam":
+            f["before/updates"] = np.array([int(optimizer.state[by_name[n]]["step"]) for n in params], np.int64)
         f["before/stats"] = flat(buffers)
         for k in range(STEPS):
             for g in optimizer.param_groups:
@@ -157,14 +174,15 @@ def freeze(name):
                 tries += 1
             losses, grads, norm, factor = done
             used = [n for n in params if by_name[n] in grads]
-            for t in [*net.parameters(), *buffers, *(s["momentum_buffer"] for s in optimizer.state.values())]:
+            for t in [*net.parameters(), *buffers, *(s[k] for s in optimizer.state.values() for k in SLOTS[name].values())]:
                 round_to_float(t)
             step = f.create_group(f"steps/{k}")
             step["images"], step["labels"] = pixels, labels
             step["used"] = np.array([n in used for n in params], np.uint8)
             step["gradients"] = flat([grads[by_name[n]] for n in used])
             step["weights"] = flat([by_name[n] for n in used])
-            step["momentum"] = flat([optimizer.state[by_name[n]]["momentum_buffer"] for n in used])
+            for slot, theirs in SLOTS[name].items():
+                step[slot] = flat([optimizer.state[by_name[n]][theirs] for n in used])
             step["stats"] = flat(buffers)
             step["loss"] = np.array(losses, np.float64)
             for key, value in dict(lr=rates[k], norm=norm, factor=factor).items():
@@ -176,5 +194,5 @@ def freeze(name):
 
 
 if __name__ == "__main__":
-    for recipe in RECIPES:
+    for recipe in sys.argv[1:] or RECIPES:
         freeze(recipe)

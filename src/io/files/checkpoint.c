@@ -23,12 +23,10 @@ size_t sn_checkpoint_bytes(const sn_params *p, int slots) {
 
 // ---------------------------------------------------------------- saving
 static sn_status put_param(sn_h5w *w, const char *path, const sn_param *p, const float *memory, float *scratch) {
-    uint64_t dims[4];
-    size_t sizes[4];
+    size_t dims[4];
     int n = sn_param_dims(p, dims);
-    for (int i = 0; i < n; i++) sizes[i] = (size_t)dims[i];
     sn_param_to_file(p, memory, scratch);
-    return sn_h5_put(w, path, SN_F32, n, sizes, scratch);
+    return sn_h5_put(w, path, SN_F32, n, dims, scratch);
 }
 
 static sn_status put_params(sn_h5w *w, const sn_checkpoint *c, float *scratch) {
@@ -241,11 +239,9 @@ static sn_status blame(const reading *x, sn_status s) {
 }
 
 static sn_status read_param(const reading *x, const char *path, const sn_param *p, bool from_0, const char *what, float *memory) {
-    uint64_t dims[4];
-    size_t sizes[4];
+    size_t dims[4];
     int n = sn_param_dims(p, dims);
-    for (int i = 0; i < n; i++) sizes[i] = (size_t)dims[i];
-    SN_TRY(sn_h5_read(x->file->r, path, SN_F32, n, sizes, x->scratch));
+    SN_TRY(sn_h5_read(x->file->r, path, SN_F32, n, dims, x->scratch));
     if (!x->keep) return blame(x, check_numbers(x->scratch, p->size, from_0, SN_DATA, what, p->name));
     sn_param_from_file(p, x->scratch, memory);
     return SN_OK;

@@ -1,65 +1,45 @@
-// Building ONNX models and checking that they are graphs; see onnx.h.
-// Not here: the bytes of a file.
-// Next: onnx_encode.c.
+// Building ONNX models; models to files through the C that protoc-c makes of onnx.proto, and back. See onnx.h.
+// Not here: what an operator means. Next: tensors.h, atomic.h.
 #include "io/files/onnx.h"
 
-#include "base/utf8.h"
+#include "io/files/atomic.h"
 
-#include <stdbool.h>
+#include <onnx.pb-c.h>
 #include <stdlib.h>
 #include <string.h>
 
-sn_status sn_onnx_new(const char *name, const char *producer, const char *producer_version, sn_onnx **out) {
-    sn_onnx *m = sn_new(1, sizeof *m);
-    if (!m) return SN_RESOURCE;
-    m->name = sn_region_text(&m->memory, name);
-    m->producer = sn_region_text(&m->memory, producer);
-    m->producer_version = sn_region_text(&m->memory, producer_version);
-    if (!m->name || !m->producer || !m->producer_version) {
-        sn_onnx_free(m);
-        return SN_RESOURCE;
-    }
-    *out = m;
-    return SN_OK;
-}
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw_data is little-endian");
 
-void sn_onnx_free(sn_onnx *m) {
-    if (!m) return;
-    for (size_t i = 0; i < m->n_nodes; i++) free(m->nodes[i].attrs);
-    free(m->nodes);
-    free(m->initializers);
-    free(m->inputs);
-    free(m->outputs);
-    free(m->notes);
-    sn_region_free(&m->memory);
-    free(m);
-}
-
-// --- building
-
-static const char **copy_names(sn_onnx *m, size_t n, const char *const *names) {
-    const char **copy = sn_region_new(&m->memory, n, sizeof *copy);
-    for (size_t i = 0; copy && i < n; i++)
-        if (!(copy[i] = sn_region_text(&m->memory, names[i]))) copy = NULL;
-    return copy;
+// ---------------------------------------------------------------- building
+bool sn_onnx_has(const sn_onnx *m, const char *name) {
+    if ((m->input.name && !strcmp(m->input.name, name)) || sn_tensors_find(&m->tensors, name)) return true;
+    for (size_t i = 0; i < m->n_nodes; i++)
+        if (!strcmp(m->nodes[i].output, name)) return true;
+    return false;
 }
 
 sn_status sn_onnx_add_node(sn_onnx *m, const char *op, const char *name, size_t n_inputs, const char *const *inputs,
-                           size_t n_outputs, const char *const *outputs) {
+                           const char *output) {
+    if (sn_onnx_has(m, output)) return sn_error(SN_DATA, "node '%s': the value '%s' is made already", name, output);
+    for (size_t i = 0; i < m->n_nodes; i++)
+        if (!strcmp(m->nodes[i].name, name)) return sn_error(SN_DATA, "node '%s' comes twice", name);
     SN_TRY(sn_grow(&m->nodes, &m->nodes_capacity, m->n_nodes + 1, sizeof *m->nodes));
     sn_onnx_node node = {.op = sn_region_text(&m->memory, op),
                          .name = sn_region_text(&m->memory, name),
-                         .inputs = copy_names(m, n_inputs, inputs),
-                         .outputs = copy_names(m, n_outputs, outputs),
-                         .n_inputs = n_inputs,
-                         .n_outputs = n_outputs};
-    if (!node.op || !node.name || !node.inputs || !node.outputs) return SN_RESOURCE;
+                         .output = sn_region_text(&m->memory, output),
+                         .inputs = sn_region_new(&m->memory, n_inputs, sizeof *node.inputs),
+                         .n_inputs = n_inputs};
+    if (!node.op || !node.name || !node.output || !node.inputs) return SN_RESOURCE;
+    for (size_t i = 0; i < n_inputs; i++) {
+        if (!sn_onnx_has(m, inputs[i]))
+            return sn_error(SN_DATA, "node '%s' needs value '%s', which nothing makes", name, inputs[i]);
+        if (!(node.inputs[i] = sn_region_text(&m->memory, inputs[i]))) return SN_RESOURCE;
+    }
     m->nodes[m->n_nodes++] = node;
     return SN_OK;
 }
 
 static sn_status add_attr(sn_onnx *m, const char *name, sn_onnx_attr attr) {
-    if (!m->n_nodes) return sn_error(SN_USAGE, "attribute '%s' comes before any node", name);
     sn_onnx_node *node = &m->nodes[m->n_nodes - 1];
     SN_TRY(sn_grow(&node->attrs, &node->attrs_capacity, node->n_attrs + 1, sizeof *node->attrs));
     if (!(attr.name = sn_region_text(&m->memory, name))) return SN_RESOURCE;
@@ -75,195 +55,255 @@ sn_status sn_onnx_attr_int(sn_onnx *m, const char *name, int64_t value) {
     return add_attr(m, name, (sn_onnx_attr){.kind = SN_ONNX_INT, .i = value});
 }
 
-sn_status sn_onnx_attr_string(sn_onnx *m, const char *name, const char *value) {
-    const char *copy = sn_region_text(&m->memory, value);
-    return copy ? add_attr(m, name, (sn_onnx_attr){.kind = SN_ONNX_STRING, .string = copy}) : SN_RESOURCE;
-}
-
 sn_status sn_onnx_attr_ints(sn_onnx *m, const char *name, size_t n, const int64_t *values) {
     const int64_t *copy = sn_region_copy(&m->memory, values, n, sizeof *copy);
     return copy ? add_attr(m, name, (sn_onnx_attr){.kind = SN_ONNX_INTS, .ints = copy, .n = n}) : SN_RESOURCE;
 }
 
-static sn_status add_tensor(sn_onnx *m, const char *name, int ndim, const size_t *dims, const void *data, bool integers) {
-    size_t size = integers ? sizeof(int64_t) : sizeof(float);
-    sn_onnx_tensor t = {.ndim = ndim, .n = 1};
-    if (ndim < 0 || ndim > SN_ONNX_RANK)
-        return sn_error(SN_USAGE, "initializer '%s': %d dimensions; allowed are 0 to %d", name, ndim, SN_ONNX_RANK);
-    bool fits = true;
-    for (int i = 0; i < ndim; i++) {
-        t.dims[i] = dims[i];
-        fits = fits && !__builtin_mul_overflow(t.n, dims[i], &t.n);
-    }
-    size_t bytes;
-    if (!fits || __builtin_mul_overflow(t.n, size, &bytes) || bytes > INT32_MAX - m->tensor_bytes)
-        return sn_error(SN_RESOURCE,
-                        "initializer '%s': with it the model has more than 2 GiB of data, the most that an ONNX file holds",
-                        name);
-    SN_TRY(sn_grow(&m->initializers, &m->initializers_capacity, m->n_initializers + 1, sizeof t));
-    void *copy = sn_region_copy(&m->memory, data, t.n, size);
-    if (!copy || !(t.name = sn_region_text(&m->memory, name))) return SN_RESOURCE;
-    if (integers)
-        t.i64 = copy;
-    else
-        t.f32 = copy;
-    m->tensor_bytes += bytes;
-    m->initializers[m->n_initializers++] = t;
-    return SN_OK;
-}
-
-sn_status sn_onnx_add_f32(sn_onnx *m, const char *name, int ndim, const size_t *dims, const float *data) {
-    return add_tensor(m, name, ndim, dims, data, false);
-}
-
-sn_status sn_onnx_add_i64(sn_onnx *m, const char *name, int ndim, const size_t *dims, const int64_t *data) {
-    return add_tensor(m, name, ndim, dims, data, true);
-}
-
-static sn_status make_value(sn_onnx *m, const char *name, int ndim, const int64_t *dims, sn_onnx_value *out) {
-    if (ndim < 0 || ndim > SN_ONNX_RANK)
-        return sn_error(SN_USAGE, "value '%s': %d dimensions; allowed are 0 to %d", name, ndim, SN_ONNX_RANK);
-    *out = (sn_onnx_value){.name = sn_region_text(&m->memory, name), .ndim = ndim};
-    if (!out->name) return SN_RESOURCE;
-    for (int i = 0; i < ndim; i++) {
-        if (dims[i] < 0 && dims[i] != SN_ONNX_BATCH)
-            return sn_error(SN_USAGE, "value '%s': a size of %lld; allowed are 0 and more, and SN_ONNX_BATCH", name,
-                            (long long)dims[i]);
-        out->dims[i] = dims[i];
-    }
-    return SN_OK;
-}
-
-sn_status sn_onnx_add_input(sn_onnx *m, const char *name, int ndim, const int64_t *dims) {
-    SN_TRY(sn_grow(&m->inputs, &m->inputs_capacity, m->n_inputs + 1, sizeof *m->inputs));
-    SN_TRY(make_value(m, name, ndim, dims, &m->inputs[m->n_inputs]));
-    m->n_inputs++;
-    return SN_OK;
-}
-
-sn_status sn_onnx_add_output(sn_onnx *m, const char *name, int ndim, const int64_t *dims) {
-    SN_TRY(sn_grow(&m->outputs, &m->outputs_capacity, m->n_outputs + 1, sizeof *m->outputs));
-    SN_TRY(make_value(m, name, ndim, dims, &m->outputs[m->n_outputs]));
-    m->n_outputs++;
-    return SN_OK;
-}
-
-sn_status sn_onnx_add_note(sn_onnx *m, const char *key, const char *value) {
-    SN_TRY(sn_grow(&m->notes, &m->notes_capacity, m->n_notes + 1, sizeof *m->notes));
-    sn_onnx_note note = {sn_region_text(&m->memory, key), sn_region_text(&m->memory, value)};
-    if (!note.key || !note.value) return SN_RESOURCE;
-    m->notes[m->n_notes++] = note;
-    return SN_OK;
-}
-
 const sn_onnx_attr *sn_onnx_find_attr(const sn_onnx_node *node, const char *name) {
     for (size_t i = 0; i < node->n_attrs; i++)
-        if (strcmp(node->attrs[i].name, name) == 0) return &node->attrs[i];
+        if (!strcmp(node->attrs[i].name, name)) return &node->attrs[i];
     return NULL;
 }
 
-const sn_onnx_tensor *sn_onnx_find_initializer(const sn_onnx *m, const char *name) {
-    for (size_t i = 0; i < m->n_initializers; i++)
-        if (strcmp(m->initializers[i].name, name) == 0) return &m->initializers[i];
-    return NULL;
+void sn_onnx_free(sn_onnx *m) {
+    for (size_t i = 0; i < m->n_nodes; i++) free(m->nodes[i].attrs);
+    free(m->nodes);
+    sn_tensors_free(&m->tensors);
+    sn_region_free(&m->memory);
+    *m = (sn_onnx){0};
 }
 
-// --- checking
-
-// A name and the moment from which on it is known: 0 = from the start, i + 1 = after node i.
-typedef struct {
-    const char *name;
-    size_t since;
-} known;
-
-typedef struct {
-    known *items;
-    size_t n, capacity;
-} names;
-
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const known *)a)->name, ((const known *)b)->name);
+// ---------------------------------------------------------------- writing: a tree that borrows texts and data from the model
+// protobuf-c's fields are not const; packing only reads them.
+static void *plain(const void *p) {
+    return (void *)(uintptr_t)p;
 }
 
-static sn_status add_name(names *all, const char *what, const char *name, size_t since) {
-    if (!*name || !sn_utf8_valid(name)) return sn_error(SN_DATA, "a name of %s is empty or not UTF-8", what);
-    SN_TRY(sn_grow(&all->items, &all->capacity, all->n + 1, sizeof *all->items));
-    all->items[all->n++] = (known){name, since};
-    return SN_OK;
-}
-
-// Sorts; each name only once.
-static sn_status close_names(names *all, const char *what) {
-    if (all->n) qsort(all->items, all->n, sizeof *all->items, by_name);
-    for (size_t i = 1; i < all->n; i++)
-        if (strcmp(all->items[i - 1].name, all->items[i].name) == 0)
-            return sn_error(SN_DATA, "%s '%s' comes twice", what, all->items[i].name);
-    return SN_OK;
-}
-
-static sn_status need(const names *values, const char *name, size_t when, const char *what, const char *by) {
-    const known key = {name, 0}, *found = values->n ? bsearch(&key, values->items, values->n, sizeof key, by_name) : NULL;
-    if (found && found->since <= when) return SN_OK;
-    return sn_error(SN_DATA, "%s '%s' needs value '%s', which %s", what, by, name, found ? "is made later" : "nothing makes");
-}
-
-static sn_status gather_values(const sn_onnx *m, names *values) {
-    for (size_t i = 0; i < m->n_inputs; i++) SN_TRY(add_name(values, "an input", m->inputs[i].name, 0));
-    for (size_t i = 0; i < m->n_initializers; i++) SN_TRY(add_name(values, "an initializer", m->initializers[i].name, 0));
-    for (size_t i = 0; i < m->n_nodes; i++)
-        for (size_t k = 0; k < m->nodes[i].n_outputs; k++)
-            SN_TRY(add_name(values, "a node's output", m->nodes[i].outputs[k], i + 1));
-    return close_names(values, "value");
-}
-
-static sn_status check_node(const sn_onnx_node *node, size_t i, const names *values) {
-    if (!*node->op || !sn_utf8_valid(node->op)) return sn_error(SN_DATA, "node '%s' has no operator", node->name);
-    if (!node->n_outputs) return sn_error(SN_DATA, "node '%s' makes no value", node->name);
-    for (size_t k = 0; k < node->n_inputs; k++)
-        if (*node->inputs[k]) SN_TRY(need(values, node->inputs[k], i, "node", node->name));
-    for (size_t k = 0; k < node->n_attrs; k++) {
-        const sn_onnx_attr *a = &node->attrs[k];
-        if (!*a->name || !sn_utf8_valid(a->name) || (a->kind == SN_ONNX_STRING && !sn_utf8_valid(a->string)) ||
-            sn_onnx_find_attr(node, a->name) != a)
-            return sn_error(SN_DATA, "node '%s': attribute '%s' is not UTF-8, without name, or comes twice", node->name, a->name);
+// n messages of a kind, initialised: an array of pointers to them, from the region. NULL when out of memory.
+static void *messages(sn_region *a, size_t n, const ProtobufCMessageDescriptor *kind) {
+    char *pointers = sn_region_new(a, n, sizeof(void *)), *items = sn_region_new(a, n, kind->sizeof_message);
+    if (!pointers || !items) return NULL;
+    for (size_t i = 0; i < n; i++) {
+        void *item = items + i * kind->sizeof_message;
+        protobuf_c_message_init(kind, item);
+        memcpy(pointers + i * sizeof(void *), &item, sizeof item);
     }
+    return pointers;
+}
+
+static void *message(sn_region *a, const ProtobufCMessageDescriptor *kind) {
+    void *p, *pointers = messages(a, 1, kind);
+    if (!pointers) return NULL;
+    memcpy(&p, pointers, sizeof p);
+    return p;
+}
+
+static void fill_attr(const sn_onnx_attr *from, Onnx__AttributeProto *to) {
+    to->name = plain(from->name);
+    to->has_type = 1;
+    switch (from->kind) {
+    case SN_ONNX_FLOAT:
+        to->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT;
+        to->has_f = 1;
+        to->f = from->f;
+        break;
+    case SN_ONNX_INT:
+        to->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
+        to->has_i = 1;
+        to->i = from->i;
+        break;
+    case SN_ONNX_INTS:
+        to->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
+        to->n_ints = from->n;
+        to->ints = plain(from->ints);
+        break;
+    }
+}
+
+static bool fill_node(sn_region *a, const sn_onnx_node *from, Onnx__NodeProto *to) {
+    to->op_type = plain(from->op);
+    to->name = plain(from->name);
+    to->n_input = from->n_inputs;
+    to->input = plain(from->inputs);
+    to->n_output = 1;
+    to->n_attribute = from->n_attrs;
+    if (!(to->output = sn_region_copy(a, &from->output, 1, sizeof from->output)) ||
+        !(to->attribute = messages(a, from->n_attrs, &onnx__attribute_proto__descriptor)))
+        return false;
+    for (size_t i = 0; i < from->n_attrs; i++) fill_attr(&from->attrs[i], to->attribute[i]);
+    return true;
+}
+
+static bool fill_tensor(sn_region *a, const sn_tensor *from, Onnx__TensorProto *to) {
+    to->name = plain(from->name);
+    to->n_dims = (size_t)from->ndim;
+    if (!(to->dims = sn_region_new(a, to->n_dims, sizeof *to->dims))) return false;
+    for (int i = 0; i < from->ndim; i++) to->dims[i] = (int64_t)from->dims[i];
+    to->has_data_type = to->has_raw_data = 1;
+    to->data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    to->raw_data = (ProtobufCBinaryData){from->n * sizeof *from->data, (uint8_t *)from->data};
+    return true;
+}
+
+static bool fill_value(sn_region *a, const sn_onnx_value *from, Onnx__ValueInfoProto *to) {
+    to->name = plain(from->name);
+    Onnx__TypeProto *type = to->type = message(a, &onnx__type_proto__descriptor);
+    Onnx__TypeProto__Tensor *tensor = message(a, &onnx__type_proto__tensor__descriptor);
+    Onnx__TensorShapeProto *shape = message(a, &onnx__tensor_shape_proto__descriptor);
+    if (!type || !tensor || !shape) return false;
+    type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
+    type->tensor_type = tensor;
+    tensor->has_elem_type = 1;
+    tensor->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    tensor->shape = shape;
+    shape->n_dim = (size_t)from->ndim;
+    if (!(shape->dim = messages(a, shape->n_dim, &onnx__tensor_shape_proto__dimension__descriptor))) return false;
+    for (int i = 0; i < from->ndim; i++)
+        if (from->dims[i] == SN_ONNX_BATCH) {
+            shape->dim[i]->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
+            shape->dim[i]->dim_param = plain("N");
+        } else {
+            shape->dim[i]->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+            shape->dim[i]->dim_value = from->dims[i];
+        }
+    return true;
+}
+
+static bool fill_graph(sn_region *a, const sn_onnx *m, Onnx__GraphProto *to) {
+    to->name = plain("subnet");
+    to->n_node = m->n_nodes;
+    to->n_initializer = m->tensors.n;
+    to->n_input = to->n_output = 1;
+    bool good = (to->node = messages(a, m->n_nodes, &onnx__node_proto__descriptor)) &&
+                (to->initializer = messages(a, m->tensors.n, &onnx__tensor_proto__descriptor)) &&
+                (to->input = messages(a, 1, &onnx__value_info_proto__descriptor)) &&
+                (to->output = messages(a, 1, &onnx__value_info_proto__descriptor)) && fill_value(a, &m->input, to->input[0]) &&
+                fill_value(a, &m->output, to->output[0]);
+    for (size_t i = 0; good && i < m->n_nodes; i++) good = fill_node(a, &m->nodes[i], to->node[i]);
+    for (size_t i = 0; good && i < m->tensors.n; i++) good = fill_tensor(a, &m->tensors.item[i], to->initializer[i]);
+    return good;
+}
+
+static Onnx__ModelProto *make_tree(sn_region *a, const sn_onnx *m) {
+    const sn_tensors *t = &m->tensors;
+    Onnx__ModelProto *to = message(a, &onnx__model_proto__descriptor);
+    if (!to) return NULL;
+    to->has_ir_version = 1;
+    to->ir_version = SN_ONNX_IR;
+    to->producer_name = plain("supernet");
+    to->producer_version = plain(SN_VERSION);
+    to->n_opset_import = 1;
+    to->n_metadata_props = t->n_notes;
+    if (!(to->opset_import = messages(a, 1, &onnx__operator_set_id_proto__descriptor)) ||
+        !(to->metadata_props = messages(a, t->n_notes, &onnx__string_string_entry_proto__descriptor)) ||
+        !(to->graph = message(a, &onnx__graph_proto__descriptor)) || !fill_graph(a, m, to->graph))
+        return NULL;
+    to->opset_import[0]->domain = plain("");
+    to->opset_import[0]->has_version = 1;
+    to->opset_import[0]->version = SN_ONNX_OPSET;
+    for (size_t i = 0; i < t->n_notes; i++) {
+        to->metadata_props[i]->key = plain(t->note[i].key);
+        to->metadata_props[i]->value = plain(t->note[i].value);
+    }
+    return to;
+}
+
+sn_status sn_onnx_save(const sn_onnx *m, const char *path) {
+    sn_region memory = {0};
+    const Onnx__ModelProto *tree = make_tree(&memory, m);
+    size_t n = tree ? onnx__model_proto__get_packed_size(tree) : 0;
+    unsigned char *bytes = tree && n <= INT32_MAX ? sn_new(n, 1) : NULL;
+    sn_status s = n <= INT32_MAX ? SN_RESOURCE : sn_error(SN_RESOURCE, "%zu bytes; an ONNX file holds at most 2 GiB", n);
+    if (bytes) {
+        onnx__model_proto__pack(tree, bytes);
+        s = sn_atomic_save(path, &(sn_piece){bytes, n}, 1);
+    }
+    sn_region_free(&memory);
+    free(bytes);
+    return s;
+}
+
+// ---------------------------------------------------------------- reading back: the tree that protobuf-c makes, for its meaning
+static const char *text_or_empty(const char *text) {
+    return text ? text : "";
+}
+
+static sn_status read_attr(sn_onnx *m, const char *node, const Onnx__AttributeProto *a) {
+    const char *name = text_or_empty(a->name);
+    switch (a->type) {
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT:
+        return sn_onnx_attr_f32(m, name, a->f);
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT:
+        return sn_onnx_attr_int(m, name, a->i);
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS:
+        return sn_onnx_attr_ints(m, name, a->n_ints, a->ints);
+    default:
+        return sn_error(SN_DATA, "node '%s': attribute '%s' is of kind %d", node, name, (int)a->type);
+    }
+}
+
+static sn_status read_node(sn_onnx *m, const Onnx__NodeProto *node) {
+    const char *name = text_or_empty(node->name);
+    if (node->n_output != 1) return sn_error(SN_DATA, "node '%s' makes %zu values", name, node->n_output);
+    SN_TRY(sn_onnx_add_node(m, text_or_empty(node->op_type), name, node->n_input, (const char *const *)node->input,
+                            node->output[0]));
+    for (size_t i = 0; i < node->n_attribute; i++) SN_TRY(read_attr(m, name, node->attribute[i]));
     return SN_OK;
 }
 
-// Every value and node and note has a name of its own.
-static sn_status check_names(const sn_onnx *m, names *values, names *nodes, names *notes) {
-    SN_TRY(gather_values(m, values));
-    for (size_t i = 0; i < m->n_nodes; i++) SN_TRY(add_name(nodes, "a node", m->nodes[i].name, 0));
-    SN_TRY(close_names(nodes, "node"));
-    for (size_t i = 0; i < m->n_notes; i++) {
-        if (!sn_utf8_valid(m->notes[i].value)) return sn_error(SN_DATA, "note '%s' is not UTF-8", m->notes[i].key);
-        SN_TRY(add_name(notes, "a note", m->notes[i].key, 0));
-    }
-    return close_names(notes, "note");
-}
-
-static sn_status check_graph(const sn_onnx *m, const names *values) {
-    const char *texts[] = {m->name, m->producer, m->producer_version};
-    for (int i = 0; i < 3; i++)
-        if (!*texts[i] || !sn_utf8_valid(texts[i]))
-            return sn_error(SN_DATA, "name, producer or its version is empty or not UTF-8");
-    for (size_t i = 0; i < m->n_nodes; i++) SN_TRY(check_node(&m->nodes[i], i, values));
-    if (!m->n_inputs || !m->n_outputs) return sn_error(SN_DATA, "no input or no output");
-    for (size_t i = 0; i < m->n_outputs; i++) {
-        SN_TRY(need(values, m->outputs[i].name, m->n_nodes, "the model's output", m->outputs[i].name));
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(m->outputs[k].name, m->outputs[i].name) == 0)
-                return sn_error(SN_DATA, "output '%s' comes twice", m->outputs[i].name);
-    }
+static sn_status read_tensor(sn_onnx *m, const Onnx__TensorProto *t) {
+    const char *name = text_or_empty(t->name);
+    size_t dims[SN_TENSOR_RANK], bytes = sizeof(float);
+    bool fits = t->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT && t->n_dims <= SN_TENSOR_RANK;
+    for (size_t i = 0; fits && i < t->n_dims; i++) fits = !__builtin_mul_overflow(bytes, dims[i] = (size_t)t->dims[i], &bytes);
+    if (!fits || bytes != t->raw_data.len)
+        return sn_error(SN_DATA, "tensor '%s': is not float32, or its shape does not fit its %zu bytes", name, t->raw_data.len);
+    float *data;
+    SN_TRY(sn_tensors_add(&m->tensors, name, (int)t->n_dims, dims, &data));
+    if (bytes) memcpy(data, t->raw_data.data, bytes);
     return SN_OK;
 }
 
-sn_status sn_onnx_check(const sn_onnx *m) {
-    names values = {0}, nodes = {0}, notes = {0};
-    sn_status status = check_names(m, &values, &nodes, &notes);
-    if (status == SN_OK) status = check_graph(m, &values);
-    free(values.items);
-    free(nodes.items);
-    free(notes.items);
-    return status;
+static sn_status read_value(sn_onnx *m, const Onnx__ValueInfoProto *v, sn_onnx_value *out) {
+    const Onnx__TypeProto *type = v->type;
+    const Onnx__TensorShapeProto *shape =
+        type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ? type->tensor_type->shape : NULL;
+    if (!(out->name = sn_region_text(&m->memory, text_or_empty(v->name)))) return SN_RESOURCE;
+    if (!shape || type->tensor_type->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT || shape->n_dim > SN_ONNX_RANK)
+        return sn_error(SN_DATA, "value '%s': is no float32 tensor with a shape of 0 to %d sizes", out->name, SN_ONNX_RANK);
+    out->ndim = (int)shape->n_dim;
+    for (int i = 0; i < out->ndim; i++) // a symbol can only be N
+        out->dims[i] = shape->dim[i]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE
+                           ? shape->dim[i]->dim_value
+                           : SN_ONNX_BATCH;
+    return SN_OK;
+}
+
+static sn_status read_model(const Onnx__ModelProto *from, sn_onnx *m) {
+    const Onnx__GraphProto *g = from->graph;
+    if (from->ir_version != SN_ONNX_IR || from->n_opset_import != 1 || from->opset_import[0]->version != SN_ONNX_OPSET)
+        return sn_error(SN_DATA, "not of IR version %d and opset %d", SN_ONNX_IR, SN_ONNX_OPSET);
+    if (!g || g->n_input != 1 || g->n_output != 1) return sn_error(SN_DATA, "not a graph with one input and one output");
+    SN_TRY(read_value(m, g->input[0], &m->input));
+    SN_TRY(read_value(m, g->output[0], &m->output));
+    for (size_t i = 0; i < g->n_initializer; i++) SN_TRY(read_tensor(m, g->initializer[i]));
+    for (size_t i = 0; i < g->n_node; i++) SN_TRY(read_node(m, g->node[i]));
+    for (size_t i = 0; i < from->n_metadata_props; i++)
+        SN_TRY(sn_tensors_note(&m->tensors, text_or_empty(from->metadata_props[i]->key),
+                               text_or_empty(from->metadata_props[i]->value)));
+    return SN_OK;
+}
+
+sn_status sn_onnx_load(const char *path, size_t cap, sn_onnx *out) {
+    unsigned char *bytes;
+    size_t size;
+    SN_TRY(sn_file_read(path, cap, &bytes, &size));
+    Onnx__ModelProto *tree = onnx__model_proto__unpack(NULL, size, bytes);
+    free(bytes); // the tree has copies
+    sn_status s = tree ? read_model(tree, out) : sn_error(SN_DATA, "not an ONNX model, or damaged");
+    onnx__model_proto__free_unpacked(tree, NULL);
+    if (s == SN_OK) return SN_OK;
+    sn_onnx_free(out);
+    return sn_error_prefix(s, "%s", path);
 }

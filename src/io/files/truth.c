@@ -2,6 +2,7 @@
 // Not here: matching of differently written archs (the caller prints its archs in the table's notation).
 // Next: truth.h.
 #include "io/files/truth.h"
+#include "base/names.h"
 #include "io/files/atomic.h"
 #include "io/files/csv.h"
 
@@ -22,14 +23,14 @@ typedef struct {
 struct sn_truth {
     entry *entry;
     size_t count, room;
-    size_t *sorted; // (count) entries by arch
+    sn_names names; // of the entries
 };
 
 void sn_truth_free(sn_truth *t) {
     if (!t) return;
     for (size_t i = 0; i < t->count; i++) free(t->entry[i].arch);
     free(t->entry);
-    free(t->sorted);
+    free(t->names.slot);
     free(t);
 }
 
@@ -40,54 +41,14 @@ const char *sn_truth_arch(const sn_truth *t, size_t i) {
     return t->entry[i].arch;
 }
 
+static const char *name_of(const void *entries, size_t i) {
+    return ((const entry *)entries)[i].arch;
+}
+
 int sn_truth_find(const sn_truth *t, const char *arch, double *value) {
-    size_t low = 0, high = t->count;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        const entry *e = &t->entry[t->sorted[mid]];
-        int order = strcmp(arch, e->arch);
-        if (!order) {
-            *value = e->value;
-            return 1;
-        }
-        if (order < 0)
-            high = mid;
-        else
-            low = mid + 1;
-    }
-    return 0;
-}
-
-// --- filling the table
-
-static sn_status add(sn_truth *t, const char *arch, double value, size_t line) {
-    SN_TRY(sn_grow(&t->entry, &t->room, t->count + 1, sizeof *t->entry));
-    char *copy = sn_strdup(arch);
-    if (!copy) return SN_RESOURCE;
-    t->entry[t->count++] = (entry){copy, value, line};
-    return SN_OK;
-}
-
-static int by_arch(const void *a, const void *b, void *context) {
-    const entry *e = context;
-    size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    int order = strcmp(e[x].arch, e[y].arch);
-    return order ? order : (x > y) - (x < y);
-}
-
-static sn_status sort(sn_truth *t, const char *path) {
-    if (!t->count) return sn_error(SN_DATA, "%s: no archs in it", path);
-    t->sorted = sn_new(t->count, sizeof *t->sorted);
-    if (!t->sorted) return SN_RESOURCE;
-    for (size_t i = 0; i < t->count; i++) t->sorted[i] = i;
-    qsort_r(t->sorted, t->count, sizeof *t->sorted, by_arch, t->entry);
-    for (size_t i = 1; i < t->count; i++) {
-        const entry *a = &t->entry[t->sorted[i - 1]], *b = &t->entry[t->sorted[i]];
-        if (!strcmp(a->arch, b->arch))
-            return sn_error(SN_DATA, "%s:%zu: arch %.*s is given twice, first on line %zu", path, b->line, SHOWN, b->arch,
-                            a->line);
-    }
-    return SN_OK;
+    ptrdiff_t i = sn_names_find(&t->names, arch, name_of, t->entry);
+    if (i >= 0) *value = t->entry[i].value;
+    return i >= 0;
 }
 
 // Copy of text fit for a message: short, control characters replaced.
@@ -108,6 +69,22 @@ static int control_character(const char *text) {
     for (const unsigned char *p = (const unsigned char *)text; *p; p++)
         if ((*p < 32 && *p != '\t') || *p == 127) return *p;
     return 0;
+}
+
+// --- filling the table
+
+static sn_status add(sn_truth *t, const char *path, const char *arch, double value, size_t line) {
+    ptrdiff_t known = sn_names_find(&t->names, arch, name_of, t->entry);
+    if (known >= 0)
+        return sn_error(SN_DATA, "%s:%zu: arch %s is given twice, first on line %zu", path, line, show(arch).text,
+                        t->entry[known].line);
+    SN_TRY(sn_grow(&t->entry, &t->room, t->count + 1, sizeof *t->entry));
+    SN_TRY(sn_names_room(&t->names, name_of, t->entry));
+    char *copy = sn_strdup(arch);
+    if (!copy) return SN_RESOURCE;
+    t->entry[t->count++] = (entry){copy, value, line};
+    sn_names_add(&t->names, copy);
+    return SN_OK;
 }
 
 // --- CSV
@@ -157,7 +134,7 @@ static sn_status read_row(const csv *c, char *line, sn_truth *t) {
     if (!*arch) return sn_error(SN_DATA, "%s:%zu: the arch is empty", c->path, c->line);
     double value;
     SN_TRY(read_number(c, number, &value));
-    return add(t, arch, value, c->line);
+    return add(t, c->path, arch, value, c->line);
 }
 
 static sn_status read_csv(const char *path, const char *key, char *text, sn_truth *t) {
@@ -218,7 +195,7 @@ static sn_status read_member(const char *path, const char *key, const char *arch
     if (!*arch || control_character(arch))
         return sn_error(SN_DATA, "%s: arch '%s' is empty or holds control characters", path, name.text);
     json_t *number = follow(value, key);
-    if (json_is_number(number)) return add(t, arch, json_number_value(number), 0);
+    if (json_is_number(number)) return add(t, path, arch, json_number_value(number), 0);
     char found[512];
     describe(value, found, sizeof found);
     if (key)
@@ -255,7 +232,7 @@ sn_status sn_truth_read(const char *path, const char *key, sn_truth **out) {
     if (status == SN_OK && !json && strlen(text) != bytes)
         status = sn_error(SN_DATA, "%s: a zero byte in it: neither CSV nor JSON", path);
     if (status == SN_OK) status = json ? read_json(path, key, text, bytes, t) : read_csv(path, key, text, t);
-    if (status == SN_OK) status = sort(t, path);
+    if (status == SN_OK && !t->count) status = sn_error(SN_DATA, "%s: no archs in it", path);
     if (status == SN_OK)
         *out = t;
     else

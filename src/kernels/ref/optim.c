@@ -2,12 +2,17 @@
 // stored as real. Not here: which parts are active and with which learning rate (supernet/engine/optim.h). Next: table.c.
 #include "kernels/ref/ref.h"
 
+// Where a row of a box begins.
+static int64_t at(const sn_box *box, int64_t row) {
+    return box->offset + row * box->stride;
+}
+
 // grads overwritten.
 void REF(fill)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     (void)tile, (void)scratch;
     const sn_fill *p = &call->as.fill;
-    real *grads = (real *)b->grads + p->offset;
-    for (int64_t i = 0; i < p->n; i++) grads[i] = 0;
+    for (int64_t row = 0; row < p->box.rows; row++)
+        for (int64_t i = at(&p->box, row); i < at(&p->box, row) + p->box.run; i++) ((real *)b->grads)[i] = 0;
 }
 
 size_t REF(fill_scratch)(const sn_call *call) {
@@ -18,9 +23,10 @@ size_t REF(fill_scratch)(const sn_call *call) {
 void REF(squares)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     (void)tile, (void)scratch;
     const sn_squares *p = &call->as.squares;
-    const real *grads = (const real *)b->grads + p->offset;
+    const real *grads = b->grads;
     double sum = 0;
-    for (int64_t i = 0; i < p->n; i++) sum += (double)grads[i] * (double)grads[i];
+    for (int64_t row = 0; row < p->box.rows; row++)
+        for (int64_t i = at(&p->box, row); i < at(&p->box, row) + p->box.run; i++) sum += (double)grads[i] * (double)grads[i];
     ((real *)b->arena)[p->out] = (real)sum;
 }
 
@@ -56,18 +62,18 @@ void REF(sgd)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratc
     sn_clip_result clip;
     memcpy(&clip, (const real *)b->arena + p->clip, sizeof clip);
     if (clip.bad >= 0) return;
-    real *w = (real *)b->weights + p->offset;
-    const real *g = (const real *)b->grads + p->offset;
-    real *slot = p->momentum != 0 ? (real *)b->slot[0] + p->offset : NULL;
-    for (int64_t i = 0; i < p->n; i++) {
-        double d = clip.factor * g[i] + p->decay * w[i], step = d;
-        if (slot) {
-            double v = p->momentum * slot[i] + d;
-            slot[i] = (real)v;
-            step = p->nesterov ? d + p->momentum * v : v;
+    real *w = b->weights, *slot = b->slot[0];
+    const real *g = b->grads;
+    for (int64_t row = 0; row < p->box.rows; row++)
+        for (int64_t i = at(&p->box, row); i < at(&p->box, row) + p->box.run; i++) {
+            double d = clip.factor * g[i] + p->decay * w[i], step = d;
+            if (p->momentum != 0) {
+                double v = p->momentum * slot[i] + d;
+                slot[i] = (real)v;
+                step = p->nesterov ? d + p->momentum * v : v;
+            }
+            w[i] = (real)(w[i] - p->lr * step);
         }
-        w[i] = (real)(w[i] - p->lr * step);
-    }
 }
 
 size_t REF(sgd_scratch)(const sn_call *call) {
@@ -81,17 +87,17 @@ void REF(adam)(const sn_bases *b, const sn_call *call, int64_t tile, void *scrat
     sn_clip_result clip;
     memcpy(&clip, (const real *)b->arena + p->clip, sizeof clip);
     if (clip.bad >= 0) return;
-    real *w = (real *)b->weights + p->offset;
-    const real *g = (const real *)b->grads + p->offset;
-    real *first = (real *)b->slot[0] + p->offset, *second = (real *)b->slot[1] + p->offset;
+    real *w = b->weights, *first = b->slot[0], *second = b->slot[1];
+    const real *g = b->grads;
     double correction1 = 1 - pow(p->beta1, (double)p->t), correction2 = 1 - pow(p->beta2, (double)p->t);
-    for (int64_t i = 0; i < p->n; i++) {
-        double d = clip.factor * g[i] + p->decay * w[i];
-        double m = p->beta1 * first[i] + (1 - p->beta1) * d, v = p->beta2 * second[i] + (1 - p->beta2) * d * d;
-        first[i] = (real)m;
-        second[i] = (real)v;
-        w[i] = (real)(w[i] - p->lr * (m / correction1) / (sqrt(v / correction2) + p->eps));
-    }
+    for (int64_t row = 0; row < p->box.rows; row++)
+        for (int64_t i = at(&p->box, row); i < at(&p->box, row) + p->box.run; i++) {
+            double d = clip.factor * g[i] + p->decay * w[i];
+            double m = p->beta1 * first[i] + (1 - p->beta1) * d, v = p->beta2 * second[i] + (1 - p->beta2) * d * d;
+            first[i] = (real)m;
+            second[i] = (real)v;
+            w[i] = (real)(w[i] - p->lr * (m / correction1) / (sqrt(v / correction2) + p->eps));
+        }
 }
 
 size_t REF(adam_scratch)(const sn_call *call) {

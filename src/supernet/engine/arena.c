@@ -1,16 +1,13 @@
 // First-fit placement; see arena.h.
 #include "supernet/engine/arena.h"
+#include "base/round.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t rounded(int64_t size) {
-    return (size + 15) / 16 * 16;
-}
-
 void sn_arena_reset(sn_arena *p, int64_t reserved) {
     p->n = 0;
-    p->end = p->peak = rounded(reserved);
+    p->end = p->peak = sn_aligned(reserved);
 }
 
 static void remove_hole(sn_arena *p, int i) {
@@ -19,7 +16,7 @@ static void remove_hole(sn_arena *p, int i) {
 }
 
 sn_status sn_arena_take(sn_arena *p, int64_t size, int64_t *offset) {
-    size = rounded(size);
+    size = sn_aligned(size);
     for (int i = 0; i < p->n; i++) {
         sn_hole *h = &p->hole[i];
         if (h->size < size) continue;
@@ -36,7 +33,7 @@ sn_status sn_arena_take(sn_arena *p, int64_t size, int64_t *offset) {
 }
 
 sn_status sn_arena_give(sn_arena *p, int64_t offset, int64_t size) {
-    size = rounded(size);
+    size = sn_aligned(size);
     if (!size) return SN_OK;
     int i = 0;
     while (i < p->n && p->hole[i].offset < offset) i++;

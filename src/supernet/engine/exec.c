@@ -37,8 +37,8 @@ sn_status sn_supernet_create(const sn_graph *g, sn_backend *backend, int slots, 
                                        [SN_BUFFER_SLOT0] = slots > 0 ? g->params.total : 0,
                                        [SN_BUFFER_SLOT1] = slots > 1 ? g->params.total : 0,
                                        [SN_BUFFER_STATS] = g->params.stats_total};
-    n->active = sn_new((size_t)g->params.n, sizeof *n->active);
-    sn_status s = n->active ? SN_OK : SN_RESOURCE;
+    n->is_active = sn_new((size_t)g->params.n, sizeof *n->is_active);
+    sn_status s = n->is_active ? SN_OK : SN_RESOURCE;
     if (s == SN_OK) s = sn_memory_open(backend, sizes, "weights, gradients and optimiser slots", &n->memory);
     if (s == SN_OK) s = start_values(n, seed);
     if (s != SN_OK)
@@ -54,6 +54,7 @@ void sn_supernet_free(sn_supernet *n) {
     sn_plan_free(&n->plan);
     sn_plan_free(&n->zero);
     free(n->active);
+    free(n->is_active);
     free(n);
 }
 
@@ -84,16 +85,22 @@ void sn_supernet_run(sn_supernet *n, const sn_plan *plan) {
 // Zeroes the gradients that the plan adds to and nobody has since the last update.
 static sn_status begin_gradients(sn_supernet *n) {
     sn_plan_clear(&n->zero);
-    for (int i = 0; i < n->plan.n_params; i++) {
-        int k = n->plan.param[i];
-        if (n->active[k]) continue;
-        const sn_param *p = &n->graph->params.param[k];
-        sn_call fill = {.kernel = SN_FILL, .as.fill = {p->offset, p->size}};
+    SN_TRY(sn_grow(&n->active, &n->active_capacity, (size_t)(n->n_active + n->plan.n_parts), sizeof *n->active));
+    for (int i = 0; i < n->plan.n_parts; i++) {
+        const sn_part *p = &n->plan.part[i];
+        if (n->is_active[p->param]) continue;
+        sn_call fill = {.kernel = SN_FILL, .as.fill = {{p->offset, p->run, p->rows, p->stride}}};
         SN_TRY(sn_plan_add(&n->zero, n->backend, &fill, true));
-        n->active[k] = true;
+        n->is_active[p->param] = 1;
+        n->active[n->n_active++] = *p;
     }
     sn_supernet_run(n, &n->zero);
     return SN_OK;
+}
+
+void sn_supernet_end_gradients(sn_supernet *n) {
+    for (int i = 0; i < n->n_active; i++) n->is_active[n->active[i].param] = 0;
+    n->n_active = 0;
 }
 
 sn_status sn_supernet_pass(sn_supernet *n, const sn_pass *pass, const float *images, const int32_t *labels,

@@ -10,11 +10,14 @@ typedef struct {
     const sn_graph *graph; // borrowed
     sn_backend *backend;   // borrowed
     sn_memory *memory;
-    size_t real;  // bytes of a real: 4 or 8
-    int slots;    // optimiser slots: 0, 1 or 2
-    bool *active; // per parameter: passes since the last update added to its gradient
-    sn_plan plan; // of the last pass
-    sn_plan zero; // the gradients that it began
+    size_t real;     // bytes of a real: 4 or 8
+    int slots;       // optimiser slots: 0, 1 or 2
+    sn_part *active; // what passes since the last update added gradients to, each once
+    int n_active;
+    size_t active_capacity;
+    uint8_t *is_active; // per parameter
+    sn_plan plan;       // of the last pass
+    sn_plan zero;       // the gradients that it began
     // told of every launch with its seconds; NULL: launches run in one go
     void (*launched)(void *arg, const sn_call *first, int count, double seconds);
     void *launched_arg;
@@ -35,6 +38,8 @@ typedef sn_score_result sn_batch_score;
 // since the last update has used; runs it. images: floats (batch, h, w, c), NULL when the plan starts from given values; labels:
 // one per sample, NULL for a plan without loss; score: NULL when not wanted or without loss.
 sn_status sn_supernet_pass(sn_supernet *, const sn_pass *, const float *images, const int32_t *labels, sn_batch_score *score);
+// After an update: no part is active, the next pass begins its gradients anew. (net->active keeps the parts until then.)
+void sn_supernet_end_gradients(sn_supernet *);
 // Loss and rank (sn_loss) of each sample of the last pass; either may be NULL.
 void sn_supernet_losses(const sn_supernet *, float *loss, float *rank);
 // Logits of the last pass as the loss reads them, (batch, classes).

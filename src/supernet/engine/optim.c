@@ -1,5 +1,6 @@
 // The optimiser's lists of calls; see optim.h. The arithmetic is in the kernels (squares, clip, sgd, adam).
 #include "supernet/engine/optim.h"
+#include "base/round.h"
 
 #include <stdlib.h>
 
@@ -13,8 +14,7 @@ sn_status sn_optim_create(sn_supernet *net, const sn_optim_settings *settings, s
     o->settings = *settings;
     o->net = net;
     o->updates = sn_new((size_t)net->graph->params.n, sizeof *o->updates);
-    o->used = sn_new((size_t)net->graph->params.n, sizeof *o->used);
-    if (!o->updates || !o->used) {
+    if (!o->updates) {
         sn_optim_free(o);
         return SN_RESOURCE;
     }
@@ -25,7 +25,6 @@ sn_status sn_optim_create(sn_supernet *net, const sn_optim_settings *settings, s
 void sn_optim_free(sn_optim *o) {
     if (!o) return;
     free(o->updates);
-    free(o->used);
     sn_plan_free(&o->plan);
     free(o);
 }
@@ -41,7 +40,7 @@ static sn_status add(sn_optim *o, sn_call call) {
     SN_TRY(sn_backend_choose(o->net->backend, &call));
     if (call.impl->work) {
         call.work = o->plan.arena;
-        o->plan.arena += (call.impl->work(&call) + 15) / 16 * 16;
+        o->plan.arena += sn_aligned(call.impl->work(&call));
     }
     return sn_plan_add(&o->plan, o->net->backend, &call, true);
 }
@@ -49,51 +48,62 @@ static sn_status add(sn_optim *o, sn_call call) {
 // Where the lists put their numbers: at the arena's start, which no pass needs any more.
 enum { CLIP = 0, SQUARES = SN_RESULT_ELEMENTS };
 
-static sn_status add_norm(sn_optim *o, int n) {
+static sn_box box_of(const sn_part *p) {
+    return (sn_box){p->offset, p->run, p->rows, p->stride};
+}
+
+static sn_status add_norm(sn_optim *o, const sn_part *part, int n) {
     sn_plan_clear(&o->plan);
-    o->plan.arena = SQUARES + (n + 15) / 16 * 16;
-    const sn_param *p = o->net->graph->params.param;
-    for (int k = 0; k < n; k++)
-        SN_TRY(add(o, (sn_call){.kernel = SN_SQUARES, .as.squares = {p[o->used[k]].offset, p[o->used[k]].size, SQUARES + k}}));
+    o->plan.arena = SQUARES + sn_aligned(n);
+    for (int k = 0; k < n; k++) SN_TRY(add(o, (sn_call){.kernel = SN_SQUARES, .as.squares = {box_of(&part[k]), SQUARES + k}}));
     return add(o, (sn_call){.kernel = SN_CLIP, .as.clip = {n, SQUARES, o->settings.clip, CLIP}});
 }
 
-static sn_call update_call(sn_optim *o, int i, double lr) {
-    const sn_param *p = &o->net->graph->params.param[i];
+static sn_call update_call(const sn_optim *o, const sn_part *part, double lr) {
     const sn_optim_settings *s = &o->settings;
-    double decay = sn_optim_decay(o, i);
+    double decay = sn_optim_decay(o, part->param);
     if (s->kind == SN_OPTIM_SGD)
-        return (sn_call){.kernel = SN_SGD, .as.sgd = {p->offset, p->size, lr, s->momentum, decay, s->nesterov, CLIP}};
+        return (sn_call){.kernel = SN_SGD, .as.sgd = {box_of(part), lr, s->momentum, decay, s->nesterov, CLIP}};
     return (sn_call){.kernel = SN_ADAM,
-                     .as.adam = {p->offset, p->size, lr, s->beta1, s->beta2, s->eps, decay, o->updates[i] + 1, CLIP}};
+                     .as.adam = {box_of(part), lr, s->beta1, s->beta2, s->eps, decay, o->updates[part->param] + 1, CLIP}};
 }
 
 // An update of all parameters, planned and not run.
 sn_status sn_optim_room(sn_optim *o, int64_t *arena) {
-    int n = o->net->graph->params.n;
-    for (int i = 0; i < n; i++) o->used[i] = i;
-    SN_TRY(add_norm(o, n));
+    const sn_graph *g = o->net->graph;
+    sn_part *all = sn_new((size_t)g->n, SN_NODE_PARTS * sizeof *all);
+    if (!all) return SN_RESOURCE;
+    int n = 0;
+    for (int i = 0; i < g->n; i++) n += sn_node_parts(g, &g->node[i], all + n);
+    sn_status s = add_norm(o, all, n);
     *arena = o->plan.arena;
-    return SN_OK;
+    free(all);
+    return s;
+}
+
+static int by_offset(const void *a, const void *b) {
+    const sn_part *x = a, *y = b;
+    return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
 sn_status sn_optim_update(sn_optim *o, double lr) {
     sn_supernet *net = o->net;
-    int n = 0;
-    for (int i = 0; i < net->graph->params.n; i++)
-        if (net->active[i]) o->used[n++] = i;
+    const sn_part *part = net->active;
+    int n = net->n_active;
     o->norm = 0, o->factor = 1;
     if (!n) return SN_OK;
-    SN_TRY(add_norm(o, n));
-    for (int k = 0; k < n; k++) SN_TRY(add(o, update_call(o, o->used[k], lr)));
+    qsort(net->active, (size_t)n, sizeof *part, by_offset); // the order of the norm's sum
+    SN_TRY(add_norm(o, part, n));
+    for (int k = 0; k < n; k++) SN_TRY(add(o, update_call(o, &part[k], lr)));
     SN_TRY(sn_supernet_reserve(net, &o->plan));
     sn_supernet_run(net, &o->plan);
     sn_clip_result clip;
     sn_memory_read(net->memory, SN_BUFFER_ARENA, CLIP, &clip, sizeof clip);
     o->norm = clip.norm, o->factor = clip.factor;
-    for (int k = 0; k < n; k++) net->active[o->used[k]] = false;
+    sn_supernet_end_gradients(net);
     if (clip.bad >= 0)
-        return sn_error(SN_DIVERGED, "the gradient of '%s' is not finite", net->graph->params.param[o->used[(int)clip.bad]].name);
-    for (int k = 0; k < n; k++) o->updates[o->used[k]]++;
+        return sn_error(SN_DIVERGED, "the gradient of '%s' is not finite",
+                        net->graph->params.param[part[(int)clip.bad].param].name);
+    for (int k = 0; k < n; k++) o->updates[part[k].param]++;
     return SN_OK;
 }

@@ -1,5 +1,5 @@
-// The optimiser: norm, clipping and the update, each one loop over the parameters that the step's passes used. Nothing else is
-// touched: no decay, no momentum for parameters outside the step (PyTorch's `grad is None` rule).
+// The optimiser: norm, clipping and the update, each one loop over the parts of parameters that the step's passes used. Nothing
+// else is touched: no decay, no momentum for parameters outside the step (PyTorch's `grad is None` rule).
 #ifndef SN_OPTIM_H
 #define SN_OPTIM_H
 
@@ -21,7 +21,6 @@ typedef struct {
     sn_optim_settings settings;
     sn_supernet *net;    // borrowed
     int64_t *updates;    // per parameter: how often it was updated (Adam's t)
-    int *used;           // the active parameters of an update
     sn_plan plan;        // reused
     double norm, factor; // of the last update: global norm before clipping, and the clip factor
 } sn_optim;
@@ -30,7 +29,7 @@ int sn_optim_slots(const sn_optim_settings *);
 sn_status sn_optim_create(sn_supernet *, const sn_optim_settings *, sn_optim **out);
 void sn_optim_free(sn_optim *);
 
-// After the last pass: norm, clip, update of the active parameters; then none is active. SN_DIVERGED (nothing updated) naming the
+// After the last pass: norm, clip, update of the active parts; then none is active. SN_DIVERGED (nothing updated) naming the
 // first parameter whose gradient is not finite.
 sn_status sn_optim_update(sn_optim *, double lr);
 // Elements of the arena that the largest update needs.

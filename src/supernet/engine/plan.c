@@ -3,6 +3,7 @@
 // without copying. Not here: placement (arena.c), kernels.
 #include "supernet/engine/plan.h"
 #include "base/clock.h"
+#include "base/round.h"
 #include "supernet/engine/arena.h"
 
 #include <stdlib.h>
@@ -80,14 +81,11 @@ enum {
     TRAINING_VECTORS
 };
 
-static int64_t rounded(int64_t n) {
-    return (n + 15) / 16 * 16;
-}
 static sn_off vector_of(const sn_value *v, int which) {
-    return v->vectors + which * rounded(v->c);
+    return v->vectors + which * sn_aligned(v->c);
 }
 int64_t sn_value_elements(int64_t rows, int c) {
-    return rounded(rows * c) + SCORING_VECTORS * rounded(c);
+    return sn_aligned(rows * c) + SCORING_VECTORS * sn_aligned(c);
 }
 
 sn_view sn_value_view(const sn_value *v) {
@@ -125,7 +123,7 @@ sn_status sn_plan_add(sn_plan *plan, const sn_backend *backend, const sn_call *c
 }
 
 void sn_plan_clear(sn_plan *plan) {
-    plan->n_calls = plan->n_launches = plan->n_params = 0;
+    plan->n_calls = plan->n_launches = plan->n_parts = 0;
     plan->arena = 0;
     plan->scratch = 0;
     plan->images = plan->loss = plan->rank = plan->score = SN_NONE;
@@ -141,11 +139,12 @@ static sn_status emit(planner *p, sn_call call, int node) {
     return work ? sn_arena_give(&p->arena, call.work, work) : SN_OK;
 }
 
-static sn_status use_param(planner *p, int param) {
-    if (param < 0) return SN_OK;
+static sn_status use_parts(planner *p, int node) {
     sn_plan *plan = p->plan;
-    SN_TRY(sn_grow(&plan->param, &plan->param_capacity, (size_t)plan->n_params + 1, sizeof *plan->param));
-    plan->param[plan->n_params++] = param;
+    sn_part part[SN_NODE_PARTS];
+    int n = sn_node_parts(p->graph, &p->graph->node[node], part);
+    SN_TRY(sn_grow(&plan->part, &plan->part_capacity, (size_t)(plan->n_parts + n), sizeof *plan->part));
+    for (int i = 0; i < n; i++) plan->part[plan->n_parts++] = part[i];
     return SN_OK;
 }
 
@@ -204,12 +203,12 @@ static sn_status place_output(planner *p, const op *o) {
     t->wants_gradient = p->pass->gradients && (n->kind != SN_NODE_INPUT || t->bn >= 0);
     if (o->node == p->target) {
         t->value.data = p->pass->out;
-        t->value.vectors = p->pass->out + rounded(t->value.rows * s->c);
+        t->value.vectors = p->pass->out + sn_aligned(t->value.rows * s->c);
         return SN_OK;
     }
     int vectors = t->bn < 0 ? 0 : p->pass->gradients ? TRAINING_VECTORS : SCORING_VECTORS;
     t->elements = t->value.rows * s->c;
-    t->vectors = vectors * rounded(s->c);
+    t->vectors = vectors * sn_aligned(s->c);
     SN_TRY(sn_arena_take(&p->arena, t->elements, &t->value.data));
     return sn_arena_take(&p->arena, t->vectors, &t->value.vectors);
 }
@@ -239,8 +238,7 @@ static sn_status emit_bn(planner *p, int t) {
     bn.running_mean = s ? s->mean : SN_NONE, bn.running_var = s ? s->var : SN_NONE;
     bn.mean = vector_of(&x->value, MEAN), bn.scale = vector_of(&x->value, SCALE), bn.shift = vector_of(&x->value, SHIFT),
     bn.inv = vector_of(&x->value, INV);
-    SN_TRY(use_param(p, n->weight));
-    SN_TRY(use_param(p, n->bias));
+    SN_TRY(use_parts(p, x->bn));
     return emit(p, (sn_call){.kernel = SN_BN_FORWARD, .as.bn_forward = bn}, x->bn);
 }
 
@@ -316,7 +314,7 @@ static sn_status emit_forward(planner *p, const op *o) {
     sn_stat stat = o->out >= 0 ? stat_of(p, o->out) : (sn_stat){SN_NONE, SN_NONE};
     switch (n->kind) {
     case SN_NODE_CONV:
-        SN_TRY(use_param(p, n->weight));
+        SN_TRY(use_parts(p, o->node));
         c.kernel = SN_CONV_FORWARD;
         c.as.conv_forward = (sn_conv_forward){conv_size(p, o->node), x, weight_offset(p, n->weight), y, stat};
         break;
@@ -616,6 +614,6 @@ sn_status sn_plan_make(const sn_graph *g, const sn_backend *backend, const sn_pa
 void sn_plan_free(sn_plan *plan) {
     free(plan->call);
     free(plan->launch);
-    free(plan->param);
+    free(plan->part);
     *plan = (sn_plan){0};
 }

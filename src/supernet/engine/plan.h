@@ -42,6 +42,18 @@ typedef struct {
     sn_off reserved; // elements at the arena's start that belong to the caller
 } sn_pass;
 
+// The pass of a training step: batch statistics with PyTorch's momentum 0.1, gradients of the mean loss.
+static inline sn_pass sn_training_pass(const sn_arch *a, int batch, double smoothing) {
+    return (sn_pass){.arch = a,
+                     .batch = batch,
+                     .bn = SN_BN_BATCH,
+                     .momentum = 0.1,
+                     .gradients = true,
+                     .smoothing = smoothing,
+                     .loss_scale = 1.0 / batch,
+                     .target = -1};
+}
+
 typedef struct {
     sn_call *call;
     int n_calls;
@@ -49,9 +61,9 @@ typedef struct {
     sn_launch *launch;
     int n_launches;
     size_t launch_capacity;
-    int *param; // parameters that the pass uses, each once, in the order of first use
-    int n_params;
-    size_t param_capacity;
+    sn_part *part; // of parameters that the pass uses, in the order of first use
+    int n_parts;
+    size_t part_capacity;
     int batch;
     int64_t arena;     // elements needed, reserved ones included
     size_t scratch;    // bytes per thread

@@ -1,7 +1,7 @@
 // One arch as a file that other programs open: ONNX (the net) or safetensors (its tensors). Weights and running statistics are
 // those that the supernet holds; both files are read back and checked before anyone is told "done".
-// Not here: recalibrating (recalibrate.h), the data and scores of a run (exportrun.h), the file formats (io/).
-// Next: export_onnx.c (graph to nodes), onnxrun.h (the check).
+// Not here: which arch is meant by "best", printing (tools/); the file formats (io/files/).
+// Next: export.c, export_net.c (graph to tensors and nodes), onnxrun.h (the check).
 //
 // ONNX: opset 13, IR 7. Input "images" [N, C, H, W], float32, normalised (what the metadata say); output "logits" [N, classes].
 // Nodes carry the names of the graph's nodes, initializers those of the parameters (NAME.weight, NAME.bias, NAME.running_mean,
@@ -12,22 +12,15 @@
 #ifndef SN_EXPORT_H
 #define SN_EXPORT_H
 
-#include "supernet/engine/evaluate.h"
+#include "io/files/tensors.h"
+#include "supernet/train/run.h"
 
-// A key and its text.
 typedef struct {
-    const char *key, *value;
-} sn_export_note;
-
-// What the files say beside the tensors. All texts are borrowed. mean and std: one per channel, of pixel/255.
-typedef struct {
-    const char *arch; // canonical text
-    const double *mean, *std;
-    const char *const *classes; // names, as many as the net has classes
-    const char *statistics;     // where the running statistics come from, in words
-    const sn_export_note *scores;
+    int format;            // SN_FORMAT_ONNX or SN_FORMAT_SAFETENSORS
+    bool fold;             // BN into convolutions (ONNX; safetensors hold the tensors as trained)
+    const sn_note *scores; // "validation.top1" -> "0.9123" and the like, for the metadata
     int n_scores;
-} sn_export_about;
+} sn_export_options;
 
 // For printing.
 typedef struct {
@@ -39,6 +32,21 @@ typedef struct {
     double difference;    // ONNX: largest difference of a logit ...
     double largest_logit; // ... and the largest absolute logit, of our own forward pass
 } sn_export_result;
+
+// Writes the arch of the run to `path`, anywhere. The running statistics of the arch are first taken anew as rank.calibrate and
+// rank.calibrate_batch say, and those of the net put back afterwards; a net of one arch (space.arch: a retrained one) keeps its
+// own. Errors of sn_recalibrate and of the next two; no new file is left then.
+sn_status sn_export_arch(sn_run *, const sn_arch *, const char *path, const sn_export_options *, sn_export_result *out);
+
+// What the files say beside the tensors. All texts are borrowed. mean and std: one per channel, of pixel/255.
+typedef struct {
+    const char *arch; // canonical text
+    const double *mean, *std;
+    const char *const *classes; // names, as many as the net has classes
+    const char *statistics;     // where the running statistics come from, in words
+    const sn_note *scores;
+    int n_scores;
+} sn_export_about;
 
 enum { SN_EXPORT_IMAGES = 16 };
 #define SN_EXPORT_TOLERANCE 1e-4 // of the largest logit

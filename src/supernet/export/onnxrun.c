@@ -1,18 +1,44 @@
-// Lays out what an ONNX file says for the reference kernels, one image, and runs it; see onnxrun.h.
-// Not here: decoding (io/files/onnx.h), what an operator means (onnxrules.c). Next: onnxrules.c.
+// An ONNX model as calls of the reference kernels: a rule per operator says what its node, attributes and tensors mean for one
+// image; what no rule knows is refused. See onnxrun.h. Not here: decoding (io/files/onnx.h).
 #include "supernet/export/onnxrun.h"
-#include "supernet/export/onnxrun_parts.h"
+#include "base/round.h"
+#include "supernet/engine/plan.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef sn_onnxrun runner;
-typedef sn_onnxrun_value value;
+enum { SIZE = 1 << 20 }; // the largest size of a tensor along one axis
+
+// A tensor that a node reads or writes, for one image.
+typedef struct {
+    const char *name; // the model's
+    int dims;         // 4: (1, c, h, w); 2: (1, c)
+    int c, h, w;
+    sn_off at; // arena, as (h, w, c)
+} value;
+
+typedef struct {
+    const sn_onnx *model;
+    sn_backend *backend;
+    sn_plan plan;
+    value *values; // the first: the model's input
+    int n_values;
+    size_t value_capacity;
+    float *weights, *stats;
+    size_t weight_capacity, stats_capacity;
+    int64_t n_weights, n_stats, arena;
+} runner;
 
 // ---------------------------------------------------------------- memory
-sn_off sn_onnxrun_take(runner *r, int64_t n) {
+static int64_t elements(const value *v) {
+    return (int64_t)v->c * v->h * v->w;
+}
+
+// n elements of the arena.
+static sn_off take(runner *r, int64_t n) {
     sn_off at = r->arena;
-    r->arena += (n + 15) / 16 * 16;
+    r->arena += sn_aligned(n);
     return at;
 }
 
@@ -25,99 +51,361 @@ static sn_status put(float **items, size_t *capacity, int64_t *used, const float
     return SN_OK;
 }
 
-sn_status sn_onnxrun_weights(runner *r, const float *from, int64_t n, sn_off *at) {
+static sn_status put_weights(runner *r, const float *from, int64_t n, sn_off *at) {
     return put(&r->weights, &r->weight_capacity, &r->n_weights, from, n, at);
 }
 
-sn_status sn_onnxrun_stats(runner *r, const float *from, int64_t n, sn_off *at) {
+static sn_status put_stats(runner *r, const float *from, int64_t n, sn_off *at) {
     return put(&r->stats, &r->stats_capacity, &r->n_stats, from, n, at);
 }
 
-sn_status sn_onnxrun_add(runner *r, value v) {
+static sn_status add_value(runner *r, value v) {
     SN_TRY(sn_grow(&r->values, &r->value_capacity, (size_t)r->n_values + 1, sizeof *r->values));
     r->values[r->n_values++] = v;
     return SN_OK;
 }
 
-sn_status sn_onnxrun_call(runner *r, sn_call c) {
+// A call as a launch of its own, with its workspace.
+static sn_status add_call(runner *r, sn_call c) {
     SN_TRY(sn_backend_choose(r->backend, &c));
-    if (c.impl->work) c.work = sn_onnxrun_take(r, c.impl->work(&c));
+    if (c.impl->work) c.work = take(r, c.impl->work(&c));
     return sn_plan_add(&r->plan, r->backend, &c, false);
 }
 
-// ---------------------------------------------------------------- the whole
-static bool size_fits(int64_t n) {
-    return n > 0 && n <= SN_ONNXRUN_SIZE;
+// ---------------------------------------------------------------- what a node says
+static sn_status bad(const sn_onnx_node *n, const char *what) {
+    return sn_error(SN_DATA, "node '%s' (%s): %s", n->name, n->op, what);
 }
 
-// images [N, C, H, W] in, logits [N, classes] out.
-static sn_status check_ends(const sn_onnx *m) {
-    const sn_onnx_value *x = m->inputs, *y = m->outputs;
-    if (m->n_inputs != 1 || strcmp(x->name, "images") || x->ndim != 4 || x->dims[0] != SN_ONNX_BATCH || !size_fits(x->dims[1]) ||
-        !size_fits(x->dims[2]) || !size_fits(x->dims[3]))
-        return sn_error(SN_DATA, "the model's input is not images [N, C, H, W]");
-    if (m->n_outputs != 1 || strcmp(y->name, "logits") || y->ndim != 2 || y->dims[0] != SN_ONNX_BATCH)
-        return sn_error(SN_DATA, "the model's output is not logits [N, classes]");
+static sn_status get_int(const sn_onnx_node *n, const char *name, int64_t preset, int *out) {
+    const sn_onnx_attr *a = sn_onnx_find_attr(n, name);
+    if (a && a->kind != SN_ONNX_INT) return sn_error(SN_DATA, "node '%s' (%s): %s is not a whole number", n->name, n->op, name);
+    int64_t v = a ? a->i : preset;
+    if (v < INT_MIN || v > INT_MAX) return sn_error(SN_DATA, "node '%s' (%s): %s is %lld", n->name, n->op, name, (long long)v);
+    *out = (int)v;
     return SN_OK;
 }
 
-static sn_status lower_all(runner *r) {
-    const sn_onnx *m = r->model;
-    SN_TRY(check_ends(m));
-    const int64_t *d = m->inputs->dims;
-    r->input = (value){.name = "images", .dims = 4, .c = (int)d[1], .h = (int)d[2], .w = (int)d[3]};
-    r->input.at = sn_onnxrun_take(r, sn_onnxrun_elements(&r->input));
-    SN_TRY(sn_onnxrun_add(r, r->input));
-    for (size_t i = 0; i < m->n_nodes; i++) SN_TRY(sn_onnxrun_lower(r, &m->nodes[i]));
+static sn_status get_float(const sn_onnx_node *n, const char *name, float preset, float *out) {
+    const sn_onnx_attr *a = sn_onnx_find_attr(n, name);
+    if (a && a->kind != SN_ONNX_FLOAT) return sn_error(SN_DATA, "node '%s' (%s): %s is not a number", n->name, n->op, name);
+    *out = a ? a->f : preset;
+    return SN_OK;
+}
+
+// A list of `count` equal whole numbers: the kernels here are square and padded alike on all sides.
+static sn_status get_same(const sn_onnx_node *n, const char *name, size_t count, int preset, int *out) {
+    const sn_onnx_attr *a = sn_onnx_find_attr(n, name);
+    *out = preset;
+    if (!a) return SN_OK;
+    bool good = a->kind == SN_ONNX_INTS && a->n == count;
+    for (size_t i = 0; good && i < count; i++) good = a->ints[i] == a->ints[0] && a->ints[i] >= 0 && a->ints[i] <= 4096;
+    if (!good) return sn_error(SN_DATA, "node '%s' (%s): %s is not %zu equal whole numbers", n->name, n->op, name, count);
+    *out = (int)a->ints[0];
+    return SN_OK;
+}
+
+// An attribute that may be given, but only with the value that means nothing.
+static sn_status expect_int(const sn_onnx_node *n, const char *name, int preset, int allowed) {
+    int v = 0;
+    SN_TRY(get_int(n, name, preset, &v));
+    if (v != allowed) return sn_error(SN_DATA, "node '%s' (%s): %s is %d; only %d is known", n->name, n->op, name, v, allowed);
+    return SN_OK;
+}
+
+static sn_status expect_one(const sn_onnx_node *n, const char *name) {
+    float v = 0;
+    SN_TRY(get_float(n, name, 1, &v));
+    if (!(v == 1)) return sn_error(SN_DATA, "node '%s' (%s): %s is %g; only 1 is known", n->name, n->op, name, (double)v);
+    return SN_OK;
+}
+
+static sn_status find_value(const runner *r, const sn_onnx_node *n, size_t input, value *out) {
     for (int i = 0; i < r->n_values; i++)
-        if (!strcmp(r->values[i].name, "logits")) r->output = r->values[i];
-    if (r->output.dims != 2 || r->output.c != m->outputs->dims[1])
-        return sn_error(SN_DATA, "no node makes logits [N, %lld]", (long long)m->outputs->dims[1]);
+        if (!strcmp(r->values[i].name, n->inputs[input])) {
+            *out = r->values[i];
+            return SN_OK;
+        }
+    return sn_error(SN_DATA, "node '%s' (%s): input '%s' is made by no node before it", n->name, n->op, n->inputs[input]);
+}
+
+// Input `input` as a tensor of rank ndim; dims that are >= 0 are demanded.
+static sn_status find_tensor(const runner *r, const sn_onnx_node *n, size_t input, int ndim, const int64_t *dims,
+                             const sn_tensor **out) {
+    const sn_tensor *t = sn_tensors_find(&r->model->tensors, n->inputs[input]);
+    if (!t) return sn_error(SN_DATA, "node '%s' (%s): there is no tensor '%s'", n->name, n->op, n->inputs[input]);
+    bool good = t->ndim == ndim;
+    for (int i = 0; good && i < ndim; i++)
+        good = t->dims[i] > 0 && t->dims[i] <= SIZE && (dims[i] < 0 || t->dims[i] == (size_t)dims[i]);
+    if (!good) return sn_error(SN_DATA, "node '%s' (%s): tensor '%s' has another shape than it needs", n->name, n->op, t->name);
+    *out = t;
     return SN_OK;
 }
 
-static sn_status open_runner(runner *r) {
+// ---------------------------------------------------------------- rules: a node as calls
+static sn_view plain(const value *v) {
+    return (sn_view){v->at, SN_NONE, SN_NONE, SN_NONE, SN_LINEAR};
+}
+
+// Makes the node's output of the given shape.
+static sn_status make_output(runner *r, const sn_onnx_node *n, value shape, value *out) {
+    if (elements(&shape) > INT32_MAX) return bad(n, "the output is too large");
+    shape.name = n->output;
+    shape.at = take(r, elements(&shape));
+    *out = shape;
+    return add_value(r, shape);
+}
+
+// y = the view, written out.
+static sn_status write_view(runner *r, const value *y, sn_view view) {
+    sn_sum_forward sum = {
+        .rows = (int64_t)y->h * y->w, .c = y->c, .inputs = 1, .x = {view}, .y = y->at, .stat = {SN_NONE, SN_NONE}};
+    return add_call(r, (sn_call){.kernel = SN_SUM_FORWARD, .as.sum_forward = sum});
+}
+
+// Reads x through scale and shift of a BN or a bias and writes that to y.
+static sn_status write_bn(runner *r, const value *y, sn_off x, sn_bn_forward bn) {
+    bn.c = y->c, bn.rows = (int64_t)y->h * y->w;
+    bn.stat = (sn_stat){SN_NONE, SN_NONE};
+    bn.mean = take(r, y->c), bn.scale = take(r, y->c), bn.shift = take(r, y->c), bn.inv = take(r, y->c);
+    SN_TRY(add_call(r, (sn_call){.kernel = SN_BN_FORWARD, .as.bn_forward = bn}));
+    return write_view(r, y, (sn_view){x, bn.mean, bn.scale, bn.shift, SN_LINEAR});
+}
+
+// A convolution whose weight is given in file order, with or without a bias in the node's third input.
+static sn_status lower_conv(runner *r, const sn_onnx_node *n, const value *x, sn_conv_size size, const float *weight,
+                            const value *y) {
+    sn_param shape = {.kind = SN_PARAM_CONV, .kernel = size.kernel, .in = size.ci / size.groups, .out = size.co};
+    shape.size = (int64_t)shape.kernel * shape.kernel * shape.in * shape.out;
+    float *ours = sn_new((size_t)shape.size, sizeof *ours);
+    if (!ours) return SN_RESOURCE;
+    sn_param_from_file(&shape, weight, ours);
+    sn_conv_forward conv = {.size = size, .x = plain(x), .stat = {SN_NONE, SN_NONE}};
+    sn_status s = put_weights(r, ours, shape.size, &conv.w);
+    free(ours);
+    SN_TRY(s);
+    bool bias = n->n_inputs == 3;
+    conv.y = bias ? take(r, elements(y)) : y->at;
+    SN_TRY(add_call(r, (sn_call){.kernel = SN_CONV_FORWARD, .as.conv_forward = conv}));
+    if (!bias) return SN_OK;
+    const sn_tensor *b;
+    SN_TRY(find_tensor(r, n, 2, 1, (int64_t[]){y->c}, &b));
+    sn_bn_forward view = {.mode = SN_BN_BIAS, .gamma = SN_NONE, .running_mean = SN_NONE, .running_var = SN_NONE};
+    SN_TRY(put_weights(r, b->data, y->c, &view.beta));
+    return write_bn(r, y, conv.y, view);
+}
+
+static sn_status rule_conv(runner *r, const sn_onnx_node *n) {
+    value x, y;
+    const sn_tensor *w;
+    sn_conv_size s = {.n = 1};
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(find_tensor(r, n, 1, 4, (int64_t[]){-1, -1, -1, -1}, &w));
+    SN_TRY(get_int(n, "group", 1, &s.groups));
+    SN_TRY(get_same(n, "kernel_shape", 2, (int)w->dims[2], &s.kernel));
+    SN_TRY(get_same(n, "strides", 2, 1, &s.stride));
+    SN_TRY(get_same(n, "pads", 4, 0, &s.pad));
+    SN_TRY(get_same(n, "dilations", 2, 1, &s.dilation));
+    s.ci = x.c, s.h = x.h, s.w = x.w, s.co = (int)w->dims[0];
+    if (x.dims != 4 || s.groups < 1 || s.stride < 1 || (int)w->dims[2] != s.kernel || (int)w->dims[3] != s.kernel ||
+        (int64_t)w->dims[1] * s.groups != x.c || s.co % s.groups)
+        return bad(n, "weight, groups and input do not fit");
+    int span = s.dilation * (s.kernel - 1) + 1;
+    if (x.h + 2 * s.pad < span || x.w + 2 * s.pad < span) return bad(n, "the kernel is larger than the padded input");
+    s.ho = (x.h + 2 * s.pad - span) / s.stride + 1;
+    s.wo = (x.w + 2 * s.pad - span) / s.stride + 1;
+    SN_TRY(make_output(r, n, (value){.dims = 4, .c = s.co, .h = s.ho, .w = s.wo}, &y));
+    return lower_conv(r, n, &x, s, w->data, &y);
+}
+
+static sn_status rule_gemm(runner *r, const sn_onnx_node *n) {
+    value x, y;
+    const sn_tensor *w;
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(expect_one(n, "alpha"));
+    SN_TRY(expect_one(n, "beta"));
+    SN_TRY(expect_int(n, "transA", 0, 0));
+    SN_TRY(expect_int(n, "transB", 0, 1));
+    SN_TRY(find_tensor(r, n, 1, 2, (int64_t[]){-1, x.c}, &w));
+    if (x.dims != 2) return bad(n, "the input is not a matrix");
+    SN_TRY(make_output(r, n, (value){.dims = 2, .c = (int)w->dims[0], .h = 1, .w = 1}, &y));
+    sn_conv_size s = {1, 1, 1, x.c, 1, 1, y.c, 1, 1, 0, 1, 1};
+    return lower_conv(r, n, &x, s, w->data, &y);
+}
+
+static sn_status rule_bn(runner *r, const sn_onnx_node *n) {
+    value x, y;
+    const sn_tensor *t[4];
+    float eps = 0;
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(get_float(n, "epsilon", 1e-5f, &eps));
+    for (size_t i = 0; i < 4; i++) SN_TRY(find_tensor(r, n, i + 1, 1, (int64_t[]){x.c}, &t[i]));
+    sn_bn_forward bn = {.mode = SN_BN_RUNNING, .eps = (double)eps};
+    SN_TRY(put_weights(r, t[0]->data, x.c, &bn.gamma));
+    SN_TRY(put_weights(r, t[1]->data, x.c, &bn.beta));
+    SN_TRY(put_stats(r, t[2]->data, x.c, &bn.running_mean));
+    SN_TRY(put_stats(r, t[3]->data, x.c, &bn.running_var));
+    SN_TRY(make_output(r, n, x, &y));
+    return write_bn(r, &y, x.at, bn);
+}
+
+static sn_status lower_act(runner *r, const sn_onnx_node *n, sn_act act) {
+    value x, y;
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(make_output(r, n, x, &y));
+    sn_view view = plain(&x);
+    view.act = act;
+    return write_view(r, &y, view);
+}
+
+static sn_status rule_relu(runner *r, const sn_onnx_node *n) {
+    return lower_act(r, n, SN_RELU);
+}
+
+static sn_status rule_clip(runner *r, const sn_onnx_node *n) {
+    const sn_tensor *low, *high;
+    SN_TRY(find_tensor(r, n, 1, 0, NULL, &low));
+    SN_TRY(find_tensor(r, n, 2, 0, NULL, &high));
+    if (!(low->data[0] == 0 && high->data[0] == 6)) return bad(n, "only limits 0 and 6 are known");
+    return lower_act(r, n, SN_RELU6);
+}
+
+static sn_status lower_pool(runner *r, const sn_onnx_node *n, sn_pool_kind kind) {
+    value x, y;
+    sn_pool_size s = {.n = 1, .kind = kind};
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(get_same(n, "kernel_shape", 2, 0, &s.kernel));
+    SN_TRY(get_same(n, "strides", 2, 1, &s.stride));
+    SN_TRY(get_same(n, "pads", 4, 0, &s.pad));
+    SN_TRY(expect_int(n, "ceil_mode", 0, 0));
+    SN_TRY(expect_int(n, "count_include_pad", 0, 0));
+    s.h = x.h, s.w = x.w, s.c = x.c;
+    if (x.dims != 4 || s.kernel < 1 || s.stride < 1 || x.h + 2 * s.pad < s.kernel || x.w + 2 * s.pad < s.kernel)
+        return bad(n, "window and input do not fit");
+    s.ho = (x.h + 2 * s.pad - s.kernel) / s.stride + 1;
+    s.wo = (x.w + 2 * s.pad - s.kernel) / s.stride + 1;
+    SN_TRY(make_output(r, n, (value){.dims = 4, .c = x.c, .h = s.ho, .w = s.wo}, &y));
+    return add_call(r, (sn_call){.kernel = SN_POOL_FORWARD, .as.pool_forward = {s, plain(&x), y.at, {SN_NONE, SN_NONE}}});
+}
+
+static sn_status rule_max(runner *r, const sn_onnx_node *n) {
+    return lower_pool(r, n, SN_POOL_MAX);
+}
+
+static sn_status rule_average(runner *r, const sn_onnx_node *n) {
+    return lower_pool(r, n, SN_POOL_AVG);
+}
+
+static sn_status rule_global(runner *r, const sn_onnx_node *n) {
+    value x, y;
+    SN_TRY(find_value(r, n, 0, &x));
+    if (x.dims != 4) return bad(n, "the input is not an image");
+    SN_TRY(make_output(r, n, (value){.dims = 4, .c = x.c, .h = 1, .w = 1}, &y));
+    sn_mean_forward mean = {1, x.h * x.w, x.c, plain(&x), y.at, {SN_NONE, SN_NONE}};
+    return add_call(r, (sn_call){.kernel = SN_MEAN_FORWARD, .as.mean_forward = mean});
+}
+
+static sn_status rule_add(runner *r, const sn_onnx_node *n) {
+    value a, b, y;
+    SN_TRY(find_value(r, n, 0, &a));
+    SN_TRY(find_value(r, n, 1, &b));
+    if (a.dims != b.dims || a.c != b.c || a.h != b.h || a.w != b.w) return bad(n, "the two inputs differ in shape");
+    SN_TRY(make_output(r, n, a, &y));
+    sn_sum_forward sum = {(int64_t)a.h * a.w, a.c, 2, {plain(&a), plain(&b)}, y.at, {SN_NONE, SN_NONE}};
+    return add_call(r, (sn_call){.kernel = SN_SUM_FORWARD, .as.sum_forward = sum});
+}
+
+static sn_status rule_flatten(runner *r, const sn_onnx_node *n) {
+    value x;
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(expect_int(n, "axis", 1, 1));
+    if (x.h != 1 || x.w != 1) return bad(n, "only one pixel can be flattened: memory order is h, w, c");
+    x.name = n->output, x.dims = 2;
+    return add_value(r, x);
+}
+
+// ---------------------------------------------------------------- the operators known
+enum { RULE_ATTRS = 5 };
+
+typedef struct {
+    const char *op;
+    size_t least, most; // inputs
+    sn_status (*lower)(runner *, const sn_onnx_node *);
+    const char *attr[RULE_ATTRS + 1]; // names allowed, ended by NULL
+} rule;
+
+static const rule rules[] = {
+    {"Conv", 2, 3, rule_conv, {"kernel_shape", "strides", "pads", "dilations", "group"}},
+    {"BatchNormalization", 5, 5, rule_bn, {"epsilon"}},
+    {"Relu", 1, 1, rule_relu, {NULL}},
+    {"Clip", 3, 3, rule_clip, {NULL}},
+    {"MaxPool", 1, 1, rule_max, {"kernel_shape", "strides", "pads", "ceil_mode"}},
+    {"AveragePool", 1, 1, rule_average, {"kernel_shape", "strides", "pads", "ceil_mode", "count_include_pad"}},
+    {"GlobalAveragePool", 1, 1, rule_global, {NULL}},
+    {"Add", 2, 2, rule_add, {NULL}},
+    {"Flatten", 1, 1, rule_flatten, {"axis"}},
+    {"Gemm", 2, 3, rule_gemm, {"alpha", "beta", "transA", "transB"}},
+};
+
+static sn_status lower(runner *r, const sn_onnx_node *n) {
+    const rule *found = NULL;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (!strcmp(rules[i].op, n->op)) found = &rules[i];
+    if (!found) return bad(n, "the operator is not known");
+    if (n->n_inputs < found->least || n->n_inputs > found->most) return bad(n, "wrong number of inputs");
+    for (size_t i = 0; i < n->n_attrs; i++) {
+        const char *const *a = found->attr;
+        while (*a && strcmp(*a, n->attrs[i].name)) a++;
+        if (!*a) return sn_error(SN_DATA, "node '%s' (%s): the attribute '%s' is not known", n->name, n->op, n->attrs[i].name);
+    }
+    return found->lower(r, n);
+}
+
+// ---------------------------------------------------------------- the whole
+static bool has_shape(const sn_onnx_value *v, const char *name, int ndim, const int64_t *dims) {
+    return !strcmp(v->name, name) && v->ndim == ndim && !memcmp(v->dims, dims, (size_t)ndim * sizeof *dims);
+}
+
+static sn_status lower_all(runner *r, const sn_onnxrun_job *job) {
+    const sn_onnx *m = r->model;
+    if (!has_shape(&m->input, "images", 4, (int64_t[]){SN_ONNX_BATCH, job->channels, job->height, job->width}))
+        return sn_error(SN_DATA, "the model's input is not images [N, %d, %d, %d]", job->channels, job->height, job->width);
+    if (!has_shape(&m->output, "logits", 2, (int64_t[]){SN_ONNX_BATCH, job->classes}))
+        return sn_error(SN_DATA, "the model's output is not logits [N, %d]", job->classes);
+    value x = {.name = "images", .dims = 4, .c = job->channels, .h = job->height, .w = job->width}, *y;
+    x.at = take(r, elements(&x));
+    SN_TRY(add_value(r, x));
+    for (size_t i = 0; i < m->n_nodes; i++) SN_TRY(lower(r, &m->nodes[i]));
+    y = &r->values[r->n_values - 1];
+    if (strcmp(y->name, "logits") || y->dims != 2 || y->c != job->classes)
+        return sn_error(SN_DATA, "the last node does not make logits [N, %d]", job->classes);
+    return SN_OK;
+}
+
+static sn_status run(runner *r, const sn_onnxrun_job *job) {
     SN_TRY(sn_backend_open("ref", 1, &r->backend));
-    SN_TRY(lower_all(r));
+    SN_TRY(lower_all(r, job));
     SN_TRY(sn_backend_scratch(r->backend, r->plan.scratch));
-    r->bases = (sn_bases){.arena = sn_new((size_t)r->arena, sizeof(float)), .weights = r->weights, .stats = r->stats};
-    return r->bases.arena ? SN_OK : SN_RESOURCE;
+    float *arena = sn_new((size_t)r->arena, sizeof *arena);
+    if (!arena) return SN_RESOURCE;
+    const sn_bases bases = {.arena = arena, .weights = r->weights, .stats = r->stats};
+    const value *x = &r->values[0], *y = &r->values[r->n_values - 1];
+    for (int i = 0; i < job->n; i++) {
+        memcpy(arena + x->at, job->images + i * elements(x), (size_t)elements(x) * sizeof *arena);
+        sn_backend_run(r->backend, &bases, r->plan.call, r->plan.launch, r->plan.n_launches);
+        memcpy(job->logits + i * y->c, arena + y->at, (size_t)y->c * sizeof *arena);
+    }
+    free(arena);
+    return SN_OK;
 }
 
-sn_status sn_onnxrun_open(const sn_onnx *model, sn_onnxrun **out) {
-    runner *r = sn_new(1, sizeof *r);
-    if (!r) return SN_RESOURCE;
-    r->model = model;
-    sn_status s = open_runner(r);
-    if (s != SN_OK)
-        sn_onnxrun_close(r);
-    else
-        *out = r;
+sn_status sn_onnxrun(const sn_onnx *model, const sn_onnxrun_job *job) {
+    runner r = {.model = model};
+    sn_status s = run(&r, job);
+    free(r.weights);
+    free(r.stats);
+    free(r.values);
+    sn_plan_free(&r.plan);
+    sn_backend_close(r.backend);
     return s;
-}
-
-void sn_onnxrun_close(sn_onnxrun *r) {
-    if (!r) return;
-    free(r->bases.arena);
-    free(r->weights);
-    free(r->stats);
-    free(r->values);
-    sn_plan_free(&r->plan);
-    sn_backend_close(r->backend);
-    free(r);
-}
-
-void sn_onnxrun_input(const sn_onnxrun *r, int *channels, int *height, int *width) {
-    *channels = r->input.c, *height = r->input.h, *width = r->input.w;
-}
-
-int sn_onnxrun_classes(const sn_onnxrun *r) {
-    return r->output.c;
-}
-
-void sn_onnxrun_image(sn_onnxrun *r, const float *image, float *logits) {
-    float *arena = r->bases.arena;
-    memcpy(arena + r->input.at, image, (size_t)sn_onnxrun_elements(&r->input) * sizeof *arena);
-    sn_backend_run(r->backend, &r->bases, r->plan.call, r->plan.launch, r->plan.n_launches);
-    memcpy(logits, arena + r->output.at, (size_t)r->output.c * sizeof *arena);
 }

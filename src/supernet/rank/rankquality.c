@@ -46,7 +46,8 @@ static sn_status part_open(part *p, uint32_t resamples) {
 }
 
 typedef struct {
-    uint32_t id, index;
+    uint64_t id;
+    uint32_t index;
 } labelled;
 
 static int by_id(const void *a, const void *b) {
@@ -56,7 +57,7 @@ static int by_id(const void *a, const void *b) {
 }
 
 // Sets n, member and start of *p: classes by their ids, members by their index.
-static sn_status find_classes(part *p, const uint32_t *classes, size_t archs) {
+static sn_status find_classes(part *p, const uint64_t *classes, size_t archs) {
     labelled *m = sn_new(archs, sizeof *m);
     p->member = sn_new(archs, sizeof *p->member);
     p->start = sn_new(archs + 1, sizeof *p->start);
@@ -308,7 +309,11 @@ static sn_status over_halves(part *p, size_t parts, images *m, const sn_rank_inp
     return SN_OK;
 }
 
-static sn_status measure(part *p, size_t parts, images *m, const sn_rank_input *in) {
+static sn_status measure(part p[2], images *m, const sn_rank_input *in) {
+    size_t parts = 1;
+    SN_TRY(part_open(&p[0], in->resamples));
+    if (in->classes) SN_TRY(find_classes(&p[1], in->classes, in->archs));
+    if (in->classes && p[1].n < in->archs) SN_TRY(part_open(&p[parts++], in->resamples));
     const double *score = in->score;
     if (in->hits) {
         SN_TRY(images_open(m, in));
@@ -339,10 +344,7 @@ sn_status sn_rank_measure(const sn_rank_input *in, sn_rank_quality *out) {
     SN_TRY(check(in));
     part p[2] = {{.n = in->archs}, {0}};
     images m = {0};
-    sn_status status = part_open(&p[0], in->resamples);
-    if (status == SN_OK && in->classes) status = find_classes(&p[1], in->classes, in->archs);
-    if (status == SN_OK && in->classes) status = part_open(&p[1], in->resamples);
-    if (status == SN_OK) status = measure(p, in->classes ? 2 : 1, &m, in);
+    sn_status status = measure(p, &m, in);
     if (status == SN_OK) *out = (sn_rank_quality){.all = p[0].result, .distinct = p[1].result};
     part_free(&p[0]);
     part_free(&p[1]);

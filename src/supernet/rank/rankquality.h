@@ -36,7 +36,7 @@ typedef struct {
 
 typedef struct {
     sn_rank_part all;
-    sn_rank_part distinct; // one item per class: score and truth = mean over the class; 0 archs without classes
+    sn_rank_part distinct; // one item per class: score and truth = mean over the class; 0 archs where no two are equal
 } sn_rank_quality;
 
 // What is judged. Arrays are borrowed.
@@ -48,7 +48,7 @@ typedef struct {
     const uint64_t *const
         *hits; // (archs) rows of ceil(images / 64) words; image i is bit i % 64 of word i / 64. The score is the share of hits
     size_t images;           // 1 .. 2^31 - 1 with hits
-    const uint32_t *classes; // (archs) archs with the same id are equal as trained nets; NULL: no distinct part
+    const uint64_t *classes; // (archs) archs of the same id (signature) are equal as trained nets; NULL: none are
     uint32_t resamples;      // of each kind; 0: no intervals
     uint32_t seed;
 } sn_rank_input;

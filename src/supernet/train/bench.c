@@ -42,13 +42,7 @@ static void add_launch(void *arg, const sn_call *first, int count, double second
 
 static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, int batch, const float *images, const int32_t *labels,
                       sn_bench_result *r) {
-    sn_pass pass = {.arch = a,
-                    .batch = batch,
-                    .bn = SN_BN_BATCH,
-                    .momentum = 0.1,
-                    .gradients = true,
-                    .loss_scale = 1.0 / batch,
-                    .target = -1};
+    sn_pass pass = sn_training_pass(a, batch, 0);
     double start = sn_now();
     SN_TRY(sn_supernet_pass(n, &pass, images, labels, NULL));
     SN_TRY(sn_optim_update(o, 0.01));

@@ -55,12 +55,10 @@ static void take_state(const sn_run *r, state *s) {
 
 // A parameter or something of its shape, from memory order.
 static sn_status put_param(tracer *t, const char *path, const sn_param *p, const float *memory) {
-    uint64_t dims[4];
-    size_t sizes[4];
+    size_t dims[4];
     int n = sn_param_dims(p, dims);
-    for (int i = 0; i < n; i++) sizes[i] = (size_t)dims[i];
     sn_param_to_file(p, memory, t->scratch);
-    return sn_h5_put(t->file, path, SN_F32, n, sizes, t->scratch);
+    return sn_h5_put(t->file, path, SN_F32, n, dims, t->scratch);
 }
 
 static sn_status put_slots(tracer *t, const char *group, const state *s, int param) {
@@ -196,7 +194,7 @@ static sn_status pass(void *arg, sn_trainer *trainer, const sn_arch *a, const sn
     SN_TRY(put_mask(t, group, a));
     SN_TRY(sn_h5_attr_f64(t->file, group, "loss", trainer->score.loss / trainer->batch));
     if (t->inputs_only) return SN_OK;
-    for (int i = 0; i < plan->n_params; i++) t->used[plan->param[i]] = true;
+    for (int i = 0; i < plan->n_parts; i++) t->used[plan->part[i].param] = true;
     SN_TRY(sn_h5_attr_text(t->file, group, "targets", "labels"));
     SN_TRY(put_logits(t, group, trainer->batch));
     return sn_trace_sides(t->file, group, t->run->net, plan, trainer->images, trainer->batch);

@@ -55,15 +55,7 @@ void sn_trainer_free(sn_trainer *t) {
 }
 
 static sn_pass training_pass(const sn_run *r, const sn_arch *a) {
-    int batch = r->config->train.batch;
-    return (sn_pass){.arch = a,
-                     .batch = batch,
-                     .bn = SN_BN_BATCH,
-                     .momentum = 0.1,
-                     .gradients = true,
-                     .smoothing = r->config->train.optimizer.label_smoothing,
-                     .loss_scale = 1.0 / batch,
-                     .target = -1};
+    return sn_training_pass(a, r->config->train.batch, r->config->train.optimizer.label_smoothing);
 }
 
 sn_status sn_trainer_room(const sn_run *r, sn_room *out) {

@@ -1,13 +1,81 @@
-// The graph of one arch as ONNX nodes: live nodes in order, choices followed to their option; see export.h for names and folding.
-// Not here: the file (io/files/onnx.h) and its check (export.c). Next: export.c.
-#include "supernet/export/export_onnx.h"
+// The graph of one arch as tensors, and as ONNX nodes: live nodes in order, choices followed to their option; see export.h for
+// names and folding. Not here: files (io/files/) and their check (export.c). Next: export.c.
+#include "supernet/export/export_net.h"
 #include "space/ops.h"
-#include "supernet/export/export_parts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+// ---------------------------------------------------------------- tensors
+static sn_status add_param(sn_tensors *t, const sn_supernet *net, int param) {
+    const sn_param *p = &net->graph->params.param[param];
+    size_t dims[SN_TENSOR_RANK];
+    float *data, *memory;
+    int ndim = sn_param_dims(p, dims);
+    SN_TRY(sn_tensors_add(t, p->name, ndim, dims, &data));
+    if (!(memory = sn_new((size_t)p->size, sizeof *memory))) return SN_RESOURCE;
+    sn_supernet_get(net, SN_BUFFER_WEIGHTS, param, memory);
+    sn_param_to_file(p, memory, data);
+    free(memory);
+    return SN_OK;
+}
+
+// A tensor called as the owner is, with an ending.
+static sn_status add_vector(sn_tensors *t, const char *owner, const char *ending, int c, float **data) {
+    char *name = sn_format("%s.%s", owner, ending);
+    sn_status s = name ? sn_tensors_add(t, name, 1, (size_t[]){(size_t)c}, data) : SN_RESOURCE;
+    free(name);
+    return s;
+}
+
+static sn_status add_stats(sn_tensors *t, const sn_supernet *net, int stats) {
+    const sn_stats *s = &net->graph->params.stats[stats];
+    float *mean, *var;
+    SN_TRY(add_vector(t, s->name, "running_mean", s->c, &mean));
+    SN_TRY(add_vector(t, s->name, "running_var", s->c, &var));
+    sn_supernet_get_stats(net, stats, mean, var);
+    return SN_OK;
+}
+
+static bool name_fits(const char *name) {
+    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    return *name && strspn(name, alphabet) == strlen(name);
+}
+
+// live[node] as sn_graph_live gives it, in new memory.
+static sn_status find_live(const sn_supernet *net, const sn_arch *a, uint8_t **live, int64_t *params) {
+    const sn_graph *g = net->graph;
+    if (!(*live = sn_new((size_t)g->n, 1))) return SN_RESOURCE;
+    sn_graph_live(g, a, *live);
+    *params = 0;
+    for (int i = 0; i < g->n; i++) {
+        const sn_node *n = &g->node[i];
+        if (!(*live)[i]) continue;
+        if (!name_fits(n->name))
+            return sn_error(
+                SN_FAIL, "node '%s' cannot be exported under this name; allowed are letters, digits, '.', '_' and '-'", n->name);
+        if (n->weight >= 0) *params += g->params.param[n->weight].size;
+        if (n->bias >= 0) *params += g->params.param[n->bias].size;
+    }
+    return SN_OK;
+}
+
+sn_status sn_export_tensors(const sn_supernet *net, const sn_arch *a, sn_tensors *out, int64_t *params) {
+    uint8_t *live = NULL;
+    sn_status s = find_live(net, a, &live, params);
+    for (int i = 0; i < net->graph->n && s == SN_OK; i++) {
+        const sn_node *n = &net->graph->node[i];
+        if (!live[i]) continue;
+        if (n->weight >= 0) s = add_param(out, net, n->weight);
+        if (s == SN_OK && n->bias >= 0) s = add_param(out, net, n->bias);
+        if (s == SN_OK && n->stats >= 0) s = add_stats(out, net, n->stats);
+    }
+    free(live);
+    return s;
+}
+
+// ---------------------------------------------------------------- one model
 typedef struct {
     const sn_supernet *net;
     const sn_graph *graph;
@@ -19,14 +87,9 @@ typedef struct {
     const char **value; // per node: name of the value it stands for; the model's
 } exporter;
 
-// ---------------------------------------------------------------- names
-// Whether a node, a value or an initializer has this name. Initializers come before the nodes that read them.
+// Whether a value or a tensor has this name, or will have it.
 static bool taken(const exporter *e, const char *name) {
-    if (!strcmp(name, "images") || !strcmp(name, "logits") || sn_onnx_find_initializer(e->model, name)) return true;
-    if (sn_params_find(&e->graph->params, name) >= 0) return true;
-    for (size_t i = 0; i < e->model->n_nodes; i++)
-        if (!strcmp(e->model->nodes[i].name, name)) return true;
-    return false;
+    return !strcmp(name, "logits") || sn_onnx_has(e->model, name) || sn_params_find(&e->graph->params, name) >= 0;
 }
 
 // The name itself, or the first of name-2, name-3 ... that is free: two entries may be called "stem" and "stem_act".
@@ -39,57 +102,27 @@ static char *unique_name(const exporter *e, const char *wanted) {
     return name;
 }
 
-// ---------------------------------------------------------------- tensors
-static sn_status put_tensors(exporter *e, sn_export_tensors *t) {
-    for (size_t i = 0; i < t->n; i++)
-        SN_TRY(sn_onnx_add_f32(e->model, t->item[i].name, t->item[i].ndim, t->item[i].dims, t->item[i].data));
-    return SN_OK;
-}
-
 static sn_status put_param(exporter *e, int param) {
-    sn_export_tensors t = {0};
-    sn_status s = sn_export_add_param(&t, e->net, param);
-    if (s == SN_OK) s = put_tensors(e, &t);
-    sn_export_tensors_free(&t);
-    return s;
+    return add_param(&e->model->tensors, e->net, param);
 }
 
-static sn_status put_stats(exporter *e, int stats) {
-    sn_export_tensors t = {0};
-    sn_status s = sn_export_add_stats(&t, e->net, stats);
-    if (s == SN_OK) s = put_tensors(e, &t);
-    sn_export_tensors_free(&t);
-    return s;
-}
-
-// Weight of a conv times the BN's scale per output channel, and the bias that remains: in double, rounded once.
-static void fold_numbers(const sn_param *w, float *weight, float *bias, const float *v[4], double eps) {
-    int64_t each = w->size / w->out; // file order: one output channel after another
-    for (int o = 0; o < w->out; o++) {
-        double scale = (double)v[0][o] / sqrt((double)v[3][o] + eps);
-        for (int64_t i = 0; i < each; i++) weight[o * each + i] = (float)(scale * (double)weight[o * each + i]);
-        bias[o] = (float)((double)v[1][o] - scale * (double)v[2][o]);
-    }
-}
-
-// NAME.weight and NAME.bias of a conv with its BN folded in.
+// NAME.weight and NAME.bias of a conv with its BN folded in: the weight times the BN's scale per output channel, and the bias
+// that remains; in double, rounded once.
 static sn_status put_folded(exporter *e, const sn_node *conv, const sn_node *bn) {
-    const sn_params *p = &e->graph->params;
-    const sn_param *w = &p->param[conv->weight];
-    sn_export_tensors t = {0}, v = {0};
-    size_t c = (size_t)conv->c;
-    sn_status s = sn_export_add_param(&t, e->net, conv->weight);
-    if (s == SN_OK) s = sn_export_add(&t, sn_format("%s.bias", conv->name), 1, &c, sn_new(c, sizeof(float)));
-    if (s == SN_OK) s = sn_export_add_param(&v, e->net, bn->weight);
-    if (s == SN_OK) s = sn_export_add_param(&v, e->net, bn->bias);
-    if (s == SN_OK) s = sn_export_add_stats(&v, e->net, bn->stats);
-    if (s == SN_OK) {
-        const float *vectors[4] = {v.item[0].data, v.item[1].data, v.item[2].data, v.item[3].data};
-        fold_numbers(w, t.item[0].data, t.item[1].data, vectors, e->graph->bn_eps);
-        s = put_tensors(e, &t);
+    sn_tensors v = {0}, *t = &e->model->tensors; // v: gamma, beta, mean, variance
+    float *bias;
+    SN_TRY(put_param(e, conv->weight));
+    sn_tensor w = t->item[t->n - 1];
+    SN_TRY(add_vector(t, conv->name, "bias", conv->c, &bias));
+    sn_status s = add_param(&v, e->net, bn->weight);
+    if (s == SN_OK) s = add_param(&v, e->net, bn->bias);
+    if (s == SN_OK) s = add_stats(&v, e->net, bn->stats);
+    for (size_t o = 0, each = w.n / w.dims[0]; s == SN_OK && o < w.dims[0]; o++) {
+        double scale = (double)v.item[0].data[o] / sqrt((double)v.item[3].data[o] + e->graph->bn_eps);
+        for (size_t i = o * each; i < (o + 1) * each; i++) w.data[i] = (float)(scale * (double)w.data[i]);
+        bias[o] = (float)((double)v.item[1].data[o] - scale * (double)v.item[2].data[o]);
     }
-    sn_export_tensors_free(&t);
-    sn_export_tensors_free(&v);
+    sn_tensors_free(&v);
     return s;
 }
 
@@ -107,10 +140,9 @@ static sn_status add_op(exporter *e, const char *op, const char *wanted, bool la
                         const char **output) {
     char *name = unique_name(e, wanted);
     if (!name) return SN_RESOURCE;
-    const char *made = last ? "logits" : name;
-    sn_status s = sn_onnx_add_node(e->model, op, name, n, inputs, 1, &made);
+    sn_status s = sn_onnx_add_node(e->model, op, name, n, inputs, last ? "logits" : name);
     free(name);
-    if (s == SN_OK) *output = e->model->nodes[e->model->n_nodes - 1].outputs[0];
+    if (s == SN_OK) *output = e->model->nodes[e->model->n_nodes - 1].output;
     return s;
 }
 
@@ -178,8 +210,8 @@ static sn_status add_bn(exporter *e, int i) {
     const sn_node *n = &e->graph->node[i];
     SN_TRY(put_param(e, n->weight));
     SN_TRY(put_param(e, n->bias));
-    SN_TRY(put_stats(e, n->stats));
-    const sn_onnx_tensor *t = e->model->initializers + e->model->n_initializers - 4;
+    SN_TRY(add_stats(&e->model->tensors, e->net, n->stats));
+    const sn_tensor *t = e->model->tensors.item + e->model->tensors.n - 4;
     SN_TRY(add_node(e, i, "BatchNormalization", 4, (const char *[]){t[0].name, t[1].name, t[2].name, t[3].name}));
     return sn_onnx_attr_f32(e->model, "epsilon", (float)e->graph->bn_eps);
 }
@@ -187,10 +219,11 @@ static sn_status add_bn(exporter *e, int i) {
 static sn_status add_act(exporter *e, int i) {
     if (e->graph->node[i].mode == SN_RELU) return add_node(e, i, "Relu", 0, NULL);
     const char *limits[2] = {"relu6.min", "relu6.max"};
-    const float low = 0, high = 6;
-    if (!sn_onnx_find_initializer(e->model, limits[0])) {
-        SN_TRY(sn_onnx_add_f32(e->model, limits[0], 0, NULL, &low));
-        SN_TRY(sn_onnx_add_f32(e->model, limits[1], 0, NULL, &high));
+    float *low, *high;
+    if (!sn_tensors_find(&e->model->tensors, limits[0])) {
+        SN_TRY(sn_tensors_add(&e->model->tensors, limits[0], 0, NULL, &low));
+        SN_TRY(sn_tensors_add(&e->model->tensors, limits[1], 0, NULL, &high));
+        *low = 0, *high = 6;
     }
     return add_node(e, i, "Clip", 2, limits);
 }
@@ -259,27 +292,16 @@ static sn_status add_nodes(exporter *e) {
     return SN_OK;
 }
 
-static sn_status add_ends(exporter *e) {
-    const sn_node *x = &e->graph->node[e->graph->input];
-    SN_TRY(sn_onnx_add_input(e->model, "images", 4, (int64_t[]){SN_ONNX_BATCH, x->c, x->h, x->w}));
-    return sn_onnx_add_output(e->model, "logits", 2, (int64_t[]){SN_ONNX_BATCH, e->graph->node[e->graph->logits].c});
-}
-
-sn_status sn_export_build(const sn_supernet *net, const sn_arch *a, bool fold, sn_onnx **out, int64_t *params) {
-    exporter e = {.net = net, .graph = net->graph, .arch = a, .fold = fold};
-    size_t n = (size_t)e.graph->n;
-    sn_status s = sn_export_live(net, a, &e.live, params);
-    if (s == SN_OK) s = sn_onnx_new("subnet", "supernet", SN_VERSION, &e.model);
-    e.merged = sn_new(n, sizeof *e.merged);
-    e.value = sn_new(n, sizeof *e.value);
-    if (s == SN_OK && (!e.merged || !e.value)) s = SN_RESOURCE;
+sn_status sn_export_model(const sn_supernet *net, const sn_arch *a, bool fold, sn_onnx *out, int64_t *params) {
+    exporter e = {.net = net, .graph = net->graph, .arch = a, .fold = fold, .model = out};
+    const sn_node *x = &e.graph->node[e.graph->input], *y = &e.graph->node[e.graph->logits];
+    out->input = (sn_onnx_value){"images", 4, {SN_ONNX_BATCH, x->c, x->h, x->w}};
+    out->output = (sn_onnx_value){"logits", 2, {SN_ONNX_BATCH, y->c}};
+    e.merged = sn_new((size_t)e.graph->n, sizeof *e.merged);
+    e.value = sn_new((size_t)e.graph->n, sizeof *e.value);
+    sn_status s = e.merged && e.value ? find_live(net, a, &e.live, params) : SN_RESOURCE;
     if (s == SN_OK) s = find_merged(&e);
-    if (s == SN_OK) s = add_ends(&e);
     if (s == SN_OK) s = add_nodes(&e);
-    if (s == SN_OK)
-        *out = e.model;
-    else
-        sn_onnx_free(e.model);
     free(e.live);
     free(e.merged);
     free(e.value);

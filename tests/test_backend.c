@@ -1,8 +1,7 @@
-// The backend: names, choice, threads, and that every job of every region runs exactly once.
-// Not here: what kernels compute (test_kernels.c).
+// The backend: names, choice, threads, and that every call of a launch is finished exactly once.
+// Not here: what kernels compute (test_kernels.c), the pool beneath (test_pool.c).
 // Next: kernel_cases.h.
 #include "kernels/memory.h"
-#include "kernels/pool.h"
 #include "suite.h"
 
 #include <math.h>
@@ -119,19 +118,8 @@ START_TEST(cost) {
 }
 END_TEST
 
-typedef struct {
-    _Atomic int *runs;
-    _Atomic int64_t total;
-} tally;
-
-static void count_job(void *arg, int64_t job, int thread) {
-    tally *t = arg;
-    ck_assert(thread >= 0 && thread < 8);
-    atomic_fetch_add(&t->runs[job], 1);
-    atomic_fetch_add(&t->total, job);
-}
-
-#ifndef __SANITIZE_ADDRESS__ // whose runtime ends the process when memory for a thread cannot be had
+// (The runtimes of sanitizers end the process when memory for a thread cannot be had.)
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 START_TEST(too_many_threads) {
     const struct rlimit limit = {256 << 20, 256 << 20}; // of address space: a stack takes 8 MiB
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
@@ -147,26 +135,6 @@ START_TEST(too_many_threads) {
 }
 END_TEST
 #endif
-
-// Many short regions, so that threads arrive late, early, asleep and awake.
-START_TEST(every_job_once) {
-    enum { MOST = 300, ROUNDS = 20000 };
-    _Atomic int runs[MOST];
-    for (int threads = 1; threads <= 8; threads = threads < 3 ? threads + 1 : threads + 5) {
-        sn_pool *pool = NULL;
-        ck_assert_int_eq(sn_pool_open(threads, &pool), SN_OK);
-        for (int round = 0; round < ROUNDS / threads; round++) {
-            int jobs = round % 100 == 0 ? MOST : round % 7;
-            tally t = {.runs = runs};
-            memset((void *)runs, 0, sizeof runs);
-            sn_pool_run(pool, jobs, count_job, &t);
-            for (int j = 0; j < jobs; j++) ck_assert_int_eq(atomic_load(&runs[j]), 1);
-            ck_assert_int_eq(atomic_load(&t.total), (int64_t)jobs * (jobs - 1) / 2);
-        }
-        sn_pool_close(pool);
-    }
-}
-END_TEST
 
 // An implementation of our own: tile t of the call writes t+1 into workspace; finish must find all of them, once.
 enum { CALLS = 600 };
@@ -216,14 +184,16 @@ START_TEST(finish_once_after_all_tiles) {
 }
 END_TEST
 
-static void square_job(void *arg, int64_t i) {
+static void square_job(void *arg, int64_t i, int thread) {
+    ck_assert(thread == 0 || thread == 1);
     ((int64_t *)arg)[i] = i * i;
 }
 
 START_TEST(loops) {
     sn_backend *b = opened("cpu-plain", 2);
     int64_t squares[100];
-    sn_backend_for(b, 100, square_job, squares);
+    sn_backend_background(b, 100, square_job, squares);
+    sn_backend_finish(b);
     for (int i = 0; i < 100; i++) ck_assert_int_eq(squares[i], (int64_t)i * i);
     sn_backend_close(b);
 }
@@ -295,15 +265,14 @@ int main(void) {
     tcase_add_test(tests, lanes);
     tcase_add_test(tests, choice);
     tcase_add_test(tests, cost);
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     tcase_add_test(tests, too_many_threads);
 #endif
-    tcase_add_test(tests, every_job_once);
     tcase_add_test(tests, finish_once_after_all_tiles);
     tcase_add_test(tests, loops);
     tcase_add_test(tests, memory);
     tcase_add_test(tests, memory_too_large);
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     tcase_add_test_raise_signal(tests, guard_stops, SIGSEGV);
 #endif
     suite_add_tcase(suite, tests);

@@ -551,7 +551,13 @@ START_TEST(timed) {
     double sum = 0;
     for (size_t i = 0; i < json_array_size(kernels); i++) sum += number(json_array_get(kernels, i), "ms_per_step");
     ck_assert(sum > 0 && sum <= 1e3 * number(out, "mean_s"));
+    json_t *loader = json_object_get(out, "loader");
+    ck_assert(number(loader, "ms_per_step") > 0 && number(loader, "waited_ms_per_step") < 1e3 * number(out, "mean_s"));
     json_decref(out);
+    ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --profile");
+    ck_printed("out", " ms of it waited for");
+    ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --profile --set data.source=/none");
+    ck_printed("err", "no times of the loader: data.source: /none");
     ck_run(0, "\"$S\" bench \"$SRC/configs/smoke.yaml\" --steps 2 --warmup 0 --quiet");
     ck_printed("out", "batch 64: ");
     ck_assert_str_eq(read_all("err"), "");
@@ -564,6 +570,9 @@ START_TEST(timed) {
 END_TEST
 
 START_TEST(described) {
+    ck_run(0,
+           "\"$S\" describe \"$SRC/configs/smoke.yaml\" --set train.optimizer.momentum=0 --set train.optimizer.nesterov=false");
+    ck_printed("out", "(measured now, on this machine)"); // the timed steps need no momentum either
     ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --no-timing --json --arch skip,skip,skip");
     json_t *out = printed_json();
     ck_assert_str_eq(json_string_value(json_object_get(out, "size")), "27");

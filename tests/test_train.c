@@ -108,7 +108,7 @@ static void put(sn_run *r, sn_buffer buffer, int param, float value) {
 static sn_status poison_begin(void *arg, sn_trainer *t) {
     const poison *p = arg;
     if (t->run->step != p->step) return SN_OK;
-    if (p->where == IMAGE) t->images[1000] = p->value;
+    if (p->where == IMAGE) t->in.images[1000] = p->value;
     if (p->where == WEIGHT) put(t->run, SN_BUFFER_WEIGHTS, p->param, p->value);
     return SN_OK;
 }

@@ -14,7 +14,7 @@ static const cli_option options[] = {
     {"steps", 0, "N", "N random architectures"},
     {"batch", 0, "N", "images of a step (default: train.batch of the config)"},
     {"warmup", 0, "N", "untimed steps first (default 3)"},
-    {"profile", 0, NULL, "time every kernel alone"},
+    {"profile", 0, NULL, "time every kernel alone, and with the data of CONFIG the loader"},
     {0}};
 
 static json_t *rows_json(const sn_bench_result *r) {
@@ -41,6 +41,10 @@ static sn_status print(const cli *c, const sn_backend *b, int batch, const sn_be
                                 cli_real(peak > 0 ? peak : NAN), "plan_share", r->plan_seconds / r->seconds, "arena_bytes",
                                 (json_int_t)r->arena_bytes, "peak_rss_mb", (json_int_t)(usage.ru_maxrss / 1024));
         if (out && cli_get(c, "profile")) json_object_set_new(out, "kernels", rows_json(r));
+        if (out && r->loader.loading > 0)
+            json_object_set_new(out, "loader",
+                                json_pack("{s:f,s:f}", "ms_per_step", 1e3 * r->loader.loading / (double)r->steps,
+                                          "waited_ms_per_step", 1e3 * r->loader.waiting / (double)r->steps));
         return cli_print_json(out);
     }
     printf("%s, %d threads, batch %d: %.4f s a step, %.1f images/s\n", sn_backend_name(b), sn_backend_threads(b), batch, seconds,
@@ -53,6 +57,9 @@ static sn_status print(const cli *c, const sn_backend *b, int batch, const sn_be
         printf("  %-22s %-32s %8.2f ms a step  %7.1f GFLOP/s  %6.1f GB/s\n", r->row[i].kernel, r->row[i].impl,
                1e3 * r->row[i].seconds / (double)r->steps, r->row[i].flops / r->row[i].seconds * 1e-9,
                r->row[i].bytes / r->row[i].seconds * 1e-9);
+    if (r->loader.loading > 0)
+        printf("  %-22s %-32s %8.2f ms a step, %.2f ms of it waited for\n", "loader", "reading, augmenting",
+               1e3 * r->loader.loading / (double)r->steps, 1e3 * r->loader.waiting / (double)r->steps);
     return SN_OK;
 }
 
@@ -68,17 +75,21 @@ static sn_status choose(const cli *c, const sn_config *config, sn_arch **archs, 
     return SN_OK;
 }
 
-static sn_status measure(const cli *c, const sn_config *config, sn_graph *g, sn_backend *b, sn_arch **archs) {
-    sn_supernet *net;
+static sn_status measure(const cli *c, const sn_config *config, sn_supernet *net, const sn_run *r) {
+    sn_arch *archs = NULL;
+    sn_loader *loader = NULL;
     sn_bench_result result;
     long n, batch, warmup;
-    SN_TRY(choose(c, config, archs, &n));
     SN_TRY(cli_number(c, "batch", 1, 65536, config->train.batch, &batch));
     SN_TRY(cli_number(c, "warmup", 0, 1000, 3, &warmup));
-    SN_TRY(sn_supernet_create(g, b, 1, (uint32_t)config->train.seed, &net));
-    sn_status s = sn_bench_steps(net, *archs, n, (int)batch, (int)warmup, cli_get(c, "profile") != NULL, &result);
-    sn_supernet_free(net);
-    return s == SN_OK ? print(c, b, (int)batch, &result) : s;
+    SN_TRY(choose(c, config, &archs, &n));
+    sn_status s = SN_OK;
+    if (r && sn_dataset_count(r->data, SN_TRAIN) >= batch) s = sn_loader_open(r, (int)batch, warmup + n, &loader);
+    if (s == SN_OK) s = sn_bench_steps(net, archs, n, (int)batch, (int)warmup, cli_get(c, "profile") != NULL, loader, &result);
+    if (s == SN_OK) s = print(c, net->backend, (int)batch, &result);
+    sn_loader_close(loader);
+    free(archs);
+    return s;
 }
 
 // What is timed when nothing is named. The space is found beside the program (io/config/config_space.c); the data are not opened.
@@ -94,19 +105,36 @@ static sn_status open_config(const cli *c, sn_config **out) {
     return s;
 }
 
-static sn_status run(const cli *c) {
+static sn_status without_data(const cli *c) {
     sn_config *config;
     sn_graph *g = NULL;
     sn_backend *b = NULL;
-    sn_arch *archs = NULL;
+    sn_supernet *net = NULL;
     SN_TRY(open_config(c, &config));
     sn_status s = sn_graph_build(config->space.built, &g);
     if (s == SN_OK) s = sn_backend_open(config->device, sn_thread_count(config->threads), &b);
-    if (s == SN_OK) s = measure(c, config, g, b, &archs);
-    free(archs);
+    if (s == SN_OK) s = sn_supernet_create(g, b, 1, (uint32_t)config->train.seed, &net);
+    if (s == SN_OK) s = measure(c, config, net, NULL);
+    sn_supernet_free(net);
     sn_backend_close(b);
     sn_graph_free(g);
     sn_config_free(config);
+    return s;
+}
+
+static sn_status run(const cli *c) {
+    sn_config *config;
+    sn_run *r;
+    if (!cli_get(c, "profile") || !c->operands) return without_data(c);
+    SN_TRY(open_config(c, &config));
+    sn_status s = sn_run_create(config, &cli_stop, &r);
+    if (s == SN_DATA) {
+        cli_say(c, "no times of the loader: %s", sn_error_text());
+        return without_data(c);
+    }
+    if (s != SN_OK) return s;
+    s = measure(c, r->config, r->net, r);
+    sn_run_free(r);
     return s;
 }
 
@@ -116,8 +144,9 @@ const cli_command cmd_bench = {
     .name = "bench",
     .operands = "[CONFIG]",
     .summary = "time training steps on this machine and say where the time goes",
-    .details = "A step is forward, loss, backward and SGD on random images; the data are not opened.\n"
-               "Without CONFIG: the space nasbench-macro (images of 3x32x32) at batch 256.",
+    .details =
+        "A step is forward, loss, backward and SGD on random images; with --profile on the images of CONFIG, if they are there.\n"
+        "Without CONFIG: the space nasbench-macro (images of 3x32x32) at batch 256.",
     .most = 1,
     .options = options,
     .rules = rules,

@@ -196,20 +196,12 @@ void sn_backend_run(sn_backend *b, const sn_bases *bases, const sn_call *calls, 
         }
 }
 
-typedef struct {
-    void (*body)(void *arg, int64_t i);
-    void *arg;
-} loop;
-
-static void run_loop(void *arg, int64_t i, int thread) {
-    (void)thread;
-    loop *l = arg;
-    l->body(l->arg, i);
+void sn_backend_background(sn_backend *b, int64_t n, void (*body)(void *arg, int64_t i, int thread), void *arg) {
+    sn_pool_background(b->pool, n, body, arg);
 }
 
-void sn_backend_for(sn_backend *b, int64_t n, void (*body)(void *arg, int64_t i), void *arg) {
-    loop l = {body, arg};
-    sn_pool_run(b->pool, n, run_loop, &l);
+void sn_backend_finish(sn_backend *b) {
+    sn_pool_finish(b->pool);
 }
 
 // --- the peak

@@ -43,8 +43,10 @@ sn_status sn_backend_choose(const sn_backend *, sn_call *call);
 sn_status sn_backend_scratch(sn_backend *, size_t bytes);
 // Runs launches in order on memory of the caller's, which the host can reach; a supernet's is run by sn_memory_run (memory.h).
 void sn_backend_run(sn_backend *, const sn_bases *, const sn_call *calls, const sn_launch *launches, int n_launches);
-// Runs body(arg, i) for i in 0..n-1 on the backend's threads, in any order (data loading, augmentation).
-void sn_backend_for(sn_backend *, int64_t n, void (*body)(void *arg, int64_t i), void *arg);
+// Begins body(arg, i, thread) for i in 0..n-1, in any order, on the backend's threads wherever they would wait, beside launches
+// (the loading of data); thread tells private memory apart. sn_backend_finish runs the rest: pool.h.
+void sn_backend_background(sn_backend *, int64_t n, void (*body)(void *arg, int64_t i, int thread), void *arg);
+void sn_backend_finish(sn_backend *);
 
 // FMA peak of one core with the backend's lanes, GFLOP/s, measured now (about 0.1 s); 0 for ref.
 double sn_backend_peak(const sn_backend *);

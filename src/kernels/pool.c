@@ -1,4 +1,4 @@
-// The thread pool: one atomic word holds the region's number and the jobs left; who lowers it owns the next job.
+// The thread pool: one atomic number says how many jobs of a list are left; who lowers it owns the next job.
 // No work stealing, no OpenMP. A waiting thread spins briefly, then sleeps, so a busy neighbour costs a wake-up, not a time
 // slice. Next: backend.c.
 #include "kernels/pool.h"
@@ -18,16 +18,20 @@ typedef struct {
     pthread_t id;
 } worker;
 
-struct sn_pool {
-    // Region number (high 32 bits) and jobs left (low 32). A successful exchange pins the region: it cannot end before that job
-    // does, so its description below may be read afterwards; the number keeps a late thread from taking a job of the wrong
-    // region.
-    _Alignas(CACHE_LINE) _Atomic uint64_t word;
-    _Alignas(CACHE_LINE) _Atomic int64_t done; // jobs of this region that have ended
-    // the region: written before `word`, read after taking a job
-    _Alignas(CACHE_LINE) int64_t jobs, first;
+// A list of jobs that threads take one by one.
+typedef struct {
+    // Jobs that nobody has taken. A successful exchange pins the list: it cannot end before that job does, so its description
+    // below may be read afterwards, also by a thread that came late and finds the next list.
+    _Alignas(CACHE_LINE) _Atomic int64_t left;
+    _Alignas(CACHE_LINE) _Atomic int64_t done; // jobs that have ended
+    // written before `left`, read after taking a job
+    _Alignas(CACHE_LINE) int64_t jobs;
     void (*body)(void *arg, int64_t job, int thread);
     void *arg;
+} list;
+
+struct sn_pool {
+    list region, background;
 
     pthread_mutex_t mutex;
     pthread_cond_t wake, ended;
@@ -44,75 +48,78 @@ static void pause_briefly(void) {
 #endif
 }
 
-// Takes one job of the current region; false when none is left.
-static bool take(sn_pool *p, int64_t *job) {
-    uint64_t word = atomic_load(&p->word);
-    while ((uint32_t)word != 0)
-        if (atomic_compare_exchange_weak(&p->word, &word, word - 1)) {
-            *job = p->first + p->jobs - (int64_t)(uint32_t)word;
+// Takes one job; false when none is left.
+static bool take(list *l, int64_t *job) {
+    int64_t left = atomic_load(&l->left);
+    while (left > 0)
+        if (atomic_compare_exchange_weak(&l->left, &left, left - 1)) {
+            *job = l->jobs - left;
             return true;
         }
     return false;
 }
 
-static void work(sn_pool *p, int thread) {
+// Runs one job; false when none is left.
+static bool work(sn_pool *p, list *l, int thread) {
     int64_t job;
-    while (take(p, &job)) {
-        int64_t jobs = p->jobs;
-        p->body(p->arg, job, thread);
-        if (atomic_fetch_add(&p->done, 1) + 1 == jobs && atomic_load(&p->caller_sleeps)) {
-            pthread_mutex_lock(&p->mutex);
-            pthread_cond_signal(&p->ended);
-            pthread_mutex_unlock(&p->mutex);
-        }
+    if (!take(l, &job)) return false;
+    int64_t jobs = l->jobs;
+    l->body(l->arg, job, thread);
+    if (atomic_fetch_add(&l->done, 1) + 1 == jobs && atomic_load(&p->caller_sleeps)) {
+        pthread_mutex_lock(&p->mutex);
+        pthread_cond_signal(&p->ended);
+        pthread_mutex_unlock(&p->mutex);
     }
+    return true;
 }
 
 static bool idle(sn_pool *p) {
-    return (uint32_t)atomic_load(&p->word) == 0 && !atomic_load(&p->stop);
+    return !atomic_load(&p->region.left) && !atomic_load(&p->background.left) && !atomic_load(&p->stop);
+}
+
+static void rest(sn_pool *p) {
+    for (int spin = 0; spin < SPINS; spin++) {
+        if (!idle(p)) return;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&p->mutex);
+    atomic_fetch_add(&p->sleeping, 1); // before looking again: the caller publishes, then looks here
+    while (idle(p)) pthread_cond_wait(&p->wake, &p->mutex);
+    atomic_fetch_sub(&p->sleeping, 1);
+    pthread_mutex_unlock(&p->mutex);
 }
 
 static void *worker_main(void *arg) {
     worker *self = arg;
     sn_pool *p = self->pool;
-    while (!atomic_load(&p->stop)) {
-        for (int spin = 0; spin < SPINS && idle(p); spin++) pause_briefly();
-        if (idle(p)) {
-            pthread_mutex_lock(&p->mutex);
-            atomic_fetch_add(&p->sleeping, 1); // before looking again: the caller publishes, then looks here
-            while (idle(p)) pthread_cond_wait(&p->wake, &p->mutex);
-            atomic_fetch_sub(&p->sleeping, 1);
-            pthread_mutex_unlock(&p->mutex);
-        }
-        work(p, self->index);
-    }
+    while (!atomic_load(&p->stop))
+        if (!work(p, &p->region, self->index) && !work(p, &p->background, self->index)) rest(p);
     return NULL;
 }
 
-static void wait_for_end(sn_pool *p, int64_t jobs) {
-    for (int spin = 0; spin < SPINS; spin++) {
-        if (atomic_load(&p->done) == jobs) return;
-        pause_briefly();
-    }
-    pthread_mutex_lock(&p->mutex);
-    atomic_store(&p->caller_sleeps, true);
-    while (atomic_load(&p->done) != jobs) pthread_cond_wait(&p->ended, &p->mutex);
-    atomic_store(&p->caller_sleeps, false);
-    pthread_mutex_unlock(&p->mutex);
-}
-
-static void region(sn_pool *p, int64_t first, int64_t jobs, void (*body)(void *, int64_t, int), void *arg) {
-    p->first = first, p->jobs = jobs, p->body = body, p->arg = arg;
-    atomic_store(&p->done, 0);
-    uint64_t number = (atomic_load(&p->word) >> 32) + 1;
-    atomic_store(&p->word, number << 32 | (uint64_t)jobs);
+static void publish(sn_pool *p, list *l, int64_t jobs, void (*body)(void *, int64_t, int), void *arg) {
+    l->jobs = jobs, l->body = body, l->arg = arg;
+    atomic_store(&l->done, 0);
+    atomic_store(&l->left, jobs);
     if (atomic_load(&p->sleeping) > 0) {
         pthread_mutex_lock(&p->mutex);
         pthread_cond_broadcast(&p->wake);
         pthread_mutex_unlock(&p->mutex);
     }
-    work(p, 0);
-    wait_for_end(p, jobs);
+}
+
+// The caller runs what is left and waits for what others have begun.
+static void finish(sn_pool *p, list *l) {
+    while (work(p, l, 0)) {}
+    for (int spin = 0; spin < SPINS; spin++) {
+        if (atomic_load(&l->done) == l->jobs) return;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&p->mutex);
+    atomic_store(&p->caller_sleeps, true);
+    while (atomic_load(&l->done) != l->jobs) pthread_cond_wait(&p->ended, &p->mutex);
+    atomic_store(&p->caller_sleeps, false);
+    pthread_mutex_unlock(&p->mutex);
 }
 
 void sn_pool_run(sn_pool *p, int64_t jobs, void (*body)(void *arg, int64_t job, int thread), void *arg) {
@@ -120,8 +127,16 @@ void sn_pool_run(sn_pool *p, int64_t jobs, void (*body)(void *arg, int64_t job, 
         for (int64_t job = 0; job < jobs; job++) body(arg, job, 0);
         return;
     }
-    const int64_t most = INT32_MAX; // of one region
-    for (int64_t first = 0; first < jobs; first += most) region(p, first, jobs - first < most ? jobs - first : most, body, arg);
+    publish(p, &p->region, jobs, body, arg);
+    finish(p, &p->region);
+}
+
+void sn_pool_background(sn_pool *p, int64_t jobs, void (*body)(void *arg, int64_t job, int thread), void *arg) {
+    publish(p, &p->background, jobs, body, arg);
+}
+
+void sn_pool_finish(sn_pool *p) {
+    finish(p, &p->background);
 }
 
 int sn_pool_threads(const sn_pool *p) {

@@ -174,3 +174,8 @@ sn_status sn_cache_read(const sn_cache *c, uint64_t image, uint8_t *pixels) {
     memcpy(pixels, c->pixels + image * n, n);
     return SN_OK;
 }
+
+void sn_cache_expect(const sn_cache *c, uint64_t image) {
+    uint64_t n = c->sizes.image_bytes;
+    if (!c->pixels) posix_fadvise(c->fd, (off_t)(c->sizes.pixels_at + image * n), (off_t)n, POSIX_FADV_WILLNEED);
+}

@@ -71,5 +71,7 @@ size_t sn_cache_memory(const sn_cache *); // bytes of pixels kept in memory: all
 const char *sn_cache_fingerprint(const sn_cache *);
 // Pixels of one image, from memory or from the file. Safe from several threads.
 sn_status sn_cache_read(const sn_cache *, uint64_t image, uint8_t *pixels);
+// Tells the system that an image will be read soon; returns at once. Nothing when it is in memory.
+void sn_cache_expect(const sn_cache *, uint64_t image);
 
 #endif

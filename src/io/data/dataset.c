@@ -70,6 +70,10 @@ sn_status sn_dataset_read(const sn_dataset *d, sn_split split, const uint32_t *i
     return SN_OK;
 }
 
+void sn_dataset_expect(const sn_dataset *d, sn_split split, uint32_t index) {
+    sn_cache_expect(d->cache, d->index[split][index]);
+}
+
 void sn_epoch_order(uint32_t seed, uint32_t epoch, uint32_t n, uint32_t *out) {
     sn_rng r = sn_rng_at(seed, SN_STREAM_SHUFFLE, epoch, 0, 0);
     sn_rng_permutation(&r, n, out);

@@ -50,6 +50,8 @@ size_t sn_dataset_memory(const sn_dataset *); // bytes of pixels kept in memory:
 // Copies pictures: pixels (n, height, width, channels), labels (n); either may be NULL. index: n positions in the split.
 // Safe from several threads. SN_FAIL: a position outside the split; SN_DATA: the cache file cannot be read any more.
 sn_status sn_dataset_read(const sn_dataset *, sn_split, const uint32_t *index, long n, uint8_t *pixels, int32_t *labels);
+// Tells that a picture will be read soon, so that a disk begins to fetch it; returns at once.
+void sn_dataset_expect(const sn_dataset *, sn_split, uint32_t index);
 // Number of an image in the whole source (train, val, test one after the other): the same for every seed and `validation`.
 // Keys its augmentation and names it in traces.
 uint32_t sn_dataset_sample_id(const sn_dataset *, sn_split, long index);

@@ -1,4 +1,4 @@
-// Whole steps on random images, timed; see bench.h.
+// Whole steps, timed; see bench.h.
 #include "supernet/train/bench.h"
 #include "base/clock.h"
 
@@ -40,44 +40,55 @@ static void add_launch(void *arg, const sn_call *first, int count, double second
     }
 }
 
-static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, int batch, const float *images, const int32_t *labels,
-                      sn_bench_result *r) {
+static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, int batch, const sn_batch *in, sn_bench_result *r) {
     sn_pass pass = sn_training_pass(a, batch, 0);
-    double start = sn_now();
-    SN_TRY(sn_supernet_pass(n, &pass, images, labels, NULL));
+    SN_TRY(sn_supernet_pass(n, &pass, in->images, in->labels, NULL));
     SN_TRY(sn_optim_update(o, 0.01));
-    r->seconds += sn_now() - start;
     r->plan_seconds += n->plan.seconds;
     r->steps++;
     count_flops(n, &n->plan, r);
     return SN_OK;
 }
 
-sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int batch, int warmup, bool profile,
-                         sn_bench_result *out) {
+static sn_status random_batch(const sn_supernet *n, int batch, sn_batch *out) {
     const sn_node *input = &n->graph->node[n->graph->input];
     size_t pixels = (size_t)batch * (size_t)(input->h * input->w * input->c);
-    sn_optim_settings settings = {.kind = SN_OPTIM_SGD, .momentum = 0.9, .weight_decay = 3e-4, .decay_bn = true};
+    out->images = sn_new(pixels, sizeof *out->images);
+    out->labels = sn_new((size_t)batch, sizeof *out->labels);
+    if (!out->images || !out->labels) return SN_RESOURCE;
+    sn_rng rng = sn_rng_at(1, SN_STREAM_AUGMENT, 0, 0, 0);
+    for (size_t i = 0; i < pixels; i++) out->images[i] = (float)sn_rng_normal(&rng);
+    for (int i = 0; i < batch; i++) out->labels[i] = (int32_t)sn_rng_below(&rng, (uint32_t)n->graph->node[n->graph->logits].c);
+    return SN_OK;
+}
+
+sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int batch, int warmup, bool profile, sn_loader *loader,
+                         sn_bench_result *out) {
+    sn_optim_settings settings = {.kind = SN_OPTIM_SGD, .momentum = n->slots ? 0.9 : 0, .weight_decay = 3e-4, .decay_bn = true};
     sn_optim *o = NULL;
     sn_bench_result r = {0};
     profile_of p = {&r, n->real};
-    float *images = sn_new(pixels, sizeof *images);
-    int32_t *labels = sn_new((size_t)batch, sizeof *labels);
-    sn_status s = images && labels ? sn_optim_create(n, &settings, &o) : SN_RESOURCE;
-    sn_rng rng = sn_rng_at(1, SN_STREAM_AUGMENT, 0, 0, 0);
-    for (size_t i = 0; s == SN_OK && i < pixels; i++) images[i] = (float)sn_rng_normal(&rng);
-    for (int i = 0; s == SN_OK && i < batch; i++)
-        labels[i] = (int32_t)sn_rng_below(&rng, (uint32_t)n->graph->node[n->graph->logits].c);
+    sn_loader_times before = {0}, after = {0};
+    sn_batch random = {0}, in;
+    sn_status s = loader ? SN_OK : random_batch(n, batch, &random);
+    if (s == SN_OK) s = sn_optim_create(n, &settings, &o);
+    in = random;
     if (profile) n->launched = add_launch, n->launched_arg = &p;
     for (long i = -warmup; s == SN_OK && i < count; i++) {
         if (i == 0) r = (sn_bench_result){0};
-        s = step(n, o, &archs[i < 0 ? (i + warmup) % count : i], batch, images, labels, &r);
+        if (i == 0 && loader) before = sn_loader_spent(loader);
+        double start = sn_now();
+        if (loader) s = sn_loader_take(loader, i + warmup, &in);
+        if (s == SN_OK) s = step(n, o, &archs[i < 0 ? (i + warmup) % count : i], batch, &in, &r);
+        r.seconds += sn_now() - start;
     }
+    if (loader) after = sn_loader_spent(loader);
+    r.loader = (sn_loader_times){after.loading - before.loading, after.waiting - before.waiting};
     n->launched = NULL;
     r.arena_bytes = sn_memory_elements(n->memory, SN_BUFFER_ARENA) * (int64_t)n->real;
     if (s == SN_OK) *out = r;
     sn_optim_free(o);
-    free(images);
-    free(labels);
+    free(random.images);
+    free(random.labels);
     return s;
 }

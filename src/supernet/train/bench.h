@@ -1,9 +1,9 @@
-// Times whole training steps of given paths (forward, loss, backward, SGD on random images, no loader) and says where the time
-// goes, kernel by kernel. Not here: the data path. Next: optim.h.
+// Times whole training steps of given paths (forward, loss, backward, SGD) and says where the time goes, kernel by kernel; on
+// random images, or on those of a loader. Next: loader.h, optim.h.
 #ifndef SN_BENCH_H
 #define SN_BENCH_H
 
-#include "supernet/engine/optim.h"
+#include "supernet/train/loader.h"
 
 typedef struct {
     const char *kernel, *impl; // names from the tables
@@ -21,9 +21,12 @@ typedef struct {
     int64_t arena_bytes;             // activations and workspace
     sn_bench_row row[SN_BENCH_ROWS]; // filled when `profile`: each launch timed alone
     int rows;
+    sn_loader_times loader; // within `seconds`
 } sn_bench_result;
 
-// One untimed step of every arch's first use is not needed: `warmup` steps run first. Each arch is one step.
-sn_status sn_bench_steps(sn_supernet *, const sn_arch *archs, long n, int batch, int warmup, bool profile, sn_bench_result *out);
+// One untimed step of every arch's first use is not needed: `warmup` steps run first. Each arch is one step. loader: gives
+// batches of this size, warmup + n of them; NULL: random images.
+sn_status sn_bench_steps(sn_supernet *, const sn_arch *archs, long n, int batch, int warmup, bool profile, sn_loader *loader,
+                         sn_bench_result *out);
 
 #endif

@@ -22,7 +22,7 @@ static sn_status forecast_memory(const sn_run *r, sn_forecast *f) {
         int64_t buffers = p->total * (2 + r->net->slots) + p->stats_total + (validation > room.arena ? validation : room.arena);
         f->bytes = buffers * (int64_t)r->net->real + (int64_t)room.scratch * sn_backend_threads(r->backend);
         f->bytes += PROGRAM_BYTES + (int64_t)sn_dataset_memory(r->data) + (int64_t)sn_checkpoint_bytes(p, r->net->slots);
-        f->bytes += (int64_t)r->config->train.batch * (int64_t)(sn_run_picture(r) + sn_run_image(r) * sizeof(float));
+        f->bytes += (int64_t)sn_loader_memory(r, r->config->train.batch);
     }
     return s;
 }
@@ -40,7 +40,7 @@ static sn_status forecast_time(sn_run *r, sn_forecast *f) {
         for (int d = 0; d < archs[i].n; d++) archs[i].option[d] = rotated(&r->space->decisions[d], i + d);
     }
     int most = sn_space_max_options(r->space), n = most < TIMED ? TIMED / most * most : TIMED;
-    SN_TRY(sn_bench_steps(r->net, archs, n, r->config->train.batch, WARMUP, false, &result));
+    SN_TRY(sn_bench_steps(r->net, archs, n, r->config->train.batch, WARMUP, false, NULL, &result));
     const sn_sampler *sampler = sn_sampler_find(r->config->train.sampler);
     f->step_seconds = result.seconds / (double)result.steps * (sampler ? sampler->passes(r->space) : 1);
     f->train_seconds = f->step_seconds * (double)f->steps;

@@ -107,7 +107,7 @@ static sn_status put_images(tracer *t, const sn_trainer *trainer) {
     for (size_t i = 0; i < n; i++)
         for (size_t p = 0; p < pixels; p++)
             for (size_t c = 0; c < channels; c++)
-                t->scratch[(i * channels + c) * pixels + p] = trainer->images[(i * pixels + p) * channels + c];
+                t->scratch[(i * channels + c) * pixels + p] = trainer->in.images[(i * pixels + p) * channels + c];
     char path[64];
     snprintf(path, sizeof path, "%s/images", t->step);
     return sn_h5_put(t->file, path, SN_F32, 4, (size_t[]){n, channels, (size_t)s->height, (size_t)s->width}, t->scratch);
@@ -119,7 +119,7 @@ static sn_status put_draws(tracer *t, const sn_trainer *trainer) {
     int32_t *rows = sn_new(dims[0] * COLUMNS, sizeof *rows);
     if (!rows) return SN_RESOURCE;
     for (size_t i = 0; i < dims[0]; i++) {
-        const sn_draw *d = &trainer->draws[i];
+        const sn_draw *d = &trainer->in.draws[i];
         memcpy(rows + i * COLUMNS, (int32_t[COLUMNS]){d->dy, d->dx, d->height, d->width, d->flip, d->cut_y, d->cut_x},
                COLUMNS * sizeof *rows);
     }
@@ -140,9 +140,9 @@ static sn_status begin(void *arg, sn_trainer *trainer) {
     snprintf(t->step, sizeof t->step, "/steps/%08lld", (long long)t->run->step + 1);
     SN_TRY(put_images(t, trainer));
     snprintf(path, sizeof path, "%s/labels", t->step);
-    SN_TRY(sn_h5_put(t->file, path, SN_I32, 1, &n, trainer->labels));
+    SN_TRY(sn_h5_put(t->file, path, SN_I32, 1, &n, trainer->in.labels));
     snprintf(path, sizeof path, "%s/samples", t->step);
-    SN_TRY(sn_h5_put(t->file, path, SN_U32, 1, &n, trainer->samples));
+    SN_TRY(sn_h5_put(t->file, path, SN_U32, 1, &n, trainer->in.samples));
     SN_TRY(sn_h5_attr_text(t->file, t->step, "split", "train"));
     SN_TRY(sn_h5_attr_int(t->file, t->step, "epoch", t->run->step / trainer->steps_per_epoch));
     SN_TRY(sn_h5_attr_f64(t->file, t->step, "lr", trainer->lr));
@@ -197,7 +197,7 @@ static sn_status pass(void *arg, sn_trainer *trainer, const sn_arch *a, const sn
     for (int i = 0; i < plan->n_parts; i++) t->used[plan->part[i].param] = true;
     SN_TRY(sn_h5_attr_text(t->file, group, "targets", "labels"));
     SN_TRY(put_logits(t, group, trainer->batch));
-    return sn_trace_sides(t->file, group, t->run->net, plan, trainer->images, trainer->batch);
+    return sn_trace_sides(t->file, group, t->run->net, plan, trainer->in.images, trainer->batch);
 }
 
 static sn_status update(void *arg, sn_trainer *trainer) {

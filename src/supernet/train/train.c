@@ -15,17 +15,6 @@
 // ---------------------------------------------------------------- making
 static sn_status reserve(sn_trainer *t);
 
-static sn_status allocate(sn_trainer *t) {
-    size_t n = (size_t)t->batch;
-    t->order = sn_new((size_t)sn_dataset_count(t->run->data, SN_TRAIN), sizeof *t->order);
-    t->pixels = sn_new(n, sn_run_picture(t->run));
-    t->images = sn_new(n, sn_run_image(t->run) * sizeof *t->images);
-    t->labels = sn_new(n, sizeof *t->labels);
-    t->samples = sn_new(n, sizeof *t->samples);
-    t->draws = sn_new(n, sizeof *t->draws);
-    return t->order && t->pixels && t->images && t->labels && t->samples && t->draws ? SN_OK : SN_RESOURCE;
-}
-
 sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     sn_trainer *t = sn_new(1, sizeof *t);
     if (!t) return SN_RESOURCE;
@@ -33,8 +22,7 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     t->batch = run->config->train.batch;
     t->steps_per_epoch = sn_dataset_count(run->data, SN_TRAIN) / t->batch;
     t->steps = sn_run_steps(run);
-    t->order_epoch = -1;
-    sn_status s = allocate(t);
+    sn_status s = sn_loader_open(run, t->batch, t->steps, &t->loader);
     if (s == SN_OK) s = reserve(t);
     if (s != SN_OK)
         sn_trainer_free(t);
@@ -45,12 +33,7 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
 
 void sn_trainer_free(sn_trainer *t) {
     if (!t) return;
-    free(t->order);
-    free(t->pixels);
-    free(t->images);
-    free(t->labels);
-    free(t->samples);
-    free(t->draws);
+    sn_loader_close(t->loader);
     free(t);
 }
 
@@ -83,29 +66,6 @@ double sn_trainer_lr(const sn_trainer *t, int64_t step) {
     return sn_schedule_lr(&s, step);
 }
 
-static void augment_one(void *arg, int64_t i) {
-    sn_trainer *t = arg;
-    sn_augment_image(&t->run->augment, &t->draws[i], t->pixels + (size_t)i * sn_run_picture(t->run),
-                     t->images + (size_t)i * sn_run_image(t->run));
-}
-
-static sn_status load_batch(sn_trainer *t) {
-    sn_run *r = t->run;
-    uint32_t seed = (uint32_t)r->config->train.seed;
-    int64_t epoch = r->step / t->steps_per_epoch, first = r->step % t->steps_per_epoch * t->batch;
-    if (t->order_epoch != epoch) {
-        sn_epoch_order(seed, (uint32_t)epoch, (uint32_t)sn_dataset_count(r->data, SN_TRAIN), t->order);
-        t->order_epoch = epoch;
-    }
-    SN_TRY(sn_dataset_read(r->data, SN_TRAIN, t->order + first, t->batch, t->pixels, t->labels));
-    for (int i = 0; i < t->batch; i++) {
-        t->samples[i] = sn_dataset_sample_id(r->data, SN_TRAIN, t->order[first + i]);
-        t->draws[i] = sn_augment_draw(&r->augment, seed, (uint32_t)epoch, t->samples[i]);
-    }
-    sn_backend_for(r->backend, t->batch, augment_one, t);
-    return SN_OK;
-}
-
 // Puts the step and its last arch before the message.
 static sn_status in_step(const sn_trainer *t, sn_status s, int64_t step) {
     char text[SN_ARCH_TEXT];
@@ -119,7 +79,7 @@ static sn_status verb_pass(void *arg, const sn_arch *a) {
     sn_pass pass = training_pass(r, a);
     t->arch = *a;
     sn_batch_score *s = &t->score;
-    SN_TRY(sn_supernet_pass(r->net, &pass, t->images, t->labels, s));
+    SN_TRY(sn_supernet_pass(r->net, &pass, t->in.images, t->in.labels, s));
     if (s->finite == 0) return in_step(t, sn_error(SN_DIVERGED, "the loss is not finite"), r->step + 1);
     t->passes++;
     t->loss += s->loss / t->batch;
@@ -145,7 +105,7 @@ sn_status sn_trainer_step(sn_trainer *t) {
     t->passes = 0;
     t->loss = t->top1 = 0;
     t->lr = sn_trainer_lr(t, r->step);
-    SN_TRY(load_batch(t));
+    SN_TRY(sn_loader_take(t->loader, r->step, &t->in));
     if (t->hooks.begin) SN_TRY(t->hooks.begin(t->hooks.arg, t));
     SN_TRY(sampler->step(r->space, (uint32_t)r->config->train.seed, (uint32_t)r->step, &verbs));
     if (t->hooks.end) SN_TRY(t->hooks.end(t->hooks.arg, t));

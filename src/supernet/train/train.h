@@ -5,7 +5,7 @@
 #define SN_TRAIN_H
 
 #include "supernet/engine/room.h"
-#include "supernet/train/run.h"
+#include "supernet/train/loader.h"
 
 typedef enum { SN_EVENT_STEP, SN_EVENT_VALIDATION, SN_EVENT_SAVED, SN_EVENT_WARNING } sn_event_kind;
 
@@ -33,16 +33,10 @@ typedef struct {
 typedef struct sn_trainer {
     sn_run *run;
     int64_t steps_per_epoch, steps;
-    double lr;       // of this step
-    uint32_t *order; // samples of this epoch
-    int64_t order_epoch;
-    // the batch of this step
+    double lr; // of this step
+    sn_loader *loader;
     int batch;
-    uint8_t *pixels;
-    float *images; // (batch, h, w, c) after augmentation
-    int32_t *labels;
-    uint32_t *samples; // sample ids
-    sn_draw *draws;
+    sn_batch in; // of this step; the loader's
     // the step so far
     sn_arch arch; // of the last pass
     int passes;

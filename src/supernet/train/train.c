@@ -116,6 +116,8 @@ sn_status sn_trainer_step(sn_trainer *t) {
     sn_run *r = t->run;
     const sn_sampler *sampler = sn_sampler_find(r->config->train.sampler);
     if (!sampler) return sn_error(SN_CONFIG, "no sampler '%s'", r->config->train.sampler);
+    if (r->step < 0 || r->step >= t->steps)
+        return sn_error(SN_FAIL, "step %lld of a training of %lld", (long long)r->step, (long long)t->steps);
     sn_verbs verbs = {t, verb_pass, verb_update_weights};
     t->passes = 0;
     t->loss = t->top1 = 0;

@@ -3,7 +3,7 @@
 #include "io/files/atomic.h"
 #include "io/files/checkpoint.h"
 #include "io/files/runfolder.h"
-#include "sampler/sampler.h"
+#include "sampler/method.h"
 
 #include <errno.h>
 #include <fcntl.h>

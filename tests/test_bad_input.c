@@ -1,6 +1,7 @@
 // What a user can get wrong, and what a machine can lack, at the level of the program: one clear message, the documented exit
 // code, no crash, and the last good checkpoint still there. Not here: wrong configs (test_config.c), damaged data
 // (test_dataset.c), failing saves (test_reliability.c).
+#include "h5bytes.h"
 #include "io/files/h5file.h"
 #include "processes.h"
 
@@ -80,6 +81,8 @@ static void put_checkpoint(const char *path, const char *config) {
     ck_assert_int_eq(sn_h5_attr_text(w, "/", "config", config), SN_OK);
     ck_assert_int_eq(sn_h5_attr_text(w, "/", "data", "none"), SN_OK);
     ck_assert_int_eq(sn_h5_attr_int(w, "/", "step", 1), SN_OK);
+    ck_assert_int_eq(sn_h5_attr_int(w, "/", "best_step", 0), SN_OK);
+    ck_assert_int_eq(sn_h5_attr_f64(w, "/", "best", NAN), SN_OK);
     ck_assert_int_eq(sn_h5_save(w, path), SN_OK);
     sn_h5w_free(w);
 }
@@ -101,6 +104,66 @@ START_TEST(checkpoint_without_content) {
     put_checkpoint(at("lie.h5"), text);
     ck_code(4, RUN(PLAIN, "verify", at("lie.h5")));
     ck_said("lie.h5: /params/stem.weight: not there");
+}
+END_TEST
+
+// The trained checkpoint with another number in an attribute of "/", under a right checksum.
+static void put_changed(const char *to, const char *attribute, int64_t value) {
+    size_t n, length = strlen(attribute) + 1, padded = (length + 7) / 8 * 8;
+    unsigned char *p = load_file(checkpoint(trained, STEPS_PER_EPOCH), &n), *at = p;
+    while ((at = memmem(at, n - (size_t)(at - p), attribute, length)) && at[-1]) at++; // not the end of another name
+    ck_assert_ptr_nonnull(at);
+    memcpy(at + padded + 24, &value, 8); // behind the padded name, its type (16 bytes) and shape (8)
+    h5_seal(p, n);
+    put_file(to, p, n);
+    free(p);
+}
+
+// Numbers that no training of this config makes: refused by every command that reads them, and by the name of a run folder.
+START_TEST(impossible_steps) {
+    static const int64_t steps[] = {-1, INT64_MIN, INT64_MAX, STEPS_PER_EPOCH + 1};
+    const char *run = lasting(at("steps"));
+    copy_run(run);
+    put_changed(at("same.h5"), "step", STEPS_PER_EPOCH);
+    ck_code(0, RUN(PLAIN, "verify", at("same.h5")));
+    ck_code(0, RUN(PLAIN, "eval", at("same.h5"), "--sample", "1"));
+    for (int i = 0; i < 4; i++) {
+        put_changed(at("other.h5"), "step", steps[i]);
+        ck_code(i == 3 ? 0 : 4, RUN(PLAIN, "verify", at("other.h5"))); // it does not know how many images there are
+        ck_code(4, RUN(PLAIN, "eval", at("other.h5"), "--sample", "1"));
+        ck_said(i == 3 ? "other.h5: step 41, but the training of its config has 40" : "other.h5: step ");
+        put_changed(checkpoint(run, STEPS_PER_EPOCH), "step", steps[i]);
+        ck_code(4, RUN(PLAIN, TRAIN(run)));
+        ck_said("step");
+        ck_code(4, RUN(PLAIN, "verify", checkpoint(run, STEPS_PER_EPOCH)));
+        ck_said(i == 3 ? "holds step 41, which is not that of its name" : "0 to 2^32 are allowed");
+    }
+    put_changed(at("other.h5"), "best_step", -1);
+    ck_code(4, RUN(PLAIN, "verify", at("other.h5")));
+    ck_said("best_step -1");
+}
+END_TEST
+
+// Sound files that are none of ours, and one whose config asks for more memory than any file could fill.
+START_TEST(verify_believes_nothing) {
+    sn_h5w *w;
+    ck_ok(sn_h5_create(4096, &w));
+    ck_ok(sn_h5_attr_text(w, "/", "kind", "\x1b[31mred"));
+    ck_ok(sn_h5_save(w, at("foreign.h5")));
+    sn_h5w_free(w);
+    ck_code(4, RUN(PLAIN, "verify", at("foreign.h5")));
+    ck_said("foreign.h5: whole, but neither a checkpoint nor a ranking");
+    put_checkpoint(at("bomb.h5"), "data: {source: /d}\n"
+                                  "space:\n"
+                                  "  input: {channels: 1, height: 28, width: 28}\n"
+                                  "  classes: 10\n"
+                                  "  blocks: {a: {op: conv, kernel: 7}}\n"
+                                  "  network:\n"
+                                  "    - {op: conv, kernel: 3, out: 4096}\n"
+                                  "    - {layers: 60, out: 4096, choose: [a]}\n"
+                                  "    - {op: classifier}\n");
+    ck_code(4, RUN(PLAIN, "verify", at("bomb.h5")));
+    ck_said("bytes do not hold");
 }
 END_TEST
 
@@ -266,7 +329,7 @@ START_TEST(cut_files) {
     }
     copy_run(run);
     n = get_file(at("cut/config.yaml"), text, sizeof text);
-    put_file(at("cut/config.yaml"), text, n / 2);
+    put_file(at("cut/config.yaml"), text, n / 4); // within the keys that bind the training
     ck_code(3, RUN(PLAIN, "eval", run, "--sample", "1"));
     ck_said("cut/config.yaml:");
     ck_code(0, RUN(PLAIN, TRAIN(run))); // the checkpoint knows the config, and the file is written anew
@@ -282,6 +345,8 @@ int main(void) {
     tcase_add_test(t, not_a_run);
     tcase_add_test(t, files_of_another_kind);
     tcase_add_test(t, checkpoint_without_content);
+    tcase_add_test(t, impossible_steps);
+    tcase_add_test(t, verify_believes_nothing);
     tcase_add_test(t, unknown_archs);
     tcase_add_test(t, moved);
     tcase_add_test(t, data_is_gone_or_changed);

@@ -1,6 +1,7 @@
 // Checkpoints: everything comes back, equal contents are equal bytes, damage of any kind is refused, numbers that are not finite
 // are never written (reliability plan R8, R9, R13). Not here: whole trainings (test_train.c, test_reliability.c).
 #include "folder.h"
+#include "h5bytes.h"
 #include "io/files/checkpoint.h"
 #include "io/files/h5file.h"
 
@@ -101,7 +102,7 @@ START_TEST(round_trip) {
     double mean[3], std[3];
     make(&n, _i, 0);
     make(&m, _i, 0);
-    n.c.best = m.c.best = _i ? 0.5 : NAN;
+    if (!_i) n.c.best = m.c.best = NAN, n.c.best_step = m.c.best_step = 0;
     ck_ok(sn_checkpoint_save(path_a, &n.c));
     blank(&m);
     ck_ok(read_all(path_a, &m, mean, std));
@@ -111,6 +112,7 @@ START_TEST(round_trip) {
     struct stat st;
     ck_assert_int_eq(stat(path_a, &st), 0);
     ck_assert_uint_le((size_t)st.st_size, sn_checkpoint_bytes(&n.params, _i)); // what the check for space asks for
+    ck_assert_uint_ge((size_t)st.st_size * 3 / 2 + (32 << 10), sn_checkpoint_bytes(&n.params, _i));
     sn_checkpoint_file *f;
     ck_ok(sn_checkpoint_open(path_a, &f));
     ck_assert_str_eq(sn_checkpoint_config(f), n.c.config);
@@ -222,7 +224,7 @@ static bool refused(const net *n, net *m) {
     return s == SN_DATA;
 }
 
-enum { HEADER = 512 };
+enum { HEADER = H5_HEADER };
 
 START_TEST(damaged) {
     net n, m;
@@ -266,6 +268,161 @@ START_TEST(damaged) {
 }
 END_TEST
 
+// --- hostile files: the checksum is right
+
+// Puts a value in place of another that stands once in the file.
+static void replace(const net *n, const void *old, const void *new, size_t bytes) {
+    size_t size;
+    ck_ok(sn_checkpoint_save(path_a, &n->c));
+    unsigned char *p = load_file(path_a, &size), *at = memmem(p, size, old, bytes);
+    ck_assert_ptr_nonnull(at);
+    ck_assert_ptr_null(memmem(at + 1, size - (size_t)(at + 1 - p), old, bytes));
+    memcpy(at, new, bytes);
+    h5_seal(p, size);
+    put_file(path_b, p, size);
+    free(p);
+}
+
+// Refused by this message, and not one number of the net was touched.
+static void expect_untouched(net *m, const char *message) {
+    net before;
+    make(&before, 2, 0);
+    blank(&before);
+    blank(m);
+    double mean[3] = {7, 7, 7}, std[3] = {7, 7, 7};
+    ck_assert_msg(read_all(path_b, m, mean, std) == SN_DATA, "accepted where this was expected: %s", message);
+    ck_message(path_b);
+    ck_message(message);
+    ck_same(&before, m);
+    for (int i = 0; i < 3; i++) ck_assert(mean[i] == 7 && std[i] == 7);
+    clear(&before);
+}
+
+START_TEST(nonsense) {
+    static const struct {
+        double value;
+        const char *message;
+    } numbers[] = {{NAN, "is not finite"}, {INFINITY, "is not finite"}, {-INFINITY, "is not finite"}, {-1, "is negative (-1)"}};
+    net n, m;
+    make(&n, 2, 0);
+    make(&m, 2, 0);
+    const sn_stats *s = n.params.stats;
+    float *const floats[] = {n.buffer[0] + n.params.param[4].offset + 3, n.buffer[1] + n.params.param[0].offset + 1,
+                             n.buffer[2] + n.params.param[3].offset + 2, n.buffer[3] + s->mean + 3, n.buffer[3] + s->var + 2};
+    static const char *const names[] = {"weight 3 of 'fc.bias' ", "exp_avg 19 of 'stem.conv.weight' ",
+                                        "exp_avg_sq 20 of 'fc.weight' ", "running mean 3 of 'stem.bn' ",
+                                        "running variance 2 of 'stem.bn' "};
+    for (size_t i = 0; i < 5; i++)
+        for (size_t k = 0; k < (i == 2 || i == 4 ? 4 : 3); k++) {
+            *floats[i] = 12345.678f;
+            float bad = (float)numbers[k].value;
+            replace(&n, floats[i], &bad, sizeof bad);
+            expect_untouched(&m, numbers[k].message);
+            if (i != 1 && i != 2) ck_message(names[i]); // (order of the file)
+            *floats[i] = 1;
+        }
+    const int64_t unique = 0x12345678;
+    static const int64_t counts[] = {-1, INT64_MIN, INT64_MAX, (INT64_C(1) << 53) + 1};
+    for (size_t k = 0; k < 4; k++) {
+        n.updates[2] = unique;
+        replace(&n, &unique, &counts[k], 8);
+        expect_untouched(&m, "/progress/updates: number 2 is ");
+        n.updates[2] = 0, n.passes[1] = unique;
+        replace(&n, &unique, &counts[k], 8);
+        expect_untouched(&m, "/progress/option_passes: number 1 is ");
+        n.passes[1] = 0;
+    }
+    static const int64_t steps[] = {-1, INT64_MIN, INT64_MAX, (INT64_C(1) << 32) + 1, 1};
+    n.c.step = unique;
+    static const char *const allowed[] = {"0 to 2^32 are allowed", "0 to 2^32 are allowed", "0 to 2^32 are allowed",
+                                          "0 to 2^32 are allowed", "best_step 1200; 0 to the step, 1, are allowed"};
+    for (size_t k = 0; k < 5; k++) {
+        replace(&n, &unique, &steps[k], 8);
+        expect_untouched(&m, allowed[k]);
+    }
+    n.c.best_step = unique - 1;
+    for (size_t k = 0; k < 4; k++) {
+        replace(&n, &n.c.best_step, &steps[k], 8);
+        expect_untouched(&m, "best_step");
+    }
+    n.c.best = 0.123456789;
+    for (size_t k = 0; k < 3; k++) {
+        replace(&n, &n.c.best, &numbers[k].value, 8);
+        expect_untouched(&m, "best is ");
+    }
+    n.std[1] = 1.23456789;
+    for (size_t k = 0; k < 4; k++) {
+        replace(&n, &n.std[1], &numbers[k].value, 8);
+        expect_untouched(&m, "/preprocessing/std: number 1 is ");
+    }
+    clear(&n);
+    clear(&m);
+}
+END_TEST
+
+// The step of the name that a run folder gives is the file's.
+START_TEST(names) {
+    net n, m;
+    make(&n, 0, 0);
+    make(&m, 0, 0);
+    ck_ok(sn_checkpoint_save(at("step-00001234.h5"), &n.c));
+    ck_ok(read_all(at("step-00001234.h5"), &m, NULL, NULL));
+    ck_assert_int_eq(rename(at("step-00001234.h5"), at("step-00001235.h5")), 0);
+    ck_assert_int_eq(read_all(at("step-00001235.h5"), &m, NULL, NULL), SN_DATA);
+    ck_message("step-00001235.h5: holds step 1234, which is not that of its name");
+    ck_assert_int_eq(rename(at("step-00001235.h5"), at("step-00001235.h5.copy")), 0);
+    ck_ok(read_all(at("step-00001235.h5.copy"), &m, NULL, NULL));
+    clear(&n);
+    clear(&m);
+}
+END_TEST
+
+static void ck_sane(const net *m) {
+    for (int b = 0; b < 4; b++)
+        for (int64_t k = 0, all = b == 3 ? m->params.stats_total : m->params.total; k < all; k++)
+            ck_assert(isfinite(m->buffer[b][k]));
+    for (int i = 0; i < m->params.n; i++) ck_assert_int_ge(m->updates[i], 0);
+    for (int i = 0; i < PASSES; i++) ck_assert_int_ge(m->passes[i], 0);
+    ck_assert(m->c.step >= 0 && m->c.best_step >= 0 && m->c.best_step <= m->c.step);
+}
+
+// Refused, or read as a file that holds other, sensible values. Under a sanitizer and valgrind: nothing is read outside.
+START_TEST(hostile) {
+    net n, m;
+    double mean[3], std[3];
+    make(&n, 2, 0);
+    make(&m, 2, 0);
+    ck_ok(sn_checkpoint_save(path_a, &n.c));
+    size_t size, heaps = 0, opened = 0;
+    unsigned char *bytes = load_file(path_a, &size), *p = malloc(size);
+    for (;; heaps++) {
+        memcpy(p, bytes, size);
+        if (!h5_spoil_heap(p, size, (int)heaps)) break;
+        h5_seal(p, size);
+        put_file(path_b, p, size);
+        expect_untouched(&m, "refused, since its heap ");
+    }
+    ck_assert_uint_ge(heaps, 8);
+    const char *more = getenv("SN_CHANGES");
+    uint64_t random = 42;
+    for (long i = more ? atol(more) : 500; i > 0; i--) {
+        memcpy(p, bytes, size);
+        for (uint64_t k = h5_random(&random) % 3 + 1; k--;) h5_change(p, size, &random);
+        h5_seal(p, size);
+        put_file(path_b, p, size);
+        blank(&m);
+        sn_status s = read_all(path_b, &m, mean, std);
+        ck_assert_msg(s == SN_OK || s == SN_DATA, "status %d: %s", s, sn_error_text());
+        if (s == SN_OK) ck_sane(&m), opened++;
+    }
+    ck_assert_uint_gt(opened, 0);
+    free(p);
+    free(bytes);
+    clear(&n);
+    clear(&m);
+}
+END_TEST
+
 // Many names: found again, refused twice, and fast enough for the largest nets that are allowed.
 START_TEST(many_names) {
     enum { MANY = 200000 };
@@ -300,6 +457,13 @@ int main(void) {
     tcase_add_test(t, other_files);
     tcase_add_test(t, damaged);
     tcase_add_test(t, many_names);
+    suite_add_tcase(s, t);
+    t = tcase_create("hostile");
+    tcase_add_checked_fixture(t, folder_make, folder_remove);
+    tcase_set_timeout(t, 240);
+    tcase_add_test(t, nonsense);
+    tcase_add_test(t, names);
+    tcase_add_test(t, hostile);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -6,7 +6,7 @@
 #include "io/config/config.h"
 #include "io/config/yaml.h"
 #include "kernels/backend.h"
-#include "sampler/sampler.h"
+#include "sampler/method.h"
 #include "space/arch.h"
 #include "space/cost.h"
 
@@ -101,7 +101,7 @@ START_TEST(values) {
     ck_assert(o->step_epochs == 2 && o->step_factor == 0.5 && o->lr_min == 1e-5 && o->clip == 2 && o->label_smoothing == 0.1);
     snprintf(expected, sizeof expected, "%s/archs.txt", here);
     ck_assert_str_eq(c->rank.archs, expected);
-    ck_assert(c->rank.strategy == SN_STRATEGY_LIST && c->rank.bn == SN_PROTOCOL_BATCH && c->rank.images == 13);
+    ck_assert(!strcmp(c->rank.strategy, "list") && c->rank.bn == SN_PROTOCOL_BATCH && c->rank.images == 13);
     ck_assert(c->retrain.epochs == 6 && c->retrain.init == SN_START_INHERITED && c->retrain.use_validation);
     ck_assert_int_eq(c->retrain.batch, 4); // as train
     ck_assert(c->retrain.optimizer.lr == 0.01 && c->retrain.optimizer.name == SN_OPTIMIZER_SGD && c->retrain.optimizer.clip == 2);

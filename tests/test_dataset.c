@@ -596,6 +596,9 @@ START_TEST(damaged_cache) {
     bytes[n] = 0;
     put_file(path, bytes, n + 1);
     sn_dataset_close(good(&o));
+    unlink(path); // nobody will ever write into this pipe
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    sn_dataset_close(good(&o));
     ck_assert_int_eq(cache_files(name), 1);
     sn_dataset_close(d);
     free((char *)path);

@@ -1,8 +1,7 @@
 // Our HDF5 files: what is written is read back; damaged, foreign and hostile files are refused, naming what and why.
-#include "base/crc32c.h"
 #include "folder.h"
+#include "h5bytes.h"
 #include "io/files/h5file.h"
-#include "io/files/h5text.h"
 
 #include <fcntl.h>
 #include <hdf5.h>
@@ -301,8 +300,7 @@ END_TEST
 START_TEST(check) {
     save_small(path_a, 1);
     sn_h5r *r = open_ok(path_a);
-    sn_h5_tally t;
-    ck_ok(sn_h5_check(r, &t));
+    sn_h5_tally t = sn_h5_count(r);
     ck_assert_uint_eq(t.groups, 3);
     ck_assert_uint_eq(t.datasets, 3);
     ck_assert_uint_eq(t.data_bytes, 616);
@@ -399,6 +397,9 @@ START_TEST(not_a_file_of_ours) {
     unlink(path_b);
     put_file(path_b, "", 0);
     expect_refused(path_b, "not a file of this program");
+    ck_assert_int_eq(truncate(path_b, (off_t)1 << 40), 0); // a hole: refused without memory for it
+    ck_assert_int_eq(sn_h5_open(path_b, SIZE_MAX, &r), SN_DATA);
+    ck_message("not a file of this program");
     hid_t f = H5Fcreate(path_b, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     H5Fclose(f);
     expect_refused(path_b, "not a file of this program");
@@ -411,15 +412,7 @@ END_TEST
 static void seal(const char *path) {
     size_t n;
     unsigned char *p = load_file(path, &n);
-    uint32_t version = 1, crc = sn_crc32c(0, p + 512, n - 512);
-    uint64_t length = n;
-    memset(p, 0, 512);
-    memcpy(p, "SNH5", 4);
-    memcpy(p + 4, &version, 4);
-    memcpy(p + 8, &length, 8);
-    memcpy(p + 16, &crc, 4);
-    crc = sn_crc32c(0, p, 512);
-    memcpy(p + 20, &crc, 4);
+    h5_seal(p, n);
     put_file(path, p, n);
     free(p);
 }
@@ -450,20 +443,9 @@ static void hostile_end(void) {
     seal(path_b);
 }
 
-// Reading "/g/x" as f32 [16] must fail with this message, leave the output alone, and the whole-file check must fail as well.
 static void expect_hostile(const char *message) {
     hostile_end();
-    sn_h5r *r = open_ok(path_b);
-    float out[16] = {42, 42};
-    sn_h5_tally t;
-    ck_assert_int_eq(sn_h5_read(r, "/g/x", SN_F32, 1, (size_t[]){16}, out), SN_DATA);
-    ck_message(message);
-    ck_assert(out[0] == 42 && out[1] == 42);
-    size_t n = 42;
-    ck_assert_int_eq(sn_h5_shape(r, "/g/x", SN_F32, 1, &n), SN_DATA);
-    ck_assert_uint_eq(n, 42);
-    ck_assert_int_eq(sn_h5_check(r, &t), SN_DATA);
-    sn_h5r_free(r);
+    expect_refused(path_b, message);
 }
 
 static const hsize_t sixteen[] = {16};
@@ -500,21 +482,20 @@ START_TEST(soft_links) {
     begin_in_group();
     hostile_set("/y", H5T_IEEE_F32LE, 1, sixteen, ones);
     H5Lcreate_soft("/y", hostile, "/g/x", H5P_DEFAULT, H5P_DEFAULT);
-    expect_hostile("'x' is a soft link");
+    expect_hostile("/g: refused, since it holds a soft link");
     hostile_begin(); // in the middle of the path
     H5Gclose(H5Gcreate2(hostile, "/h", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     hostile_set("/h/x", H5T_IEEE_F32LE, 1, sixteen, ones);
     H5Lcreate_soft("/h", hostile, "/g", H5P_DEFAULT, H5P_DEFAULT);
-    expect_hostile("'g' is a soft link");
+    expect_hostile("/: refused, since it holds a soft link");
 }
 END_TEST
 
-// Each in a process of its own: our first call takes external links out of HDF5, which then cannot make them either.
 START_TEST(external_link_last) {
     begin_in_group();
     hostile_set("/y", H5T_IEEE_F32LE, 1, sixteen, ones);
     ck_assert_int_ge(H5Lcreate_external(path_b, "/y", hostile, "/g/x", H5P_DEFAULT, H5P_DEFAULT), 0);
-    expect_hostile("'x' is an external link");
+    expect_hostile("/g: refused, since it lists its members, or links out of the file, in another form");
 }
 END_TEST
 
@@ -523,7 +504,7 @@ START_TEST(external_link_within) {
     H5Gclose(H5Gcreate2(hostile, "/h", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     hostile_set("/h/x", H5T_IEEE_F32LE, 1, sixteen, ones);
     ck_assert_int_ge(H5Lcreate_external(path_b, "/h", hostile, "/g", H5P_DEFAULT, H5P_DEFAULT), 0);
-    expect_hostile("'g' is an external link");
+    expect_hostile("/: refused, since it lists its members, or links out of the file, in another form");
 }
 END_TEST
 
@@ -542,23 +523,23 @@ START_TEST(layouts) {
     H5Pset_chunk(props, 1, sixteen);
     H5Pset_deflate(props, 6);
     hostile_set("/g/x", H5T_IEEE_F32LE, 1, sixteen, ones);
-    expect_hostile("its data are not in one piece");
+    expect_hostile("its data are filtered");
     begin_in_group();
     H5Pset_layout(props, H5D_COMPACT);
     hostile_set("/g/x", H5T_IEEE_F32LE, 1, sixteen, ones);
     expect_hostile("its data are not in one piece");
     begin_in_group(); // never written: no data in the file
     hostile_set("/g/x", H5T_IEEE_F32LE, 1, sixteen, NULL);
-    expect_hostile("its size in the file is not that of its shape");
+    expect_hostile("its data lead out of the file");
     begin_in_group();
     hostile_set("/g/x", H5T_IEEE_F32LE, 2, (hsize_t[]){1ull << 40, 1 << 10}, NULL);
-    expect_hostile("its size in the file is not that of its shape");
+    expect_hostile("its data lead out of the file");
     begin_in_group();
     hid_t group = H5Gcreate2(hostile, "/g/x", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), type = H5Tcopy(H5T_IEEE_F32LE);
     H5Tcommit2(group, "type", type, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     H5Tclose(type);
     H5Gclose(group);
-    expect_hostile("it is not a dataset");
+    expect_hostile("/g/x/type: refused, since it is neither dataset nor group");
 }
 END_TEST
 
@@ -571,7 +552,7 @@ START_TEST(types) {
         begin_in_group();
         H5Pset_alloc_time(props, H5D_ALLOC_TIME_EARLY);
         hostile_set("/g/x", wrong[i], 1, sixteen, NULL);
-        expect_hostile("another type (HDF5 class ");
+        expect_hostile("/g/x: refused, since its type is none of those");
     }
     H5Tclose(text);
     H5Tclose(compound);
@@ -583,8 +564,7 @@ START_TEST(circles) {
     begin_in_group();
     H5Lcreate_hard(hostile, "/", hostile, "/g/x", H5P_DEFAULT, H5P_DEFAULT);
     H5Lcreate_hard(hostile, "/", hostile, "/g/y", H5P_DEFAULT, H5P_DEFAULT);
-    expect_hostile("it is not a dataset");
-    ck_message("more groups within groups");
+    expect_hostile("more groups within groups");
 }
 END_TEST
 
@@ -600,22 +580,30 @@ START_TEST(attributes) {
           many = H5Screate_simple(1, sixteen, NULL);
     H5Tset_size(fixed, 8);
     H5Tset_size(text, H5T_VARIABLE);
-    char *texts[16], *got = NULL;
+    H5Tset_cset(text, H5T_CSET_UTF8);
+    char *texts[16], *got = NULL, *binary = "\xff\xfe";
     for (int i = 0; i < 16; i++) texts[i] = "text";
-    char *binary = "\xff\xfe";
-    int64_t numbers[16] = {0}, number = 42;
+    int64_t numbers[16] = {0};
+    const struct {
+        hid_t type, space;
+        const void *data;
+        const char *message;
+    } bad[] = {{fixed, one, "eight...", "it is neither a 64-bit number nor a text"},
+               {text, many, texts, "it is not one value"},
+               {H5T_STD_I64LE, many, numbers, "it is not one value"},
+               {H5T_STD_I32LE, one, numbers, "it is neither a 64-bit number nor a text"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        hostile_begin();
+        hostile_attribute("name", bad[i].type, bad[i].space, bad[i].data);
+        expect_hostile(bad[i].message);
+    }
     hostile_begin();
-    hostile_attribute("fixed", fixed, one, "eight...");
-    hostile_attribute("many", text, many, texts);
-    hostile_attribute("binary", text, one, &binary);
-    hostile_attribute("numbers", H5T_STD_I64LE, many, numbers);
-    hostile_attribute("short", H5T_STD_I32LE, one, numbers);
+    hostile_attribute("name", text, one, &binary);
     hostile_end();
     sn_h5r *r = open_ok(path_b);
-    const char *bad_texts[] = {"fixed", "many", "binary", "numbers"}, *bad_numbers[] = {"fixed", "many", "numbers", "short"};
-    for (int i = 0; i < 4; i++) ck_assert_int_eq(sn_h5_attr_text_read(r, "/", bad_texts[i], 100, &got), SN_DATA);
-    for (int i = 0; i < 4; i++) ck_assert_int_eq(sn_h5_attr_int_read(r, "/", bad_numbers[i], &number), SN_DATA);
-    ck_assert(!got && number == 42);
+    ck_assert_int_eq(sn_h5_attr_text_read(r, "/", "name", 100, &got), SN_DATA);
+    ck_message("it is not UTF-8 or holds a 0");
+    ck_assert_ptr_null(got);
     sn_h5r_free(r);
     H5Tclose(fixed);
     H5Tclose(text);
@@ -640,12 +628,7 @@ static void patch(size_t at, const unsigned char *p, size_t n, uint64_t value, s
     put_file(path_b, q, n);
     free(q);
     seal(path_b);
-    sn_h5r *r = open_ok(path_b);
-    char *text = NULL;
-    ck_assert_int_eq(sn_h5_attr_text_read(r, "/", "format", 1000, &text), SN_DATA);
-    ck_assert_ptr_null(text);
-    ck_message(message);
-    sn_h5r_free(r);
+    expect_refused(path_b, message);
 }
 
 // Lengths and places of a text that contradict each other or lead away. HDF5 itself would copy outside its memory.
@@ -672,25 +655,6 @@ START_TEST(text_bombs) {
     patch(text - 8, p, n, 1u << 30, 8, "its text leads out of the heap");
     patch(text - 8, p, n, UINT64_MAX, 8, "its text leads out of the heap");
     patch(text - 8, p, n, 4000, 8, "its length differs");
-    patch(text + 3, p, n, 0, 1, "holds a 0");
-    // Our own walk over every damaged byte: never outside the file (the sanitizer watches), never more than the file.
-    unsigned char *q = malloc(n);
-    ck_assert_ptr_nonnull(q);
-    memcpy(q, p, n);
-    static const unsigned char values[] = {0, 1, 7, 16, 127, 128, 255};
-    for (size_t i = 512; i < n; i++)
-        for (size_t k = 0; k < sizeof values + 8; k++) {
-            int flipped = p[i] ^ (k < sizeof values ? 0 : 1 << (k - sizeof values));
-            q[i] = k < sizeof values ? values[k] : (unsigned char)flipped;
-            for (uint64_t object = 0; object < 200; object += 8) {
-                const unsigned char *found;
-                size_t length;
-                if (!sn_h5_text_find(q, n, 512, object, "format", &found, &length))
-                    ck_assert(found >= q && length <= n && found + length <= q + n);
-            }
-            q[i] = p[i];
-        }
-    free(q);
     free(p);
 }
 END_TEST
@@ -708,11 +672,7 @@ START_TEST(data_out_of_the_file) {
         memcpy(p + at, &bad[i], 8);
         put_file(path_b, p, n);
         seal(path_b);
-        sn_h5r *r = open_ok(path_b);
-        float out[16] = {42};
-        ck_assert_int_eq(sn_h5_read(r, "/g/x", SN_F32, 1, (size_t[]){16}, out), SN_DATA);
-        ck_assert_float_eq(out[0], 42);
-        sn_h5r_free(r);
+        expect_refused(path_b, "/g/x: refused, since its data lead out of the file");
     }
     free(p);
 }

@@ -3,6 +3,7 @@
 // Next: test_rankquality.c.
 #include "base/rng.h"
 #include "folder.h"
+#include "h5bytes.h"
 #include "io/files/h5file.h"
 #include "io/files/rankstore.h"
 #include "space/arch.h"
@@ -356,6 +357,47 @@ START_TEST(contradictory_content) {
 }
 END_TEST
 
+// Hostile bytes under a right checksum: refused, or read as rows that do not contradict themselves.
+START_TEST(hostile) {
+    fill(20);
+    size_t size, heaps = 0, opened = 0;
+    unsigned char *bytes = load_file(path_a, &size), *p = malloc(size);
+    sn_rankstore *s = NULL;
+    for (;; heaps++) {
+        memcpy(p, bytes, size);
+        if (!h5_spoil_heap(p, size, (int)heaps)) break;
+        h5_seal(p, size);
+        put_file(path_a, p, size);
+        ck_assert_int_eq(sn_rankstore_open(path_a, &s), SN_DATA);
+        ck_message("refused, since its heap ");
+    }
+    ck_assert_uint_ge(heaps, 4);
+    const char *more = getenv("SN_CHANGES");
+    uint64_t random = 43;
+    for (long i = more ? atol(more) : 500; i > 0; i--) {
+        memcpy(p, bytes, size);
+        for (uint64_t k = h5_random(&random) % 3 + 1; k--;) h5_change(p, size, &random);
+        h5_seal(p, size);
+        put_file(path_a, p, size);
+        sn_status status = sn_rankstore_open(path_a, &s);
+        ck_assert_msg(status == SN_OK || status == SN_DATA, "status %d: %s", status, sn_error_text());
+        if (status != SN_OK) continue;
+        opened++;
+        for (size_t g = 0; g < sn_rankstore_settings(s); g++)
+            for (size_t k = 0; k < sn_rankstore_count(s, g); k++) {
+                sn_rank_row r = sn_rankstore_row(s, g, k);
+                ck_assert(r.top1 <= r.top5 && r.top5 <= sn_rankstore_get_setting(s, g).images);
+                ck_assert(r.macs <= INT64_MAX && r.params <= INT64_MAX);
+                ck_assert_int_eq(sn_rankstore_find(s, g, r.arch), (long)k);
+            }
+        sn_rankstore_close(s);
+    }
+    ck_assert_uint_gt(opened, 0);
+    free(p);
+    free(bytes);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("rankstore");
     TCase *t = tcase_create("all");
@@ -369,6 +411,7 @@ int main(void) {
     tcase_add_test(t, failed_save_loses_nothing);
     tcase_add_test(t, damaged_anywhere);
     tcase_add_test(t, contradictory_content);
+    tcase_add_test(t, hostile);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

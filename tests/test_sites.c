@@ -1,7 +1,7 @@
 // Decisions with several sites (`shared: true`): names, archs, costs and draws; scores equal those of the same net with a
 // decision per layer, bit by bit. Next: test_space.c.
 #include "macro.h"
-#include "sampler/sampler.h"
+#include "sampler/method.h"
 #include "space/cost.h"
 #include "suite.h"
 #include "supernet/engine/evaluate.h"
@@ -109,8 +109,10 @@ static sn_status no_update(void *arg) {
 START_TEST(draws) {
     int count[3][3] = {0};
     sn_verbs v = {count, count_pass, no_update};
-    for (uint32_t step = 0; step < 10; step++) ck_ok(sn_sampler_find("fair")->step(shared.space, 1, step, &v));
+    void *state = sn_new(1, sn_method_find(SN_SAMPLER, "fair")->state(shared.space));
+    for (uint32_t step = 0; step < 10; step++) ck_ok(sn_method_find(SN_SAMPLER, "fair")->step(shared.space, 1, step, state, &v));
     for (int i = 0; i < 9; i++) ck_assert_int_eq(count[i / 3][i % 3], 10);
+    free(state);
 }
 END_TEST
 

@@ -57,7 +57,7 @@ static void free_contents(contents *x) {
     sn_config_free(x->config);
 }
 
-static sn_status make_room(const sn_checkpoint_file *file, contents *x) {
+static sn_status make_room(contents *x) {
     const sn_space *s = x->config->space.built;
     const sn_params *p = x->c.params = &x->graph->params;
     x->c.n_option_passes = sn_space_options(s);
@@ -67,7 +67,6 @@ static sn_status make_room(const sn_checkpoint_file *file, contents *x) {
     x->c.updates = sn_new((size_t)p->n, sizeof *x->c.updates);
     x->passes = sn_new((size_t)x->c.n_option_passes, sizeof *x->passes);
     bool all = x->c.weights && x->c.stats && x->c.updates && x->passes;
-    sn_checkpoint_slots(file, p, x->c.slot_name);
     for (int k = 0; k < 2; k++) {
         if (!x->c.slot_name[k]) continue;
         x->c.slot[k] = sn_new((size_t)p->total, sizeof *x->c.slot[k]);
@@ -76,14 +75,24 @@ static sn_status make_room(const sn_checkpoint_file *file, contents *x) {
     return all ? SN_OK : SN_RESOURCE;
 }
 
-static sn_status read_contents(const sn_checkpoint_file *file, const char *path, contents *x) {
+// Before there is room for them: a config may ask for any number of parameters.
+static sn_status check_size(const report *r, const contents *x) {
+    const sn_params *p = &x->graph->params;
+    if ((uint64_t)(p->total + p->stats_total) / 2 <= r->tally.bytes) return SN_OK; // 4 bytes each, and gaps
+    return sn_error(SN_DATA, "%s: the net of its config has %lld parameters, which %zu bytes do not hold", r->path,
+                    (long long)sn_params_count(p), r->tally.bytes);
+}
+
+static sn_status read_contents(const sn_checkpoint_file *file, const report *r, contents *x) {
     enum { MOST_CHANNELS = 16 };
     double mean[MOST_CHANNELS], std[MOST_CHANNELS];
     const char *text = sn_checkpoint_config(file);
     sn_status s = sn_config_embedded(text, strlen(text), "config", NULL, 0, &x->config);
     if (s == SN_OK) s = sn_graph_build(x->config->space.built, &x->graph);
-    if (s == SN_CONFIG) return sn_error(SN_DATA, "%s: the config in it is not valid: %s", path, sn_error_text());
-    if (s == SN_OK) s = make_room(file, x);
+    if (s == SN_CONFIG) return sn_error(SN_DATA, "%s: the config in it is not valid: %s", r->path, sn_error_text());
+    if (s == SN_OK) sn_checkpoint_slots(file, &x->graph->params, x->c.slot_name);
+    if (s == SN_OK) s = check_size(r, x);
+    if (s == SN_OK) s = make_room(x);
     if (s == SN_OK) s = sn_checkpoint_read(file, &x->c, x->passes, mean, std);
     return s;
 }
@@ -113,7 +122,7 @@ static sn_status describe_checkpoint(report *r) {
     sn_checkpoint_file *file;
     contents x = {0};
     SN_TRY(sn_checkpoint_open(r->path, &file));
-    sn_status s = read_contents(file, r->path, &x);
+    sn_status s = read_contents(file, r, &x);
     if (s == SN_OK) s = describe_contents(r, &x);
     free_contents(&x);
     sn_checkpoint_close(file);
@@ -156,6 +165,9 @@ static sn_status describe_trace(report *r, const sn_h5r *file) {
     SN_TRY(sn_h5_attr_int_read(file, "/", "last_step", &last));
     SN_TRY(sn_h5_attr_int_read(file, "/", "batch", &batch));
     SN_TRY(sn_h5_attr_int_read(file, "/", "inputs_only", &inputs_only));
+    if (first < 0 || last < first || batch < 1)
+        return sn_error(SN_DATA, "%s: steps %lld to %lld of batch %lld; allowed are steps from 0 in order, of batches from 1",
+                        r->path, (long long)first, (long long)last, (long long)batch);
     SN_TRY(sn_h5_attr_text_read(file, "/", "sampler", 64, &sampler));
     fprintf(r->text, "trace of steps %lld to %lld%s: sampler %s, batch %lld", (long long)first, (long long)last,
             inputs_only ? ", inputs only" : "", sampler, (long long)batch);
@@ -167,11 +179,28 @@ static sn_status describe_trace(report *r, const sn_h5r *file) {
 }
 
 // ---------------------------------------------------------------- logits
+// Labels and logits of as many images and archs as it says.
+static sn_status check_logits(const char *path, const sn_h5r *file, int64_t archs, int64_t images) {
+    size_t labels, logits[2];
+    char name[64];
+    SN_TRY(sn_h5_shape(file, "/labels", SN_I32, 1, &labels));
+    if (archs < 0 || images < 1 || labels != (size_t)images)
+        return sn_error(SN_DATA, "%s: %lld archs on %lld images, with %zu labels", path, (long long)archs, (long long)images,
+                        labels);
+    for (int64_t i = 0; i < archs; i++) {
+        snprintf(name, sizeof name, "/archs/%04lld/logits", (long long)i);
+        SN_TRY(sn_h5_shape(file, name, SN_F32, 2, logits));
+        if (logits[0] != labels) return sn_error(SN_DATA, "%s: %s: %zu rows for %zu images", path, name, logits[0], labels);
+    }
+    return SN_OK;
+}
+
 static sn_status describe_logits(report *r, const sn_h5r *file) {
     int64_t archs, images;
     char *split = NULL, *protocol = NULL;
     SN_TRY(sn_h5_attr_int_read(file, "/", "archs", &archs));
     SN_TRY(sn_h5_attr_int_read(file, "/", "images", &images));
+    SN_TRY(check_logits(r->path, file, archs, images));
     sn_status s = sn_h5_attr_text_read(file, "/", "split", 64, &split);
     if (s == SN_OK) s = sn_h5_attr_text_read(file, "/", "protocol", 256, &protocol);
     if (s == SN_OK) {
@@ -202,24 +231,22 @@ static kind kind_of(const sn_h5r *file) {
     return says(file, "kind", "ranking") ? RANKING : OTHER;
 }
 
-static sn_status describe_other(report *r) {
-    fprintf(r->text, "%zu datasets of %zu bytes in %zu groups", r->tally.datasets, r->tally.data_bytes, r->tally.groups);
-    return add(r, json_pack("{s:n,s:I,s:I,s:I}", "kind", "datasets", (json_int_t)r->tally.datasets, "data_bytes",
-                            (json_int_t)r->tally.data_bytes, "groups", (json_int_t)r->tally.groups));
-}
-
 // The readers of checkpoints and rankings open the file themselves; one image of it in memory is enough.
 static sn_status describe(report *r) {
     sn_h5r *file;
     SN_TRY(sn_h5_open(r->path, SIZE_MAX, &file));
-    sn_status s = sn_h5_check(file, &r->tally);
-    kind k = s == SN_OK ? kind_of(file) : OTHER;
-    if (s == SN_OK && k == TRACE) s = describe_trace(r, file);
+    r->tally = sn_h5_count(file);
+    kind k = kind_of(file);
+    sn_status s = SN_OK;
+    if (k == TRACE) s = describe_trace(r, file);
     if (s == SN_OK && k == LOGITS) s = describe_logits(r, file);
     sn_h5r_free(file);
     if (s == SN_OK && k == CHECKPOINT) s = describe_checkpoint(r);
     if (s == SN_OK && k == RANKING) s = describe_ranking(r);
-    if (s == SN_OK && k == OTHER) s = describe_other(r);
+    if (k == OTHER)
+        s = sn_error(SN_DATA,
+                     "%s: whole, but neither a checkpoint nor a ranking, trace or logits: 'format' and 'kind' say otherwise",
+                     r->path);
     if (s != SN_OK) return s;
     fprintf(r->text, "; %zu bytes, content checksum %08x", r->tally.bytes, r->tally.checksum);
     return add(r, json_pack("{s:I}", "bytes", (json_int_t)r->tally.bytes));

@@ -1,6 +1,6 @@
 // Randomness as a function: Philox4x32-10 (Salmon et al., SC 2011; Random123) of (seed, stream, epoch, step, sample, draw).
 // Nothing is stored between calls, so resume needs no generator state and results do not depend on the thread count.
-// Next: sampler/sampler.h and io/data/augment.h draw from it.
+// Next: sampler/method.h and io/data/augment.h draw from it.
 #ifndef SN_RNG_H
 #define SN_RNG_H
 

@@ -1,13 +1,14 @@
 // uniform: every allowed option of every decision uniform and independent, one path per step (Guo et al., "Single Path One-Shot",
 // ECCV 2020).
-#include "sampler/sampler.h"
+#include "sampler/method.h"
 
 static int passes(const sn_space *s) {
     (void)s;
     return 1;
 }
 
-static sn_status step(const sn_space *s, uint32_t seed, uint32_t step, const sn_verbs *v) {
+static sn_status step(const sn_space *s, uint32_t seed, uint32_t step, void *state, const sn_verbs *v) {
+    (void)state;
     sn_arch a = {.n = s->n_decisions};
     for (int i = 0; i < a.n; i++) {
         const sn_decision *d = &s->decisions[i];
@@ -18,5 +19,8 @@ static sn_status step(const sn_space *s, uint32_t seed, uint32_t step, const sn_
     return v->update_weights(v->trainer);
 }
 
-const sn_sampler sn_sampler_uniform = {"uniform", "one path per step, every option equally likely (Guo et al. 2020)", passes,
-                                       step};
+const sn_method sn_method_uniform = {.kind = SN_SAMPLER,
+                                     .name = "uniform",
+                                     .doc = "one path per step, every option equally likely (Guo et al. 2020)",
+                                     .passes = passes,
+                                     .step = step};

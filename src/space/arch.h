@@ -1,5 +1,5 @@
 // An architecture: one option per decision. A value, copied freely, with one canonical text.
-// Next: graph.h (what an arch reaches), sampler/sampler.h (who draws them).
+// Next: graph.h (what an arch reaches), sampler/method.h (who draws them).
 #ifndef SN_ARCH_H
 #define SN_ARCH_H
 

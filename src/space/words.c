@@ -8,7 +8,6 @@ const char *const sn_text_words[] = {"names", "digits", NULL};
 const char *const sn_mode_words[] = {"sample", NULL};
 const char *const sn_optimizer_words[] = {"sgd", "adam", NULL};
 const char *const sn_schedule_words[] = {"cosine", "step", "constant", NULL};
-const char *const sn_strategy_words[] = {"exhaustive", "random", "list", NULL};
 const char *const sn_protocol_words[] = {"recalibrate", "batch", "running", NULL};
 const char *const sn_start_words[] = {"scratch", "inherited", NULL};
 const char *const sn_format_words[] = {"onnx", "safetensors", NULL};

@@ -1,5 +1,5 @@
-// The words that configs, messages and files use for kinds of things: each enum with its list, in one order. Samplers have
-// their own table (sampler/sampler.h). Next: io/config/config_keys.def.
+// The words that configs, messages and files use for kinds of things: each enum with its list, in one order. Samplers and
+// strategies have their own table (sampler/method.h). Next: io/config/config_keys.def.
 #ifndef SN_WORDS_H
 #define SN_WORDS_H
 
@@ -8,7 +8,6 @@ enum { SN_TEXT_NAMES, SN_TEXT_DIGITS };                                   // spa
 enum { SN_MODE_SAMPLE };                                                  // train.mode
 enum { SN_OPTIMIZER_SGD, SN_OPTIMIZER_ADAM };                             // *.optimizer.name
 enum { SN_SCHEDULE_COSINE, SN_SCHEDULE_STEP, SN_SCHEDULE_CONSTANT };      // *.optimizer.schedule
-enum { SN_STRATEGY_EXHAUSTIVE, SN_STRATEGY_RANDOM, SN_STRATEGY_LIST };    // rank.strategy
 enum { SN_PROTOCOL_RECALIBRATE, SN_PROTOCOL_BATCH, SN_PROTOCOL_RUNNING }; // rank.bn; what they mean: engine/evaluate.h
 enum { SN_START_SCRATCH, SN_START_INHERITED };                            // retrain.init
 enum { SN_FORMAT_ONNX, SN_FORMAT_SAFETENSORS };                           // export.format
@@ -20,7 +19,6 @@ extern const char *const sn_text_words[];
 extern const char *const sn_mode_words[];
 extern const char *const sn_optimizer_words[];
 extern const char *const sn_schedule_words[];
-extern const char *const sn_strategy_words[];
 extern const char *const sn_protocol_words[];
 extern const char *const sn_start_words[];
 extern const char *const sn_format_words[];

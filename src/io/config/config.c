@@ -290,7 +290,7 @@ static void relate(reader *r) {
     relate_optimizer(r, "train", c->train.epochs, &c->train.optimizer);
     if (!sn_problems_any(&r->problems))
         relate_optimizer(r, "retrain", c->retrain.epochs, &c->retrain.optimizer); // may be train's
-    if (c->rank.strategy == SN_STRATEGY_LIST && !*c->rank.archs)
+    if (!strcmp(c->rank.strategy, "list") && !*c->rank.archs)
         sn_problem(&r->problems, place_of(r, "rank.strategy"),
                    "rank.strategy: found 'list' without a file; rank.archs must name one");
     relate_images(r);

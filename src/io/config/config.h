@@ -55,7 +55,8 @@ typedef struct sn_config {
         sn_config_optimizer optimizer;
     } train;
     struct {
-        int strategy, sample;
+        char *strategy;
+        int sample;
         char *archs;
         int bn, calibrate, calibrate_batch, images;
         int64_t memory;

@@ -2,7 +2,7 @@
 // Not here: reading and printing values.
 // Next: config_value.c.
 #include "io/config/config_table.h"
-#include "sampler/sampler.h"
+#include "sampler/method.h"
 #include "space/arch.h"
 
 #include <stddef.h>
@@ -57,14 +57,11 @@ bool sn_key_is_section(const char *path) {
     return false;
 }
 
-static const char *sampler_word(int i) {
-    return sn_samplers[i] ? sn_samplers[i]->name : NULL;
-}
-
 void sn_key_words(const sn_key *key, const char *out[SN_MAX_WORDS]) {
     int n = 0;
     for (; n < SN_MAX_WORDS - 1; n++) {
-        out[n] = key->words ? key->words[n] : sampler_word(n);
+        const sn_method *m = key->words ? NULL : sn_method_at((sn_method_kind)key->low, n);
+        out[n] = key->words ? key->words[n] : m ? m->name : NULL;
         if (!out[n]) return;
     }
     out[n] = NULL;

@@ -26,7 +26,7 @@ typedef struct {
     sn_key_type type;
     size_t offset; // of the field in sn_config
     double low, high;
-    const char *const *words; // ended by NULL; NULL for a NAME: the samplers
+    const char *const *words; // ended by NULL; NULL for a NAME: the methods of kind `low`
     const char *preset, *unit;
     sn_binding binds;
     const char *meaning;
@@ -51,7 +51,7 @@ typedef struct {
 } sn_phrase;
 sn_phrase sn_words_joined(const char *const *words);                 // "a, b, c"
 sn_phrase sn_words_hint(const char *text, const char *const *words); // "; did you mean 'b'?", or ""
-// The words of a key (the samplers where the table has none) into out, ended by NULL.
+// The words of a key (the methods where the table has none) into out, ended by NULL.
 void sn_key_words(const sn_key *, const char *out[SN_MAX_WORDS]);
 
 // --- one value (config_value.c)

@@ -96,7 +96,8 @@ static sn_status read_header(sn_cache *c, const char *key) {
     if (sn_cache_crc(0, c->text, h->header_bytes) != crc) return damaged(c, "damaged header");
     if (h->key_bytes != strlen(key) + 1 || memcmp(c->text + sizeof *h, key, h->key_bytes))
         return damaged(c, "made of something else");
-    if (h->channels > SN_MOST_CHANNELS || h->height > SN_MOST_SIDE || h->width > SN_MOST_SIDE || !sn_cache_measure(h, &c->sizes))
+    if (h->classes > SN_MOST_CLASSES || h->channels > SN_MOST_CHANNELS || h->height > SN_MOST_SIDE || h->width > SN_MOST_SIDE ||
+        !sn_cache_measure(h, &c->sizes))
         return damaged(c, "damaged header");
     if ((uint64_t)s.st_size != c->sizes.file_bytes) return damaged(c, "wrong length");
     return SN_OK;

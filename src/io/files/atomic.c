@@ -259,11 +259,33 @@ static sn_status read_open(int fd, const char *path, size_t cap, unsigned char *
     return SN_OK;
 }
 
+static sn_status open_regular(const char *path, int *fd) {
+    *fd = open_in(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY); // not to wait on a pipe
+    if (*fd < 0 && errno == ELOOP) return sn_error(SN_DATA, "%s: is a symbolic link; allowed are regular files", path);
+    return *fd < 0 ? sn_file_failed(path, "open", SN_DATA) : SN_OK;
+}
+
 sn_status sn_file_read(const char *path, size_t cap, unsigned char **bytes, size_t *size) {
-    int fd = open_in(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY); // not to wait on a pipe
-    if (fd < 0 && errno == ELOOP) return sn_error(SN_DATA, "%s: is a symbolic link; allowed are regular files", path);
-    if (fd < 0) return sn_file_failed(path, "open", SN_DATA);
+    int fd;
+    SN_TRY(open_regular(path, &fd));
     sn_status status = read_open(fd, path, cap, bytes, size);
+    close(fd); // only read: nothing can be lost
+    return status;
+}
+
+sn_status sn_file_begin(const char *path, void *begin, size_t n, size_t *got) {
+    int fd;
+    struct stat st;
+    SN_TRY(open_regular(path, &fd));
+    sn_status status = fstat(fd, &st) < 0     ? sn_file_failed(path, "read (fstat)", SN_DATA)
+                       : !S_ISREG(st.st_mode) ? sn_error(SN_DATA, "%s: not a regular file", path)
+                                              : SN_OK;
+    for (*got = 0; status == SN_OK && *got < n;) {
+        ssize_t more = read(fd, (char *)begin + *got, n - *got);
+        if (more < 0 && errno != EINTR) status = sn_file_failed(path, "read", SN_DATA);
+        if (more == 0) break;
+        if (more > 0) *got += (size_t)more;
+    }
     close(fd); // only read: nothing can be lost
     return status;
 }

@@ -46,6 +46,8 @@ sn_status sn_file_failed(const char *path, const char *what, sn_status otherwise
 // Reads a whole regular file; *bytes is the caller's (free). SN_DATA when it is missing, unreadable, a symbolic link, not a
 // regular file, or larger than cap; SN_RESOURCE on an I/O error or out of memory.
 sn_status sn_file_read(const char *path, size_t cap, unsigned char **bytes, size_t *size);
+// The first n bytes of such a file, or as many as it has: to see what it is before there is memory for all of it.
+sn_status sn_file_begin(const char *path, void *begin, size_t n, size_t *got);
 
 // Reads a whole file that the user names for this one command, a list or a table: symbolic links are followed, pipes that have a
 // writer read to their end. *text is the caller's, with a final 0 behind its *size bytes. SN_USAGE when it is missing, cannot be

@@ -32,21 +32,22 @@ typedef struct {
 
 // About how many bytes a save writes.
 size_t sn_checkpoint_bytes(const sn_params *, int slots);
-// SN_DIVERGED naming the first weight, slot or statistic that is not finite: then nothing is written.
+// SN_DIVERGED naming the first weight, slot or statistic that is not finite, or variance below 0: then nothing is written.
 sn_status sn_checkpoint_save(const char *path, const sn_checkpoint *);
 
 // Reading: open gives the texts and numbers, from which the caller builds the graph and so the shapes; read fills buffers of
-// those shapes.
+// those shapes. SN_DATA: damaged, another format, a newer version, numbers that no training has, a step that is not the name's.
 typedef struct sn_checkpoint_file sn_checkpoint_file;
-sn_status sn_checkpoint_open(const char *path, sn_checkpoint_file **out); // SN_DATA: damaged, another format, a newer version
+sn_status sn_checkpoint_open(const char *path, sn_checkpoint_file **out);
 void sn_checkpoint_close(sn_checkpoint_file *);
 const char *sn_checkpoint_config(const sn_checkpoint_file *);      // borrowed
 const char *sn_checkpoint_fingerprint(const sn_checkpoint_file *); // borrowed
+int64_t sn_checkpoint_step(const sn_checkpoint_file *);            // 0 to 2^32
 // The names of the optimiser slots in the file, as sn_checkpoint_read wants them; NULL where there is none.
 void sn_checkpoint_slots(const sn_checkpoint_file *, const sn_params *, const char *name[2]);
 // Fills the caller's buffers in *c (weights, stats; slots and updates where not NULL; option_passes is written through `passes`
 // where not NULL), step, best, best_step, and mean and std (c->channels numbers each) where not NULL. SN_DATA names the first
-// tensor that is missing or has another shape.
+// tensor that is missing, has another shape or holds what no training makes; then nothing was filled.
 sn_status sn_checkpoint_read(const sn_checkpoint_file *, sn_checkpoint *c, int64_t *passes, double *mean, double *std);
 // The weights and statistics of every parameter that the file has under the same name; *taken counts them. For --init inherited.
 sn_status sn_checkpoint_read_weights(const sn_checkpoint_file *, const sn_params *, float *weights, float *stats, int *taken);

@@ -5,11 +5,12 @@
 // The file is plain HDF5 (h5py, h5dump and h5ls open it) whose 512-byte user block is ours, little-endian:
 //   byte 0 "SNH5"   4 u32 version (1)   8 u64 length of the file   16 u32 CRC-32C of bytes 512 to the end   20 u32 CRC-32C of the
 //   512 bytes with this field 0   24 to 511 zero
-// A reader checks all of it before HDF5 sees a byte: HDF5 1.10 returns wrong values for many flipped bits, and crashes on others.
-// The checksum finds accidents. Against a hostile file with a right checksum, the reader takes nothing that leads out of the file
-// (external data, virtual datasets, links other than hard ones), believes no size, and copies data and texts itself.
+// A reader checks all of it. The checksum finds accidents, no intent: HDF5 1.10 crashes on a hostile file whose checksum is
+// right. So the HDF5 library only writes; our own reader (h5walk.h) knows just the structures that it writes with our settings,
+// checks every place and size in them, and refuses all others: external data, virtual datasets, links other than hard ones,
+// filters. Memory taken is a small multiple of the file's length, time at most proportional to it.
 //
-// One thread at a time. Process-wide: HDF5 prints no errors, loads no plugins, follows no external links.
+// Writing: one thread at a time. Process-wide: HDF5 prints no errors and loads no plugins.
 #ifndef SN_H5FILE_H
 #define SN_H5FILE_H
 
@@ -44,7 +45,8 @@ void sn_h5w_free(sn_h5w *w);
 // --- reading
 typedef struct sn_h5r sn_h5r;
 
-// Reads and checks a whole file. SN_DATA when it is missing, larger than cap, cut, damaged, or not ours. The caller owns *out.
+// Reads a whole file and checks everything in it, values apart. SN_DATA when it is missing, larger than cap, cut, damaged, or not
+// laid out as ours. The caller owns *out.
 sn_status sn_h5_open(const char *path, size_t cap, sn_h5r **out);
 void sn_h5r_free(sn_h5r *r);
 
@@ -59,8 +61,7 @@ sn_status sn_h5_attr_int_read(const sn_h5r *r, const char *path, const char *nam
 sn_status sn_h5_attr_f64_read(const sn_h5r *r, const char *path, const char *name, double *out);
 // Whether a dataset or group of this name can be reached.
 bool sn_h5_has(const sn_h5r *r, const char *path);
-// Calls back for each member of a group, in order of their names, until one returns an error, which is passed on. SN_DATA on a
-// member that is neither dataset nor group or is not hard-linked.
+// Calls back for each member of a group, in order of their names, until one returns an error, which is passed on.
 typedef sn_status sn_h5_member(void *context, const char *name, bool is_group);
 sn_status sn_h5_list(const sn_h5r *r, const char *group, sn_h5_member *member, void *context);
 
@@ -69,7 +70,6 @@ typedef struct {
     uint32_t checksum; // of its content
     size_t groups, datasets, data_bytes;
 } sn_h5_tally;
-// Checks every group and dataset down from "/" of an open file, whose header and checksum were right, and counts them.
-sn_status sn_h5_check(const sn_h5r *r, sn_h5_tally *out);
+sn_h5_tally sn_h5_count(const sn_h5r *r);
 
 #endif

@@ -1,6 +1,6 @@
 // The HDF5 file driver over memory; see h5image.h.
 // HDF5 1.10 handles a failed write badly (flush and close report success, or crash at exit), so here no write fails: when memory
-// runs out this is noted, later writes are dropped, and the writer refuses to save. Next: h5write.c, h5read.c.
+// runs out this is noted, later writes are dropped, and the writer refuses to save. Next: h5write.c.
 #include "io/files/h5image.h"
 
 #include <stdarg.h>
@@ -19,14 +19,13 @@ static sn_h5_image *of(const H5FD_t *file) {
 }
 
 static H5FD_t *image_open(const char *name, unsigned flags, hid_t access, haddr_t maxaddr) {
-    (void)name, (void)maxaddr;
+    (void)name, (void)flags, (void)maxaddr;
     sn_h5_image *const *info = H5Pget_driver_info(access);
-    if (!info || ((flags & H5F_ACC_RDWR) && !(*info)->writable)) return NULL;
-    return &(*info)->driver;
+    return info ? &(*info)->driver : NULL;
 }
 
 static herr_t image_close(H5FD_t *file) {
-    (void)file; // the image belongs to the writer or reader
+    (void)file; // the image belongs to the writer
     return 0;
 }
 
@@ -83,7 +82,6 @@ static bool grow(sn_h5_image *m, haddr_t n) {
 static herr_t image_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t at, size_t n, const void *data) {
     (void)type, (void)transfer;
     sn_h5_image *m = of(file);
-    if (!m->writable) return -1;
     if (at > most - n || !grow(m, at + n))
         m->out_of_space = true;
     else if (n)
@@ -94,7 +92,7 @@ static herr_t image_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t
 static herr_t image_truncate(H5FD_t *file, hid_t transfer, hbool_t closing) {
     (void)transfer, (void)closing;
     sn_h5_image *m = of(file);
-    if (m->writable && grow(m, m->eoa)) m->size = (size_t)m->eoa;
+    if (grow(m, m->eoa)) m->size = (size_t)m->eoa;
     return 0;
 }
 
@@ -134,12 +132,11 @@ void sn_h5_image_detach(sn_h5_image *image, hid_t access) {
 sn_status sn_h5_setup(void) {
     // HDF5 1.10 crashes where memory for itself or for a file's cache is refused, so it is asked for, and given back, before.
     void *room = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (room == MAP_FAILED) return sn_error(SN_RESOURCE, "out of memory: HDF5 needs %d MiB to open a file", ROOM >> 20);
+    if (room == MAP_FAILED) return sn_error(SN_RESOURCE, "out of memory: HDF5 needs %d MiB to make a file", ROOM >> 20);
     munmap(room, ROOM);
     H5dont_atexit(); // after a failure inside HDF5 its clean-up at exit may crash
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0);
-    if (H5Lis_registered(H5L_TYPE_EXTERNAL) > 0) H5Lunregister(H5L_TYPE_EXTERNAL);
     return SN_OK;
 }
 
@@ -164,16 +161,6 @@ hid_t sn_h5_hdf5_type(sn_h5_type type) {
     return -1;
 }
 
-const char *sn_h5_type_name(sn_h5_type type) {
-    static const char *const name[] = {"f32", "f64", "u8", "i32", "i64", "u32", "u64"};
-    return name[type];
-}
-
-size_t sn_h5_type_size(sn_h5_type type) {
-    static const size_t size[] = {4, 8, 1, 4, 8, 4, 8};
-    return size[type];
-}
-
 static herr_t first_reason(unsigned n, const H5E_error2_t *error, void *out) {
     if (n == 0 && error->desc) snprintf(out, 256, "%s", error->desc);
     return 0;
@@ -187,16 +174,4 @@ sn_status sn_h5_error(sn_status code, const char *format, ...) {
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     return sn_error(code, "%s: HDF5 says '%s'", text, *reason ? reason : "nothing");
-}
-
-bool sn_h5_path_valid(const char *path) {
-    if (*path != '/' || strlen(path) > 1024) return false;
-    if (!path[1]) return true;
-    while (*path) {
-        const char *part = path + 1;
-        size_t n = strcspn(part, "/");
-        if (n == 0 || strspn(part, ".") == n) return false;
-        path = part + n;
-    }
-    return true;
 }

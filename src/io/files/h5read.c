@@ -1,25 +1,39 @@
 // Opening, checking and reading our HDF5 files; see h5file.h.
-// HDF5 is asked what an object is; data and texts are then copied from the image at places checked here.
-// Next: h5text.c.
+// Everything in the file is checked when it is opened, and what is found becomes a table of objects; reading then copies bytes.
+// Next: h5walk.h.
 #include "base/crc32c.h"
 #include "base/utf8.h"
 #include "io/files/atomic.h"
-#include "io/files/h5file.h"
-#include "io/files/h5image.h"
-#include "io/files/h5text.h"
+#include "io/files/h5walk.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH = 16, TEXT = 256 };
+enum { DEPTH = 16, TEXT = 256, ENTRY = 40 }; // ENTRY: bytes that a member takes in its group's list
+
+typedef struct {
+    const char *name; // in the image
+    uint64_t header;
+    size_t group;    // the object that it is a member of
+    size_t first, n; // of a group: its members, in order of their names
+    int depth;
+    bool is_group;
+} object;
 
 struct sn_h5r {
     char *path;
-    sn_h5_image *image;
-    hid_t access, file;
+    unsigned char *image;
+    size_t size;
+    object *objects; // [0] is the root; members stand after their group
+    size_t n, room;
+    sn_h5_tally found;
 };
+
+static sn_h5_walk walk_of(const sn_h5r *r) {
+    return (sn_h5_walk){r->image + SN_H5_HEADER, r->size - SN_H5_HEADER, r->size};
+}
 
 // --- header
 
@@ -29,7 +43,8 @@ static uint32_t u32_at(const unsigned char *p) {
     return v;
 }
 
-static sn_status check_header(const char *path, const unsigned char *p, size_t size) {
+// Of a file's first `size` bytes.
+static sn_status check_begin(const char *path, const unsigned char *p, size_t size) {
     if (size < SN_H5_HEADER || memcmp(p, "SNH5", 4) != 0)
         return sn_error(SN_DATA, "%s: not a file of this program (it does not begin with its header)", path);
     unsigned char head[SN_H5_HEADER];
@@ -38,7 +53,10 @@ static sn_status check_header(const char *path, const unsigned char *p, size_t s
     uint32_t own = sn_crc32c(0, head, sizeof head);
     if (own != u32_at(p + 20))
         return sn_error(SN_DATA, "%s: damaged: the header's checksum is %08x, expected %08x", path, own, u32_at(p + 20));
-    if (u32_at(p + 4) != 1) return sn_error(SN_DATA, "%s: header of version %u; this program reads 1", path, u32_at(p + 4));
+    return u32_at(p + 4) == 1 ? SN_OK : sn_error(SN_DATA, "%s: header of version %u; this program reads 1", path, u32_at(p + 4));
+}
+
+static sn_status check_content(const char *path, const unsigned char *p, size_t size) {
     uint64_t length;
     memcpy(&length, p + 8, 8);
     if (length != size) return sn_error(SN_DATA, "%s: damaged: %zu bytes, expected %" PRIu64, path, size, length);
@@ -48,108 +66,162 @@ static sn_status check_header(const char *path, const unsigned char *p, size_t s
     return SN_OK;
 }
 
+// A file of another kind may be larger than memory: what it is, is looked at first.
+static sn_status read_checked(sn_h5r *r, size_t cap) {
+    unsigned char begin[SN_H5_HEADER];
+    size_t got;
+    SN_TRY(sn_file_begin(r->path, begin, sizeof begin, &got));
+    SN_TRY(check_begin(r->path, begin, got));
+    SN_TRY(sn_file_read(r->path, cap, &r->image, &r->size));
+    SN_TRY(check_begin(r->path, r->image, r->size));
+    return check_content(r->path, r->image, r->size);
+}
+
+// --- the table of objects
+
+// "/group/name" of an object.
+static const char *path_of(const sn_h5r *r, size_t i, char text[1026]) {
+    size_t at = 1025;
+    text[at] = 0;
+    for (; i; i = r->objects[i].group) {
+        size_t n = strlen(r->objects[i].name);
+        memcpy(text + (at -= n), r->objects[i].name, n);
+        text[--at] = '/';
+    }
+    return text[at] ? text + at : "/";
+}
+
+typedef struct {
+    sn_h5r *r;
+    size_t group;
+    sn_status status;
+} listing;
+
+// Whether the path of a new member is one that sn_h5_path_valid accepts, and not too long.
+static bool name_fits(const sn_h5r *r, size_t group, const char *name) {
+    size_t n = 1 + strlen(name);
+    if (strchr(name, '/') || !name[strspn(name, ".")]) return false;
+    for (size_t i = group; i && n <= 1024; i = r->objects[i].group) n += 1 + strlen(r->objects[i].name);
+    return n <= 1024;
+}
+
+static const char *add_member(void *context, const char *name, uint64_t header) {
+    listing *l = context;
+    sn_h5r *r = l->r;
+    if (!name_fits(r, l->group, name)) return "the name of a member is none that this program gives";
+    if (r->n > r->objects[l->group].first && strcmp(r->objects[r->n - 1].name, name) >= 0)
+        return "its members are not in order of their names";
+    if (r->objects[l->group].depth == DEPTH || r->n > r->size / ENTRY)
+        return "there are more groups within groups than this program makes";
+    if ((l->status = sn_grow(&r->objects, &r->room, r->n + 1, sizeof *r->objects)) != SN_OK) return "memory ran out";
+    r->objects[r->n++] = (object){.name = name, .header = header, .group = l->group, .depth = r->objects[l->group].depth + 1};
+    return NULL;
+}
+
+// Checks an object; the members of a group join the end of the table.
+static const char *index_object(sn_h5r *r, sn_h5_walk *w, size_t i, sn_status *status) {
+    sn_h5_head head;
+    const char *wrong = sn_h5_head_read(w, r->objects[i].header, &head);
+    if (wrong) return wrong;
+    r->objects[i].is_group = head.is_group;
+    if (!head.is_group) {
+        r->found.datasets++;
+        r->found.data_bytes += head.bytes;
+        return r->found.data_bytes > r->size ? "it shares its data with another dataset" : NULL;
+    }
+    r->found.groups += i > 0;
+    listing l = {r, i, SN_DATA};
+    r->objects[i].first = r->n;
+    wrong = sn_h5_members(w, &head, add_member, &l);
+    r->objects[i].n = r->n - r->objects[i].first;
+    if (wrong) *status = l.status;
+    return wrong;
+}
+
+static sn_status index_all(sn_h5r *r) {
+    sn_h5_walk w = walk_of(r);
+    uint64_t root;
+    char text[1026];
+    sn_status status = SN_DATA;
+    r->found.bytes = r->size;
+    r->found.checksum = u32_at(r->image + 16);
+    const char *wrong = sn_h5_root(&w, &root);
+    if (wrong) return sn_error(SN_DATA, "%s: refused, since %s", r->path, wrong);
+    SN_TRY(sn_grow(&r->objects, &r->room, 1, sizeof *r->objects));
+    r->objects[r->n++] = (object){.name = "", .header = root};
+    for (size_t i = 0; i < r->n; i++) {
+        wrong = index_object(r, &w, i, &status);
+        if (wrong && status == SN_RESOURCE) return sn_error_prefix(status, "%s", r->path);
+        if (wrong) return sn_error(SN_DATA, "%s: %s: refused, since %s", r->path, path_of(r, i, text), wrong);
+    }
+    return SN_OK;
+}
+
 sn_status sn_h5_open(const char *path, size_t cap, sn_h5r **out) {
     sn_h5r *r = sn_new(1, sizeof *r);
-    if (!r) return SN_RESOURCE;
-    r->access = r->file = -1;
-    sn_status status = SN_RESOURCE;
-    if (!(r->path = sn_strdup(path)) || !(r->image = sn_new(1, sizeof *r->image))) goto fail;
-    r->image->driver_id = -1;
-    if ((status = sn_file_read(path, cap, &r->image->bytes, &r->image->size)) != SN_OK) goto fail;
-    if ((status = check_header(path, r->image->bytes, r->image->size)) != SN_OK) goto fail;
-    if ((status = sn_h5_setup()) != SN_OK) goto fail;
-    status = SN_DATA;
-    if ((r->access = sn_h5_image_attach(r->image)) < 0 || (r->file = H5Fopen("memory", H5F_ACC_RDONLY, r->access)) < 0) {
-        sn_h5_error(status, "%s: cannot be opened", path);
-        goto fail;
-    }
-    *out = r;
-    return SN_OK;
-fail:
-    sn_h5r_free(r);
+    sn_status status = r && (r->path = sn_strdup(path)) ? SN_OK : SN_RESOURCE;
+    if (status == SN_OK) status = read_checked(r, cap);
+    if (status == SN_OK) status = index_all(r);
+    if (status == SN_OK)
+        *out = r;
+    else
+        sn_h5r_free(r);
     return status;
 }
 
 void sn_h5r_free(sn_h5r *r) {
     if (!r) return;
-    bool closed = r->file < 0 || H5Fclose(r->file) >= 0;
-    if (r->image && closed) { // else HDF5 still points at it
-        sn_h5_image_detach(r->image, r->access);
-        free(r->image->bytes);
-        free(r->image);
-    }
+    free(r->objects);
+    free(r->image);
     free(r->path);
     free(r);
 }
 
+sn_h5_tally sn_h5_count(const sn_h5r *r) {
+    return r->found;
+}
+
 // --- finding objects
 
-static const char *link_text(H5L_type_t type) {
-    return type == H5L_TYPE_SOFT ? "a soft link" : type == H5L_TYPE_EXTERNAL ? "an external link" : "a link of unknown kind";
-}
-
-// Opens the member `name` of an open group if it is hard-linked. path is for the message.
-static sn_status open_member(const sn_h5r *r, hid_t group, const char *name, const char *path, hid_t *out) {
-    H5L_info_t info;
-    if (strchr(name, '/') || !name[strspn(name, ".")]) // HDF5 would take it for a path
-        return sn_error(SN_DATA, "%s: %s: '%s' is no name", r->path, path, name);
-    htri_t there = H5Lexists(group, name, H5P_DEFAULT);
-    if (there == 0) return sn_error(SN_DATA, "%s: %s: not there ('%s' is missing)", r->path, path, name);
-    if (there < 0 || H5Lget_info(group, name, &info, H5P_DEFAULT) < 0)
-        return sn_h5_error(SN_DATA, "%s: %s: cannot be found", r->path, path);
-    if (info.type != H5L_TYPE_HARD)
-        return sn_error(SN_DATA, "%s: %s: '%s' is %s; allowed are hard links", r->path, path, name, link_text(info.type));
-    *out = H5Oopen(group, name, H5P_DEFAULT);
-    if (*out < 0) return sn_h5_error(SN_DATA, "%s: %s: cannot be opened", r->path, path);
-    return SN_OK;
-}
-
-static const char *kind_text(hid_t object) {
-    H5I_type_t type = H5Iget_type(object);
-    return type == H5I_GROUP ? "a group" : type == H5I_DATASET ? "a dataset" : "neither dataset nor group";
-}
-
-// Opens an object, part by part of its path, never through any but hard links. Close with H5Oclose.
-static sn_status open_object(const sn_h5r *r, const char *path, hid_t *out) {
-    if (!sn_h5_path_valid(path)) return sn_error(SN_USAGE, "'%s' is no name in a file; allowed is /group/.../name", path);
-    hid_t at = H5Oopen(r->file, "/", H5P_DEFAULT);
-    if (at < 0) return sn_h5_error(SN_DATA, "%s: /: cannot be opened", r->path);
-    char part[1025];
-    for (const char *p = path; p[1]; p += 1 + strlen(part)) {
-        size_t n = strcspn(p + 1, "/");
-        memcpy(part, p + 1, n);
-        part[n] = 0;
-        sn_status status;
-        hid_t next = -1;
-        if (H5Iget_type(at) != H5I_GROUP)
-            status = sn_error(SN_DATA, "%s: %s: what should hold '%s' is %s", r->path, path, part, kind_text(at));
-        else
-            status = open_member(r, at, part, path, &next);
-        H5Oclose(at);
-        if (status != SN_OK) return status;
-        at = next;
-        if (!p[1 + n]) break;
+// Goes down a path as far as it leads; *rest: what is left of it, "" when it was found. sn_h5_path_valid(path).
+static size_t find(const sn_h5r *r, const char *path, const char **rest) {
+    size_t at = 0;
+    for (*rest = path + 1; **rest;) {
+        size_t n = strcspn(*rest, "/"), low = r->objects[at].first, high = low + r->objects[at].n;
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            const char *name = r->objects[middle].name;
+            int order = strncmp(name, *rest, n);
+            if (order == 0 && !name[n]) break;
+            if (order < 0)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low >= high) return at;
+        at = low + (high - low) / 2;
+        *rest += n + ((*rest)[n] == '/');
     }
-    *out = at;
-    return SN_OK;
+    return at;
+}
+
+static sn_status find_object(const sn_h5r *r, const char *path, size_t *at) {
+    if (!sn_h5_path_valid(path)) return sn_error(SN_USAGE, "'%s' is no name in a file; allowed is /group/.../name", path);
+    const char *rest;
+    *at = find(r, path, &rest);
+    int part = (int)strcspn(rest, "/");
+    if (!*rest) return SN_OK;
+    if (!r->objects[*at].is_group)
+        return sn_error(SN_DATA, "%s: %s: what should hold '%.*s' is a dataset", r->path, path, part, rest);
+    return sn_error(SN_DATA, "%s: %s: not there ('%.*s' is missing)", r->path, path, part, rest);
 }
 
 bool sn_h5_has(const sn_h5r *r, const char *path) {
-    hid_t object;
-    if (open_object(r, path, &object) != SN_OK) return false;
-    H5Oclose(object);
-    return true;
+    const char *rest;
+    return sn_h5_path_valid(path) && (find(r, path, &rest), !*rest);
 }
 
 // --- datasets
-
-typedef struct {
-    int type; // sn_h5_type, or -1 = another
-    char type_text[48];
-    int ndim;
-    size_t dims[SN_H5_RANK];
-    size_t at, bytes; // place in the image
-} dataset;
 
 static char *shape_text(int ndim, const size_t *dims, char text[TEXT]) {
     size_t n = (size_t)snprintf(text, TEXT, "[");
@@ -158,282 +230,91 @@ static char *shape_text(int ndim, const size_t *dims, char text[TEXT]) {
     return text;
 }
 
-static const char *describe_type(hid_t set, dataset *d) {
-    hid_t type = H5Dget_type(set);
-    if (type < 0) return "its type cannot be read";
-    d->type = -1;
-    for (int i = 0; i < SN_H5_TYPES; i++)
-        if (H5Tequal(type, sn_h5_hdf5_type((sn_h5_type)i)) > 0) {
-            d->type = i;
-            snprintf(d->type_text, sizeof d->type_text, "%s", sn_h5_type_name((sn_h5_type)i));
-        }
-    if (d->type < 0)
-        snprintf(d->type_text, sizeof d->type_text, "another type (HDF5 class %d, %zu bytes)", (int)H5Tget_class(type),
-                 H5Tget_size(type));
-    H5Tclose(type);
-    return NULL;
-}
-
-static const char *describe_shape(hid_t set, dataset *d) {
-    hid_t space = H5Dget_space(set);
-    if (space < 0) return "its shape cannot be read";
-    hsize_t dims[H5S_MAX_RANK];
-    const char *wrong = NULL;
-    H5S_class_t class = H5Sget_simple_extent_type(space);
-    d->ndim = H5Sget_simple_extent_ndims(space);
-    if ((class != H5S_SIMPLE && class != H5S_SCALAR) || d->ndim < 0 || d->ndim > SN_H5_RANK)
-        wrong = "its shape is not one of 0 to 8 dimensions";
-    else if (H5Sget_simple_extent_dims(space, dims, NULL) < 0)
-        wrong = "its shape cannot be read";
-    else
-        for (int i = 0; i < d->ndim; i++) d->dims[i] = (size_t)dims[i];
-    H5Sclose(space);
-    return wrong;
-}
-
-// Data must lie in the file, in one piece, as they are.
-static const char *check_storage(hid_t set) {
-    hid_t props = H5Dget_create_plist(set);
-    if (props < 0) return "its storage cannot be read";
-    const char *wrong = NULL;
-    if (H5Pget_external_count(props) != 0)
-        wrong = "its data are in another file";
-    else if (H5Pget_layout(props) != H5D_CONTIGUOUS)
-        wrong =
-            H5Pget_layout(props) == H5D_VIRTUAL ? "its data are virtual (in other datasets)" : "its data are not in one piece";
-    else if (H5Pget_nfilters(props) != 0)
-        wrong = "its data are filtered";
-    H5Pclose(props);
-    return wrong;
-}
-
-static const char *find_data(const sn_h5r *r, hid_t set, dataset *d) {
-    if (d->type < 0) return NULL;
-    size_t bytes = sn_h5_type_size((sn_h5_type)d->type);
-    for (int i = 0; i < d->ndim; i++)
-        if (__builtin_mul_overflow(bytes, d->dims[i], &bytes)) return "its shape is larger than any memory";
-    d->bytes = bytes;
-    if (H5Dget_storage_size(set) != bytes) return "its size in the file is not that of its shape";
-    if (!bytes) return NULL;
-    haddr_t at = H5Dget_offset(set);
-    if (at == HADDR_UNDEF || at < SN_H5_HEADER || at > r->image->size || bytes > r->image->size - at)
-        return "its data lead out of the file";
-    d->at = (size_t)at;
-    return NULL;
-}
-
-// Everything about a dataset that can be trusted.
-static sn_status describe(const sn_h5r *r, hid_t set, const char *path, dataset *d) {
-    const char *wrong = H5Iget_type(set) != H5I_DATASET ? "it is not a dataset" : check_storage(set);
-    if (!wrong) wrong = describe_type(set, d);
-    if (!wrong) wrong = describe_shape(set, d);
-    if (!wrong) wrong = find_data(r, set, d);
-    return wrong ? sn_error(SN_DATA, "%s: %s: refused, since %s", r->path, path, wrong) : SN_OK;
-}
-
-// dims NULL: any.
-static sn_status open_described(const sn_h5r *r, const char *path, sn_h5_type type, int ndim, const size_t *dims, dataset *d) {
-    hid_t set;
-    SN_TRY(open_object(r, path, &set));
-    sn_status status = describe(r, set, path, d);
-    H5Oclose(set);
-    SN_TRY(status);
+// The dataset of this type and shape; dims NULL: any.
+static sn_status find_data(const sn_h5r *r, const char *path, sn_h5_type type, int ndim, const size_t *dims, sn_h5_head *d) {
+    size_t at;
+    sn_h5_walk w = walk_of(r);
+    SN_TRY(find_object(r, path, &at));
+    const char *wrong = r->objects[at].is_group ? "it is a group" : sn_h5_head_read(&w, r->objects[at].header, d);
+    if (wrong) return sn_error(SN_DATA, "%s: %s: refused, since %s; expected a dataset", r->path, path, wrong);
     bool same = d->type == (int)type && d->ndim == ndim;
     for (int i = 0; same && dims && i < ndim; i++) same = d->dims[i] == dims[i];
     if (same) return SN_OK;
     char found[TEXT], expected[TEXT];
     snprintf(expected, sizeof expected, "%d dimensions", ndim);
-    return sn_error(SN_DATA, "%s: %s: found %s %s, expected %s %s", r->path, path, d->type_text,
+    return sn_error(SN_DATA, "%s: %s: found %s %s, expected %s %s", r->path, path, sn_h5_type_name((sn_h5_type)d->type),
                     shape_text(d->ndim, d->dims, found), sn_h5_type_name(type),
                     dims ? shape_text(ndim, dims, expected) : expected);
 }
 
 sn_status sn_h5_read(const sn_h5r *r, const char *path, sn_h5_type type, int ndim, const size_t *dims, void *out) {
-    dataset d = {0};
-    SN_TRY(open_described(r, path, type, ndim, dims, &d));
-    if (d.bytes) memcpy(out, r->image->bytes + d.at, d.bytes);
+    sn_h5_head d;
+    SN_TRY(find_data(r, path, type, ndim, dims, &d));
+    if (d.bytes) memcpy(out, walk_of(r).bytes + d.at, d.bytes);
     return SN_OK;
 }
 
 sn_status sn_h5_shape(const sn_h5r *r, const char *path, sn_h5_type type, int ndim, size_t *dims) {
-    dataset d = {0};
-    SN_TRY(open_described(r, path, type, ndim, NULL, &d));
+    sn_h5_head d;
+    SN_TRY(find_data(r, path, type, ndim, NULL, &d));
     memcpy(dims, d.dims, (size_t)ndim * sizeof *dims);
     return SN_OK;
 }
 
 // --- attributes
 
-// Opens an attribute and checks that it is one value of the type that `is` accepts.
-static sn_status open_attribute(const sn_h5r *r, hid_t object, const char *path, const char *name, bool (*is)(hid_t type),
-                                const char *expected, hid_t *out) {
-    htri_t there = H5Aexists(object, name);
-    if (there == 0) return sn_error(SN_DATA, "%s: %s: the attribute '%s' is missing", r->path, path, name);
-    hid_t a = there > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
-    hid_t type = a < 0 ? -1 : H5Aget_type(a), space = a < 0 ? -1 : H5Aget_space(a);
-    bool read = type >= 0 && space >= 0, good = read && is(type) && H5Sget_simple_extent_type(space) == H5S_SCALAR;
-    if (type >= 0) H5Tclose(type);
-    if (space >= 0) H5Sclose(space);
-    if (good) {
-        *out = a;
-        return SN_OK;
-    }
-    if (a >= 0) H5Aclose(a);
-    if (!read) return sn_h5_error(SN_DATA, "%s: %s: the attribute '%s' cannot be read", r->path, path, name);
-    return sn_error(SN_DATA, "%s: %s: the attribute '%s' is not %s", r->path, path, name, expected);
-}
-
-static bool is_i64(hid_t type) {
-    return H5Tequal(type, H5T_STD_I64LE) > 0;
-}
-static bool is_f64(hid_t type) {
-    return H5Tequal(type, H5T_IEEE_F64LE) > 0;
-}
-static bool is_text(hid_t type) {
-    return H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) > 0;
-}
-
-// An attribute of 8 bytes.
-static sn_status read_number(const sn_h5r *r, const char *path, const char *name, bool (*is)(hid_t), const char *expected,
-                             hid_t type, void *out) {
-    hid_t object, a;
-    SN_TRY(open_object(r, path, &object));
-    sn_status status = open_attribute(r, object, path, name, is, expected, &a);
-    if (status == SN_OK) {
-        unsigned char value[8];
-        if (H5Aread(a, type, value) < 0)
-            status = sn_h5_error(SN_DATA, "%s: %s: the attribute '%s' cannot be read", r->path, path, name);
-        else
-            memcpy(out, value, sizeof value);
-        H5Aclose(a);
-    }
-    H5Oclose(object);
-    return status;
+static sn_status find_value(const sn_h5r *r, const char *path, const char *name, sn_h5_kind kind, sn_h5_value *out) {
+    static const char *const expected[] = {"one 64-bit integer", "one 64-bit float", "one text of variable length"};
+    size_t at;
+    bool found;
+    sn_h5_walk w = walk_of(r);
+    SN_TRY(find_object(r, path, &at));
+    const char *wrong = sn_h5_attribute(&w, r->objects[at].header, name, out, &found);
+    if (wrong) return sn_error(SN_DATA, "%s: %s: the attribute '%s' is refused, since %s", r->path, path, name, wrong);
+    if (!found) return sn_error(SN_DATA, "%s: %s: the attribute '%s' is missing", r->path, path, name);
+    if (out->kind == kind) return SN_OK;
+    return sn_error(SN_DATA, "%s: %s: the attribute '%s' is not %s", r->path, path, name, expected[kind]);
 }
 
 sn_status sn_h5_attr_int_read(const sn_h5r *r, const char *path, const char *name, int64_t *out) {
-    return read_number(r, path, name, is_i64, "one 64-bit integer", H5T_STD_I64LE, out);
+    sn_h5_value v;
+    SN_TRY(find_value(r, path, name, SN_H5_INT, &v));
+    memcpy(out, v.bytes, sizeof *out);
+    return SN_OK;
 }
 
 sn_status sn_h5_attr_f64_read(const sn_h5r *r, const char *path, const char *name, double *out) {
-    return read_number(r, path, name, is_f64, "one 64-bit float", H5T_IEEE_F64LE, out);
+    sn_h5_value v;
+    SN_TRY(find_value(r, path, name, SN_H5_FLOAT, &v));
+    memcpy(out, v.bytes, sizeof *out);
+    return SN_OK;
 }
 
-static sn_status copy_text(const sn_h5r *r, hid_t object, const char *path, const char *name, size_t cap, char **out) {
-    H5O_info_t info;
-    const unsigned char *text;
-    size_t n = 0;
-    const char *wrong = H5Oget_info(object, &info) < 0
-                            ? "its object cannot be located"
-                            : sn_h5_text_find(r->image->bytes, r->image->size, SN_H5_HEADER, info.addr, name, &text, &n);
-    if (!wrong && n > cap)
-        return sn_error(SN_DATA, "%s: %s: the text '%s' has %zu bytes; at most %zu are allowed", r->path, path, name, n, cap);
-    char *copy = wrong ? NULL : sn_new(n + 1, 1);
-    if (!wrong && !copy) return SN_RESOURCE;
-    if (!wrong) {
-        memcpy(copy, text, n);
-        if (strlen(copy) != n || !sn_utf8_valid(copy)) wrong = "it is not UTF-8 or holds a 0";
-    }
-    if (wrong) {
+sn_status sn_h5_attr_text_read(const sn_h5r *r, const char *path, const char *name, size_t cap, char **out) {
+    sn_h5_value v;
+    SN_TRY(find_value(r, path, name, SN_H5_TEXT, &v));
+    if (v.size > cap)
+        return sn_error(SN_DATA, "%s: %s: the text '%s' has %zu bytes; at most %zu are allowed", r->path, path, name, v.size,
+                        cap);
+    char *copy = sn_new(v.size + 1, 1);
+    if (!copy) return SN_RESOURCE;
+    memcpy(copy, v.bytes, v.size);
+    if (strlen(copy) != v.size || !sn_utf8_valid(copy)) {
         free(copy);
-        return sn_error(SN_DATA, "%s: %s: the text '%s' is refused, since %s", r->path, path, name, wrong);
+        return sn_error(SN_DATA, "%s: %s: the text '%s' is refused, since it is not UTF-8 or holds a 0", r->path, path, name);
     }
     *out = copy;
     return SN_OK;
 }
 
-sn_status sn_h5_attr_text_read(const sn_h5r *r, const char *path, const char *name, size_t cap, char **out) {
-    hid_t object, a;
-    SN_TRY(open_object(r, path, &object));
-    sn_status status = open_attribute(r, object, path, name, is_text, "one text of variable length", &a);
-    if (status == SN_OK) {
-        H5Aclose(a);
-        status = copy_text(r, object, path, name, cap, out);
-    }
-    H5Oclose(object);
-    return status;
-}
-
 // --- groups
 
-typedef struct {
-    const sn_h5r *r;
-    const char *path;
-    sn_h5_member *member;
-    void *context;
-    sn_status status;
-} listing;
-
-static herr_t list_member(hid_t group, const char *name, const H5L_info_t *info, void *context) {
-    (void)info;
-    listing *l = context;
-    hid_t object;
-    if ((l->status = open_member(l->r, group, name, l->path, &object)) != SN_OK) return -1;
-    H5I_type_t type = H5Iget_type(object);
-    const char *kind = kind_text(object);
-    H5Oclose(object);
-    if (type != H5I_GROUP && type != H5I_DATASET)
-        l->status = sn_error(SN_DATA, "%s: %s: '%s' is %s", l->r->path, l->path, name, kind);
-    else
-        l->status = l->member(l->context, name, type == H5I_GROUP);
-    return l->status == SN_OK ? 0 : -1;
-}
-
 sn_status sn_h5_list(const sn_h5r *r, const char *group, sn_h5_member *member, void *context) {
-    hid_t object;
-    SN_TRY(open_object(r, group, &object));
-    listing l = {r, group, member, context, SN_OK};
-    if (H5Iget_type(object) != H5I_GROUP)
-        l.status = sn_error(SN_DATA, "%s: %s: is %s; expected a group", r->path, group, kind_text(object));
-    else if (H5Literate(object, H5_INDEX_NAME, H5_ITER_INC, NULL, list_member, &l) < 0 && l.status == SN_OK)
-        l.status = sn_h5_error(SN_DATA, "%s: %s: cannot be listed", r->path, group);
-    H5Oclose(object);
-    return l.status;
-}
-
-// --- the whole file
-
-typedef struct {
-    const sn_h5r *r;
-    char path[1025];
-    int depth;
-    size_t objects_left;
-    sn_h5_tally found;
-} walk;
-
-static sn_status count_member(void *context, const char *name, bool is_group) {
-    walk *t = context;
-    size_t had = strlen(t->path);
-    if (t->depth >= DEPTH || had + 1 + strlen(name) >= sizeof t->path || !t->objects_left--)
-        return sn_error(SN_DATA, "%s: %s: more groups within groups than this program makes", t->r->path, t->path);
-    snprintf(t->path + had, sizeof t->path - had, "/%s", name);
-    sn_status status;
-    if (is_group) {
-        t->found.groups++;
-        t->depth++;
-        status = sn_h5_list(t->r, t->path, count_member, t);
-        t->depth--;
-    } else {
-        hid_t set;
-        dataset d = {0};
-        status = open_object(t->r, t->path, &set);
-        if (status == SN_OK) {
-            status = describe(t->r, set, t->path, &d);
-            H5Oclose(set);
-        }
-        if (status == SN_OK && d.type < 0) status = sn_error(SN_DATA, "%s: %s: %s", t->r->path, t->path, d.type_text);
-        t->found.datasets++;
-        t->found.data_bytes += d.bytes;
-    }
-    t->path[had] = 0;
-    return status;
-}
-
-sn_status sn_h5_check(const sn_h5r *r, sn_h5_tally *out) {
-    walk w = {.r = r, .objects_left = r->image->size / 16}; // no object header is smaller
-    w.found.bytes = r->image->size;
-    w.found.checksum = u32_at(r->image->bytes + 16);
-    SN_TRY(sn_h5_list(r, "/", count_member, &w));
-    *out = w.found;
+    size_t at;
+    SN_TRY(find_object(r, group, &at));
+    const object *g = &r->objects[at];
+    if (!g->is_group) return sn_error(SN_DATA, "%s: %s: is a dataset; expected a group", r->path, group);
+    for (const object *o = r->objects + g->first; o < r->objects + g->first + g->n; o++)
+        SN_TRY(member(context, o->name, o->is_group));
     return SN_OK;
 }

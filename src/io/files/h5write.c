@@ -6,6 +6,7 @@
 #include "io/files/atomic.h"
 #include "io/files/h5file.h"
 #include "io/files/h5image.h"
+#include "io/files/h5walk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,6 @@ sn_status sn_h5_create(size_t expected_bytes, sn_h5w **out) {
     size_t capacity = expected_bytes > SIZE_MAX / 2 ? SIZE_MAX / 2 : expected_bytes + (64 << 10);
     if (!(w->image = sn_new(1, sizeof *w->image))) goto fail;
     w->image->driver_id = -1;
-    w->image->writable = true;
     if (!(w->image->bytes = sn_new(capacity, 1))) goto fail;
     w->image->capacity = capacity;
     if (sn_h5_setup() != SN_OK) goto fail;

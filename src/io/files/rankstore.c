@@ -110,6 +110,9 @@ static sn_status check_row(const sn_rank_group *g, const sn_rank_row *r) {
     SN_TRY(check_text("the arch", r->arch));
     uint64_t set = 0, beyond = g->images % 64 ? r->hits[g->words - 1] >> (g->images % 64) : 0;
     for (size_t w = 0; w < g->words; w++) set += (uint64_t)__builtin_popcountll(r->hits[w]);
+    if (r->macs > INT64_MAX || r->params > INT64_MAX)
+        return sn_error(SN_USAGE, "arch %s: %" PRIu64 " macs, %" PRIu64 " params; at most 2^63 - 1 are allowed", r->arch, r->macs,
+                        r->params);
     if (r->top5 > g->images || r->top1 > r->top5 || set != r->top1 || beyond)
         return sn_error(SN_USAGE,
                         "arch %s: %" PRIu64 " right, %" PRIu64 " among five, %" PRIu64 " hits marked%s, on %" PRIu64 " images",

@@ -115,10 +115,10 @@ static int newest_first(const void *a, const void *b) {
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-// The step in a name that sn_folder_checkpoint gives, or -1.
-static int64_t step_of_name(const char *name) {
+int64_t sn_folder_step_of(const char *path) {
     long long step;
     char again[NAME_MAX + 1];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     if (sscanf(name, "step-%lld", &step) != 1 || step < 0) return -1;
     snprintf(again, sizeof again, CHECKPOINT_NAME, step);
     return strcmp(name, again) ? -1 : step;
@@ -127,7 +127,7 @@ static int64_t step_of_name(const char *name) {
 static sn_status list_steps(DIR *d, const char *path, int64_t **list, int *n) {
     size_t capacity = 0;
     for (struct dirent *e; errno = 0, (e = readdir(d));) {
-        int64_t step = step_of_name(e->d_name);
+        int64_t step = sn_folder_step_of(e->d_name);
         if (step < 0) continue;
         SN_TRY(sn_grow(list, &capacity, (size_t)*n + 1, sizeof **list));
         (*list)[(*n)++] = step;

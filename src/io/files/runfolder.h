@@ -21,6 +21,8 @@ sn_status sn_folder_check(const sn_folder *);
 // PATH/NAME in new memory, or NULL with the message set.
 char *sn_folder_file(const char *path, const char *name);
 char *sn_folder_checkpoint(const char *path, int64_t step);
+// The step in the last part of such a path, or -1 where it is another name.
+int64_t sn_folder_step_of(const char *path);
 // Steps of the checkpoint files, newest first; *steps is the caller's. A folder without checkpoints/ has none; one that cannot be
 // read is an error.
 sn_status sn_folder_steps(const char *path, int64_t **steps, int *n);

@@ -2,6 +2,7 @@
 #include "supernet/rank/archlist.h"
 #include "io/config/problems.h"
 #include "io/files/atomic.h"
+#include "sampler/method.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,13 +64,11 @@ sn_status sn_archs_read(const sn_space *s, const char *path, const volatile sig_
 sn_status sn_archs_choose(const sn_run *r, const char *path, long sample, const volatile sig_atomic_t *stop, sn_arch **archs,
                           long *n) {
     const sn_config *c = r->config;
-    bool by_config = !path && !sample;
-    if (by_config && c->rank.strategy == SN_STRATEGY_RANDOM) sample = c->rank.sample;
-    if (by_config && c->rank.strategy == SN_STRATEGY_LIST) path = c->rank.archs;
-    if (path) return sn_archs_read(r->space, path, stop, archs, n);
-    if (!sample) return sn_rank_all(r->space, SN_MOST_ARCHS, archs, n);
-    *n = sample;
-    return sn_rank_random(r, sample, archs);
+    const sn_method *m = sn_method_find(SN_STRATEGY, path ? "list" : sample ? "random" : c->rank.strategy);
+    if (!m) return sn_error(SN_CONFIG, "no strategy '%s'", c->rank.strategy);
+    if (!m->ask) return sn_archs_read(r->space, path ? path : c->rank.archs, stop, archs, n);
+    const sn_question q = {r->space, (uint32_t)c->train.seed, sample ? sample : c->rank.sample, SN_MOST_ARCHS};
+    return m->ask(&q, archs, n);
 }
 
 sn_status sn_archs_limit(const sn_run *r, int64_t macs, int64_t params, sn_arch *archs, long *n) {

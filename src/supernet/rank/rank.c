@@ -68,40 +68,9 @@ static sn_status open_store(const sn_run *r, sn_rankstore **store, size_t *setti
     return status;
 }
 
-// ---------------------------------------------------------------- lists of archs
+// ---------------------------------------------------------------- order
 static int by_order(const void *a, const void *b) {
     return sn_arch_compare(a, b);
-}
-
-sn_status sn_rank_all(const sn_space *s, long most, sn_arch **archs, long *n) {
-    char text[SN_SIZE_TEXT];
-    double size = sn_space_size(s, text, sizeof text);
-    if (size > (double)most)
-        return sn_error(SN_USAGE, "the space has %s archs, more than %ld: rank a sample (--sample N) or a list (--archs FILE)",
-                        text, most);
-    sn_arch *list = sn_new((size_t)size, sizeof *list);
-    if (!list) return SN_RESOURCE;
-    long count = 0;
-    sn_arch a = sn_arch_first(s);
-    do list[count++] = a;
-    while (sn_arch_next(s, &a));
-    *archs = list;
-    *n = count;
-    return SN_OK;
-}
-
-sn_status sn_rank_random(const sn_run *r, long n, sn_arch **archs) {
-    char text[SN_SIZE_TEXT];
-    double size = sn_space_size(r->space, text, sizeof text);
-    if ((double)n > size) return sn_error(SN_USAGE, "%ld archs are wanted; the space has %s", n, text);
-    sn_arch *list = sn_new((size_t)n, sizeof *list);
-    sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 2, 0, 0);
-    sn_status s = list ? sn_arch_sample(r->space, &rng, n, list) : SN_RESOURCE;
-    if (s == SN_OK)
-        *archs = list;
-    else
-        free(list);
-    return s;
 }
 
 // ---------------------------------------------------------------- scoring what is missing

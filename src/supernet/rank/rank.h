@@ -38,10 +38,6 @@ typedef struct {
 sn_status sn_rank(sn_run *, const sn_arch *archs, long n, const sn_rank_watch *, sn_ranking *out);
 void sn_ranking_free(sn_ranking *);
 
-// All archs of a space of at most `most`, or n different random ones. *archs is the caller's, sorted.
-sn_status sn_rank_all(const sn_space *, long most, sn_arch **archs, long *n);
-sn_status sn_rank_random(const sn_run *, long n, sn_arch **archs);
-
 // How the ranking of a large space is scored: a forecast, nothing is run. All 0 without validation images.
 sn_status sn_rank_layout(const sn_run *, sn_score_layout *);
 

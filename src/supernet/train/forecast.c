@@ -1,7 +1,7 @@
 // Forecasts of memory and time; see forecast.h.
 #include "supernet/train/forecast.h"
 #include "io/files/checkpoint.h"
-#include "sampler/sampler.h"
+#include "sampler/method.h"
 #include "space/cost.h"
 #include "supernet/train/bench.h"
 #include "supernet/train/train.h"
@@ -43,7 +43,7 @@ static sn_status forecast_time(sn_run *r, sn_forecast *f) {
     }
     int most = sn_space_max_options(r->space), n = most < TIMED ? TIMED / most * most : TIMED;
     SN_TRY(sn_bench_steps(r->net, archs, n, r->config->train.batch, WARMUP, SN_BENCH_TOTAL, NULL, &result));
-    const sn_sampler *sampler = sn_sampler_find(r->config->train.sampler);
+    const sn_method *sampler = sn_method_find(SN_SAMPLER, r->config->train.sampler);
     f->step_seconds = result.seconds / (double)result.steps * (sampler ? sampler->passes(r->space) : 1);
     f->train_seconds = f->step_seconds * (double)f->steps;
     return SN_OK;

@@ -3,7 +3,7 @@
 #include "io/files/atomic.h"
 #include "io/files/checkpoint.h"
 #include "io/files/runfolder.h"
-#include "sampler/sampler.h"
+#include "sampler/method.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -232,6 +232,9 @@ static sn_status load(sn_run *r, const sn_checkpoint_file *f, const char *path) 
     if (strcmp(sn_checkpoint_fingerprint(f), sn_dataset_fingerprint(r->data)))
         return sn_error(SN_DATA, "%s was trained on other data than %s: fingerprint %s, now %s", path, r->config->data.source,
                         sn_checkpoint_fingerprint(f), sn_dataset_fingerprint(r->data));
+    if (sn_checkpoint_step(f) > sn_run_steps(r))
+        return sn_error(SN_DATA, "%s: step %lld, but the training of its config has %lld", path, (long long)sn_checkpoint_step(f),
+                        (long long)sn_run_steps(r));
     float_buffers b = {0};
     SN_TRY(copy_buffers(r, &b));
     sn_checkpoint c = describe(r, &b);
@@ -239,8 +242,7 @@ static sn_status load(sn_run *r, const sn_checkpoint_file *f, const char *path) 
     if (s == SN_OK) {
         put_buffers(r, &b);
         r->step = c.step, r->best = c.best, r->best_step = c.best_step;
-    } else
-        sn_error_prefix(s, "%s", path);
+    }
     free_copies(&b);
     return s;
 }

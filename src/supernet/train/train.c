@@ -2,7 +2,7 @@
 #include "supernet/train/train.h"
 #include "base/clock.h"
 #include "io/files/runfolder.h"
-#include "sampler/sampler.h"
+#include "sampler/method.h"
 #include "space/cost.h"
 #include "supernet/train/schedule.h"
 
@@ -16,6 +16,14 @@
 static sn_status check_bn(const sn_trainer *t);
 static sn_status reserve(sn_trainer *t);
 
+static sn_status open_sampler(sn_trainer *t) {
+    const char *name = t->run->config->train.sampler;
+    t->sampler = sn_method_find(SN_SAMPLER, name);
+    if (!t->sampler) return sn_error(SN_CONFIG, "no sampler '%s'", name);
+    t->state = sn_new(1, t->sampler->state ? t->sampler->state(t->run->space) : 1);
+    return t->state ? SN_OK : SN_RESOURCE;
+}
+
 sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     sn_trainer *t = sn_new(1, sizeof *t);
     if (!t) return SN_RESOURCE;
@@ -24,6 +32,7 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     t->steps_per_epoch = sn_dataset_count(run->data, SN_TRAIN) / t->batch;
     t->steps = sn_run_steps(run);
     sn_status s = check_bn(t);
+    if (s == SN_OK) s = open_sampler(t);
     if (s == SN_OK) s = sn_loader_open(run, t->batch, t->steps, &t->loader);
     if (s == SN_OK) s = reserve(t);
     if (s != SN_OK)
@@ -36,6 +45,7 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
 void sn_trainer_free(sn_trainer *t) {
     if (!t) return;
     sn_loader_close(t->loader);
+    free(t->state);
     free(t);
 }
 
@@ -114,15 +124,15 @@ static sn_status verb_update_weights(void *arg) {
 
 sn_status sn_trainer_step(sn_trainer *t) {
     sn_run *r = t->run;
-    const sn_sampler *sampler = sn_sampler_find(r->config->train.sampler);
-    if (!sampler) return sn_error(SN_CONFIG, "no sampler '%s'", r->config->train.sampler);
+    if (r->step < 0 || r->step >= t->steps)
+        return sn_error(SN_FAIL, "step %lld of a training of %lld", (long long)r->step, (long long)t->steps);
     sn_verbs verbs = {t, verb_pass, verb_update_weights};
     t->passes = 0;
     t->loss = t->top1 = 0;
     t->lr = sn_trainer_lr(t, r->step);
     SN_TRY(sn_loader_take(t->loader, r->step, &t->in));
     if (t->hooks.begin) SN_TRY(t->hooks.begin(t->hooks.arg, t));
-    SN_TRY(sampler->step(r->space, (uint32_t)r->config->train.seed, (uint32_t)r->step, &verbs));
+    SN_TRY(t->sampler->step(r->space, (uint32_t)r->config->train.seed, (uint32_t)r->step, t->state, &verbs));
     if (t->hooks.end) SN_TRY(t->hooks.end(t->hooks.arg, t));
     r->step++;
     return SN_OK;

@@ -4,6 +4,7 @@
 #ifndef SN_TRAIN_H
 #define SN_TRAIN_H
 
+#include "sampler/method.h"
 #include "supernet/engine/room.h"
 #include "supernet/train/loader.h"
 
@@ -32,6 +33,8 @@ typedef struct {
 
 typedef struct sn_trainer {
     sn_run *run;
+    const sn_method *sampler;
+    void *state; // the sampler's
     int64_t steps_per_epoch, steps;
     double lr; // of this step
     sn_loader *loader;

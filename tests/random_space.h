@@ -1,0 +1,339 @@
+// Random small spaces: a seed gives a data set and a config, as a user would write them. Operations, their attributes, samplers
+// and words are drawn from the program's own tables, so that a new one is met without a change here. A new construct of the
+// language (an entry of `network`) is one function in `constructs`. Not here: what must hold for every space (test_spaces.c).
+#ifndef SN_TEST_RANDOM_SPACE_H
+#define SN_TEST_RANDOM_SPACE_H
+
+#include "datafiles.h"
+#include "sampler/sampler.h"
+#include "space/cost.h"
+#include "space/ops.h"
+#include "space/words.h"
+
+#include <hdf5.h>
+
+// How large the spaces are.
+typedef struct {
+    int side[2], batch[2], widest; // from, to; channels of a layer
+    int64_t macs;                  // of each layer, for one image
+    int steps[2];                  // of an epoch
+} measure;
+
+static const measure small_measure = {{5, 19}, {2, 12}, 24, 150000, {2, 4}};
+
+typedef struct {
+    sn_rng rng;
+    measure size;
+    sn_space *space;        // of blocks only: those that entries may name
+    char *blocks, *network; // texts of the two keys
+    FILE *to_blocks, *to_network;
+    int c, h, w;            // of the value that the next entry reads
+    int entries, decisions; // so far
+} maker;
+
+// ---------------------------------------------------------------- draws
+static int below(maker *m, int n) {
+    return (int)sn_rng_below(&m->rng, (uint32_t)n);
+}
+static int between(maker *m, int low, int high) {
+    return low + below(m, high - low + 1);
+}
+static bool once_in(maker *m, int n) {
+    return below(m, n) == 0;
+}
+static int any_side(maker *m) {
+    return between(m, m->size.side[0], m->size.side[1]);
+}
+#define ONE_OF(m, ...) ((const int[]){__VA_ARGS__})[below(m, (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)))]
+
+static int count_words(const char *const *words) {
+    int n = 0;
+    while (words[n]) n++;
+    return n;
+}
+static const char *any_word(maker *m, const char *const *words) {
+    return words[below(m, count_words(words))];
+}
+static const char *any_bool(maker *m) {
+    return below(m, 2) ? "true" : "false";
+}
+
+// ---------------------------------------------------------------- operations
+// Mostly small values, the default often, the extreme now and then.
+static int any_value(maker *m, const sn_attr *a) {
+    int step = a->type == SN_ATTR_ODD ? 2 : 1, most = (a->high - a->low) / step;
+    if (a->type == SN_ATTR_WORD) return below(m, count_words(a->words));
+    if (a->type == SN_ATTR_BOOL) return below(m, 2);
+    if (once_in(m, 3)) return a->preset;
+    return a->low + step * below(m, (most < 6 || once_in(m, 8) ? most : 6) + 1);
+}
+
+// Whether an operation can stand between these channels, asked of the program; and is small enough.
+static bool fits(const maker *m, const sn_op *op, const int *attr, int in, int out, int h, int w, int stride) {
+    static const int none[SN_OP_ATTRS];
+    sn_space *s = sn_space_new();
+    sn_graph *g = NULL;
+    ck_assert_ptr_nonnull(s);
+    s->channels = in, s->height = h, s->width = w, s->classes = 2;
+    sn_entry e = {.choice = true, .options = 1, .layers = 1, .out = out, .stride = stride};
+    e.block[0] = sn_space_add_block(s, "block", op, attr);
+    sn_space_add_entry(s, "choice", &e);
+    e = (sn_entry){.options = 1, .layers = 1, .stride = 1};
+    e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), none);
+    sn_space_add_entry(s, "last", &e);
+    bool good = sn_space_finish(s) == SN_OK && sn_graph_build(s, &g) == SN_OK;
+    sn_arch only = {0};
+    sn_cost cost;
+    if (good) only = sn_arch_first(s);
+    if (good) good = sn_cost_arch(g, &only, &cost) == SN_OK && cost.macs <= m->size.macs;
+    sn_graph_free(g);
+    sn_space_free(s);
+    return good;
+}
+
+// In all layers of an entry: the first changes channels and size, the others keep them.
+static bool fits_layers(const maker *m, const sn_op *op, const int *attr, int out, int stride, int layers) {
+    int h = (m->h + stride - 1) / stride, w = (m->w + stride - 1) / stride;
+    return fits(m, op, attr, m->c, out, m->h, m->w, stride) && (layers == 1 || fits(m, op, attr, out, out, h, w, 1));
+}
+
+static const sn_op *any_operation(maker *m, int out, int stride, int layers, int attr[SN_OP_ATTRS]) {
+    int ops = 0;
+    while (sn_ops[ops]) ops++;
+    for (int tries = 0; tries < 1000; tries++) {
+        const sn_op *op = sn_ops[below(m, ops)];
+        memset(attr, 0, SN_OP_ATTRS * sizeof *attr);
+        for (int i = 0; op->attrs[i].type != SN_ATTR_END; i++) attr[i] = any_value(m, &op->attrs[i]);
+        if (op->takes_out && fits_layers(m, op, attr, out, stride, layers)) return op;
+    }
+    ck_abort_msg("no operation between %d and %d channels of %d x %d: %s", m->c, out, m->h, m->w, sn_error_text());
+    return NULL;
+}
+
+static void put_operation(maker *m, FILE *f, const sn_op *op, const int *attr) {
+    fprintf(f, "op: %s", op->name);
+    for (int i = 0; op->attrs[i].type != SN_ATTR_END; i++) {
+        const sn_attr *a = &op->attrs[i];
+        if (attr[i] == a->preset && below(m, 2)) continue;
+        fprintf(f, ", %s: ", a->name);
+        if (a->type == SN_ATTR_WORD || a->type == SN_ATTR_BOOL)
+            fputs(a->type == SN_ATTR_BOOL ? (attr[i] ? "true" : "false") : a->words[attr[i]], f);
+        else
+            fprintf(f, "%d", attr[i]);
+    }
+}
+
+// A block for an entry: one that is there, or a new one; now and then of a name that YAML takes for something else.
+static int any_block(maker *m, int out, int stride, int layers) {
+    static const char *const odd[] = {"no",  "null", "True", "1",  "0x1f",
+                                      "1e5", "_",    "9-9",  "op", "CHOOSE_the_longest_name_that_there_can_be_in_a_space"};
+    int attr[SN_OP_ATTRS], there = m->space->n_blocks;
+    char name[64];
+    for (int tries = below(m, 3); tries && there; tries--) {
+        int i = below(m, there);
+        if (fits_layers(m, m->space->blocks[i].op, m->space->blocks[i].attr, out, stride, layers)) return i;
+    }
+    const sn_op *op = any_operation(m, out, stride, layers, attr);
+    snprintf(name, sizeof name, "%s%d", op->name, there);
+    if (once_in(m, 6)) snprintf(name, sizeof name, "%.48s", odd[below(m, (int)(sizeof odd / sizeof *odd))]);
+    if (sn_space_find_block(m->space, name) >= 0) snprintf(name, sizeof name, "b_%d", there);
+    fprintf(m->to_blocks, "    \"%s\": {", name);
+    put_operation(m, m->to_blocks, op, attr);
+    fputs("}\n", m->to_blocks);
+    return sn_space_add_block(m->space, name, op, attr);
+}
+
+// ---------------------------------------------------------------- entries of the network
+static int any_channels(maker *m) {
+    return once_in(m, 3) ? m->c : once_in(m, 2) ? between(m, 1, m->size.widest) : between(m, 1, m->size.widest / 4) * 4;
+}
+static int any_stride(maker *m) {
+    return below(m, 5) < 3 ? 1 : once_in(m, 8) ? between(m, 3, 8) : 2;
+}
+
+// What every entry ends with; what it leaves to the next one.
+static void end_entry(maker *m, int out, int stride) {
+    fprintf(m->to_network, ", out: %d", out);
+    if (stride > 1 || below(m, 2)) fprintf(m->to_network, ", stride: %d", stride);
+    if (once_in(m, 3)) fprintf(m->to_network, ", name: part_%d", m->entries);
+    fputs("}\n", m->to_network);
+    m->c = out, m->h = (m->h + stride - 1) / stride, m->w = (m->w + stride - 1) / stride;
+    m->entries++;
+}
+
+static void put_fixed(maker *m) {
+    int attr[SN_OP_ATTRS], out = any_channels(m), stride = any_stride(m);
+    const sn_op *op = any_operation(m, out, stride, 1, attr);
+    fputs("    - {", m->to_network);
+    put_operation(m, m->to_network, op, attr);
+    end_entry(m, out, stride);
+}
+
+static void put_choice(maker *m) {
+    enum { MOST = 8 };
+    int out = any_channels(m), stride = any_stride(m), layers = ONE_OF(m, 1, 1, 1, 2, 2, 3), block[MOST], n = 0;
+    int wanted = once_in(m, 5) ? 1 : once_in(m, 4) ? MOST : between(m, 2, 4);
+    for (int tries = 0; n < wanted && tries < 4 * MOST; tries++) {
+        block[n] = any_block(m, out, stride, layers);
+        bool seen = false;
+        for (int k = 0; k < n; k++) seen = seen || block[k] == block[n];
+        n += !seen;
+    }
+    fputs("    - {", m->to_network);
+    if (layers > 1 || below(m, 2)) fprintf(m->to_network, "layers: %d, ", layers);
+    fputs("choose: [", m->to_network);
+    for (int k = 0; k < n; k++) fprintf(m->to_network, "%s\"%s\"", k ? ", " : "", m->space->blocks[block[k]].name);
+    fputs("]", m->to_network);
+    bool shared = once_in(m, 4);
+    if (shared || once_in(m, 4)) fprintf(m->to_network, ", shared: %s", shared ? "true" : "false");
+    end_entry(m, out, stride);
+    m->decisions += shared ? 1 : layers;
+}
+
+static void (*const constructs[])(maker *) = {put_choice, put_choice, put_fixed};
+
+static void put_network(maker *m) {
+    m->space = sn_space_new();
+    size_t sizes[2];
+    m->to_blocks = open_memstream(&m->blocks, &sizes[0]);
+    m->to_network = open_memstream(&m->network, &sizes[1]);
+    ck_assert(m->space && m->to_blocks && m->to_network);
+    int entries = between(m, 1, 4);
+    if (below(m, 2)) put_fixed(m); // a stem
+    for (int i = 0; i < entries && m->decisions < 6; i++) constructs[below(m, (int)(sizeof constructs / sizeof *constructs))](m);
+    if (!m->decisions) put_choice(m);
+    for (int heads = ONE_OF(m, 0, 0, 1, 2); heads; heads--) put_fixed(m);
+    fputs("    - {op: classifier}\n", m->to_network);
+    fclose(m->to_blocks);
+    fclose(m->to_network);
+}
+
+// ---------------------------------------------------------------- data
+typedef struct {
+    int channels, height, width, classes; // of the pictures in the files
+    int train, val, test;                 // images of each part; 0: no such part
+} random_data;
+
+static void put_part(maker *m, hid_t file, const char *name, int n, const random_data *d) {
+    size_t image = (size_t)d->channels * (size_t)d->height * (size_t)d->width;
+    uint8_t *pixels = malloc((size_t)n * image), *labels = malloc((size_t)n);
+    ck_assert(pixels && labels);
+    for (int i = 0; i < n; i++) {
+        labels[i] = (uint8_t)(i % d->classes);
+        for (size_t p = 0; p < image; p++) // noise around a level of the class
+            pixels[(size_t)i * image + p] = (uint8_t)(between(m, 0, 127) + 127 * labels[i] / d->classes);
+    }
+    hsize_t size[4] = {(hsize_t)n, (hsize_t)d->height, (hsize_t)d->width, (hsize_t)d->channels};
+    hid_t group = H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const struct {
+        const char *name;
+        int ranks;
+        const uint8_t *data;
+    } sets[] = {{"images", 4, pixels}, {"labels", 1, labels}};
+    for (int i = 0; i < 2; i++) {
+        hid_t space = H5Screate_simple(sets[i].ranks, size, NULL);
+        hid_t set = H5Dcreate2(group, sets[i].name, H5T_STD_U8LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        ck_assert_int_ge(H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, sets[i].data), 0);
+        H5Dclose(set);
+        H5Sclose(space);
+    }
+    H5Gclose(group);
+    free(pixels);
+    free(labels);
+}
+
+// A file or folder of one of the kinds that hold such pictures.
+static const char *put_random_data(maker *m, const random_data *d) {
+    if (d->channels == 1 && !d->val && d->test && below(m, 2)) {
+        uint8_t labels[1024];
+        for (int i = 0; i < d->train + d->test; i++) labels[i] = (uint8_t)(i % d->classes);
+        put_idx(at("idx"), (uint32_t)d->train, (uint32_t)d->test, (uint32_t)d->height, (uint32_t)d->width, labels);
+        return "idx";
+    }
+    hid_t file = H5Fcreate(at("data.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert_int_ge(file, 0);
+    put_part(m, file, "train", d->train, d);
+    if (d->val) put_part(m, file, "val", d->val, d);
+    if (d->test) put_part(m, file, "test", d->test, d);
+    H5Fclose(file);
+    return "data.h5";
+}
+
+// ---------------------------------------------------------------- the config
+// So many images that batches of `batch` leave none over, one, or some.
+static int any_count(maker *m, int batch, int batches) {
+    return batch * batches + ONE_OF(m, 0, 1, below(m, batch));
+}
+
+static void put_data_section(maker *m, FILE *f, int batch, int classes) {
+    random_data d = {m->c, m->h, m->w, classes, 0, 0, 0};
+    int train = any_count(m, batch, between(m, m->size.steps[0], m->size.steps[1])), validation = between(m, 5, 40);
+    if (train < classes) train += (classes - train + batch - 1) / batch * batch;
+    bool own = once_in(m, 4), fewer = once_in(m, 4);
+    d.train = train + (own ? 0 : validation) + (fewer ? between(m, 1, 9) : 0);
+    d.val = own ? validation : 0;
+    d.test = once_in(m, 8) ? 0 : between(m, 1, 9);
+    if (once_in(m, 4)) d.height = any_side(m) + below(m, 5), d.width = any_side(m) + below(m, 5);
+    fprintf(f, "data:\n  source: %s\n  cache: cache\n", put_random_data(m, &d));
+    if (!own) fprintf(f, "  validation: %d\n", validation);
+    if (fewer) fprintf(f, "  images: %d\n", train);
+    fprintf(f, "  resize: %s\n", any_word(m, sn_resize_words));
+    int least = m->h < m->w ? m->h : m->w;
+    fputs("  augment: {", f);
+    if (once_in(m, 3))
+        fprintf(f, "resized: true, ");
+    else if (below(m, 2))
+        fprintf(f, "crop: %d, ", between(m, 0, least < 4 ? least : 4));
+    if (below(m, 2)) fprintf(f, "cutout: %d, ", between(m, 0, least));
+    fprintf(f, "flip: %s}\n", any_bool(m));
+}
+
+static void put_optimizer(maker *m, FILE *f) {
+    const char *name = any_word(m, sn_optimizer_words);
+    fprintf(f, "  optimizer: {name: %s, lr: %s, schedule: %s", name, strcmp(name, "sgd") ? "0.002" : "0.02",
+            any_word(m, sn_schedule_words));
+    if (below(m, 2))
+        fprintf(f, ", momentum: 0.%d, nesterov: %s", between(m, 1, 9), any_bool(m));
+    else if (below(m, 2))
+        fprintf(f, ", momentum: 0, nesterov: false");
+    if (below(m, 2)) fprintf(f, ", weight_decay: 0.00%d, decay_bn: %s", below(m, 10), any_bool(m));
+    if (once_in(m, 3)) fprintf(f, ", warmup: 0.%d", below(m, 10));
+    if (once_in(m, 3)) fprintf(f, ", clip: %d", between(m, 1, 5));
+    if (once_in(m, 3)) fprintf(f, ", label_smoothing: 0.%d", below(m, 9));
+    if (once_in(m, 3)) fprintf(f, ", step_epochs: 1, step_factor: 0.%d", below(m, 10));
+    fputs("}\n", f);
+}
+
+static void put_training(maker *m, FILE *f, int batch) {
+    int samplers = 0, per_batch = between(m, 2, 9);
+    while (sn_samplers[samplers]) samplers++;
+    fprintf(f,
+            "train:\n  sampler: %s\n  epochs: %d\n  batch: %d\n  seed: %u\n  save_every: %d\n  validate_every: %d\n  keep: 9\n",
+            sn_samplers[below(m, samplers)]->name, between(m, 1, 2), batch, (unsigned)below(m, 1000), below(m, 4), below(m, 2));
+    put_optimizer(m, f);
+    fprintf(f, "rank: {bn: %s, calibrate: %d, calibrate_batch: %d, images: %d, sample: 12}\n", any_word(m, sn_protocol_words),
+            any_count(m, per_batch, between(m, 1, 4)), per_batch, below(m, 2) ? 0 : between(m, 2, 30));
+    fprintf(f, "retrain: {epochs: 1, init: %s}\n", any_word(m, sn_start_words));
+    fprintf(f, "export: {format: %s, bn: %s}\n", any_word(m, sn_format_words), any_word(m, sn_export_bn_words));
+}
+
+// Writes scratch/space.yaml and the data that it names.
+static inline void put_random_space(uint32_t seed, measure size) {
+    maker m = {.rng = sn_rng_at(seed, SN_STREAM_ARCHS, 0, 0, 0), .size = size};
+    m.c = between(&m, 1, 3), m.h = any_side(&m), m.w = any_side(&m);
+    int batch = between(&m, size.batch[0], size.batch[1]), classes = between(&m, 2, 12);
+    FILE *f = fopen(at("space.yaml"), "w");
+    ck_assert_ptr_nonnull(f);
+    put_data_section(&m, f, batch, classes);
+    fprintf(f, "space:\n  input: {channels: %d, height: %d, width: %d}\n  classes: %d\n  text: %s\n", m.c, m.h, m.w, classes,
+            any_word(&m, sn_text_words));
+    put_network(&m);
+    fprintf(f, "  blocks:\n%s  network:\n%s", m.blocks, m.network);
+    put_training(&m, f, batch);
+    ck_assert_int_eq(fclose(f), 0);
+    sn_space_free(m.space);
+    free(m.blocks);
+    free(m.network);
+}
+
+#endif

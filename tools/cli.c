@@ -267,7 +267,8 @@ static void end_line(void) {
 }
 
 // Text in it may be from a stranger's file, or a path: no terminal obeys it.
-static void put(FILE *to, const char *before, const char *format, va_list args, const char *after) {
+__attribute__((format(printf, 3, 0))) static void put(FILE *to, const char *before, const char *format, va_list args,
+                                                      const char *after) {
     char *text = NULL;
     if (vasprintf(&text, format, args) < 0) return;
     fprintf(to, "%s%s%s", before, sn_utf8_printable(text, "\n"), after);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TABLES = 2, REGION_CALLS = 256, SCRATCH_ALIGN = 4096 }; // each thread's scratch has its own pages
+enum { TABLES = 2, REGION_CALLS = 256, SLOW_TEXT = 160, SCRATCH_ALIGN = 4096 }; // each thread's scratch has its own pages
 
 // --- names
 static bool has_anything(void) {
@@ -70,6 +70,7 @@ static sn_status find_kind(const char *name, const kind **out) {
 struct sn_backend {
     const kind *kind;
     bool guarded;
+    char *slow; // SLOW_TEXT bytes, "" at first
     sn_pool *pool;
     size_t scratch_bytes; // of each thread
     void **scratch;       // one per thread
@@ -89,7 +90,7 @@ sn_status sn_backend_open(const char *name, int threads, sn_backend **out) {
     if (!b) return SN_RESOURCE;
     b->kind = found;
     b->guarded = !strcmp(name, guarded_name);
-    sn_status status = sn_pool_open(threads, &b->pool);
+    sn_status status = (b->slow = sn_new(1, SLOW_TEXT)) ? sn_pool_open(threads, &b->pool) : SN_RESOURCE;
     if (status == SN_OK && !(b->scratch = sn_new((size_t)threads, sizeof *b->scratch))) status = SN_RESOURCE;
     if (status != SN_OK) {
         sn_backend_close(b);
@@ -104,6 +105,7 @@ void sn_backend_close(sn_backend *b) {
     for (int i = 0; b->scratch && i < sn_pool_threads(b->pool); i++) free(b->scratch[i]);
     free(b->scratch);
     sn_pool_close(b->pool);
+    free(b->slow);
     free(b);
 }
 
@@ -145,12 +147,23 @@ sn_status sn_backend_scratch(sn_backend *b, size_t bytes) {
 }
 
 // --- choice
+const char *sn_backend_slow(const sn_backend *b) {
+    return *b->slow ? b->slow : NULL;
+}
+
+static void note_slow(const sn_backend *b, const sn_call *call) {
+    char size[SN_CALL_SIZE];
+    if (!*b->slow && b->kind->threaded && b->kind->tables[0]->list[call->kernel])
+        snprintf(b->slow, SLOW_TEXT, "%s %s", sn_kernel_name(call->kernel), sn_call_size(call, size));
+}
+
 sn_status sn_backend_choose(const sn_backend *b, sn_call *call) {
     SN_TRY(sn_call_check(call));
     for (int t = 0; t < TABLES && b->kind->tables[t]; t++)
         for (const sn_impl *i = b->kind->tables[t]->list[call->kernel]; i && i->tile; i++)
             if (!i->supports || i->supports(call)) {
                 call->impl = i;
+                if (t) note_slow(b, call);
                 return SN_OK;
             }
     return sn_error(SN_FAIL, "%s: backend %s has no implementation", sn_kernel_name(call->kernel), b->kind->name);

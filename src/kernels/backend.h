@@ -39,6 +39,9 @@ bool sn_backend_guarded(const sn_backend *);
 
 // Chooses call->impl. SN_FAIL naming the kernel and sizes if they make no sense or no implementation supports the call.
 sn_status sn_backend_choose(const sn_backend *, sn_call *call);
+// The first call chosen so far that fell to a reference kernel although this backend has fast ones for others of its kind: kernel
+// and sizes as text; NULL: none. Borrowed.
+const char *sn_backend_slow(const sn_backend *);
 // Makes sure that each thread has `bytes` of scratch; called when plans are made, never inside a step.
 sn_status sn_backend_scratch(sn_backend *, size_t bytes);
 // Runs launches in order on memory of the caller's, which the host can reach; a supernet's is run by sn_memory_run (memory.h).
@@ -55,6 +58,10 @@ const char *sn_kernel_name(sn_kernel);
 
 // Whether the sizes of a call make sense; SN_FAIL naming kernel and sizes if not. sn_backend_choose asks this first.
 sn_status sn_call_check(const sn_call *);
+
+// Sizes of a convolution or pool as text, "16x16 64->64 k3 s1 d1 g8"; "" for other calls. Returns out.
+enum { SN_CALL_SIZE = 96 };
+char *sn_call_size(const sn_call *, char out[SN_CALL_SIZE]);
 
 // Counted from the record: multiply-adds of convolutions (2 flops each), and bytes read and written once, for bench.
 void sn_call_cost(const sn_call *, size_t real, double *flops, double *bytes);

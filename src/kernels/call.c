@@ -3,6 +3,7 @@
 // Next: backend.c.
 #include "kernels/backend.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *sn_kernel_name(sn_kernel kernel) {
@@ -97,6 +98,26 @@ sn_status sn_call_check(const sn_call *call) {
         break;
     }
     return sn_error(SN_FAIL, "unknown kernel %d", (int)call->kernel);
+}
+
+static const sn_conv_size *conv_of(const sn_call *c) {
+    return c->kernel == SN_CONV_FORWARD            ? &c->as.conv_forward.size
+           : c->kernel == SN_CONV_BACKWARD_DATA    ? &c->as.conv_backward_data.size
+           : c->kernel == SN_CONV_BACKWARD_WEIGHTS ? &c->as.conv_backward_weights.size
+                                                   : NULL;
+}
+
+char *sn_call_size(const sn_call *c, char out[SN_CALL_SIZE]) {
+    const sn_conv_size *s = conv_of(c);
+    const sn_pool_size *p = c->kernel == SN_POOL_FORWARD    ? &c->as.pool_forward.size
+                            : c->kernel == SN_POOL_BACKWARD ? &c->as.pool_backward.size
+                                                            : NULL;
+    *out = 0;
+    if (s)
+        snprintf(out, SN_CALL_SIZE, "%dx%d %d->%d k%d s%d d%d g%d", s->h, s->w, s->ci, s->co, s->kernel, s->stride, s->dilation,
+                 s->groups);
+    if (p) snprintf(out, SN_CALL_SIZE, "%dx%d %d k%d s%d", p->h, p->w, p->c, p->kernel, p->stride);
+    return out;
 }
 
 // --- cost: tensors and parameters read and written once; the vectors of c beside them are not counted

@@ -22,7 +22,7 @@ struct sn_memory {
 };
 
 // ---------------------------------------------------------------- opening and closing for a verb
-static void protect(const sn_memory *m, int b, int how) {
+static void protect(const sn_memory *m, sn_buffer b, int how) {
     if (m->guarded && m->buffer[b].bytes) mprotect(m->buffer[b].base, m->buffer[b].bytes, how);
 }
 
@@ -45,14 +45,14 @@ static sn_status check_room(size_t bytes, const char *what) {
                                     (double)bytes / 0x1p20, (double)room / 0x1p20);
 }
 
-static size_t bytes_of(const sn_memory *m, int b, int64_t elements) {
+static size_t bytes_of(const sn_memory *m, sn_buffer b, int64_t elements) {
     size_t size = b == SN_BUFFER_LABELS ? sizeof(int32_t) : m->real;
     enum { VECTOR = 16, PAGE = 4096 }; // kernels read whole vectors
     return elements ? (((size_t)elements + VECTOR) * size + PAGE - 1) / PAGE * PAGE : 0;
 }
 
 // New pages are touched now, so that no step pays for them.
-static sn_status map(sn_memory *m, int b, int64_t elements, const char *what) {
+static sn_status map(sn_memory *m, sn_buffer b, int64_t elements, const char *what) {
     buffer *x = &m->buffer[b];
     size_t bytes = bytes_of(m, b, elements);
     if (bytes > x->bytes) {
@@ -75,11 +75,11 @@ sn_status sn_memory_open(sn_backend *backend, const int64_t elements[SN_BUFFERS]
     m->backend = backend;
     m->real = sn_backend_real(backend);
     size_t all = 0;
-    for (int b = 0; b < SN_BUFFERS; b++) all += bytes_of(m, b, elements[b]);
+    for (sn_buffer b = 0; b < SN_BUFFERS; b++) all += bytes_of(m, b, elements[b]);
     sn_status s = check_room(all, what);
-    for (int b = 0; b < SN_BUFFERS && s == SN_OK; b++) s = map(m, b, elements[b], what);
+    for (sn_buffer b = 0; b < SN_BUFFERS && s == SN_OK; b++) s = map(m, b, elements[b], what);
     m->guarded = sn_backend_guarded(backend);
-    for (int b = 0; b < SN_BUFFERS; b++) leave(m, (sn_buffer)b);
+    for (sn_buffer b = 0; b < SN_BUFFERS; b++) leave(m, b);
     if (s != SN_OK)
         sn_memory_close(m);
     else
@@ -89,7 +89,7 @@ sn_status sn_memory_open(sn_backend *backend, const int64_t elements[SN_BUFFERS]
 
 void sn_memory_close(sn_memory *m) {
     if (!m) return;
-    for (int b = 0; b < SN_BUFFERS; b++)
+    for (sn_buffer b = 0; b < SN_BUFFERS; b++)
         if (m->buffer[b].bytes) munmap(m->buffer[b].base, m->buffer[b].bytes);
     free(m);
 }
@@ -162,10 +162,10 @@ void sn_memory_fill(sn_memory *m, sn_buffer b, int byte) {
 }
 
 void sn_memory_run(sn_memory *m, const sn_call *calls, const sn_launch *launches, int n_launches) {
-    for (int b = 0; b < SN_BUFFERS; b++) enter(m, (sn_buffer)b, 0);
+    for (sn_buffer b = 0; b < SN_BUFFERS; b++) enter(m, b, 0);
     const sn_bases bases = {m->buffer[SN_BUFFER_ARENA].base, m->buffer[SN_BUFFER_WEIGHTS].base,
                             m->buffer[SN_BUFFER_GRADS].base, {m->buffer[SN_BUFFER_SLOT0].base, m->buffer[SN_BUFFER_SLOT1].base},
                             m->buffer[SN_BUFFER_STATS].base, m->buffer[SN_BUFFER_LABELS].base};
     sn_backend_run(m->backend, &bases, calls, launches, n_launches);
-    for (int b = 0; b < SN_BUFFERS; b++) leave(m, (sn_buffer)b);
+    for (sn_buffer b = 0; b < SN_BUFFERS; b++) leave(m, b);
 }

@@ -6,25 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const sn_conv_size *size_of(const sn_call *c) {
-    switch (c->kernel) {
-    case SN_CONV_FORWARD:
-        return &c->as.conv_forward.size;
-    case SN_CONV_BACKWARD_DATA:
-        return &c->as.conv_backward_data.size;
-    case SN_CONV_BACKWARD_WEIGHTS:
-        return &c->as.conv_backward_weights.size;
-    default:
-        return NULL;
-    }
-}
-
 static sn_bench_row *row_of(sn_bench_result *r, const sn_call *c, bool sizes) {
     sn_bench_row row = {.kernel = sn_kernel_name(c->kernel), .impl = c->impl->name};
-    const sn_conv_size *s = sizes ? size_of(c) : NULL;
-    if (s)
-        snprintf(row.size, sizeof row.size, "%dx%d %d->%d k%d s%d d%d g%d", s->h, s->w, s->ci, s->co, s->kernel, s->stride,
-                 s->dilation, s->groups);
+    if (sizes) sn_call_size(c, row.size);
     for (int i = 0; i < r->rows; i++)
         if (r->row[i].kernel == row.kernel && !strcmp(r->row[i].impl, row.impl) && !strcmp(r->row[i].size, row.size))
             return &r->row[i];

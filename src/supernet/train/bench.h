@@ -7,7 +7,7 @@
 
 typedef struct {
     const char *kernel, *impl; // names from the tables
-    char size[64];             // of a convolution, where sizes are told apart; else ""
+    char size[SN_CALL_SIZE];   // of a convolution, where sizes are told apart; else ""
     double seconds, flops, bytes;
     long calls;
 } sn_bench_row;

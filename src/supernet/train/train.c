@@ -251,6 +251,16 @@ static void log_start(loop *l) {
                           (json_int_t)sn_dataset_count(r->data, SN_VALIDATION), "data", sn_dataset_fingerprint(r->data)));
 }
 
+// A call without a fast kernel takes many times as long on one thread; once per start of the program.
+static void tell_slow(loop *l) {
+    const char *slow = sn_backend_slow(l->trainer->run->backend);
+    if (!slow) return;
+    char text[256];
+    snprintf(text, sizeof text, "no fast kernel for %s: the reference kernel is used, on one thread", slow);
+    tell(l, (sn_event){.kind = SN_EVENT_WARNING, .text = text});
+    log_line(l, json_pack("{s:I,s:s}", "step", (json_int_t)l->trainer->run->step, "warning", text));
+}
+
 static void log_steps(loop *l) {
     sn_trainer *t = l->trainer;
     log_line(l, json_pack("{s:I,s:f,s:f,s:f,s:f,s:f}", "step", (json_int_t)t->run->step, "epoch",
@@ -368,7 +378,7 @@ sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
     if (r->step < t->steps) {
         s = check_space(t);
         if (s == SN_OK && watch->log) log_result(&l, sn_log_cut(watch->log, r->step));
-        if (s == SN_OK) log_start(&l);
+        if (s == SN_OK) log_start(&l), tell_slow(&l);
     }
     while (s == SN_OK && r->step < t->steps) {
         s = sn_trainer_step(t);

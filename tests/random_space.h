@@ -5,7 +5,7 @@
 #define SN_TEST_RANDOM_SPACE_H
 
 #include "datafiles.h"
-#include "sampler/sampler.h"
+#include "sampler/method.h"
 #include "space/cost.h"
 #include "space/ops.h"
 #include "space/words.h"
@@ -306,10 +306,11 @@ static void put_optimizer(maker *m, FILE *f) {
 
 static void put_training(maker *m, FILE *f, int batch) {
     int samplers = 0, per_batch = between(m, 2, 9);
-    while (sn_samplers[samplers]) samplers++;
+    while (sn_method_at(SN_SAMPLER, samplers)) samplers++;
     fprintf(f,
             "train:\n  sampler: %s\n  epochs: %d\n  batch: %d\n  seed: %u\n  save_every: %d\n  validate_every: %d\n  keep: 9\n",
-            sn_samplers[below(m, samplers)]->name, between(m, 1, 2), batch, (unsigned)below(m, 1000), below(m, 4), below(m, 2));
+            sn_method_at(SN_SAMPLER, below(m, samplers))->name, between(m, 1, 2), batch, (unsigned)below(m, 1000), below(m, 4),
+            below(m, 2));
     put_optimizer(m, f);
     fprintf(f, "rank: {bn: %s, calibrate: %d, calibrate_batch: %d, images: %d, sample: 12}\n", any_word(m, sn_protocol_words),
             any_count(m, per_batch, between(m, 1, 4)), per_batch, below(m, 2) ? 0 : between(m, 2, 30));

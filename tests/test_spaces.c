@@ -9,7 +9,7 @@
 #include "supernet/engine/recalibrate.h"
 #include "supernet/export/export.h"
 #include "supernet/export/onnxrun.h"
-#include "supernet/rank/rank.h"
+#include "supernet/rank/archlist.h"
 #include "supernet/train/forecast.h"
 #include "supernet/train/train.h"
 
@@ -503,8 +503,7 @@ static void check_ranking(sn_run *r, const char *many, uint32_t seed) {
     sources s;
     open_sources(r, &s);
     snprintf(sample, sizeof sample, "%d", r->config->rank.sample);
-    a.n = r->config->rank.sample;
-    ck_ok(all ? sn_rank_all(r->space, ALL, &a.arch, &a.n) : sn_rank_random(r, a.n, &a.arch));
+    ck_ok(sn_archs_choose(r, NULL, all ? 0 : r->config->rank.sample, NULL, &a.arch, &a.n));
     ck_ok(sn_rank(r, a.arch, a.n, &(sn_rank_watch){0}, &k));
     sn_protocol p = sn_run_protocol(r);
     for (long i = 0; i < k.n; i += 1 + k.n / 3) {

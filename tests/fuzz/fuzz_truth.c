@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     sn_truth *t;
     double value;
     const char *key = *data == 'k' ? "mean_acc" : *data == 'd' ? "test_acc.0" : NULL;
-    sn_status s = sn_truth_read(fuzz_file("table", data + 1, size - 1), key, &t);
+    sn_status s = sn_truth_read(fuzz_file("table", data + 1, size - 1), key, NULL, &t);
     fuzz_refused(s);
     if (s != SN_OK) return 0;
     for (size_t i = 0; i < sn_truth_count(t); i++)

@@ -238,15 +238,15 @@ static sn_status fill_defaults(reader *r) {
 // Of the key, or of the innermost section around it that the file has.
 static sn_place place_of(const reader *r, const char *path) {
     const sn_yaml_node *at = r->root;
-    for (const char *dot = path; dot; path = dot + 1) {
+    for (;;) {
         char word[64];
-        dot = strchr(path, '.');
-        snprintf(word, sizeof word, "%.*s", (int)strcspn(path, "."), path);
+        size_t n = strcspn(path, ".");
+        snprintf(word, sizeof word, "%.*s", (int)n, path);
         const sn_yaml_node *child = sn_yaml_find(at, word);
-        if (!child) break;
-        at = child;
+        if (child) at = child;
+        if (!child || !path[n]) return at->place;
+        path += n + 1;
     }
-    return at->place;
 }
 
 static void relate_optimizer(reader *r, const char *section, int epochs, const sn_config_optimizer *o) {

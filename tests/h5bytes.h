@@ -7,6 +7,7 @@
 #include "base/crc32c.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { H5_HEADER = 512 };
@@ -93,6 +94,19 @@ static inline int h5_spoil_heap(unsigned char *p, size_t n, int k) {
             return 1;
         }
     return 0;
+}
+
+// A copy with one to three changes and a right checksum.
+static inline void h5_changed_copy(unsigned char *to, const unsigned char *from, size_t n, uint64_t *random) {
+    memcpy(to, from, n);
+    for (uint64_t k = h5_random(random) % 3 + 1; k--;) h5_change(to, n, random);
+    h5_seal(to, n);
+}
+
+// How many of them a test tries: 500, or as SN_CHANGES says.
+static inline long h5_changes(void) {
+    const char *more = getenv("SN_CHANGES");
+    return more ? atol(more) : 500;
 }
 
 #endif

@@ -1,5 +1,6 @@
 // Shapes of nodes and walks over a graph; see graph.h. Not here: building (build.c), where tensors live (plan.c).
 #include "space/graph.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,33 +96,37 @@ void sn_graph_live(const sn_graph *g, const sn_arch *a, uint8_t *live) {
     }
 }
 
-static uint64_t mix(uint64_t h, uint64_t v) { // splitmix64's finaliser over the running value
-    h += v + UINT64_C(0x9e3779b97f4a7c15);
-    h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return h ^ (h >> 31);
+bool sn_node_stores(const sn_node *n) {
+    return n->kind == SN_NODE_INPUT || n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN ||
+           n->kind == SN_NODE_SUM;
+}
+
+uint64_t sn_node_hash(const sn_node *n, bool with_names) {
+    const int field[] = {(int)n->kind,
+                         n->c,
+                         n->h,
+                         n->w,
+                         n->kernel,
+                         n->stride,
+                         n->pad,
+                         n->dilation,
+                         n->groups,
+                         n->mode,
+                         n->n_in,
+                         with_names ? n->weight : 0,
+                         with_names ? n->bias : 0,
+                         with_names ? n->stats : 0};
+    uint64_t h = 1;
+    for (size_t i = 0; i < sizeof field / sizeof *field; i++) h = sn_hash_mix(h, (uint64_t)(int64_t)field[i]);
+    return h;
 }
 
 static uint64_t signature_of(const sn_graph *g, const sn_arch *a, bool with_names, int node, uint64_t *known) {
     node = sn_graph_resolve(g, a, node);
     if (known[node]) return known[node];
     const sn_node *n = &g->node[node];
-    int field[] = {(int)n->kind,
-                   n->c,
-                   n->h,
-                   n->w,
-                   n->kernel,
-                   n->stride,
-                   n->pad,
-                   n->dilation,
-                   n->groups,
-                   n->mode,
-                   with_names ? n->weight : 0,
-                   with_names ? n->bias : 0,
-                   with_names ? n->stats : 0};
-    uint64_t h = 1;
-    for (size_t i = 0; i < sizeof field / sizeof *field; i++) h = mix(h, (uint64_t)(int64_t)field[i]);
-    for (int k = 0; k < n->n_in; k++) h = mix(h, signature_of(g, a, with_names, n->in[k], known));
+    uint64_t h = sn_node_hash(n, with_names);
+    for (int k = 0; k < n->n_in; k++) h = sn_hash_mix(h, signature_of(g, a, with_names, n->in[k], known));
     return known[node] = h ? h : 1;
 }
 

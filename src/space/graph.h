@@ -62,6 +62,11 @@ sn_status sn_node_shape(const sn_graph *, const sn_node *, const sn_shape *in, s
 enum { SN_NODE_PARTS = 2 };
 int sn_node_parts(const sn_graph *, const sn_node *, sn_part out[SN_NODE_PARTS]);
 
+// Whether a node's value is a tensor of its own; the others are ways to read one, or stand for another node.
+bool sn_node_stores(const sn_node *);
+// Hash of kind, sizes and attributes; with names, of its parameters and statistics too. Inputs are not in it.
+uint64_t sn_node_hash(const sn_node *, bool with_names);
+
 // live[node] = 1 for the nodes that the arch's loss needs (choices included). live holds graph->n bytes.
 void sn_graph_live(const sn_graph *, const sn_arch *, uint8_t *live);
 // The node a value stands for under the arch: choices followed to their option.

@@ -75,6 +75,16 @@ static inline size_t fuzz_text(const char *const *list, uint8_t *data, size_t mo
     return n;
 }
 
+// Both functions of a target whose input is any text, seeds of a list as above.
+#define FUZZ_TEXTS(list)                                                                                                         \
+    static size_t seed(uint8_t *data, size_t most, uint64_t *random) {                                                           \
+        return fuzz_text(list, data, most, random);                                                                              \
+    }                                                                                                                            \
+    static size_t change(uint8_t *data, size_t size, size_t most, uint64_t *random) {                                            \
+        (void)random;                                                                                                            \
+        return LLVMFuzzerMutate(data, size, most);                                                                               \
+    }
+
 // Our HDF5 files: fields of structures, or any bytes behind the header; then the checksum is made right.
 static inline size_t fuzz_change_h5(uint8_t *data, size_t size, size_t most, uint64_t *random) {
     if (size <= H5_HEADER + 16) return seed(data, most, random);

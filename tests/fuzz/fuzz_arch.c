@@ -6,14 +6,7 @@
 
 static const char *const texts[] = {"skip,mb3,skip", "-,sep_k5,mb3", "012", "0-1", NULL};
 
-static size_t seed(uint8_t *data, size_t most, uint64_t *random) {
-    return fuzz_text(texts, data, most, random);
-}
-
-static size_t change(uint8_t *data, size_t size, size_t most, uint64_t *random) {
-    (void)random;
-    return LLVMFuzzerMutate(data, size, most);
-}
+FUZZ_TEXTS(texts)
 
 static const sn_space *space(int digits) {
     static sn_config *made[2];

@@ -7,14 +7,7 @@ static const char *const texts[] = {
     "{\"step\":20,\"loss\":0.5}\n{\"step\":32,\"test_split\":true,\"top1\":0.5,\"loss\":1.5,\"images\":100}\n",
     "{\"step\":40}\n{\"step\":41,\"loss\":nul", "{\"step\":1e3,\"test_split\":1}\n\n[1]\n", NULL};
 
-static size_t seed(uint8_t *data, size_t most, uint64_t *random) {
-    return fuzz_text(texts, data, most, random);
-}
-
-static size_t change(uint8_t *data, size_t size, size_t most, uint64_t *random) {
-    (void)random;
-    return LLVMFuzzerMutate(data, size, most);
-}
+FUZZ_TEXTS(texts)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     sn_log_score score;

@@ -12,14 +12,7 @@ static const char *const texts[] = {"narch,accuracy\nskip,0.5\n\"a,\"\"b\",1e-3\
                                     "d{\"000\": {\"test_acc\": [0.5, 2]}, \"0\\u0031\": {\"test_acc\": [3]}}",
                                     NULL};
 
-static size_t seed(uint8_t *data, size_t most, uint64_t *random) {
-    return fuzz_text(texts, data, most, random);
-}
-
-static size_t change(uint8_t *data, size_t size, size_t most, uint64_t *random) {
-    (void)random;
-    return LLVMFuzzerMutate(data, size, most);
-}
+FUZZ_TEXTS(texts)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!size) return 0;

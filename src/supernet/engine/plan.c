@@ -170,10 +170,6 @@ static int resolve(const planner *p, int node) {
     return node;
 }
 
-static bool stores(sn_node_kind kind) {
-    return kind == SN_NODE_INPUT || kind == SN_NODE_CONV || kind == SN_NODE_POOL || kind == SN_NODE_MEAN || kind == SN_NODE_SUM;
-}
-
 static void mark_live(planner *p, int target) {
     p->live[target] = 1;
     for (int i = target; i >= 0; i--) {
@@ -193,7 +189,7 @@ static void mark_claims(planner *p) {
         const sn_node *n = &p->graph->node[i];
         if (!p->live[i] || (n->kind != SN_NODE_BN && n->kind != SN_NODE_BIAS)) continue;
         int r = resolve(p, n->in[0]);
-        if (stores(p->graph->node[r].kind) && p->uses[r] == 1 && !is_given(p, r)) p->claim[r] = i;
+        if (sn_node_stores(&p->graph->node[r]) && p->uses[r] == 1 && !is_given(p, r)) p->claim[r] = i;
     }
 }
 
@@ -590,12 +586,12 @@ static sn_status allocate(planner *p) {
                  {&p->tensors, m, sizeof *p->tensors},    {&p->ops, m, sizeof *p->ops},
                  {&p->inputs, inputs, sizeof *p->inputs}, {&p->gradients, 2 * m, sizeof *p->gradients}};
     size_t bytes = 0;
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) bytes += (lists[i].n * lists[i].size + 15) / 16 * 16;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) bytes += (size_t)sn_aligned((int64_t)(lists[i].n * lists[i].size));
     char *at = sn_new(1, bytes);
     if (!at) return SN_RESOURCE;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         memcpy(lists[i].list, &at, sizeof at);
-        at += (lists[i].n * lists[i].size + 15) / 16 * 16;
+        at += sn_aligned((int64_t)(lists[i].n * lists[i].size));
     }
     for (size_t i = 0; i < n; i++) p->claim[i] = -1, p->value[i].tensor = -1;
     return SN_OK;

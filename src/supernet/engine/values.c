@@ -1,24 +1,10 @@
 // Cuts and signatures; see values.h. What decides whether a node may be a cut: its tensor must be its own, and a plan that starts
 // from it must give the same bits as one that computes it. Not here: how a plan lowers nodes (plan.c, whose rules these follow).
 #include "supernet/engine/values.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static uint64_t mix(uint64_t h, uint64_t v) { // splitmix64's finaliser over the running value
-    h += v + UINT64_C(0x9e3779b97f4a7c15);
-    h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return h ^ (h >> 31);
-}
-
-static uint64_t hash_fields(const sn_node *n) {
-    const int field[] = {(int)n->kind, n->c,      n->h,    n->w,      n->kernel, n->stride, n->pad,
-                         n->dilation,  n->groups, n->mode, n->weight, n->bias,   n->stats,  n->n_in};
-    uint64_t h = 1;
-    for (size_t i = 0; i < sizeof field / sizeof *field; i++) h = mix(h, (uint64_t)(int64_t)field[i]);
-    return h;
-}
 
 // ---------------------------------------------------------------- of the graph
 // Every node belongs to the value whose segment computes it: an option to its choice, what it reads to the same, until something
@@ -53,7 +39,7 @@ sn_status sn_values_init(sn_values *v, const sn_graph *g) {
     if (!v->fields || !v->signature || !v->shared || !v->live || !v->picked || !v->cut || !v->inside || !v->uses || !v->choice ||
         !v->value || !v->given || !v->stats)
         return SN_RESOURCE;
-    for (int i = 0; i < g->n; i++) v->fields[i] = hash_fields(&g->node[i]);
+    for (int i = 0; i < g->n; i++) v->fields[i] = sn_node_hash(&g->node[i], true);
     return find_shared(v);
 }
 
@@ -91,13 +77,9 @@ static void find_live(sn_values *v, const sn_arch *a) {
     }
 }
 
-static bool stores(sn_node_kind kind) {
-    return kind == SN_NODE_INPUT || kind == SN_NODE_CONV || kind == SN_NODE_POOL || kind == SN_NODE_MEAN || kind == SN_NODE_SUM;
-}
-
 // A BN or bias that alone reads a stored tensor is how that is read: a plan must hold both, so there is no cut between them.
 static bool claims(const sn_values *v, const sn_node *n, int input) {
-    return (n->kind == SN_NODE_BN || n->kind == SN_NODE_BIAS) && stores(v->graph->node[input].kind) && v->uses[input] == 1;
+    return (n->kind == SN_NODE_BN || n->kind == SN_NODE_BIAS) && sn_node_stores(&v->graph->node[input]) && v->uses[input] == 1;
 }
 
 void sn_values_read(sn_values *v, const sn_arch *a) {
@@ -111,9 +93,9 @@ void sn_values_read(sn_values *v, const sn_arch *a) {
         uint64_t h = v->fields[i];
         if (first >= 0 && claims(v, n, first)) {
             v->cut[first] = false;
-            h = mix(h, 1);
+            h = sn_hash_mix(h, 1);
         }
-        for (int k = 0; k < n->n_in; k++) h = mix(h, v->signature[sn_graph_resolve(g, a, n->in[k])]);
+        for (int k = 0; k < n->n_in; k++) h = sn_hash_mix(h, v->signature[sn_graph_resolve(g, a, n->in[k])]);
         v->signature[i] = h;
         // an activation of a given value is a way to read it, not a tensor
         bool view = n->kind == SN_NODE_ACT && v->cut[first] && g->node[first].kind != SN_NODE_ACT;
@@ -126,21 +108,21 @@ void sn_values_segment(sn_values *v, const sn_arch *a, int node) {
     memset(v->inside, 0, (size_t)node + 1);
     v->n_given = v->n_stats = 0;
     v->reads_images = false;
-    v->key = mix(1, (uint64_t)node);
+    v->key = sn_hash_mix(1, (uint64_t)node);
     v->inside[node] = true;
     for (int i = node, waiting = 1; waiting; i--) {
         const sn_node *n = &g->node[i];
         if (!v->inside[i]) continue;
         waiting--;
         bool given = i != node && v->cut[i];
-        v->key = mix(v->key, 2 * (uint64_t)i + given);
+        v->key = sn_hash_mix(v->key, 2 * (uint64_t)i + given);
         if (given) v->given[v->n_given++] = i;
         if (given) continue;
         if (n->kind == SN_NODE_INPUT) v->reads_images = true;
         if (n->kind == SN_NODE_BN) v->stats[v->n_stats++] = n->stats;
         for (int k = 0; k < n->n_in; k++) {
             int r = sn_graph_resolve(g, a, n->in[k]);
-            v->key = mix(v->key, (uint64_t)r);
+            v->key = sn_hash_mix(v->key, (uint64_t)r);
             waiting += !v->inside[r];
             v->inside[r] = true;
         }

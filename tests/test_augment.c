@@ -61,8 +61,10 @@ START_TEST(shift_flip_cutout) {
     uint8_t picture[FH * FW * C];
     fill(picture, sizeof picture);
     for (int i = 0; i < 10; i++) {
-        int cutout = i / 2, pad = i % 2 ? SN_PAD_BLACK : SN_PAD_MEAN;
-        sn_augment a = make((sn_augment_options){.padding = PAD, .pad = pad, .flip = true, .cutout = cutout}, C, FH, FW, H, W);
+        int cutout = i / 2;
+        bool black = i % 2;
+        sn_augment a =
+            make((sn_augment_options){.padding = PAD, .black = black, .flip = true, .cutout = cutout}, C, FH, FW, H, W);
         for (int dy = -PAD; dy <= FH - H + PAD; dy++)
             for (int dx = -PAD; dx <= FW - W + PAD; dx++)
                 for (int flip = 0; flip < 2; flip++) {
@@ -77,9 +79,7 @@ START_TEST(shift_flip_cutout) {
                             for (int c = 0; c < C; c++) {
                                 int py = y + dy, px = (flip ? W - 1 - x : x) + dx;
                                 bool inside = py >= 0 && py < FH && px >= 0 && px < FW;
-                                float expected = inside                ? normal(picture[(py * FW + px) * C + c], c)
-                                                 : pad == SN_PAD_BLACK ? normal(0, c)
-                                                                       : 0;
+                                float expected = inside ? normal(picture[(py * FW + px) * C + c], c) : black ? normal(0, c) : 0;
                                 if (y >= top && y < top + cutout && x >= left && x < left + cutout) expected = 0;
                                 ck_assert_msg(out[(y * W + x) * C + c] == expected, "shift %d %d flip %d at %d %d", dy, dx, flip,
                                               y, x);
@@ -101,7 +101,7 @@ START_TEST(padding) {
         int oh = h < side ? h : side, ow = w < side ? w : side;
         sn_augment a[2];
         for (int pad = 0; pad < 2; pad++) {
-            sn_augment_options o = {.padding = sizes[i][3], .pad = pad, .flip = true};
+            sn_augment_options o = {.padding = sizes[i][3], .black = pad, .flip = true};
             ck_ok(sn_augment_init(&a[pad], &o, channels, h, w, oh, ow, awkward, narrow));
         }
         fill(picture, (size_t)h * (size_t)w * (size_t)channels);
@@ -111,7 +111,7 @@ START_TEST(padding) {
             for (int k = 0; k < oh * ow * channels; k++) {
                 int x = k / channels % ow, py = k / channels / ow + d.dy, px = (d.flip ? ow - 1 - x : x) + d.dx;
                 bool inside = py >= 0 && py < h && px >= 0 && px < w;
-                float mean_pad = out[SN_PAD_MEAN][k], black_pad = out[SN_PAD_BLACK][k];
+                float mean_pad = out[0][k], black_pad = out[1][k];
                 padded += !inside;
                 ck_assert((mean_pad == 0) == !inside);
                 ck_assert(black_pad == (inside ? mean_pad : a->table[k % channels][0]));

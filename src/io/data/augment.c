@@ -31,7 +31,7 @@ sn_status sn_augment_init(sn_augment *a, const sn_augment_options *o, int channe
                       .width = width};
     for (int c = 0; c < channels; c++) {
         for (int v = 0; v < 256; v++) a->table[c][v] = (float)((v / 255.0 - mean[c]) / (std[c] > 0 ? std[c] : 1));
-        a->outside[c] = o->pad == SN_PAD_BLACK ? a->table[c][0] : 0;
+        a->outside[c] = o->black ? a->table[c][0] : 0;
     }
     return SN_OK;
 }

@@ -5,7 +5,6 @@
 #define SN_AUGMENT_H
 
 #include "base/status.h"
-#include "space/words.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +19,7 @@ typedef enum {
 typedef struct { // what the config says
     sn_crop crop;
     int padding; // pixels, with SN_CROP_SHIFT; 0 and a picture of the wanted size: no crop
-    int pad;     // SN_PAD_*, what is outside the picture: 0 after normalising, which is the mean colour, or black
+    bool black;  // is what is outside the picture; else it is 0 after normalising, which is the mean colour
     bool flip;   // left-right, with probability 1/2
     int cutout;  // side of the square set to 0 after normalising (DeVries & Taylor, arXiv:1708.04552); 0: none
 } sn_augment_options;
@@ -35,7 +34,7 @@ typedef struct { // made by sn_augment_init; a plain value
 } sn_augment;
 
 typedef struct {
-    int dy, dx;        // top left corner of the box in the picture; outside the picture is what options.pad says
+    int dy, dx;        // top left corner of the box in the picture; outside the picture it is black or the mean
     int height, width; // of the box; another size than the wanted one is resized (bilinear, from 4 pixels)
     bool flip;         // left-right, of the box
     int cut_y, cut_x;  // centre of the cutout square in what goes out: rows cut_y - side/2 to cut_y - side/2 + side - 1, clipped

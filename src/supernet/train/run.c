@@ -21,7 +21,7 @@ static sn_status make_augment(sn_run *r, bool plain, sn_augment *out) {
     if (!plain)
         o = (sn_augment_options){.crop = c->data.augment.resized ? SN_CROP_RESIZED : SN_CROP_SHIFT,
                                  .padding = c->data.augment.resized ? 0 : c->data.augment.crop,
-                                 .pad = c->data.augment.pad,
+                                 .black = c->data.augment.pad == SN_PAD_BLACK,
                                  .flip = c->data.augment.flip,
                                  .cutout = c->data.augment.cutout};
     return sn_augment_init(out, &o, c->space.input.channels, sn_dataset_height(r->data), sn_dataset_width(r->data),

@@ -284,7 +284,6 @@ static void put_data_section(maker *m, FILE *f, int batch, int classes) {
         fprintf(f, "resized: true, ");
     else if (below(m, 2))
         fprintf(f, "crop: %d, ", between(m, 0, least < 4 ? least : 4));
-    fprintf(f, "pad: %s, ", any_word(m, sn_pad_words));
     if (below(m, 2)) fprintf(f, "cutout: %d, ", between(m, 0, least));
     fprintf(f, "flip: %s}\n", any_bool(m));
 }
@@ -312,7 +311,6 @@ static void put_training(maker *m, FILE *f, int batch) {
             "train:\n  sampler: %s\n  epochs: %d\n  batch: %d\n  seed: %u\n  save_every: %d\n  validate_every: %d\n  keep: 9\n",
             sn_method_at(SN_SAMPLER, below(m, samplers))->name, between(m, 1, 2), batch, (unsigned)below(m, 1000), below(m, 4),
             below(m, 2));
-    fprintf(f, "  init: %s\n", any_word(m, sn_init_words));
     put_optimizer(m, f);
     fprintf(f, "rank: {bn: %s, calibrate: %d, calibrate_batch: %d, images: %d, sample: 12}\n", any_word(m, sn_protocol_words),
             any_count(m, per_batch, between(m, 1, 4)), per_batch, below(m, 2) ? 0 : between(m, 2, 30));

@@ -60,8 +60,11 @@ START_TEST(shift_flip_cutout) {
     enum { H = 6, W = 5, C = 3, FH = 7, FW = 8, PAD = 3 };
     uint8_t picture[FH * FW * C];
     fill(picture, sizeof picture);
-    for (int cutout = 0; cutout <= 4; cutout++) {
-        sn_augment a = make((sn_augment_options){.padding = PAD, .flip = true, .cutout = cutout}, C, FH, FW, H, W);
+    for (int i = 0; i < 10; i++) {
+        int cutout = i / 2;
+        bool black = i % 2;
+        sn_augment a =
+            make((sn_augment_options){.padding = PAD, .black = black, .flip = true, .cutout = cutout}, C, FH, FW, H, W);
         for (int dy = -PAD; dy <= FH - H + PAD; dy++)
             for (int dx = -PAD; dx <= FW - W + PAD; dx++)
                 for (int flip = 0; flip < 2; flip++) {
@@ -76,12 +79,45 @@ START_TEST(shift_flip_cutout) {
                             for (int c = 0; c < C; c++) {
                                 int py = y + dy, px = (flip ? W - 1 - x : x) + dx;
                                 bool inside = py >= 0 && py < FH && px >= 0 && px < FW;
-                                float expected = normal(inside ? picture[(py * FW + px) * C + c] : 0, c);
+                                float expected = inside ? normal(picture[(py * FW + px) * C + c], c) : black ? normal(0, c) : 0;
                                 if (y >= top && y < top + cutout && x >= left && x < left + cutout) expected = 0;
                                 ck_assert_msg(out[(y * W + x) * C + c] == expected, "shift %d %d flip %d at %d %d", dy, dx, flip,
                                               y, x);
                             }
                 }
+    }
+}
+END_TEST
+
+// What is drawn, at several sizes: each number of the padding is 0 after normalising, whatever the mean and deviation, and no
+// other number is; with black it is what a black pixel is.
+START_TEST(padding) {
+    static const int sizes[][5] = {{3, 32, 32, 4, 32}, {1, 28, 28, 2, 28}, {3, 9, 5, 5, 5}, {2, 40, 36, 3, 32}, {3, 1, 1, 1, 1}};
+    static uint8_t picture[40 * 36 * 3];
+    static float out[2][32 * 32 * 3];
+    static const double awkward[] = {0.1 + 0.2, 0.334, 0.9999}, narrow[] = {1e-3, 0.1, 3};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int channels = sizes[i][0], h = sizes[i][1], w = sizes[i][2], side = sizes[i][4], padded = 0;
+        int oh = h < side ? h : side, ow = w < side ? w : side;
+        sn_augment a[2];
+        for (int pad = 0; pad < 2; pad++) {
+            sn_augment_options o = {.padding = sizes[i][3], .black = pad, .flip = true};
+            ck_ok(sn_augment_init(&a[pad], &o, channels, h, w, oh, ow, awkward, narrow));
+        }
+        fill(picture, (size_t)h * (size_t)w * (size_t)channels);
+        for (uint32_t sample = 0; sample < 200; sample++) {
+            sn_draw d = sn_augment_draw(&a[0], SEED, 0, sample);
+            for (int pad = 0; pad < 2; pad++) sn_augment_image(&a[pad], &d, picture, out[pad]);
+            for (int k = 0; k < oh * ow * channels; k++) {
+                int x = k / channels % ow, py = k / channels / ow + d.dy, px = (d.flip ? ow - 1 - x : x) + d.dx;
+                bool inside = py >= 0 && py < h && px >= 0 && px < w;
+                float mean_pad = out[0][k], black_pad = out[1][k];
+                padded += !inside;
+                ck_assert((mean_pad == 0) == !inside);
+                ck_assert(black_pad == (inside ? mean_pad : a->table[k % channels][0]));
+            }
+        }
+        ck_assert_int_gt(padded, 0);
     }
 }
 END_TEST
@@ -244,6 +280,7 @@ int main(void) {
     tcase_add_test(t, normalise);
     tcase_add_test(t, centre);
     tcase_add_test(t, shift_flip_cutout);
+    tcase_add_test(t, padding);
     tcase_add_test(t, draws);
     tcase_add_test(t, independent);
     tcase_add_test(t, frozen);

@@ -62,6 +62,8 @@ START_TEST(defaults) {
     ck_assert_double_eq(c->train.optimizer.eps, 1e-8);
     ck_assert(c->train.optimizer.nesterov && c->train.optimizer.decay_bn);
     ck_assert_int_eq(c->train.keep, 3);
+    ck_assert_int_eq(c->data.augment.pad, SN_PAD_MEAN);
+    ck_assert_int_eq(c->train.init, SN_INIT_FAN_OUT);
     ck_assert_int_eq(c->rank.bn, SN_PROTOCOL_RECALIBRATE);
     ck_assert_int_eq(c->rank.calibrate, 2000);
     ck_assert_int_eq(c->rank.calibrate_batch, 250);
@@ -75,9 +77,10 @@ END_TEST
 START_TEST(values) {
     sn_config *c =
         good("data: {source: /a b/../ü, validation: 7, images: 9, resize: stretch, store: 9, cache: c, memory: 32MiB,\n"
-             "       augment: {crop: 0, flip: true, cutout: 2, resized: true}}\n"
+             "       augment: {crop: 0, pad: black, flip: true, cutout: 2, resized: true}}\n"
              "train: {sampler: fair, epochs: 3, batch: 4, seed: 4294967295, validate_every: 0, save_every: 10, keep: 1,\n"
-             "        optimizer: {name: adam, lr: 3e-4, momentum: 0.5, nesterov: false, weight_decay: 0, decay_bn: false, beta1: "
+             "        init: torch, optimizer: {name: adam, lr: 3e-4, momentum: 0.5, nesterov: false, weight_decay: 0, decay_bn: "
+             "false, beta1: "
              "0.8, beta2: 0.9,\n"
              "                    eps: 1e-6, schedule: step, warmup: 1.5, step_epochs: 2, step_factor: 0.5, lr_min: 1e-5, clip: "
              "2, label_smoothing: 0.1}}\n"
@@ -92,6 +95,8 @@ START_TEST(values) {
     ck_assert_str_eq(c->data.cache, expected);
     ck_assert_int_eq(c->data.memory, 32 << 20);
     ck_assert(c->data.augment.flip && c->data.store == 9 && c->data.augment.cutout == 2 && c->data.augment.resized);
+    ck_assert_int_eq(c->data.augment.pad, SN_PAD_BLACK);
+    ck_assert_int_eq(c->train.init, SN_INIT_TORCH);
     ck_assert_str_eq(c->train.sampler, "fair");
     ck_assert_int_eq(c->train.seed, UINT32_MAX);
     const sn_config_optimizer *o = &c->train.optimizer;
@@ -223,6 +228,10 @@ static const struct {
      "1:36: data.augment.crop: found 9; allowed is at most the image's side, 8"},
     {"data: {source: /d, augment: {crop: 1, resized: true}}\n" SPACE,
      "1:48: data.augment.resized: found true beside a crop of 1"},
+    {"data: {source: /d, augment: {pad: grey}}\n" SPACE, "1:35: data.augment.pad: found 'grey'; allowed are mean, black"},
+    {"data: {source: /d, augment: {pad: 0}}\n" SPACE, "1:35: data.augment.pad: found '0'; allowed are mean, black"},
+    {SMALL "train: {init: fan_inn}\n",
+     "10:15: train.init: found 'fan_inn'; allowed are fan_out, fan_in, torch; did you mean 'fan_in'?"},
     {"data: {source: /d, store: 7}\n" SPACE, "1:27: data.store: found 7; allowed is 0, or at least the image's shorter side, 8"},
     {SMALL "threads: 1025\n", "10:10: threads: found '1025'; allowed is a whole number from 0 to 1024"},
 };
@@ -646,6 +655,8 @@ START_TEST(differences) {
         {"train.epochs=21", "train.epochs", "20", "21"},
         {"train.sampler=fair", "train.sampler", "uniform", "fair"},
         {"data.augment.crop=1", "data.augment.crop", "0", "1"},
+        {"data.augment.pad=black", "data.augment.pad", "mean", "black"},
+        {"train.init=torch", "train.init", "fan_out", "torch"},
         {"train.optimizer.lr=1e-9", "train.optimizer.lr", "0.05", "1.0e-09"},
         {"space.classes=11", "space.classes", "10", "11"},
         {"space.arch=a,b", "space.arch", "\"\"", "\"a,b\""},
@@ -732,6 +743,54 @@ START_TEST(embedded) {
     ck_assert_str_eq(c->data.cache, "");
     sn_config_free(c);
     free(text);
+}
+END_TEST
+
+// The text of a version without data.augment.pad, which padded with black, means that; a config that a user writes does not.
+START_TEST(text_without_pad) {
+    static const struct {
+        const char *augment, *set;
+        int pad;
+    } row[] = {
+        {"{crop: 2}", NULL, SN_PAD_BLACK},
+        {"{crop: 2}", "data.augment.pad=mean", SN_PAD_MEAN},
+        {"{crop: 2}", "data.augment={crop: 1}", SN_PAD_BLACK},
+        {"{flip: true}", NULL, SN_PAD_MEAN}, // nothing is padded
+        {"{crop: 2, pad: mean}", NULL, SN_PAD_MEAN},
+        {"{crop: 2, pad: black}", "data.augment={crop: 1}", SN_PAD_MEAN},
+    };
+    folder_make();
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        char text[1024];
+        sn_config *c;
+        int n = row[i].set != NULL;
+        snprintf(text, sizeof text, "data: {source: /d, augment: %s}\n" SPACE, row[i].augment);
+        put_text(at("config.yaml"), text);
+        ck_ok(sn_config_embedded(text, strlen(text), "e.h5", &row[i].set, n, &c));
+        ck_assert_int_eq(c->data.augment.pad, row[i].pad);
+        sn_config_free(c);
+        ck_ok(sn_config_of_folder(at("config.yaml"), &row[i].set, n, &c));
+        ck_assert_int_eq(c->data.augment.pad, row[i].pad);
+        sn_config_free(c);
+        ck_ok(sn_config_load(at("config.yaml"), &row[i].set, n, &c));
+        ck_assert_int_eq(c->data.augment.pad, SN_PAD_MEAN); // a user's: the default
+        sn_config_free(c);
+    }
+    folder_remove();
+}
+END_TEST
+
+// retrain.init is no counterpart of train.init.
+START_TEST(retraining_keeps_initial_weights) {
+    sn_config *c = good(
+                  "data: {source: /d, augment: {crop: 1, pad: black}}\ntrain: {init: torch}\nretrain: {init: inherited}\n" SPACE),
+              *r = NULL;
+    ck_ok(sn_config_retrain(c, "b,a", &r));
+    ck_assert_int_eq(r->train.init, SN_INIT_TORCH);
+    ck_assert_int_eq(r->retrain.init, SN_START_INHERITED);
+    ck_assert_int_eq(r->data.augment.pad, SN_PAD_BLACK);
+    sn_config_free(r);
+    sn_config_free(c);
 }
 END_TEST
 
@@ -902,6 +961,8 @@ int main(void) {
     tcase_add_test(t, bindings);
     tcase_add_test(t, embedded);
     tcase_add_test(t, retraining);
+    tcase_add_test(t, retraining_keeps_initial_weights);
+    tcase_add_test(t, text_without_pad);
     tcase_add_test(t, docs_are_the_table);
     tcase_add_test(t, devices_are_backends);
     suite_add_tcase(s, t);

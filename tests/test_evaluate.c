@@ -42,7 +42,7 @@ static void set_up(sn_space *s) {
     ck_ok(sn_space_finish(space));
     ck_ok(sn_graph_build(space, &graph));
     ck_ok(sn_backend_open("cpu", 2, &backend));
-    ck_ok(sn_supernet_create(graph, backend, 0, 3, &net));
+    ck_ok(sn_supernet_create(graph, backend, 0, SN_INIT_FAN_OUT, 3, &net));
     sn_rng r = sn_rng_at(1, SN_STREAM_AUGMENT, 0, 0, 0);
     for (int i = 0; i < (CALIBRATION + IMAGES) * IMAGE; i++) pixels[i] = (float)sn_rng_normal(&r);
 }

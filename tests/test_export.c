@@ -50,7 +50,7 @@ static void open_net(sn_space *made) {
     ck_ok(sn_space_finish(space));
     ck_ok(sn_graph_build(space, &graph));
     ck_ok(sn_backend_open("cpu", 2, &backend));
-    ck_ok(sn_supernet_create(graph, backend, 0, 7, &net));
+    ck_ok(sn_supernet_create(graph, backend, 0, SN_INIT_FAN_OUT, 7, &net));
     sn_rng r = sn_rng_at(6, SN_STREAM_AUGMENT, 0, 0, 0);
     for (int i = 0; i < IMAGES * IMAGE; i++) pixels[i] = (float)sn_rng_normal(&r);
     for (int i = 0; i < graph->params.n; i++) {

@@ -118,7 +118,7 @@ static void bed_open(bed *b, int i, const char *backend, bool decay) {
     ck_ok(sn_backend_open(backend, 2, &b->backend));
     sn_optim_settings s = settings_of(b, files[i].kind, decay);
     b->slots = sn_optim_slots(&s);
-    ck_ok(sn_supernet_create(b->graph, b->backend, b->slots, 1, &b->net));
+    ck_ok(sn_supernet_create(b->graph, b->backend, b->slots, SN_INIT_FAN_OUT, 1, &b->net));
     ck_ok(sn_optim_create(b->net, &s, &b->optim));
     read_listing(b, "params", false, &b->params);
     read_listing(b, "stats", true, &b->stats);

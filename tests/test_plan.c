@@ -26,7 +26,7 @@ static void bed_open(bed *b, sn_space *space, const char *backend, int threads) 
     ck_ok(sn_space_finish(space));
     ck_ok(sn_graph_build(space, &b->graph));
     ck_ok(sn_backend_open(backend, threads, &b->backend));
-    ck_assert_int_eq(sn_supernet_create(b->graph, b->backend, 1, 7, &b->net), SN_OK);
+    ck_assert_int_eq(sn_supernet_create(b->graph, b->backend, 1, SN_INIT_FAN_OUT, 7, &b->net), SN_OK);
     sn_rng r = sn_rng_at(6, SN_STREAM_AUGMENT, 0, 0, 0); // images without near-ties in a pool, where float and double may differ
     for (int i = 0; i < BATCH * IMAGE; i++) b->images[i] = (float)sn_rng_normal(&r);
     for (int i = 0; i < BATCH; i++) b->labels[i] = (int32_t)sn_rng_below(&r, 10);

@@ -140,7 +140,7 @@ static void score(const world *w, const sn_arch *archs, int kind, results *r) {
     sn_backend *backend;
     sn_supernet *net;
     ck_ok(sn_backend_open("cpu", 1, &backend));
-    ck_ok(sn_supernet_create(w->graph, backend, 0, 3, &net));
+    ck_ok(sn_supernet_create(w->graph, backend, 0, SN_INIT_FAN_OUT, 3, &net));
     sn_score_job job = {.archs = archs, .n = ARCHS, .protocol = {kind, 6, 4}, .arg = r, .scored = scored};
     job.calibration = job.images = (sn_source){IMAGES, NULL, read_images};
     r->n = 0;

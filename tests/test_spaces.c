@@ -304,7 +304,7 @@ static sn_run *alone(const sn_run *r, const char *arch) {
     c->threads = 1;
     ck_ok(sn_run_create(c, NULL, &one));
     sn_supernet *other;
-    ck_ok(sn_supernet_create(one->graph, one->backend, 0, 77, &other));
+    ck_ok(sn_supernet_create(one->graph, one->backend, 0, SN_INIT_FAN_OUT, 77, &other));
     sn_supernet_free(one->net);
     one->net = other;
     return one;

@@ -1,6 +1,7 @@
 // The training loop from inside: it stops after the step in hand, and whatever is not finite is caught before it reaches a
 // checkpoint (reliability plan R3, R13). Not here: the program around it (test_reliability.c), whole steps against PyTorch (tests
 // of traces).
+#include "h5bytes.h"
 #include "io/files/checkpoint.h"
 #include "io/files/runfolder.h"
 #include "processes.h"
@@ -284,6 +285,103 @@ static sn_status begin(const char *const *overrides, sn_run **out) {
     return sn_run_begin(c, at("run"), NULL, out);
 }
 
+// The same file without the line on `key` in its config, as a version without the key would have written it: the line becomes a
+// comment.
+static void forget_key(const char *path, const char *line) {
+    static unsigned char bytes[1 << 20];
+    size_t n = get_file(path, bytes, sizeof bytes);
+    char *found = memmem(bytes, n, line, strlen(line));
+    ck_assert_msg(found != NULL, "%s has no '%s'", path, line);
+    found[strspn(line, " ")] = '#';
+    if (!memcmp(bytes, "SNH5", 4)) h5_seal(bytes, n);
+    put_file(path, bytes, n);
+}
+
+// A run of a version that padded crops with black and had no key for it: goes on only with black, and is scored as it was made.
+START_TEST(run_without_pad) {
+    static const char *const black[] = {"data.augment.pad=black", NULL};
+    sn_run *r = new_run("run", black);
+    sn_run_free(r);
+    ck_ok(begin(black, &r));
+    listener l = {.stop_at = 3};
+    ck_assert_int_eq(train(r, &l), SN_INTERRUPTED);
+    sn_run_free(r);
+    forget_key(at("run/config.yaml"), "    pad: black\n");
+    forget_key(checkpoint(at("run"), 3), "    pad: black\n");
+    ck_assert_int_eq(begin(NULL, &r), SN_CONFIG);
+    ck_message("was trained with another config: data.augment.pad was black, now mean");
+    const char *const made[] = {at("run"), checkpoint(at("run"), 3)};
+    for (int i = 0; i < 2; i++) {
+        ck_ok(sn_run_open(made[i], NULL, 0, NULL, &r));
+        ck_assert_int_eq(r->config->data.augment.pad, SN_PAD_BLACK);
+        ck_assert_int_eq(r->config->train.init, SN_INIT_FAN_OUT);
+        ck_assert_int_eq(r->step, 3);
+        sn_run_free(r);
+    }
+    ck_ok(begin(black, &r));
+    ck_assert_int_eq(r->step, 3);
+    sn_run_free(r);
+    static char text[1 << 16];
+    text[get_file(at("run/config.yaml"), text, sizeof text - 1)] = 0;
+    ck_assert_ptr_nonnull(strstr(text, "\n    pad: black\n")); // from now on it says so
+}
+END_TEST
+
+// --- a loss that climbs
+
+// Images that show their class: stripes as wide as its number.
+static void put_stripes(void) {
+    uint8_t *pixels = malloc(1400 * 784), *bytes = malloc(1400 * 784 + 16);
+    for (size_t i = 0; i < 1400; i++)
+        for (size_t p = 0; p < 784; p++)
+            pixels[i * 784 + p] = (uint8_t)(p % 28 % 10 <= i * 7 % 10 ? 200 : 40 + idx_pixel(i, p) / 8);
+    put_file(at("data/train-images-idx3-ubyte"), bytes, idx_images(bytes, 1400, 28, 28, pixels));
+    free(pixels);
+    free(bytes);
+}
+
+static int climbs_in_log(const char *run) {
+    return lines_of(at("%s/log.jsonl", run), "is above it again");
+}
+
+// A good training has no warning; one whose rate grows without end has one, in one piece or interrupted.
+START_TEST(loss_climbs) {
+    static const char *const good_rate[] = {"train.epochs=4", "train.optimizer.lr=0.02", NULL};
+    static const char *const growing[] = {"train.epochs=6", "train.optimizer.lr=1", "train.optimizer.warmup=6",
+                                          "retrain.epochs=6", NULL};
+    put_stripes();
+    sn_run *r = new_run("good", good_rate);
+    listener l = {0};
+    ck_ok(train(r, &l));
+    ck_assert_int_eq(l.warnings, 0);
+    ck_assert_int_eq(climbs_in_log("good"), 0);
+    sn_run_free(r);
+
+    r = new_run("growing", growing);
+    sn_status s = train(r, &l);
+    ck_assert_msg(s == SN_OK || s == SN_DIVERGED, "%s", sn_error_text());
+    ck_assert_int_eq(l.warnings, 1);
+    ck_assert_int_eq(climbs_in_log("growing"), 1);
+    ck_assert_msg(strstr(l.warning, "guessing among 10 classes (ln 10 = 2.303)") && strstr(l.warning, "step ") &&
+                      strstr(l.warning, "at the learning rate ") && strstr(l.warning, "a smaller learning rate"),
+                  "%s", l.warning);
+    int64_t climbed = strtoll(l.warning + strlen("step "), NULL, 10), end = r->step;
+    sn_run_free(r);
+
+    const int64_t stops[] = {climbed - 1, climbed, climbed + 1};
+    for (int i = 0; i < 3; i++) {
+        if (stops[i] >= end) continue;
+        listener before = {.stop_at = (int)stops[i]}, after = {0};
+        r = new_run(at("stop%d", i) + strlen(scratch) + 1, growing);
+        ck_assert_int_eq(train(r, &before), SN_INTERRUPTED);
+        train(r, &after); // as a new process would: all that it knows of before is in the log
+        ck_assert_int_eq(before.warnings + after.warnings, 1);
+        ck_assert_int_eq(before.warnings, stops[i] >= climbed);
+        sn_run_free(r);
+    }
+}
+END_TEST
+
 START_TEST(other_config_or_data) {
     sn_run *r = new_run("run", NULL);
     listener l = {.stop_at = 3};
@@ -421,6 +519,8 @@ int main(void) {
     tcase_add_test(t, log_is_cut_back);
     tcase_add_test(t, log_is_full);
     tcase_add_test(t, other_config_or_data);
+    tcase_add_test(t, run_without_pad);
+    tcase_add_test(t, loss_climbs);
     tcase_add_test(t, checkpoints_cannot_be_listed);
     tcase_add_test(t, lock_ends_with_its_process);
     tcase_add_test(t, names_of_checkpoints);

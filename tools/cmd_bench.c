@@ -116,7 +116,7 @@ static sn_status without_data(const cli *c) {
     SN_TRY(open_config(c, &config));
     sn_status s = sn_graph_build(config->space.built, &g);
     if (s == SN_OK) s = sn_backend_open(config->device, sn_thread_count(config->threads), &b);
-    if (s == SN_OK) s = sn_supernet_create(g, b, 1, (uint32_t)config->train.seed, &net);
+    if (s == SN_OK) s = sn_supernet_create(g, b, 1, config->train.init, (uint32_t)config->train.seed, &net);
     if (s == SN_OK) s = measure(c, config, net, NULL);
     sn_supernet_free(net);
     sn_backend_close(b);

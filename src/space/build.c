@@ -94,8 +94,11 @@ int sn_build_linear(sn_builder *b, int in, const char *name, int out) {
     int y = conv(b, in, name, SN_PARAM_LINEAR, out, 1, 1, 1, 1), id = add_node(b, plain(SN_NODE_BIAS), name, &y, 1);
     if (id < 0) return -1;
     int bias = add_param(b, name, "bias", SN_PARAM_BIAS, 1, 1, out);
+    if (bias < 0) return -1;
+    sn_param *p = b->graph->params.param;
+    p[bias].fan_in = p[sn_build_node(b, y)->weight].fan_in;
     b->graph->node[id].bias = bias;
-    return bias < 0 ? -1 : id;
+    return id;
 }
 
 int sn_build_pool(sn_builder *b, int in, const char *name, int mode, int kernel, int stride) {

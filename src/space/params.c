@@ -6,6 +6,7 @@
 #include "base/round.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +29,8 @@ int sn_params_add(sn_params *p, const char *name, sn_param_kind kind, int kernel
         sn_error(SN_CONFIG, "two parameters would have the name '%s': give the entries of `network` different names", name);
         return -1;
     }
-    int64_t size = (int64_t)kernel * kernel * in;
-    if (__builtin_mul_overflow(size, out, &size) || size > INT32_MAX || p->total > INT64_C(1) << 40) {
+    int64_t fan_in = (int64_t)kernel * kernel * in, size;
+    if (__builtin_mul_overflow(fan_in, out, &size) || size > INT32_MAX || p->total > INT64_C(1) << 40) {
         sn_error(SN_CONFIG, "parameter '%s' of %d x %d x %d x %d numbers is too large; at most 2^31 numbers are allowed", name,
                  out, in, kernel, kernel);
         return -1;
@@ -40,7 +41,8 @@ int sn_params_add(sn_params *p, const char *name, sn_param_kind kind, int kernel
     char *copy = sn_strdup(name);
     if (!copy) return -1;
     sn_names_add(&p->names, name);
-    p->param[p->n] = (sn_param){copy, kind, kernel, in, out, p->total, size};
+    p->param[p->n] = (sn_param){
+        .name = copy, .kind = kind, .kernel = kernel, .in = in, .out = out, .fan_in = fan_in, .offset = p->total, .size = size};
     p->total += sn_aligned(size);
     return p->n++;
 }
@@ -63,12 +65,28 @@ void sn_params_free(sn_params *p) {
     *p = (sn_params){0};
 }
 
-void sn_param_init(const sn_param *p, uint32_t seed, float *out) {
-    double constant = p->kind == SN_PARAM_GAMMA ? 1 : 0, deviation = 0;
-    if (p->kind == SN_PARAM_CONV) deviation = sqrt(2.0 / ((double)p->kernel * p->kernel * p->out));
-    if (p->kind == SN_PARAM_LINEAR) deviation = 0.01;
+// Of the normal distribution that a parameter starts from; 0: of none.
+static double deviation(const sn_param *p, int init) {
+    if (init == SN_INIT_TORCH || (p->kind != SN_PARAM_CONV && p->kind != SN_PARAM_LINEAR)) return 0;
+    if (init == SN_INIT_FAN_IN) return sqrt(2.0 / (double)p->fan_in);
+    return p->kind == SN_PARAM_LINEAR ? 0.01 : sqrt(2.0 / ((double)p->kernel * p->kernel * p->out));
+}
+
+// Of the uniform distribution, from -bound to bound; 0: of none.
+static double bound(const sn_param *p, int init) {
+    bool normalises = p->kind == SN_PARAM_GAMMA || p->kind == SN_PARAM_BETA;
+    return init == SN_INIT_TORCH && !normalises ? 1 / sqrt((double)p->fan_in) : 0;
+}
+
+void sn_param_init(const sn_param *p, int init, uint32_t seed, float *out) {
+    double constant = p->kind == SN_PARAM_GAMMA ? 1 : 0, normal = deviation(p, init), uniform = bound(p, init);
     sn_rng r = sn_rng_at(seed, SN_STREAM_INIT, sn_hash_name(p->name), 0, 0);
-    for (int64_t i = 0; i < p->size; i++) out[i] = (float)(deviation > 0 ? deviation * sn_rng_normal(&r) : constant);
+    for (int64_t i = 0; i < p->size; i++) {
+        double v = constant;
+        if (normal > 0) v = normal * sn_rng_normal(&r);
+        if (uniform > 0) v = uniform * (2 * sn_rng_unit(&r) - 1);
+        out[i] = (float)v;
+    }
 }
 
 int sn_param_dims(const sn_param *p, size_t dims[4]) {

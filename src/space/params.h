@@ -4,6 +4,8 @@
 #define SN_PARAMS_H
 
 #include "base/names.h"
+#include "space/words.h"
+
 #include <stdint.h>
 
 typedef enum { SN_PARAM_CONV, SN_PARAM_LINEAR, SN_PARAM_GAMMA, SN_PARAM_BETA, SN_PARAM_BIAS } sn_param_kind;
@@ -12,6 +14,7 @@ typedef struct {
     char *name; // "stage2.layer1.mb6_k5.dw.weight"; owned by the list
     sn_param_kind kind;
     int kernel, in, out;  // conv: in = input channels per group; linear: kernel 1; vectors: out only, kernel = in = 1
+    int64_t fan_in;       // inputs to one output: kernel^2 * in; of a linear layer's bias: as its weight
     int64_t offset, size; // elements in the weight buffer (and gradients, slots); offsets are multiples of 16
 } sn_param;
 
@@ -47,10 +50,13 @@ void sn_params_free(sn_params *);
 int sn_params_find(const sn_params *, const char *name); // or -1
 int64_t sn_params_count(const sn_params *);              // numbers in all of them
 
-// Initial values, keyed by the name alone (an added option changes no other weight): conv normal sqrt(2/(kernel^2*out)), which
-// is torch's kaiming_normal_(mode="fan_out"), not divided by groups (He et al. 2015); linear normal 0.01; gamma 1; beta and
-// bias 0. out: param->size floats in memory order.
-void sn_param_init(const sn_param *, uint32_t seed, float *out);
+// Initial values, keyed by the name alone (an added option changes no other weight): gamma 1, beta 0, and by `init`
+//   SN_INIT_FAN_OUT  conv normal sqrt(2/(kernel^2*out)), which is torch's kaiming_normal_(mode="fan_out"), not divided by groups,
+//                    so that of a depthwise one counts all its channels (He et al. 2015); linear normal 0.01; bias 0
+//   SN_INIT_FAN_IN   conv and linear normal sqrt(2/fan_in); bias 0
+//   SN_INIT_TORCH    conv, linear and bias uniform within 1/sqrt(fan_in), PyTorch's default: kaiming_uniform_(a=sqrt(5))
+// out: param->size floats in memory order.
+void sn_param_init(const sn_param *, int init, uint32_t seed, float *out);
 
 // Dims as files hold them: conv OIHW, linear OI, vectors O. Returns how many.
 int sn_param_dims(const sn_param *, size_t dims[4]);

@@ -4,8 +4,10 @@
 #include <stddef.h>
 
 const char *const sn_resize_words[] = {"crop", "stretch", NULL};
+const char *const sn_pad_words[] = {"mean", "black", NULL};
 const char *const sn_text_words[] = {"names", "digits", NULL};
 const char *const sn_mode_words[] = {"sample", NULL};
+const char *const sn_init_words[] = {"fan_out", "fan_in", "torch", NULL};
 const char *const sn_optimizer_words[] = {"sgd", "adam", NULL};
 const char *const sn_schedule_words[] = {"cosine", "step", "constant", NULL};
 const char *const sn_protocol_words[] = {"recalibrate", "batch", "running", NULL};

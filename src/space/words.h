@@ -4,8 +4,10 @@
 #define SN_WORDS_H
 
 enum { SN_RESIZE_CROP, SN_RESIZE_STRETCH };                               // data.resize
+enum { SN_PAD_MEAN, SN_PAD_BLACK };                                       // data.augment.pad
 enum { SN_TEXT_NAMES, SN_TEXT_DIGITS };                                   // space.text
 enum { SN_MODE_SAMPLE };                                                  // train.mode
+enum { SN_INIT_FAN_OUT, SN_INIT_FAN_IN, SN_INIT_TORCH };                  // train.init; what they mean: params.h
 enum { SN_OPTIMIZER_SGD, SN_OPTIMIZER_ADAM };                             // *.optimizer.name
 enum { SN_SCHEDULE_COSINE, SN_SCHEDULE_STEP, SN_SCHEDULE_CONSTANT };      // *.optimizer.schedule
 enum { SN_PROTOCOL_RECALIBRATE, SN_PROTOCOL_BATCH, SN_PROTOCOL_RUNNING }; // rank.bn; what they mean: engine/evaluate.h
@@ -15,8 +17,10 @@ enum { SN_EXPORT_FOLD, SN_EXPORT_KEEP };                                  // exp
 
 // Each ended by NULL.
 extern const char *const sn_resize_words[];
+extern const char *const sn_pad_words[];
 extern const char *const sn_text_words[];
 extern const char *const sn_mode_words[];
+extern const char *const sn_init_words[];
 extern const char *const sn_optimizer_words[];
 extern const char *const sn_schedule_words[];
 extern const char *const sn_protocol_words[];

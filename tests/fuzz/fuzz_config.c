@@ -5,7 +5,7 @@
 #include "space/graph.h"
 
 static const char *const texts[] = {
-    "data: {source: /d, validation: 500, images: 2048, augment: {crop: 2, flip: true}}\n"
+    "data: {source: /d, validation: 500, images: 2048, augment: {crop: 2, pad: black, flip: true}}\n"
     "space:\n"
     "  input: {channels: 1, height: 28, width: 28}\n"
     "  classes: 10\n"

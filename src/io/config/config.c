@@ -19,14 +19,20 @@ typedef struct {
     const sn_yaml_node *given[SN_MAX_KEYS]; // by key: the node that set it
     bool space_known;                       // false: its preset is missing, and says so
     bool embedded;                          // the text must not name what to open or write on this machine
+    bool resolved;                          // the text is our own, with every key that there was
 } reader;
 
 static sn_status read_all(reader *, const char *text, size_t size, const char *name, const char *const *overrides,
                           int n_overrides);
 
-static sn_status parse(bool embedded, const char *text, size_t size, const char *name, const char *const *overrides,
+typedef enum { OF_USER, OF_FOLDER, OF_CHECKPOINT } origin;
+
+static sn_status parse(origin from, const char *text, size_t size, const char *name, const char *const *overrides,
                        int n_overrides, sn_config **out) {
-    reader r = {.memory = sn_yaml_new(), .config = sn_new(1, sizeof *r.config), .embedded = embedded};
+    reader r = {.memory = sn_yaml_new(),
+                .config = sn_new(1, sizeof *r.config),
+                .embedded = from == OF_CHECKPOINT,
+                .resolved = from != OF_USER};
     sn_status status = r.memory && r.config ? read_all(&r, text, size, name, overrides, n_overrides) : SN_RESOURCE;
     sn_status found = sn_problems_report(&r.problems); // after the places' last use, before their memory goes
     if (status == SN_OK) status = found;
@@ -40,21 +46,29 @@ static sn_status parse(bool embedded, const char *text, size_t size, const char 
 
 sn_status sn_config_parse(const char *text, size_t size, const char *name, const char *const *overrides, int n_overrides,
                           sn_config **out) {
-    return parse(false, text, size, name, overrides, n_overrides, out);
+    return parse(OF_USER, text, size, name, overrides, n_overrides, out);
 }
 
 sn_status sn_config_embedded(const char *text, size_t size, const char *name, const char *const *overrides, int n_overrides,
                              sn_config **out) {
-    return parse(true, text, size, name, overrides, n_overrides, out);
+    return parse(OF_CHECKPOINT, text, size, name, overrides, n_overrides, out);
 }
 
-sn_status sn_config_load(const char *path, const char *const *overrides, int n_overrides, sn_config **out) {
+static sn_status parse_file(origin from, const char *path, const char *const *overrides, int n_overrides, sn_config **out) {
     char *text = NULL;
     size_t size = 0;
     SN_TRY(sn_config_read_file(path, &text, &size));
-    sn_status status = sn_config_parse(text, size, path, overrides, n_overrides, out);
+    sn_status status = parse(from, text, size, path, overrides, n_overrides, out);
     free(text);
     return status;
+}
+
+sn_status sn_config_load(const char *path, const char *const *overrides, int n_overrides, sn_config **out) {
+    return parse_file(OF_USER, path, overrides, n_overrides, out);
+}
+
+sn_status sn_config_of_folder(const char *path, const char *const *overrides, int n_overrides, sn_config **out) {
+    return parse_file(OF_FOLDER, path, overrides, n_overrides, out);
 }
 
 void sn_config_free(sn_config *c) {
@@ -234,6 +248,17 @@ static sn_status fill_defaults(reader *r) {
     return SN_OK;
 }
 
+// Whether the file itself, before overrides, sets data.augment.pad.
+static bool tells_pad(const reader *r) {
+    return sn_yaml_find(sn_yaml_find(sn_yaml_find(r->root, "data"), "augment"), "pad") != NULL;
+}
+
+// A text of ours without the key is older than it: crops were padded with black. Without crops there was nothing to pad.
+static void pad_as_before(reader *r) {
+    if (!r->given[sn_key_find("data.augment.pad")] && r->config->data.augment.crop > 0)
+        r->config->data.augment.pad = SN_PAD_BLACK;
+}
+
 // --- relations between keys
 
 // Of the key, or of the innermost section around it that the file has.
@@ -326,6 +351,7 @@ static sn_status read_all(reader *r, const char *text, size_t size, const char *
     char *folder = folder_of(r, name);
     if (!folder) return SN_RESOURCE;
     if (!(r->root = sn_yaml_read(r->memory, name, text, size, &r->problems))) return SN_OK; // the problems say why
+    bool before_pad = r->resolved && !tells_pad(r);
     for (int i = 0; r->root->kind == SN_YAML_MAP && i < n_overrides; i++)
         sn_yaml_override(r->memory, r->root, overrides[i], &r->problems);
     sn_yaml_node *space = (sn_yaml_node *)sn_yaml_find(r->root, "space");
@@ -338,6 +364,7 @@ static sn_status read_all(reader *r, const char *text, size_t size, const char *
     read_section(r, r->root, "");
     if (r->root->kind != SN_YAML_MAP) return SN_OK;
     SN_TRY(fill_defaults(r));
+    if (before_pad) pad_as_before(r);
     bool sound = !sn_problems_any(&r->problems); // relations and the arch need sound values
     if (sound) relate(r);
     if (space && space->kind == SN_YAML_MAP && r->space_known) sn_space_read(space, r->config, &r->problems);

@@ -29,7 +29,7 @@ typedef struct sn_config {
         char *source;
         int validation, images, resize, store;
         struct {
-            int crop;
+            int crop, pad;
             bool flip;
             int cutout;
             bool resized;
@@ -50,6 +50,7 @@ typedef struct sn_config {
         char *sampler;
         int epochs, batch;
         int64_t seed; // fits 32 bits
+        int init;
         bool use_validation;
         int validate_every, save_every, keep;
         sn_config_optimizer optimizer;
@@ -88,6 +89,10 @@ void sn_config_free(sn_config *);
 // use (keys of the machine, a preset), which our own never does. Overrides may.
 sn_status sn_config_embedded(const char *text, size_t size, const char *name, const char *const *overrides, int n_overrides,
                              sn_config **out);
+
+// The same from config.yaml of a run folder. Like the text in a checkpoint it has every key that there was when it was written:
+// a newer key that it lacks means what was done then (data.augment.pad: black), not the default.
+sn_status sn_config_of_folder(const char *path, const char *const *overrides, int n_overrides, sn_config **out);
 
 // What another value of a key would change. Every key has one (config_keys.def).
 typedef enum {

@@ -142,6 +142,7 @@ sn_status sn_config_difference(const sn_config *first, const sn_config *second, 
 // --- retraining
 
 // The resolved text is read again with the arch as an override; then each key of `retrain` goes to its counterpart in `train`.
+// retrain.init (whose words are others) says where to start from, train.init how new weights are drawn.
 sn_status sn_config_retrain(const sn_config *c, const char *arch, sn_config **out) {
     char *text = sn_config_resolved(c, true), *override = sn_format("space.arch=\"%s\"", arch);
     sn_config *made = NULL;
@@ -151,7 +152,7 @@ sn_status sn_config_retrain(const sn_config *c, const char *arch, sn_config **ou
     if (status == SN_OK) status = sn_config_parse(text, strlen(text), "retrain", overrides, 1, &made);
     for (const sn_key *k = sn_keys; status == SN_OK && k->path; k++) {
         int to = strncmp(k->path, "retrain.", 8) ? -1 : sn_key_find(k->path + 2);
-        if (to >= 0) status = sn_value_copy(&sn_keys[to], made, k, made);
+        if (to >= 0 && sn_keys[to].words == k->words) status = sn_value_copy(&sn_keys[to], made, k, made);
     }
     free(text);
     free(override);

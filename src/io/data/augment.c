@@ -29,8 +29,10 @@ sn_status sn_augment_init(sn_augment *a, const sn_augment_options *o, int channe
                       .from_width = from_width,
                       .height = height,
                       .width = width};
-    for (int c = 0; c < channels; c++)
+    for (int c = 0; c < channels; c++) {
         for (int v = 0; v < 256; v++) a->table[c][v] = (float)((v / 255.0 - mean[c]) / (std[c] > 0 ? std[c] : 1));
+        a->outside[c] = o->black ? a->table[c][0] : 0;
+    }
     return SN_OK;
 }
 
@@ -89,7 +91,7 @@ sn_draw sn_augment_draw(const sn_augment *a, uint32_t seed, uint32_t epoch, uint
 
 // --- application
 
-// The box has the wanted size: pixels are looked up, black outside the picture.
+// The box has the wanted size: pixels are looked up.
 static void shifted(const sn_augment *a, const sn_draw *d, const uint8_t *picture, float *out) {
     int channels = a->channels, step = d->flip ? -channels : channels;
     int low = d->dx < 0 ? -d->dx : 0,
@@ -100,13 +102,13 @@ static void shifted(const sn_augment *a, const sn_draw *d, const uint8_t *pictur
         const uint8_t *from =
             picture + ((size_t)(inside ? row : 0) * (size_t)a->from_width + (size_t)(low + d->dx)) * (size_t)channels;
         for (int c = 0; c < channels; c++) {
-            const float *table = a->table[c];
+            const float *table = a->table[c], outside = a->outside[c];
             float *to = out + (d->flip ? (a->width - 1) * channels : 0) + c; // of column 0 of the box
             const uint8_t *p = from + c;
             int x = 0;
-            for (; x < (inside ? low : a->width); x++, to += step) *to = table[0];
+            for (; x < (inside ? low : a->width); x++, to += step) *to = outside;
             for (; x < high; x++, to += step, p += channels) *to = table[*p];
-            for (; x < a->width; x++, to += step) *to = table[0];
+            for (; x < a->width; x++, to += step) *to = outside;
         }
     }
 }

@@ -253,6 +253,27 @@ sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *f
     return s;
 }
 
+sn_status sn_log_losses(const char *path, void *arg, void (*tell)(void *arg, double loss, int64_t steps)) {
+    FILE *f = fopen(path, "re");
+    if (!f) return errno == ENOENT ? SN_OK : sn_file_failed(path, "open", SN_FAIL);
+    char *line = NULL;
+    size_t capacity = 0;
+    int64_t before = 0;
+    while (getline(&line, &capacity, f) > 0) {
+        json_t *object = json_loads(line, 0, NULL), *loss = json_object_get(object, "loss");
+        if (json_is_number(loss) && json_object_get(object, "lr")) { // of training, not of a score
+            int64_t step = json_integer_value(json_object_get(object, "step"));
+            tell(arg, json_number_value(loss), step - before);
+            before = step;
+        }
+        json_decref(object);
+    }
+    sn_status s = ferror(f) ? sn_file_failed(path, "read", SN_FAIL) : SN_OK;
+    free(line);
+    fclose(f);
+    return s;
+}
+
 sn_status sn_log_cut(const char *path, int64_t step) {
     FILE *f = fopen(path, "re");
     if (!f) return errno == ENOENT ? SN_OK : sn_file_failed(path, "open", SN_FAIL);

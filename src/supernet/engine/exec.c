@@ -8,12 +8,12 @@
 #include <string.h>
 
 // ---------------------------------------------------------------- life
-static sn_status start_values(sn_supernet *n, uint32_t seed) {
+static sn_status start_values(sn_supernet *n, int init, uint32_t seed) {
     const sn_params *p = &n->graph->params;
     for (int i = 0; i < p->n; i++) {
         float *v = sn_new((size_t)p->param[i].size, sizeof *v);
         if (!v) return SN_RESOURCE;
-        sn_param_init(&p->param[i], seed, v);
+        sn_param_init(&p->param[i], init, seed, v);
         sn_supernet_put(n, SN_BUFFER_WEIGHTS, i, v);
         free(v);
     }
@@ -27,7 +27,7 @@ static sn_status start_values(sn_supernet *n, uint32_t seed) {
     return SN_OK;
 }
 
-sn_status sn_supernet_create(const sn_graph *g, sn_backend *backend, int slots, uint32_t seed, sn_supernet **out) {
+sn_status sn_supernet_create(const sn_graph *g, sn_backend *backend, int slots, int init, uint32_t seed, sn_supernet **out) {
     sn_supernet *n = sn_new(1, sizeof *n);
     if (!n) return SN_RESOURCE;
     n->graph = g, n->backend = backend, n->slots = slots;
@@ -40,7 +40,7 @@ sn_status sn_supernet_create(const sn_graph *g, sn_backend *backend, int slots, 
     n->is_active = sn_new((size_t)g->params.n, sizeof *n->is_active);
     sn_status s = n->is_active ? SN_OK : SN_RESOURCE;
     if (s == SN_OK) s = sn_memory_open(backend, sizes, "weights, gradients and optimiser slots", &n->memory);
-    if (s == SN_OK) s = start_values(n, seed);
+    if (s == SN_OK) s = start_values(n, init, seed);
     if (s != SN_OK)
         sn_supernet_free(n);
     else

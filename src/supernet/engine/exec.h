@@ -23,8 +23,8 @@ typedef struct {
     void *launched_arg;
 } sn_supernet;
 
-// Weights as sn_param_init gives them for the seed, slots 0, running means 0 and variances 1.
-sn_status sn_supernet_create(const sn_graph *, sn_backend *, int slots, uint32_t seed, sn_supernet **out);
+// Weights as sn_param_init gives them for init (SN_INIT_*) and the seed, slots 0, running means 0 and variances 1.
+sn_status sn_supernet_create(const sn_graph *, sn_backend *, int slots, int init, uint32_t seed, sn_supernet **out);
 void sn_supernet_free(sn_supernet *);
 
 // Makes room for a plan in the arena (contents kept) and the threads' scratch. SN_RESOURCE says how much was wanted and how much

@@ -19,9 +19,11 @@ static sn_status make_augment(sn_run *r, bool plain, sn_augment *out) {
     const sn_config *c = r->config;
     sn_augment_options o = {0};
     if (!plain)
-        o = (sn_augment_options){c->data.augment.resized ? SN_CROP_RESIZED : SN_CROP_SHIFT,
-                                 c->data.augment.resized ? 0 : c->data.augment.crop, c->data.augment.flip,
-                                 c->data.augment.cutout};
+        o = (sn_augment_options){.crop = c->data.augment.resized ? SN_CROP_RESIZED : SN_CROP_SHIFT,
+                                 .padding = c->data.augment.resized ? 0 : c->data.augment.crop,
+                                 .black = c->data.augment.pad == SN_PAD_BLACK,
+                                 .flip = c->data.augment.flip,
+                                 .cutout = c->data.augment.cutout};
     return sn_augment_init(out, &o, c->space.input.channels, sn_dataset_height(r->data), sn_dataset_width(r->data),
                            c->space.input.height, c->space.input.width, sn_dataset_mean(r->data), sn_dataset_std(r->data));
 }
@@ -47,7 +49,8 @@ static sn_status make_net(sn_run *r) {
     sn_optim_settings settings = optim_settings(&r->config->train.optimizer);
     SN_TRY(sn_graph_build(r->space, &r->graph));
     SN_TRY(sn_backend_open(r->config->device, sn_thread_count(r->config->threads), &r->backend));
-    SN_TRY(sn_supernet_create(r->graph, r->backend, sn_optim_slots(&settings), (uint32_t)r->config->train.seed, &r->net));
+    SN_TRY(sn_supernet_create(r->graph, r->backend, sn_optim_slots(&settings), r->config->train.init,
+                              (uint32_t)r->config->train.seed, &r->net));
     SN_TRY(sn_optim_create(r->net, &settings, &r->optim));
     r->n_option_passes = sn_space_options(r->space);
     r->option_passes = sn_new((size_t)r->n_option_passes, sizeof *r->option_passes);
@@ -411,7 +414,7 @@ static sn_status open_folder(const char *path, const char *const *overrides, int
     char *config_path = sn_folder_file(path, "config.yaml");
     sn_config *config = NULL;
     newest w = {0};
-    sn_status s = config_path ? sn_config_load(config_path, overrides, n, &config) : SN_RESOURCE;
+    sn_status s = config_path ? sn_config_of_folder(config_path, overrides, n, &config) : SN_RESOURCE;
     free(config_path);
     if (s == SN_OK) s = open_newest(path, &w);
     if (s == SN_OK && !w.file) s = sn_error(SN_DATA, "%s has no checkpoint yet: train it first", path);

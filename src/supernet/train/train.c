@@ -4,6 +4,7 @@
 #include "io/files/runfolder.h"
 #include "sampler/method.h"
 #include "space/cost.h"
+#include "supernet/train/climb.h"
 #include "supernet/train/schedule.h"
 
 #include <jansson.h>
@@ -213,6 +214,7 @@ typedef struct {
     double loss, accuracy; // sums since the last log line
     int64_t logged;        // steps in these sums
     bool log_failed;       // and was warned of
+    sn_climb climb;        // of the losses in the log
 } loop;
 
 static void tell(const loop *l, sn_event e) {
@@ -251,21 +253,44 @@ static void log_start(loop *l) {
                           (json_int_t)sn_dataset_count(r->data, SN_VALIDATION), "data", sn_dataset_fingerprint(r->data)));
 }
 
+// To the listener and into the log.
+static void log_warning(loop *l, const char *text) {
+    tell(l, (sn_event){.kind = SN_EVENT_WARNING, .text = text});
+    log_line(l, json_pack("{s:I,s:s}", "step", (json_int_t)l->trainer->run->step, "warning", text));
+}
+
 // A call without a fast kernel takes many times as long on one thread; once per start of the program.
 static void tell_slow(loop *l) {
     const char *slow = sn_backend_slow(l->trainer->run->backend);
     if (!slow) return;
     char text[256];
     snprintf(text, sizeof text, "no fast kernel for %s: the reference kernel is used, on one thread", slow);
-    tell(l, (sn_event){.kind = SN_EVENT_WARNING, .text = text});
-    log_line(l, json_pack("{s:I,s:s}", "step", (json_int_t)l->trainer->run->step, "warning", text));
+    log_warning(l, text);
+}
+
+static void recall_loss(void *arg, double loss, int64_t steps) {
+    sn_climb_add(arg, loss, steps);
+}
+
+// Once per run: what the log has is not told again.
+static void tell_climb(loop *l, double loss) {
+    const sn_trainer *t = l->trainer;
+    if (!sn_climb_add(&l->climb, loss, l->logged)) return;
+    char text[320];
+    snprintf(text, sizeof text,
+             "step %lld: the loss has been below that of guessing among %d classes (ln %d = %.3f) and is above it again, %.3f at "
+             "the learning rate %.4g; training may not recover: a smaller learning rate, a longer warm-up or clip may help",
+             (long long)t->run->step, t->run->space->classes, t->run->space->classes, l->climb.guess, loss, t->lr);
+    log_warning(l, text);
 }
 
 static void log_steps(loop *l) {
     sn_trainer *t = l->trainer;
+    double loss = l->loss / (double)l->logged;
     log_line(l, json_pack("{s:I,s:f,s:f,s:f,s:f,s:f}", "step", (json_int_t)t->run->step, "epoch",
-                          (double)t->run->step / (double)t->steps_per_epoch, "loss", l->loss / (double)l->logged, "accuracy",
+                          (double)t->run->step / (double)t->steps_per_epoch, "loss", loss, "accuracy",
                           l->accuracy / (double)l->logged, "lr", t->lr, "norm", t->run->optim->norm));
+    tell_climb(l, loss);
     l->loss = l->accuracy = 0;
     l->logged = 0;
 }
@@ -373,11 +398,12 @@ static sn_status check_space(const sn_trainer *t) {
 sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
     sn_trainer *t;
     SN_TRY(sn_trainer_create(r, &t));
-    loop l = {.trainer = t, .watch = watch, .since = sn_now()};
+    loop l = {.trainer = t, .watch = watch, .since = sn_now(), .climb = sn_climb_start(r->space->classes)};
     sn_status s = SN_OK;
     if (r->step < t->steps) {
         s = check_space(t);
         if (s == SN_OK && watch->log) log_result(&l, sn_log_cut(watch->log, r->step));
+        if (s == SN_OK && watch->log) log_result(&l, sn_log_losses(watch->log, &l.climb, recall_loss));
         if (s == SN_OK) log_start(&l), tell_slow(&l);
     }
     while (s == SN_OK && r->step < t->steps) {

@@ -300,6 +300,45 @@ START_TEST(ranked) {
 }
 END_TEST
 
+// By main effects: order, picks, `best`; by accuracy where there are none.
+START_TEST(ranked_by) {
+    ck_run(0, "\"$S\" rank run --by effects --json --top 27 --csv by.csv");
+    json_t *out = printed_json(), *list = json_object_get(out, "best"),
+           *pick = json_object_get(json_object_get(out, "picks"), "effects");
+    ck_assert_str_eq(json_string_value(json_object_get(out, "by")), "effects");
+    for (size_t i = 1; i < 27; i++)
+        ck_assert(number(json_array_get(list, i - 1), "fitted_top1") >= number(json_array_get(list, i), "fitted_top1"));
+    char *best = sn_strdup(json_string_value(json_object_get(json_array_get(list, 0), "arch")));
+    ck_assert_str_eq(json_string_value(json_object_get(pick, "arch")), best);
+    json_decref(out);
+    ck_run(0, "grep -c ',0[.][0-9]*,2[.][0-9]*$' by.csv"); // fitted top-1 and loss
+    ck_assert_int_ge(atoi(read_all("out")), 27);
+    ck_run(0, "\"$S\" eval run --arch best --set rank.by=effects --json");
+    out = printed_json();
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(out, "archs"), 0), "arch")), best);
+    json_decref(out);
+    ck_run(0, "\"$S\" rank run --by loss --json --top 2");
+    out = printed_json(), list = json_object_get(out, "best");
+    ck_assert(number(json_array_get(list, 0), "loss") <= number(json_array_get(list, 1), "loss"));
+    json_decref(out);
+    ck_run(0, "\"$S\" rank run --against by.csv --key fitted_top1 --json");
+    out = printed_json();
+    json_t *all = json_object_get(json_object_get(json_object_get(out, "against"), "effects"), "all");
+    ck_assert_double_eq(number(json_object_get(json_object_get(all, "figures"), "tau"), "value"), 1);
+    json_decref(out);
+    // too few
+    ck_run(0, "\"$S\" rank run --by effects --sample 3 --set rank.calibrate=350");
+    ck_printed("err", "warning: ranked by accuracy: no main effects: ");
+    ck_printed("err", " scored architectures, found are 3: score ");
+    ck_run(2, "\"$S\" eval run --arch best --set rank.by=effects --set rank.calibrate=350");
+    ck_printed("err", "best by effects: ");
+    ck_run(0, "\"$S\" eval run --arch best --set rank.calibrate=350");
+    ck_run(2, "\"$S\" rank run --by size");
+    ck_printed("err", "--by: found 'size'; allowed are accuracy, loss, effects");
+    free(best);
+}
+END_TEST
+
 // The CSV is replaced whole or not at all, and takes the place of nothing but a file.
 START_TEST(ranked_to_csv) {
     ck_run(0, "\"$S\" rank run --csv table.csv && cp table.csv whole.csv");
@@ -797,6 +836,7 @@ int main(void) {
     tcase_add_test(c, guarded);
     tcase_add_test(c, evaluated);
     tcase_add_test(c, ranked);
+    tcase_add_test(c, ranked_by);
     tcase_add_test(c, ranked_to_csv);
     tcase_add_test(c, ranking_as_text);
     tcase_add_test(c, part_of_a_space);

@@ -3,6 +3,7 @@
 #include "against.h"
 #include "base/clock.h"
 #include "io/files/atomic.h"
+#include "space/words.h"
 #include "supernet/rank/archlist.h"
 
 #include <math.h>
@@ -15,6 +16,7 @@ static const cli_option options[] = {
     {"archs", 0, "FILE", "one architecture a line"},
     {"max-macs", 0, "N", "only architectures of at most N multiplications"},
     {"max-params", 0, "N", "only architectures of at most N parameters"},
+    {"by", 0, "WHAT", "what is best: accuracy, loss or effects (default: rank.by)"},
     {"top", 0, "K", "print the K best (default 10)"},
     {"csv", 0, "FILE", "also write every score of the store as CSV"},
     {"against", 0, "FILE", "hold scores against true accuracies: CSV arch,accuracy, or JSON by arch with --key"},
@@ -27,13 +29,15 @@ enum { RESAMPLES = 200 };
 // Read and checked before anything is scored.
 typedef struct {
     long top;
+    int by;          // -1: as the config says
     sn_truth *truth; // NULL: none
 } wishes;
 
 static sn_status read_wishes(const cli *c, wishes *w) {
     const char *csv = cli_get(c, "csv"), *against = cli_get(c, "against");
-    *w = (wishes){0};
+    *w = (wishes){.by = -1};
     SN_TRY(cli_number(c, "top", 1, SN_MOST_ARCHS, 10, &w->top));
+    SN_TRY(cli_word(c, "by", sn_best_by_words, &w->by));
     if (csv) SN_TRY(sn_file_replaceable(csv));
     return against ? sn_truth_read(against, cli_get(c, "key"), &cli_stop, &w->truth) : SN_OK;
 }
@@ -71,15 +75,17 @@ static void layout(void *arg, const sn_score_layout *l) {
 // ---------------------------------------------------------------- printing
 static json_t *item_json(const sn_run *r, const sn_ranked *x) {
     char text[SN_ARCH_TEXT];
-    return json_pack("{s:s,s:f,s:f,s:o,s:I,s:I}", "arch", sn_arch_text(r->space, &x->arch, text), "top1", x->top1, "top5",
-                     x->top5, "loss", cli_real(x->loss), "macs", (json_int_t)x->cost.macs, "params", (json_int_t)x->cost.params);
+    return json_pack("{s:s,s:f,s:f,s:o,s:o,s:o,s:I,s:I}", "arch", sn_arch_text(r->space, &x->arch, text), "top1", x->top1, "top5",
+                     x->top5, "loss", cli_real(x->loss), "fitted_top1", cli_real(x->fitted_top1), "fitted_loss",
+                     cli_real(x->fitted_loss), "macs", (json_int_t)x->cost.macs, "params", (json_int_t)x->cost.params);
 }
 
 static void print_item(const sn_run *r, int width, long place, const sn_ranked *x) {
-    char text[SN_ARCH_TEXT], loss[32];
+    char text[SN_ARCH_TEXT], loss[32], fitted[32];
     snprintf(loss, sizeof loss, isfinite(x->loss) ? "%.4f" : "-", x->loss);
-    printf("%5ld  %-*s  %.4f  %.4f  %8s  %9.3f  %9lld\n", place, width, sn_arch_text(r->space, &x->arch, text), x->top1, x->top5,
-           loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
+    snprintf(fitted, sizeof fitted, isnan(x->fitted_top1) ? "-" : "%.4f", x->fitted_top1);
+    printf("%5ld  %-*s  %.4f  %6s  %.4f  %8s  %9.3f  %9lld\n", place, width, sn_arch_text(r->space, &x->arch, text), x->top1,
+           fitted, x->top5, loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
 }
 
 static void widen(const sn_run *r, const sn_ranked *x, int *width) {
@@ -93,7 +99,7 @@ static sn_status pareto(const sn_ranking *k, size_t **index, size_t *count) {
     double *score = sn_new(n, sizeof *score), *cost = sn_new(n, sizeof *cost);
     *index = sn_new(n, sizeof **index);
     sn_status s = score && cost && *index ? SN_OK : SN_RESOURCE;
-    for (size_t i = 0; s == SN_OK && i < n; i++) score[i] = k->item[i].top1, cost[i] = (double)k->item[i].cost.macs;
+    for (size_t i = 0; s == SN_OK && i < n; i++) score[i] = k->item[i].score, cost[i] = (double)k->item[i].cost.macs;
     if (s == SN_OK) s = sn_rank_pareto(score, cost, n, *index, count);
     free(score);
     free(cost);
@@ -106,16 +112,38 @@ static double mean_top1(const sn_ranking *k) {
     return sum / (double)k->n;
 }
 
+static const char *const score_words[] = {"top-1", "loss", "fitted top-1"}; // by SN_BEST_BY_...
+
+// The best as scored and the best by main effects, where they differ.
+static void print_picks(const sn_run *r, const sn_ranking *k) {
+    const sn_ranked *raw = sn_ranking_first(k, SN_BEST_BY_ACCURACY), *fitted = sn_ranking_first(k, SN_BEST_BY_EFFECTS);
+    char text[2][SN_ARCH_TEXT];
+    if (!fitted || fitted == raw) return;
+    printf("\nbest by accuracy: %s (%.4f, fitted %.4f)\nbest by effects:  %s (%.4f, fitted %.4f)\n",
+           sn_arch_text(r->space, &raw->arch, text[0]), raw->top1, raw->fitted_top1,
+           sn_arch_text(r->space, &fitted->arch, text[1]), fitted->top1, fitted->fitted_top1);
+}
+
+static json_t *picks_json(const sn_run *r, const sn_ranking *k) {
+    json_t *picks = json_object();
+    for (int by = 0; sn_best_by_words[by]; by++) {
+        const sn_ranked *x = sn_ranking_first(k, by);
+        if (picks) json_object_set_new(picks, sn_best_by_words[by], x ? item_json(r, x) : json_null());
+    }
+    return picks;
+}
+
 static sn_status print_text(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front,
                             const sn_against *a) {
     char tau[32];
     int width = 24;
     for (long i = 0; i < k->n && i < top; i++) widen(r, &k->item[i], &width);
     for (size_t i = 0; i < n_front; i++) widen(r, &k->item[front[i]], &width);
-    printf("place  %-*s   top-1   top-5      loss      MMACs     params\n", width, "architecture");
+    printf("place  %-*s   top-1  fitted   top-5      loss      MMACs     params\n", width, "architecture");
     for (long i = 0; i < k->n && i < top; i++) print_item(r, width, i + 1, &k->item[i]);
-    printf("\nPareto list (top-1 against MACs):\n");
+    printf("\nPareto list (%s against MACs):\n", score_words[k->by]);
     for (size_t i = 0; i < n_front; i++) print_item(r, width, (long)front[i] + 1, &k->item[front[i]]);
+    print_picks(r, k);
     printf("\n%ld architecture%s, %ld scored now on %llu image%s each", k->n, cli_plural(k->n), k->scored,
            (unsigned long long)k->images, cli_plural((long)k->images));
     if (k->work.naive)
@@ -143,6 +171,8 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, cons
     if (out) json_object_set_new(out, "protocol", json_string(protocol));
     if (out) json_object_set_new(out, "mean_top1", cli_real(mean_top1(k)));
     if (out) json_object_set_new(out, "half_split_tau", cli_real(a->half_tau));
+    if (out) json_object_set_new(out, "by", json_string(sn_best_by_words[k->by]));
+    if (out) json_object_set_new(out, "picks", picks_json(r, k));
     if (out && a->truths) json_object_set_new(out, "against", sn_against_json(a));
     return cli_print_json(out);
 }
@@ -153,11 +183,22 @@ static sn_status write_csv(const sn_ranking *k, const char *path) {
     size_t size;
     FILE *f = open_memstream(&text, &size);
     if (!f) return sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
-    sn_status s = sn_rankstore_csv(k->store, f);
+    sn_status s = sn_rankstore_csv(k->store, &k->fits, f);
     if (fclose(f) && s == SN_OK) s = sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
     if (s == SN_OK) s = sn_text_write(path, text);
     free(text);
     return s;
+}
+
+// What is not fitted, and why; of a space of one there is nothing to say.
+static void say_unfitted(const cli *c, const sn_run *r, const sn_ranking *k) {
+    bool wanted = r->config->rank.by == SN_BEST_BY_EFFECTS;
+    if (sn_space_options(r->space) == r->space->n_decisions && !wanted) return;
+    if (k->unfitted[0][0]) cli_say(c, "%sno main effects: %s", wanted ? "warning: ranked by accuracy: " : "", k->unfitted[0]);
+    if (k->unfitted[1][0] && strcmp(k->unfitted[0], k->unfitted[1])) cli_say(c, "no fitted loss: %s", k->unfitted[1]);
+    if (k->overflowed && !k->unfitted[1][0])
+        cli_say(c, "the loss is fitted without %ld architecture%s whose loss is not finite", k->overflowed,
+                cli_plural(k->overflowed));
 }
 
 static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, const wishes *w) {
@@ -168,6 +209,7 @@ static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, cons
         cli_say(c, "warning: %ld architecture%s the same logits as another on every image, such as %s and %s", k->identical,
                 k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
                 sn_arch_text(r->space, &k->twins[1], text[1]));
+    say_unfitted(c, r, k);
     if (cli_get(c, "csv")) SN_TRY(write_csv(k, cli_get(c, "csv")));
     SN_TRY(sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against));
     if (against.outside)
@@ -206,6 +248,7 @@ static sn_status run(const cli *c) {
     sn_status s = read_wishes(c, &wanted);
     if (s == SN_OK) s = cli_lock_run(c, c->operand[0], &lock);
     if (s == SN_OK) s = cli_open_run(c, c->operand[0], &r);
+    if (s == SN_OK && wanted.by >= 0) r->config->rank.by = wanted.by;
     if (s == SN_OK) s = rank(c, r, &wanted);
     sn_truth_free(wanted.truth);
     sn_folder_close(lock);

@@ -1,9 +1,8 @@
-// Resampling around rankstats.c; see rankquality.h. Hits stay packed: a redrawn set of images is a few bit planes of the images'
-// multiplicities, and an arch's hits on it are popcounts against those planes.
-// Not here: the figures themselves (rankstats.c).
+// Resampling around rankstats.c; see rankquality.h.
+// Not here: the figures themselves (rankstats.c), images drawn again (redraw.h).
 // Next: rankstats.c.
 #include "supernet/rank/rankquality.h"
-#include "base/rng.h"
+#include "supernet/rank/redraw.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -90,81 +89,35 @@ static void collapse(const part *p, const double *from, double *to) {
     }
 }
 
-// --- images as bits
-
-// Multiplicity of every image, one bit plane per binary digit.
-typedef struct {
-    size_t words;
-    int count;     // planes in use
-    uint64_t *bit; // (32, words): plane k holds digit k
-} planes;
-
-static int ones(uint64_t x) { // set bits, by adding neighbouring fields of 1, 2, 4 bits, then all bytes by one product
-    x -= x >> 1 & 0x5555555555555555;
-    x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
-    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
-    return (int)(x * 0x0101010101010101 >> 56);
-}
-
-static void planes_set(planes *p, const uint32_t *multiplicity, size_t images) {
-    uint32_t any = 0;
-    for (size_t i = 0; i < images; i++) any |= multiplicity[i];
-    for (p->count = 0; any >> p->count; p->count++) memset(p->bit + (size_t)p->count * p->words, 0, p->words * sizeof *p->bit);
-    for (size_t i = 0; i < images; i++)
-        for (int k = 0; multiplicity[i] >> k; k++)
-            p->bit[(size_t)k * p->words + i / 64] |= (uint64_t)(multiplicity[i] >> k & 1) << (i % 64);
-}
-
-// Hits of every arch, each image counted as often as drawn. Whole numbers: ties are ties.
-static void count_hits(const planes *p, const uint64_t *const *hits, size_t archs, double *count) {
-    for (size_t i = 0; i < archs; i++) {
-        const uint64_t *row = hits[i];
-        uint64_t sum = 0;
-        for (int k = 0; k < p->count; k++) {
-            const uint64_t *plane = p->bit + (size_t)k * p->words;
-            uint64_t here = 0;
-            for (size_t w = 0; w < p->words; w++) here += (uint64_t)ones(row[w] & plane[w]);
-            sum += here << k;
-        }
-        count[i] = (double)sum;
-    }
-}
+// --- scores on drawn images
 
 typedef struct {
-    planes planes;
-    uint32_t *multiplicity; // (images)
-    double *count, *other;  // (archs) hits; hits on the second half
+    sn_redraw draw;
+    double *count, *other; // (archs) hits; hits on the second half
 } images;
 
 static void images_free(images *m) {
-    free(m->planes.bit);
-    free(m->multiplicity);
+    sn_redraw_close(&m->draw);
     free(m->count);
     free(m->other);
 }
 
 static sn_status images_open(images *m, const sn_rank_input *in) {
-    size_t words = (in->images + 63) / 64;
-    *m = (images){.planes = {.words = words, .bit = sn_new(32 * words, sizeof *m->planes.bit)},
-                  .multiplicity = sn_new(in->images, sizeof *m->multiplicity),
-                  .count = sn_new(in->archs, sizeof *m->count),
-                  .other = sn_new(in->archs, sizeof *m->other)};
-    return m->planes.bit && m->multiplicity && m->count && m->other ? SN_OK : SN_RESOURCE;
+    *m = (images){.count = sn_new(in->archs, sizeof *m->count), .other = sn_new(in->archs, sizeof *m->other)};
+    return m->count && m->other ? sn_redraw_open(in->images, &m->draw) : SN_RESOURCE;
 }
 
 // Scores on all images, each once.
 static void score_all(images *m, const sn_rank_input *in) {
-    for (size_t i = 0; i < in->images; i++) m->multiplicity[i] = 1;
-    planes_set(&m->planes, m->multiplicity, in->images);
-    count_hits(&m->planes, in->hits, in->archs, m->count);
+    for (size_t i = 0; i < in->images; i++) m->draw.multiplicity[i] = 1;
+    sn_redraw_set(&m->draw);
+    sn_redraw_count(&m->draw, in->hits, in->archs, m->count);
 }
 
 static void score_redrawn(images *m, const sn_rank_input *in, uint32_t draw) {
     sn_rng r = sn_rng_at(in->seed, SN_STREAM_RESAMPLE, FOR_IMAGES, draw, 0);
-    memset(m->multiplicity, 0, in->images * sizeof *m->multiplicity);
-    for (size_t i = 0; i < in->images; i++) m->multiplicity[sn_rng_below(&r, (uint32_t)in->images)]++;
-    planes_set(&m->planes, m->multiplicity, in->images);
-    count_hits(&m->planes, in->hits, in->archs, m->count);
+    sn_redraw_with_replacement(&m->draw, &r);
+    sn_redraw_count(&m->draw, in->hits, in->archs, m->count);
 }
 
 // count, other: hits on two random halves of images/2 each (of an odd number one image stays out).
@@ -176,10 +129,10 @@ static sn_status score_halves(images *m, const sn_rank_input *in) {
     sn_rng_permutation(&r, (uint32_t)in->images, order);
     double *into[2] = {m->count, m->other};
     for (size_t h = 0; h < 2; h++) {
-        memset(m->multiplicity, 0, in->images * sizeof *m->multiplicity);
-        for (size_t i = 0; i < half; i++) m->multiplicity[order[h * half + i]] = 1;
-        planes_set(&m->planes, m->multiplicity, in->images);
-        count_hits(&m->planes, in->hits, in->archs, into[h]);
+        memset(m->draw.multiplicity, 0, in->images * sizeof *m->draw.multiplicity);
+        for (size_t i = 0; i < half; i++) m->draw.multiplicity[order[h * half + i]] = 1;
+        sn_redraw_set(&m->draw);
+        sn_redraw_count(&m->draw, in->hits, in->archs, into[h]);
     }
     free(order);
     return SN_OK;
@@ -195,24 +148,12 @@ static const struct {
 #undef X
 };
 
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-// Quantile of n sorted values, between neighbours linearly.
-static double quantile(const double *sorted, size_t n, double q) {
-    double at = q * (double)(n - 1);
-    size_t i = (size_t)at;
-    return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
-}
-
 // Sorts the figures that exist to the front; their number.
 static size_t existing(double *drawn, size_t n) {
     size_t m = 0;
     for (size_t i = 0; i < n; i++)
         if (!isnan(drawn[i])) drawn[m++] = drawn[i];
-    qsort(drawn, m, sizeof *drawn, by_size);
+    sn_sort_numbers(drawn, m);
     return m;
 }
 
@@ -227,8 +168,8 @@ static void image_intervals(part *p, uint32_t resamples) {
         double *drawn = p->drawn + (size_t)id * resamples;
         size_t n = existing(drawn, resamples);
         if (!n || isnan(f->value)) continue;
-        double moved = id == SN_RANK_REGRET ? 0 : f->value - quantile(drawn, n, 0.5);
-        set_within(id, quantile(drawn, n, 0.025) + moved, quantile(drawn, n, 0.975) + moved, f->image);
+        double moved = id == SN_RANK_REGRET ? 0 : f->value - sn_quantile(drawn, n, 0.5);
+        set_within(id, sn_quantile(drawn, n, 0.025) + moved, sn_quantile(drawn, n, 0.975) + moved, f->image);
     }
 }
 
@@ -239,7 +180,7 @@ static void arch_intervals(part *p, uint32_t resamples, size_t b) {
         double *drawn = p->drawn + (size_t)id * resamples, v = f->value;
         size_t n = existing(drawn, resamples);
         if (!n || isnan(v)) continue;
-        double low = quantile(drawn, n, 0.025), high = quantile(drawn, n, 0.975);
+        double low = sn_quantile(drawn, n, 0.025), high = sn_quantile(drawn, n, 0.975);
         if (id == SN_RANK_REGRET)
             set_within(id, low, high, f->arch);
         else

@@ -1,10 +1,10 @@
 // Main effects: planted additive truths, over spaces as users write them, come back exactly without noise and within their
 // intervals as often as promised with it; absent decisions, options never scored, interactions, responses that cannot be fitted.
-// Not here: the scores of a run (test_program.c).
+// The same of scores on images. Not here: the scores of a run (test_program.c).
 // Next: src/supernet/rank/effects.h.
 #include "io/config/config.h"
 #include "random_space.h"
-#include "supernet/rank/effects.h"
+#include "supernet/rank/fitted.h"
 
 // ---------------------------------------------------------------- spaces and truths
 // Decisions that each choose between the same blocks a, b, c ...
@@ -308,6 +308,99 @@ START_TEST(too_little_to_fit) {
 }
 END_TEST
 
+// ---------------------------------------------------------------- scores on images
+enum { ARCHS = 27, IMAGES = 600, WORDS = (IMAGES + 63) / 64 };
+
+// Scores of all archs of 3 decisions with 3 options: an image has a difficulty, which an arch masters or not.
+typedef struct {
+    sn_space *space;
+    double share[ARCHS]; // of all images that there could be
+    sn_ranked item[ARCHS];
+    uint64_t hits[ARCHS][WORDS];
+} scores;
+
+static scores *some_scores(sn_rng *r) {
+    scores *s = sn_new(1, sizeof *s);
+    s->space = plain_space(3, 3);
+    sn_arch *a = all_archs(s->space, ARCHS);
+    truth *t = any_truth(s->space, r);
+    for (int i = 0; i < ARCHS; i++) {
+        s->share[i] = sn_effects_share_of(0.5 + 0.4 * total(t, &a[i]));
+        s->item[i] = (sn_ranked){.arch = a[i], .loss = 1 + total(t, &a[i]), .hits = s->hits[i]};
+    }
+    free(a);
+    free(t);
+    return s;
+}
+
+static void draw_images(scores *s, sn_rng *r) {
+    memset(s->hits, 0, sizeof s->hits);
+    for (int i = 0; i < ARCHS; i++) s->item[i].top1 = 0;
+    for (int k = 0; k < IMAGES; k++) {
+        double difficulty = sn_rng_unit(r);
+        for (int i = 0; i < ARCHS; i++) {
+            bool right = (sn_rng_below(r, 4) ? difficulty : sn_rng_unit(r)) < s->share[i];
+            s->hits[i][k / 64] |= (uint64_t)right << (k % 64);
+            s->item[i].top1 += right / (double)IMAGES;
+        }
+    }
+}
+
+static void free_scores(scores *s) {
+    sn_space_free(s->space);
+    free(s);
+}
+
+// True effects are those of the true shares; the intervals are of the archs that were scored, all of them.
+START_TEST(image_intervals_cover) {
+    sn_rng r = sn_rng_at(11, SN_STREAM_ARCHS, 5, 0, 0);
+    coverage c = {0};
+    for (int draw = 0; draw < 120; draw++) {
+        scores *s = some_scores(&r);
+        sn_fitted f;
+        double logit[ARCHS], value[9], work[18], from[9], to[9];
+        draw_images(s, &r);
+        ck_ok(sn_fitted_make(s->space, s->item, ARCHS, IMAGES, &f));
+        for (int i = 0; i < ARCHS; i++) logit[i] = log(s->share[i] / (1 - s->share[i]));
+        sn_effects_refit(f.design, logit, f.accuracy.lambda, value, work);
+        ck_ok(sn_fitted_over_images(&f, s->item, ARCHS, IMAGES, 200, (uint32_t)draw, from, to));
+        for (int e = 0; e < 9; e++, c.all++) c.within += value[e] >= from[e] && value[e] <= to[e];
+        sn_fitted_free(&f);
+        free_scores(s);
+    }
+    double share = (double)c.within / (double)c.all;
+    if (getenv("SN_SHOW")) printf("over images: %.4f of %ld within their intervals\n", share, c.all);
+    ck_assert_msg(fabs(share - 0.95) <= 0.03, "%.4f of %ld effects within their intervals, promised 0.95", share, c.all);
+}
+END_TEST
+
+START_TEST(scores_that_cannot_be_fitted) {
+    sn_rng r = sn_rng_at(12, SN_STREAM_ARCHS, 6, 0, 0);
+    scores *s = some_scores(&r);
+    sn_fitted f;
+    draw_images(s, &r);
+    double loss = s->item[4].loss;
+    s->item[4].loss = NAN; // fitted without it, and predicted
+    s->item[9].loss = INFINITY;
+    ck_ok(sn_fitted_make(s->space, s->item, ARCHS, IMAGES, &f));
+    ck_assert_int_eq(f.overflowed, 2);
+    ck_assert_str_eq(f.unfitted[1], "");
+    ck_near(sn_fitted_loss(&f, &s->item[4].arch), loss, 1e-9, "loss of an overflowed net");
+    ck_assert(sn_fitted_points(&f, s->item, ARCHS) > 0 && sn_fitted_points(&f, s->item, ARCHS) < 25);
+    sn_fitted_free(&f);
+    for (int i = 0; i < ARCHS; i++) s->item[i].loss = NAN, s->item[i].top1 = 0.1;
+    ck_ok(sn_fitted_make(s->space, s->item, ARCHS, IMAGES, &f));
+    ck_assert_str_eq(f.unfitted[0], "top-1 of all 27 scored architectures is equal: there are no effects");
+    ck_assert_str_eq(f.unfitted[1], "no scored architecture has a finite loss");
+    ck_assert(isnan(sn_fitted_top1(&f, &s->item[0].arch)) && isnan(sn_fitted_loss(&f, &s->item[0].arch)));
+    sn_fitted_free(&f);
+    ck_ok(sn_fitted_make(s->space, s->item, 4, IMAGES, &f));
+    ck_assert_ptr_nonnull(strstr(f.unfitted[0], "score 2 more"));
+    sn_fitted_free(&f);
+    free_scores(s);
+}
+END_TEST
+
 START_TEST(logits) {
     ck_near(sn_effects_logit(50, 100), 0, 0, "half");
     ck_assert(isfinite(sn_effects_logit(0, 100)) && isfinite(sn_effects_logit(100, 100)));
@@ -328,6 +421,8 @@ int main(void) {
     tcase_add_test(t, shares_of_variance);
     tcase_add_test(t, refit_is_the_fit);
     tcase_add_test(t, too_little_to_fit);
+    tcase_add_test(t, image_intervals_cover);
+    tcase_add_test(t, scores_that_cannot_be_fitted);
     tcase_add_test(t, logits);
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -65,12 +65,11 @@ const sn_effect *sn_effects_of(const sn_effects *, int decision, int option);
 double sn_effects_predict(const sn_effects *, const sn_arch *);
 
 // Shares of variance: functional ANOVA (G. Hooker, J. Comput. Graph. Stat. 16, 2007; of choices between options: F. Hutter,
-// H. Hoos, K. Leyton-Brown, ICML 2014), over the scored archs. Of a decision: mean of its squared effects by
-// least squares / variance. Of a pair:
-// mean square of the cell means of what these leave over / variance; a cell holds the archs with two given options. Both
-// are exact where all combinations were scored equally often; elsewhere each is taken on its own, and they need not add up.
-// by_chance: the share that a rest without any order would give, freedom * sigma^2 / (archs * variance), freedom = options - 1,
-// or cells - options of both + 1.
+// H. Hoos, K. Leyton-Brown, ICML 2014), over the scored archs.
+// Of a decision: mean of its squared effects by least squares / variance. Of a pair: mean square of the cell means of what these
+// leave over / variance; a cell holds the archs with two given options. Both are exact where all combinations were scored equally
+// often; elsewhere each is taken on its own, and they need not add up. by_chance: the share that a rest without any order would
+// give, freedom * sigma^2 / (archs * variance), freedom = options - 1, or cells - options of both + 1.
 typedef struct {
     int decision[2]; // [1] is -1 for a decision alone
     double share, by_chance;

@@ -1,6 +1,6 @@
 // Main effects of the scores of a run: of accuracy (as its logit) and of the loss, with intervals over images. Made from the
-// store whenever they are asked for: 6,561 archs take some milliseconds. Not here: how effects are fitted (effects.h), what is
-// printed of them (cmd_effects.c).
+// store whenever they are asked for: 6,561 archs take some milliseconds.
+// Not here: how effects are fitted (effects.h), what is printed of them (cmd_effects.c).
 #ifndef SN_FITTED_H
 #define SN_FITTED_H
 

@@ -216,7 +216,7 @@ static const struct {
      "10:38: train.optimizer.lr_min: found 0.2; allowed is at most lr, 0.1"},
     {SMALL "train: {optimizer: {warmup: 2}}\nretrain: {epochs: 1}\n",
      "11:10: retrain.optimizer.warmup: found 2 epochs; allowed are at most the 1 of retrain.epochs"},
-    {SMALL "rank: {strategy: list}\n", "10:18: rank.strategy: found 'list' without a file"},
+    {SMALL "rank: {strategy: list}\n", "10:18: rank.strategy: found 'list', which needs rank.archs"},
     {"data: {source: /d, augment: {cutout: 17}}\n" SPACE,
      "1:38: data.augment.cutout: found 17; allowed is at most twice the image's side, 16"},
     {"data: {source: /d, augment: {crop: 9}}\n" SPACE,

@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
     sn_method_kind kind;
     const char *name, *doc;
+    const char *needs; // the text key of a config without which it cannot be chosen; NULL: none
     // --- of a sampler
     int (*passes)(const sn_space *); // of one step
     // Bytes that it keeps from step to step, zeroed at first; NULL: none. They hold only what (seed, step) give anew, so that a

@@ -2,6 +2,7 @@
 // Not here: single values (config_value.c), the space's language (config_space.c), output (config_write.c, config_help.c).
 // Next: config_space.c.
 #include "io/config/config_table.h"
+#include "sampler/method.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -285,14 +286,27 @@ static void relate_images(reader *r) {
                    "data.store: found %d; allowed is 0, or at least the image's shorter side, %d", c->data.store, side);
 }
 
+static const char *text_at(const sn_config *c, const sn_key *key) {
+    return *(char *const *)(const void *)((const char *)c + key->offset);
+}
+
+// Methods with the keys that they cannot do without.
+static void relate_methods(reader *r) {
+    for (const sn_key *key = sn_keys; key->path; key++) {
+        const char *name = key->type == SN_KEY_NAME ? text_at(r->config, key) : NULL;
+        const sn_method *m = name ? sn_method_find((sn_method_kind)key->low, name) : NULL;
+        if (m && m->needs && !*text_at(r->config, &sn_keys[sn_key_find(m->needs)]))
+            sn_problem(&r->problems, place_of(r, key->path), "%s: found '%s', which needs %s; that must be given", key->path,
+                       m->name, m->needs);
+    }
+}
+
 static void relate(reader *r) {
     const sn_config *c = r->config;
     relate_optimizer(r, "train", c->train.epochs, &c->train.optimizer);
     if (!sn_problems_any(&r->problems))
         relate_optimizer(r, "retrain", c->retrain.epochs, &c->retrain.optimizer); // may be train's
-    if (!strcmp(c->rank.strategy, "list") && !*c->rank.archs)
-        sn_problem(&r->problems, place_of(r, "rank.strategy"),
-                   "rank.strategy: found 'list' without a file; rank.archs must name one");
+    relate_methods(r);
     relate_images(r);
 }
 

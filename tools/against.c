@@ -11,7 +11,7 @@ static const char *const words[SN_RANKED_BY] = {"accuracy", "loss", "effects", "
 // The archs that have a truth, in the order of the ranking.
 typedef struct {
     size_t n;
-    double *truth, *score;
+    double *truth, *score, *cost; // cost: MACs
     const uint64_t **hits;
     uint64_t *classes; // signatures: equal ones are equal as trained nets
 } sample;
@@ -19,6 +19,7 @@ typedef struct {
 static void free_sample(sample *s) {
     free(s->truth);
     free(s->score);
+    free(s->cost);
     free(s->hits);
     free(s->classes);
 }
@@ -33,6 +34,7 @@ static sn_status measure(const sample *s, int by, const sn_ranked *const *item, 
     }
     sn_rank_input in = {.archs = s->n,
                         .truth = s->truth,
+                        .cost = s->cost,
                         .score = by == SN_BY_ACCURACY ? NULL : s->score,
                         .hits = by == SN_BY_ACCURACY ? s->hits : NULL,
                         .images = (size_t)images,
@@ -71,10 +73,14 @@ static sn_status too_few(const sn_against *a, size_t n, size_t all) {
 
 static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_truth *truth, uint32_t resamples, sn_against *out) {
     size_t n = (size_t)k->n;
-    sample s = {0, sn_new(n, sizeof *s.truth), sn_new(n, sizeof *s.score), sn_new(n, sizeof *s.hits),
+    sample s = {0,
+                sn_new(n, sizeof *s.truth),
+                sn_new(n, sizeof *s.score),
+                sn_new(n, sizeof *s.cost),
+                sn_new(n, sizeof *s.hits),
                 sn_new(n, sizeof *s.classes)};
     const sn_ranked **item = sn_new(n, sizeof *item);
-    sn_status status = s.truth && s.score && s.hits && s.classes && item ? SN_OK : SN_RESOURCE;
+    sn_status status = s.truth && s.score && s.cost && s.hits && s.classes && item ? SN_OK : SN_RESOURCE;
     char text[SN_ARCH_TEXT];
     for (size_t i = 0; status == SN_OK && i < n; i++) {
         double known = k->item[i].top1; // without truths only the halves are compared
@@ -83,6 +89,7 @@ static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_trut
             continue;
         }
         s.truth[s.n] = known;
+        s.cost[s.n] = (double)k->item[i].cost.macs;
         s.hits[s.n] = k->item[i].hits;
         status = sn_graph_signature(r->graph, &k->item[i].arch, false, &s.classes[s.n]);
         item[s.n++] = &k->item[i];

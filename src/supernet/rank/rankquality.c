@@ -5,6 +5,7 @@
 #include "supernet/rank/redraw.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ typedef struct {
     uint32_t *member;      // (archs) archs by class; NULL: the archs themselves
     uint32_t *start;       // (n + 1) first member of each class
     double *truth, *score; // (n)
-    double *a, *b;         // (n) scratch
+    double *cost;          // (n), or NULL
+    double *a, *b, *c;     // (n) scratch
     uint32_t *order;       // (n) scratch
     double *drawn;         // (SN_RANK_FIGURES, resamples) figures of the resamples
     sn_rank_part result;
@@ -27,21 +29,25 @@ static void part_free(part *p) {
     free(p->start);
     free(p->truth);
     free(p->score);
+    free(p->cost);
     free(p->a);
     free(p->b);
+    free(p->c);
     free(p->order);
     free(p->drawn);
 }
 
 // Fills the arrays of *p, whose n (and member, start for classes) is set.
-static sn_status part_open(part *p, uint32_t resamples) {
+static sn_status part_open(part *p, bool costs, uint32_t resamples) {
     p->truth = sn_new(p->n, sizeof *p->truth);
     p->score = sn_new(p->n, sizeof *p->score);
     p->a = sn_new(p->n, sizeof *p->a);
     p->b = sn_new(p->n, sizeof *p->b);
+    p->c = sn_new(p->n, sizeof *p->c);
+    if (costs) p->cost = sn_new(p->n, sizeof *p->cost);
     p->order = sn_new(p->n, sizeof *p->order);
     p->drawn = sn_new((size_t)resamples * SN_RANK_FIGURES, sizeof *p->drawn);
-    return p->truth && p->score && p->a && p->b && p->order && p->drawn ? SN_OK : SN_RESOURCE;
+    return p->truth && p->score && (p->cost || !costs) && p->a && p->b && p->c && p->order && p->drawn ? SN_OK : SN_RESOURCE;
 }
 
 typedef struct {
@@ -148,6 +154,10 @@ static const struct {
 #undef X
 };
 
+static bool is_regret(int id) {
+    return range[id].largest == HUGE_VAL;
+}
+
 // Sorts the figures that exist to the front; their number.
 static size_t existing(double *drawn, size_t n) {
     size_t m = 0;
@@ -168,7 +178,7 @@ static void image_intervals(part *p, uint32_t resamples) {
         double *drawn = p->drawn + (size_t)id * resamples;
         size_t n = existing(drawn, resamples);
         if (!n || isnan(f->value)) continue;
-        double moved = id == SN_RANK_REGRET ? 0 : f->value - sn_quantile(drawn, n, 0.5);
+        double moved = is_regret(id) ? 0 : f->value - sn_quantile(drawn, n, 0.5);
         set_within(id, sn_quantile(drawn, n, 0.025) + moved, sn_quantile(drawn, n, 0.975) + moved, f->image);
     }
 }
@@ -181,7 +191,7 @@ static void arch_intervals(part *p, uint32_t resamples, size_t b) {
         size_t n = existing(drawn, resamples);
         if (!n || isnan(v)) continue;
         double low = sn_quantile(drawn, n, 0.025), high = sn_quantile(drawn, n, 0.975);
-        if (id == SN_RANK_REGRET)
+        if (is_regret(id))
             set_within(id, low, high, f->arch);
         else
             set_within(id, v - scale * (high - v), v - scale * (low - v), f->arch);
@@ -194,12 +204,13 @@ static void keep(part *p, uint32_t resamples, uint32_t draw, const double figure
     for (size_t id = 0; id < SN_RANK_FIGURES; id++) p->drawn[id * resamples + draw] = figure[id];
 }
 
-static sn_status values(part *p, const double *score, const double *truth) {
+static sn_status values(part *p, const double *score, const sn_rank_input *in) {
     sn_rank_part *r = &p->result;
     double figure[SN_RANK_FIGURES], cut;
-    collapse(p, truth, p->truth);
+    collapse(p, in->truth, p->truth);
     collapse(p, score, p->score);
-    SN_TRY(sn_rank_figures(p->score, p->truth, p->n, figure));
+    if (in->cost) collapse(p, in->cost, p->cost);
+    SN_TRY(sn_rank_figures(p->score, p->truth, p->cost, p->n, figure));
     r->archs = p->n;
     SN_TRY(sn_rank_top_cut(p->truth, p->n, &cut, &r->top));
     for (int id = 0; id < SN_RANK_FIGURES; id++) r->figure[id] = (sn_rank_figure){figure[id], {NAN, NAN}, {NAN, NAN}};
@@ -213,7 +224,7 @@ static sn_status over_images(part *p, size_t parts, images *m, const sn_rank_inp
         score_redrawn(m, in, draw);
         for (size_t k = 0; k < parts; k++) {
             collapse(&p[k], m->count, p[k].a);
-            SN_TRY(sn_rank_figures(p[k].a, p[k].truth, p[k].n, figure));
+            SN_TRY(sn_rank_figures(p[k].a, p[k].truth, p[k].cost, p[k].n, figure));
             keep(&p[k], in->resamples, draw, figure);
         }
     }
@@ -231,8 +242,9 @@ static sn_status over_archs(part *p, const sn_rank_input *in) {
         for (size_t i = 0; i < b; i++) {
             p->a[i] = p->score[p->order[i]];
             p->b[i] = p->truth[p->order[i]];
+            if (p->cost) p->c[i] = p->cost[p->order[i]];
         }
-        SN_TRY(sn_rank_figures_ten(p->a, p->b, b, ten, figure));
+        SN_TRY(sn_rank_figures_ten(p->a, p->b, p->cost ? p->c : NULL, b, ten, figure));
         keep(p, in->resamples, draw, figure);
     }
     arch_intervals(p, in->resamples, b);
@@ -252,16 +264,16 @@ static sn_status over_halves(part *p, size_t parts, images *m, const sn_rank_inp
 
 static sn_status measure(part p[2], images *m, const sn_rank_input *in) {
     size_t parts = 1;
-    SN_TRY(part_open(&p[0], in->resamples));
+    SN_TRY(part_open(&p[0], in->cost, in->resamples));
     if (in->classes) SN_TRY(find_classes(&p[1], in->classes, in->archs));
-    if (in->classes && p[1].n < in->archs) SN_TRY(part_open(&p[parts++], in->resamples));
+    if (in->classes && p[1].n < in->archs) SN_TRY(part_open(&p[parts++], in->cost, in->resamples));
     const double *score = in->score;
     if (in->hits) {
         SN_TRY(images_open(m, in));
         score_all(m, in);
         score = m->count;
     }
-    for (size_t k = 0; k < parts; k++) SN_TRY(values(&p[k], score, in->truth));
+    for (size_t k = 0; k < parts; k++) SN_TRY(values(&p[k], score, in));
     for (size_t k = 0; k < parts && in->resamples; k++) SN_TRY(over_archs(&p[k], in));
     if (in->hits && in->resamples) SN_TRY(over_images(p, parts, m, in));
     if (in->hits) SN_TRY(over_halves(p, parts, m, in));
@@ -276,8 +288,12 @@ static sn_status check(const sn_rank_input *in) {
     if (in->hits && (in->images < 1 || in->images > most))
         return sn_error(SN_USAGE, "ranking on %zu images: 1 to %zu are allowed", in->images, most);
     for (size_t i = 0; i < in->archs; i++) // named here, before classes blur which arch it was
-        if (isnan(in->truth[i]) || (in->score && isnan(in->score[i])))
-            return sn_error(SN_DATA, "%s of arch %zu is not a number", isnan(in->truth[i]) ? "truth" : "score", i);
+        if (isnan(in->truth[i]) || (in->score && isnan(in->score[i])) || (in->cost && isnan(in->cost[i])))
+            return sn_error(SN_DATA, "%s of arch %zu is not a number",
+                            isnan(in->truth[i])                ? "truth"
+                            : in->score && isnan(in->score[i]) ? "score"
+                                                               : "cost",
+                            i);
     return SN_OK;
 }
 

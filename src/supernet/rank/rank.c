@@ -4,6 +4,7 @@
 #include "io/files/runfolder.h"
 #include "supernet/engine/recalibrate.h"
 #include "supernet/engine/scoreplan.h"
+#include "supernet/rank/budget.h"
 #include "supernet/rank/fitted.h"
 
 #include <math.h>
@@ -233,15 +234,20 @@ static int by_arch(const void *a, const void *b) {
     return sn_arch_compare(&((const sn_ranked *)a)->arch, &((const sn_ranked *)b)->arch);
 }
 
-// Every score of the store in the order of archs, whatever order they were measured in, with its fitted ones.
-static sn_status load_fitted(const sn_run *r, const sn_rankstore *store, size_t setting, sn_ranking *out) {
-    sn_fitted f;
+// Every score of the store in the order of archs, whatever order they were measured in, and their effects.
+static sn_status fit_rows(const sn_run *r, const sn_rankstore *store, size_t setting, sn_ranking *out, sn_fitted *f) {
     SN_TRY(load_rows(r, store, setting, out));
     qsort(out->item, (size_t)out->n, sizeof *out->item, by_arch);
+    return sn_fitted_make(r->space, out->item, out->n, out->images, f);
+}
+
+// The same with the fitted scores of each.
+static sn_status load_fitted(const sn_run *r, const sn_rankstore *store, size_t setting, sn_ranking *out) {
+    sn_fitted f;
+    SN_TRY(fit_rows(r, store, setting, out, &f));
     out->fits = (sn_rank_fits){setting, sn_new((size_t)out->n, sizeof(double)), sn_new((size_t)out->n, sizeof(double))};
-    if (!out->fits.fitted_top1 || !out->fits.fitted_loss) return SN_RESOURCE;
-    SN_TRY(sn_fitted_make(r->space, out->item, out->n, out->images, &f));
-    for (long i = 0; i < out->n; i++) {
+    sn_status s = out->fits.fitted_top1 && out->fits.fitted_loss ? SN_OK : SN_RESOURCE;
+    for (long i = 0; s == SN_OK && i < out->n; i++) {
         sn_ranked *x = &out->item[i];
         out->fits.fitted_top1[x->row] = x->fitted_top1 = sn_fitted_top1(&f, &x->arch);
         out->fits.fitted_loss[x->row] = x->fitted_loss = sn_fitted_loss(&f, &x->arch);
@@ -249,7 +255,7 @@ static sn_status load_fitted(const sn_run *r, const sn_rankstore *store, size_t 
     memcpy(out->unfitted, f.unfitted, sizeof out->unfitted);
     out->overflowed = f.overflowed;
     sn_fitted_free(&f);
-    return SN_OK;
+    return s;
 }
 
 static int by_logits(const void *a, const void *b) {
@@ -379,6 +385,19 @@ sn_status sn_rank_best(const sn_run *r, sn_arch *out) {
         *out = k.item[0].arch;
     else
         s = sn_error(SN_USAGE, "best by effects: %s; or take the best by accuracy with --set rank.by=accuracy", k.unfitted[0]);
+    sn_ranking_free(&k);
+    return s;
+}
+
+sn_status sn_rank_whole(const sn_run *r, sn_cost most, sn_arch *out) {
+    sn_ranking k = {.images = (uint64_t)sn_rank_images(r)};
+    sn_fitted f = {0};
+    size_t setting;
+    SN_TRY(open_store(r, &k.store, &setting));
+    sn_status s = fit_rows(r, k.store, setting, &k, &f);
+    if (s == SN_OK && !f.accuracy.n) s = sn_error(SN_USAGE, "best by effects: %s", f.unfitted[0]);
+    if (s == SN_OK) s = sn_budget_best(r->graph, r->space, &f.accuracy, 1, most, out);
+    sn_fitted_free(&f);
     sn_ranking_free(&k);
     return s;
 }

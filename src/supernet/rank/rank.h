@@ -57,6 +57,9 @@ const sn_ranked *sn_ranking_first(const sn_ranking *, int by);
 // The first of the stored ranking; of a space of one, that one. SN_USAGE when nothing is ranked yet, or rank.by is effects and
 // there are none.
 sn_status sn_rank_best(const sn_run *, sn_arch *out);
+// The best of the whole space by the main effects of the stored scores, within limits (INT64_MAX: none), scored or not. As
+// sn_budget_best; SN_USAGE too when there are no effects.
+sn_status sn_rank_whole(const sn_run *, sn_cost most, sn_arch *out);
 // The stored score of one arch, *found says whether there is one.
 sn_status sn_rank_find(const sn_run *, const sn_arch *, sn_ranked *out, bool *found); // nothing fitted
 

@@ -341,6 +341,36 @@ START_TEST(ranked_by) {
 }
 END_TEST
 
+// A list that lacks the best of the space by effects: it is scored too, and the same command says the same again.
+START_TEST(best_of_the_whole_space) {
+    char first[256];
+    ck_run(
+        0,
+        "for a in skip mb3_k3 sep_k5; do for b in skip mb3_k3 sep_k5; do echo $a,$b,skip; echo $a,$b,mb3_k3; done; done >part && "
+        "printf 'skip,sep_k5,sep_k5\nmb3_k3,mb3_k3,sep_k5\n' >>part");
+    for (int again = 0; again < 2; again++) {
+        ck_run(0, "\"$S\" rank run --archs part --by effects --json --top 1 --set rank.calibrate=375");
+        json_t *out = printed_json(), *whole = json_object_get(out, "whole_space");
+        ck_assert_ptr_nonnull(whole);
+        const char *arch = json_string_value(json_object_get(whole, "arch"));
+        ck_assert_msg(strstr(arch, ",skip,sep_k5") != NULL, "%s", arch);
+        if (again)
+            ck_assert_str_eq(arch, first);
+        else
+            snprintf(first, sizeof first, "%s", arch);
+        ck_assert_int_eq(json_integer_value(json_object_get(out, "archs")), 20);
+        ck_assert(again ? !json_integer_value(json_object_get(out, "scored"))
+                        : json_integer_value(json_object_get(out, "scored")) > 20);
+        ck_assert(number(whole, "fitted_top1") > number(json_array_get(json_object_get(out, "best"), 0), "fitted_top1"));
+        json_decref(out);
+    }
+    ck_run(0, "\"$S\" rank run --archs part --by effects --max-macs 200000 --set rank.calibrate=375");
+    ck_printed("out", "best by effects of the whole space, scored beside the others: skip,skip,sep_k5 (0.");
+    ck_run(0, "\"$S\" rank run --archs part --set rank.calibrate=375"); // by accuracy: what was asked for
+    ck_run(1, "grep whole out");
+}
+END_TEST
+
 START_TEST(effects) {
     ck_run(2, "\"$S\" effects run --set rank.calibrate=380");
     ck_printed("err", "nothing is ranked yet with these weights and this protocol");
@@ -891,6 +921,7 @@ int main(void) {
     tcase_add_test(c, evaluated);
     tcase_add_test(c, ranked);
     tcase_add_test(c, ranked_by);
+    tcase_add_test(c, best_of_the_whole_space);
     tcase_add_test(c, effects);
     tcase_add_test(c, ranked_to_csv);
     tcase_add_test(c, ranking_as_text);

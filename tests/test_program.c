@@ -46,7 +46,8 @@ START_TEST(usage) {
 END_TEST
 
 START_TEST(help_of_commands) {
-    const char *const commands[] = {"train", "rank", "eval", "retrain", "export", "describe", "verify", "trace", "bench"};
+    const char *const commands[] = {"train",  "rank",     "effects", "eval",  "retrain",
+                                    "export", "describe", "verify",  "trace", "bench"};
     ck_run(0, "\"$S\" help");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         ck_printed("out", commands[i]);
@@ -297,6 +298,126 @@ START_TEST(ranked) {
     ck_assert_str_eq(json_string_value(json_object_get(few, "protocol")),
                      "recalibrate 2048 images, batches of 125, the last of 48");
     json_decref(few);
+}
+END_TEST
+
+// By main effects: order, picks, `best`; by accuracy where there are none.
+START_TEST(ranked_by) {
+    ck_run(0, "\"$S\" rank run --by effects --json --top 27 --csv by.csv");
+    json_t *out = printed_json(), *list = json_object_get(out, "best"),
+           *pick = json_object_get(json_object_get(out, "picks"), "effects");
+    ck_assert_str_eq(json_string_value(json_object_get(out, "by")), "effects");
+    for (size_t i = 1; i < 27; i++)
+        ck_assert(number(json_array_get(list, i - 1), "fitted_top1") >= number(json_array_get(list, i), "fitted_top1"));
+    char *best = sn_strdup(json_string_value(json_object_get(json_array_get(list, 0), "arch")));
+    ck_assert_str_eq(json_string_value(json_object_get(pick, "arch")), best);
+    json_decref(out);
+    ck_run(0, "grep -c ',0[.][0-9]*,2[.][0-9]*$' by.csv"); // fitted top-1 and loss
+    ck_assert_int_ge(atoi(read_all("out")), 27);
+    ck_run(0, "\"$S\" eval run --arch best --set rank.by=effects --json");
+    out = printed_json();
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(out, "archs"), 0), "arch")), best);
+    json_decref(out);
+    ck_run(0, "\"$S\" rank run --by loss --json --top 2");
+    out = printed_json(), list = json_object_get(out, "best");
+    ck_assert(number(json_array_get(list, 0), "loss") <= number(json_array_get(list, 1), "loss"));
+    json_decref(out);
+    ck_run(0,
+           "head -n 28 by.csv >own.csv && \"$S\" rank run --against own.csv --key fitted_top1 --json"); // others are not fitted
+    out = printed_json();
+    json_t *all = json_object_get(json_object_get(json_object_get(out, "against"), "effects"), "all");
+    ck_assert_double_eq(number(json_object_get(json_object_get(all, "figures"), "tau"), "value"), 1);
+    json_decref(out);
+    // too few
+    ck_run(0, "\"$S\" rank run --by effects --sample 3 --set rank.calibrate=350");
+    ck_printed("err", "warning: ranked by accuracy: no main effects: ");
+    ck_printed("err", " scored architectures, found are 3: score ");
+    ck_run(2, "\"$S\" eval run --arch best --set rank.by=effects --set rank.calibrate=350");
+    ck_printed("err", "best by effects: ");
+    ck_run(0, "\"$S\" eval run --arch best --set rank.calibrate=350");
+    ck_run(2, "\"$S\" rank run --by size");
+    ck_printed("err", "--by: found 'size'; allowed are accuracy, loss, effects");
+    free(best);
+}
+END_TEST
+
+// A list that lacks the best of the space by effects: it is scored too, and the same command says the same again.
+START_TEST(best_of_the_whole_space) {
+    char first[256];
+    ck_run(0, "for a in skip mb3_k3 sep_k5; do for b in skip mb3_k3 sep_k5; do for c in skip mb3_k3 sep_k5; do echo $a,$b,$c; "
+              "done; done; done | grep -v ',skip,sep_k5' >part");
+    for (int again = 0; again < 2; again++) {
+        ck_run(0, "\"$S\" rank run --archs part --by effects --json --top 1 --set rank.calibrate=375");
+        json_t *out = printed_json(), *whole = json_object_get(out, "whole_space");
+        ck_assert_ptr_nonnull(whole);
+        const char *arch = json_string_value(json_object_get(whole, "arch"));
+        ck_assert_msg(strstr(arch, ",skip,sep_k5") != NULL, "%s", arch);
+        if (again)
+            ck_assert_str_eq(arch, first);
+        else
+            snprintf(first, sizeof first, "%s", arch);
+        ck_assert_int_eq(json_integer_value(json_object_get(out, "archs")), 24);
+        ck_assert(again ? !json_integer_value(json_object_get(out, "scored"))
+                        : json_integer_value(json_object_get(out, "scored")) > 24);
+        ck_assert(number(whole, "fitted_top1") > number(json_array_get(json_object_get(out, "best"), 0), "fitted_top1"));
+        json_decref(out);
+    }
+    ck_run(0, "\"$S\" rank run --archs part --by effects --max-macs 200000 --set rank.calibrate=375");
+    ck_printed("out", "best by effects of the whole space, scored beside the others: skip,skip,sep_k5 (0.");
+    ck_run(0, "\"$S\" rank run --archs part --set rank.calibrate=375"); // by accuracy: what was asked for
+    ck_run(1, "grep whole out");
+}
+END_TEST
+
+START_TEST(effects) {
+    ck_run(2, "\"$S\" effects run --set rank.calibrate=380");
+    ck_printed("err", "nothing is ranked yet with these weights and this protocol");
+    ck_run(0, "\"$S\" rank run");
+    ck_run(0, "\"$S\" effects run --json --csv effects.csv --arch skip,skip,skip");
+    json_t *out = printed_json(), *decisions = json_object_get(out, "decisions"), *x;
+    size_t d, k;
+    double shares = 0;
+    ck_assert_int_eq((int)number(out, "archs"), 27);
+    ck_assert_uint_eq(json_array_size(decisions), 3);
+    json_array_foreach(decisions, d, x) {
+        json_t *options = json_object_get(x, "options"), *o;
+        double points = 0;
+        shares += number(x, "share");
+        json_array_foreach(options, k, o) {
+            points += number(o, "points");
+            json_t *over = json_object_get(o, "over_images");
+            ck_assert(json_number_value(json_array_get(over, 0)) < json_number_value(json_array_get(over, 1)));
+        }
+        ck_near(points, 0, 1e-6, "every option was scored 9 times");
+    }
+    ck_near(number(json_object_get(out, "main_effects"), "share"), shares, 1e-6, "sum of shares");
+    ck_assert(shares > 0 && shares + number(json_object_get(out, "interactions"), "share") <= 1 + 1e-6);
+    ck_assert_uint_eq(json_array_size(json_object_get(out, "pairs")), 3);
+    x = json_array_get(json_object_get(out, "fitted"), 0);
+    ck_assert(json_is_false(json_object_get(x, "predicted")) && number(x, "top1") > 0 && number(x, "fitted_top1") > 0);
+    json_decref(out);
+    ck_run(0, "wc -l <effects.csv");
+    ck_assert_int_eq(atoi(read_all("out")), 10);
+    ck_run(0, "\"$S\" effects run --pairs 1");
+    ck_printed("out", "\nstage2.layer2\n  skip ");
+    ck_printed("out", "points beyond their effects\nWhat pairs do with shared weights need not hold");
+    // archs that were not scored
+    ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --archs all --csv | tail -n +2 | cut -d '\"' -f 2 >all.txt");
+    ck_run(0, "grep -v ^sep_k5 all.txt | head -n 16 >some.txt; \"$S\" rank run --archs some.txt --set rank.calibrate=385");
+    ck_run(0, "\"$S\" effects run --set rank.calibrate=385 --archs all.txt >text");
+    ck_printed("err", "1 option was never scored, the first: sep_k5 of stage1.layer1; architectures with such options have no");
+    ck_run(0, "grep -c ': fitted top-1 .*; scored top-1' text");
+    ck_assert_int_ge(atoi(read_all("out")), 16); // and perhaps the best of the space
+    ck_run(0, "grep -c ': predicted top-1 .*; not scored$' text");
+    ck_assert_int_ge(atoi(read_all("out")), 2);
+    ck_run(0, "grep -c '^sep_k5,.*: nothing is fitted: it has an option that was never scored$' text");
+    ck_assert_int_eq(atoi(read_all("out")), 9);
+    // too few, or none
+    ck_run(0, "head -n 3 all.txt >three.txt; \"$S\" rank run --archs three.txt --set rank.calibrate=390 -q");
+    ck_run(2, "\"$S\" effects run --set rank.calibrate=390");
+    ck_printed("err", "run: no main effects: 2 effects need at least 5 scored architectures, found are 3: score 2 more");
+    ck_run(2, "\"$S\" effects run/checkpoints/step-00000032.h5");
+    ck_printed("err", "a bare checkpoint has no ranking; name the run folder");
 }
 END_TEST
 
@@ -797,6 +918,9 @@ int main(void) {
     tcase_add_test(c, guarded);
     tcase_add_test(c, evaluated);
     tcase_add_test(c, ranked);
+    tcase_add_test(c, ranked_by);
+    tcase_add_test(c, best_of_the_whole_space);
+    tcase_add_test(c, effects);
     tcase_add_test(c, ranked_to_csv);
     tcase_add_test(c, ranking_as_text);
     tcase_add_test(c, part_of_a_space);

@@ -22,6 +22,7 @@ typedef struct {
     uint64_t bit[ARCHS][WORDS];
     const uint64_t *hits[ARCHS];
     uint64_t classes[ARCHS];
+    double cost[ARCHS]; // falls where quality rises
 } world;
 
 static double quality(size_t arch) {
@@ -35,6 +36,7 @@ static void draw_world(world *w, uint32_t seed) {
         w->truth[a] = quality(a) + 0.15 * sn_rng_normal(&truth); // the same in every world
         w->hits[a] = w->bit[a];
         w->classes[a] = (uint64_t)(1000 - a / 3 % 20);
+        w->cost[a] = (double)(ARCHS - a);
         w->bit[a][WORDS - 1] = ~0ull << (IMAGES % 64); // beyond the last image: to be ignored
     }
     for (size_t i = 0; i < IMAGES; i++) {
@@ -50,6 +52,7 @@ static void draw_world(world *w, uint32_t seed) {
 static sn_rank_input input_of(const world *w, uint32_t resamples) {
     return (sn_rank_input){.archs = ARCHS,
                            .truth = w->truth,
+                           .cost = w->cost,
                            .hits = w->hits,
                            .images = IMAGES,
                            .classes = w->classes,
@@ -69,7 +72,7 @@ START_TEST(hits_are_scores) {
     ck_assert_int_eq(sn_rank_measure(&by_hits, &h), SN_OK);
     ck_assert_int_eq(sn_rank_measure(&by_score, &s), SN_OK);
     double plain[SN_RANK_FIGURES];
-    ck_assert_int_eq(sn_rank_figures(counts, w.truth, ARCHS, plain), SN_OK);
+    ck_assert_int_eq(sn_rank_figures(counts, w.truth, w.cost, ARCHS, plain), SN_OK);
     for (int id = 0; id < SN_RANK_FIGURES; id++) {
         ck_near(h.all.figure[id].value, plain[id], 0, "by hits");
         ck_near(s.all.figure[id].value, plain[id], 0, "by score");
@@ -87,23 +90,25 @@ END_TEST
 START_TEST(distinct_is_the_mean_of_each_class) {
     world w;
     draw_world(&w, 2);
-    double score[20] = {0}, truth[20] = {0}, plain[SN_RANK_FIGURES];
+    double score[20] = {0}, truth[20] = {0}, cost[20] = {0}, plain[SN_RANK_FIGURES];
     int size[20] = {0};
     for (size_t a = 0; a < ARCHS; a++) {
         size_t c = 1000 - w.classes[a];
         score[c] += round(w.score[a] * IMAGES);
         truth[c] += w.truth[a];
+        cost[c] += w.cost[a];
         size[c]++;
     }
     for (size_t c = 0; c < 20; c++) {
         score[c] /= size[c];
         truth[c] /= size[c];
+        cost[c] /= size[c];
     }
     sn_rank_input in = input_of(&w, 0);
     sn_rank_quality q;
     ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);
     ck_assert_uint_eq(q.distinct.archs, 20);
-    ck_assert_int_eq(sn_rank_figures(score, truth, 20, plain), SN_OK);
+    ck_assert_int_eq(sn_rank_figures(score, truth, cost, 20, plain), SN_OK);
     for (int id = 0; id < SN_RANK_FIGURES; id++) ck_near(q.distinct.figure[id].value, plain[id], 1e-12, "distinct");
     in.classes = NULL;
     ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);
@@ -291,7 +296,7 @@ static void column(const char *path, const char *key, const sn_truth *order, dou
 }
 
 static sn_rank_quality measured(const macro *m, const double *score, const double *truth, const uint64_t *classes) {
-    sn_rank_input in = {.archs = m->n, .truth = truth, .score = score, .classes = classes, .resamples = 3};
+    sn_rank_input in = {.archs = m->n, .truth = truth, .cost = m->flops, .score = score, .classes = classes, .resamples = 3};
     sn_rank_quality q;
     ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);
     return q;
@@ -324,8 +329,11 @@ START_TEST(macro_anchors) {
     ck_near(q.all.figure[SN_RANK_RHO].value, 0.7477875004205337, 1e-12, "rho of FLOPs");
     ck_near(q.all.figure[SN_RANK_TOP_TAU].value, 0.34131842453126915, 1e-12, "tau of FLOPs in the top 10 %");
     ck_near(q.distinct.figure[SN_RANK_TAU].value, 0.5460986633119852, 1e-12, "tau of FLOPs, distinct");
+    ck_near(q.all.figure[SN_RANK_BUDGETS].value, 1.9018993093097045, 1e-9, "regret of FLOPs over budgets");
+    ck_near(q.all.figure[SN_RANK_BUDGETS_WORST].value, 5.1900011698404995, 1e-9, "regret of FLOPs, worst budget");
     q = measured(&m, m.params, m.accuracy, NULL);
     ck_near(q.all.figure[SN_RANK_TAU].value, 0.21764196901860966, 1e-12, "tau of params");
+    ck_near(q.all.figure[SN_RANK_BUDGETS].value, 6.198165893554686, 1e-9, "regret of params over budgets");
     q = measured(&m, m.seed[0], m.seed[1], NULL);
     ck_near(q.all.figure[SN_RANK_TAU].value, 0.881950305261682, 1e-12, "seed 0 against seed 1");
     ck_near(q.all.figure[SN_RANK_RHO].value, 0.9795526649137469, 1e-12, "seed 0 against seed 1, rho");

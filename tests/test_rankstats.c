@@ -25,9 +25,13 @@ START_TEST(equals_scipy) {
         size_t n = json_array_size(json_object_get(c, "score")), top;
         double *score = numbers(json_object_get(c, "score"), n), *truth = numbers(json_object_get(c, "truth"), n);
         double figure[SN_RANK_FIGURES], tau, rho, cut;
-        ck_assert_int_eq(sn_rank_figures(score, truth, n, figure), SN_OK);
+        ck_assert_int_eq(sn_rank_figures(score, truth, NULL, n, figure), SN_OK);
         for (int id = 0; id < SN_RANK_FIGURES; id++) {
             json_t *expected = json_object_get(json_object_get(c, "figures"), sn_rank_figure_name((sn_rank_figure_id)id));
+            if (id == SN_RANK_BUDGETS || id == SN_RANK_BUDGETS_WORST) { // no costs there
+                ck_assert(isnan(figure[id]));
+                continue;
+            }
             ck_assert_ptr_nonnull(expected);
             char what[100];
             snprintf(what, sizeof what, "%s, %s", json_string_value(json_object_get(c, "name")),
@@ -120,14 +124,56 @@ START_TEST(ties_at_the_cut_count_in_part) {
     // Best by score: 9, then three tied for the two other... places of 3; best by truth: items 0, 1, 2.
     const double score[] = {9, 5, 5, 5, 1}, truth[] = {50, 40, 30, 20, 10};
     double figure[SN_RANK_FIGURES];
-    ck_assert_int_eq(sn_rank_figures_ten(score, truth, 5, 3, figure), SN_OK);
+    ck_assert_int_eq(sn_rank_figures_ten(score, truth, NULL, 5, 3, figure), SN_OK);
     ck_near(figure[SN_RANK_SHARE_10], (1 + 2.0 / 3 + 2.0 / 3) / 3, 1e-15, "share of 3");
     ck_near(figure[SN_RANK_SHARE_1PC], 1, 0, "share of 1");
     ck_near(figure[SN_RANK_REGRET], 0, 0, "regret");
     const double flat[] = {2, 7, 7, 7, 1};
-    ck_assert_int_eq(sn_rank_figures(flat, truth, 5, figure), SN_OK);
+    ck_assert_int_eq(sn_rank_figures(flat, truth, NULL, 5, figure), SN_OK);
     ck_near(figure[SN_RANK_REGRET], 50 - 30, 0, "regret of tied picks");
     ck_near(figure[SN_RANK_SHARE_10], 1, 1e-15, "ten of five");
+}
+END_TEST
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// One budget by its definition: among those that are not dearer, the best truth less the mean truth of the best-scored.
+static double regret_under(double budget, const double *score, const double *truth, const double *cost, size_t n) {
+    double best = -HUGE_VAL, picked = -HUGE_VAL, sum = 0;
+    int count = 0;
+    for (size_t i = 0; i < n; i++)
+        if (cost[i] <= budget) best = fmax(best, truth[i]), picked = fmax(picked, score[i]);
+    for (size_t i = 0; i < n; i++)
+        if (cost[i] <= budget && score[i] == picked) sum += truth[i], count++;
+    return best - sum / count;
+}
+
+START_TEST(budgets_equal_exhaustion) {
+    enum { MOST = 90 };
+    double score[MOST], truth[MOST], cost[MOST], sorted[MOST], figure[SN_RANK_FIGURES];
+    for (uint32_t seed = 0; seed < 300; seed++) {
+        sn_rng r = sn_rng_at(seed, SN_STREAM_RESAMPLE, 60, 0, 0);
+        size_t n = 1 + sn_rng_below(&r, MOST);
+        uint32_t values = 2 + sn_rng_below(&r, 100); // few: many ties
+        for (size_t i = 0; i < n; i++) {
+            score[i] = seed % 7 ? (double)sn_rng_below(&r, values) : i ? 1.0 : -HUGE_VAL;
+            truth[i] = sn_rng_below(&r, values);
+            cost[i] = sorted[i] = seed % 5 ? (double)sn_rng_below(&r, values) : 3.0;
+        }
+        qsort(sorted, n, sizeof *sorted, by_value);
+        double mean = 0, worst = 0;
+        for (size_t b = 1; b <= 20; b++) {
+            double regret = regret_under(sorted[(size_t)ceil((double)(b * n) / 20.0) - 1], score, truth, cost, n);
+            mean += regret / 20, worst = fmax(worst, regret);
+        }
+        ck_assert_int_eq(sn_rank_figures(score, truth, cost, n, figure), SN_OK);
+        ck_near(figure[SN_RANK_BUDGETS], mean, 1e-10, "mean over budgets");
+        ck_near(figure[SN_RANK_BUDGETS_WORST], worst, 1e-12, "worst budget");
+        ck_assert(figure[SN_RANK_REGRET] <= figure[SN_RANK_BUDGETS_WORST]); // the last budget allows all
+    }
 }
 END_TEST
 
@@ -136,11 +182,13 @@ START_TEST(refuses_what_has_no_order) {
     double figure[SN_RANK_FIGURES] = {42}, tau = 42;
     ck_assert_int_eq(sn_rank_tau(bad, good, 3, &tau), SN_DATA);
     ck_message("score of arch 2");
-    ck_assert_int_eq(sn_rank_figures(good, bad, 3, figure), SN_DATA);
+    ck_assert_int_eq(sn_rank_figures(good, bad, NULL, 3, figure), SN_DATA);
     ck_message("truth of arch 2");
     ck_assert_int_eq(sn_rank_tau(good, good, 0, &tau), SN_USAGE);
     ck_near(tau, 42, 0, "untouched");
     ck_near(figure[0], 42, 0, "untouched");
+    ck_assert_int_eq(sn_rank_figures(good, good, bad, 3, figure), SN_DATA);
+    ck_message("cost of arch 2");
 }
 END_TEST
 
@@ -185,6 +233,7 @@ int main(void) {
     tcase_add_test(t, larger_than_a_merge_run);
     tcase_add_test(t, top_is_what_a_percentile_gives);
     tcase_add_test(t, ties_at_the_cut_count_in_part);
+    tcase_add_test(t, budgets_equal_exhaustion);
     tcase_add_test(t, refuses_what_has_no_order);
     tcase_add_test(t, pareto_equals_exhaustion);
     suite_add_tcase(s, t);

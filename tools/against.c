@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const words[SN_RANKED_BY] = {"accuracy", "loss", "MACs", "params"};
+static const char *const words[SN_RANKED_BY] = {"accuracy", "loss", "effects", "MACs", "params"};
 
 // The archs that have a truth, in the order of the ranking.
 typedef struct {
     size_t n;
-    double *truth, *score;
+    double *truth, *score, *cost; // cost: MACs
     const uint64_t **hits;
     uint64_t *classes; // signatures: equal ones are equal as trained nets
 } sample;
@@ -19,6 +19,7 @@ typedef struct {
 static void free_sample(sample *s) {
     free(s->truth);
     free(s->score);
+    free(s->cost);
     free(s->hits);
     free(s->classes);
 }
@@ -28,10 +29,12 @@ static sn_status measure(const sample *s, int by, const sn_ranked *const *item, 
     for (size_t i = 0; i < s->n; i++) {
         const sn_ranked *x = item[i];
         double loss = isnan(x->loss) ? -INFINITY : -x->loss; // an overflowed net is the worst
-        s->score[i] = by == SN_BY_LOSS ? loss : by == SN_BY_MACS ? (double)x->cost.macs : (double)x->cost.params;
+        double cost = by == SN_BY_MACS ? (double)x->cost.macs : (double)x->cost.params;
+        s->score[i] = by == SN_BY_LOSS ? loss : by == SN_BY_EFFECTS ? x->fitted_top1 : cost;
     }
     sn_rank_input in = {.archs = s->n,
                         .truth = s->truth,
+                        .cost = s->cost,
                         .score = by == SN_BY_ACCURACY ? NULL : s->score,
                         .hits = by == SN_BY_ACCURACY ? s->hits : NULL,
                         .images = (size_t)images,
@@ -70,10 +73,14 @@ static sn_status too_few(const sn_against *a, size_t n, size_t all) {
 
 static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_truth *truth, uint32_t resamples, sn_against *out) {
     size_t n = (size_t)k->n;
-    sample s = {0, sn_new(n, sizeof *s.truth), sn_new(n, sizeof *s.score), sn_new(n, sizeof *s.hits),
+    sample s = {0,
+                sn_new(n, sizeof *s.truth),
+                sn_new(n, sizeof *s.score),
+                sn_new(n, sizeof *s.cost),
+                sn_new(n, sizeof *s.hits),
                 sn_new(n, sizeof *s.classes)};
     const sn_ranked **item = sn_new(n, sizeof *item);
-    sn_status status = s.truth && s.score && s.hits && s.classes && item ? SN_OK : SN_RESOURCE;
+    sn_status status = s.truth && s.score && s.cost && s.hits && s.classes && item ? SN_OK : SN_RESOURCE;
     char text[SN_ARCH_TEXT];
     for (size_t i = 0; status == SN_OK && i < n; i++) {
         double known = k->item[i].top1; // without truths only the halves are compared
@@ -82,14 +89,17 @@ static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_trut
             continue;
         }
         s.truth[s.n] = known;
+        s.cost[s.n] = (double)k->item[i].cost.macs;
         s.hits[s.n] = k->item[i].hits;
         status = sn_graph_signature(r->graph, &k->item[i].arch, false, &s.classes[s.n]);
         item[s.n++] = &k->item[i];
     }
     if (status == SN_OK && truth && s.n < 2) status = too_few(out, s.n, n);
     uint32_t seed = (uint32_t)r->config->train.seed;
-    for (int by = 0; status == SN_OK && by < (truth ? SN_RANKED_BY : 1); by++)
+    for (int by = 0; status == SN_OK && by < (truth ? SN_RANKED_BY : 1); by++) {
+        if (by == SN_BY_EFFECTS && k->unfitted[0][0]) continue;
         status = measure(&s, by, item, k->images, truth ? resamples : 0, seed, &out->by[by]);
+    }
     if (status == SN_OK && !truth) out->half_tau = out->by[SN_BY_ACCURACY].all.half_tau;
     if (status == SN_OK && truth) out->truths = (long)s.n;
     free_sample(&s);
@@ -125,8 +135,10 @@ static void print_part(const sn_against *a, const char *title, bool distinct) {
     printf("  by accuracy: 95 %% over images, over archs\n");
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
         printf("%-*s", width, sn_rank_figure_text((sn_rank_figure_id)f));
-        for (int by = 0; by < SN_RANKED_BY; by++)
-            printf("  %11s", cli_figure((distinct ? a->by[by].distinct : a->by[by].all).figure[f].value, text[0]));
+        for (int by = 0; by < SN_RANKED_BY; by++) {
+            const sn_rank_part *p = distinct ? &a->by[by].distinct : &a->by[by].all;
+            printf("  %11s", cli_figure(p->archs ? p->figure[f].value : NAN, text[0]));
+        }
         const sn_rank_figure *x = &first->figure[f];
         printf("  %s to %s, %s to %s\n", cli_figure(x->image[0], text[0]), cli_figure(x->image[1], text[1]),
                cli_figure(x->arch[0], text[2]), cli_figure(x->arch[1], text[3]));
@@ -156,6 +168,7 @@ json_t *sn_against_json(const sn_against *a) {
     json_t *out = json_pack("{s:I,s:I,s:I}", "truths", (json_int_t)a->truths, "missing", (json_int_t)a->missing, "outside",
                             (json_int_t)a->outside);
     for (int by = 0; out && by < SN_RANKED_BY; by++) {
+        if (!a->by[by].all.archs) continue;
         json_t *one = json_pack("{s:o}", "all", part_json(&a->by[by].all));
         if (one && a->by[by].distinct.archs) json_object_set_new(one, "distinct", part_json(&a->by[by].distinct));
         json_object_set_new(out, words[by], one);

@@ -7,7 +7,7 @@
 #include "supernet/rank/rank.h"
 #include "supernet/rank/rankquality.h"
 
-enum { SN_BY_ACCURACY, SN_BY_LOSS, SN_BY_MACS, SN_BY_PARAMS, SN_RANKED_BY };
+enum { SN_BY_ACCURACY, SN_BY_LOSS, SN_BY_EFFECTS, SN_BY_MACS, SN_BY_PARAMS, SN_RANKED_BY };
 
 typedef struct {
     double half_tau; // between the rankings on two halves of the images
@@ -15,7 +15,7 @@ typedef struct {
     long missing;    // ranked archs without
     long outside;    // names in the file that are no archs of the space
     char first_outside[512];
-    sn_rank_quality by[SN_RANKED_BY];
+    sn_rank_quality by[SN_RANKED_BY]; // by effects: archs = 0 where there are none
 } sn_against;
 
 // half_tau is over all ranked archs, the rest over those with a truth (NULL: half_tau alone). path: of the truth, for messages.

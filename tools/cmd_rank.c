@@ -3,6 +3,7 @@
 #include "against.h"
 #include "base/clock.h"
 #include "io/files/atomic.h"
+#include "space/words.h"
 #include "supernet/rank/archlist.h"
 
 #include <math.h>
@@ -13,8 +14,9 @@
 static const cli_option options[] = {
     {"sample", 0, "N", "N different random architectures (default: rank.strategy)"},
     {"archs", 0, "FILE", "one architecture a line"},
-    {"max-macs", 0, "N", "only architectures of at most N multiplications"},
+    {"max-macs", 0, "N", "only architectures of at most N multiplications (by effects: the best of the whole space too)"},
     {"max-params", 0, "N", "only architectures of at most N parameters"},
+    {"by", 0, "WHAT", "what is best: accuracy, loss or effects (default: rank.by)"},
     {"top", 0, "K", "print the K best (default 10)"},
     {"csv", 0, "FILE", "also write every score of the store as CSV"},
     {"against", 0, "FILE", "hold scores against true accuracies: CSV arch,accuracy, or JSON by arch with --key"},
@@ -27,25 +29,28 @@ enum { RESAMPLES = 200 };
 // Read and checked before anything is scored.
 typedef struct {
     long top;
+    int by;          // -1: as the config says
+    sn_cost most;    // limits
     sn_truth *truth; // NULL: none
 } wishes;
 
 static sn_status read_wishes(const cli *c, wishes *w) {
     const char *csv = cli_get(c, "csv"), *against = cli_get(c, "against");
-    *w = (wishes){0};
+    *w = (wishes){.by = -1};
     SN_TRY(cli_number(c, "top", 1, SN_MOST_ARCHS, 10, &w->top));
+    SN_TRY(cli_word(c, "by", sn_best_by_words, &w->by));
+    SN_TRY(cli_number(c, "max-macs", 1, INT64_MAX, INT64_MAX, &w->most.macs));
+    SN_TRY(cli_number(c, "max-params", 1, INT64_MAX, INT64_MAX, &w->most.params));
     if (csv) SN_TRY(sn_file_replaceable(csv));
     return against ? sn_truth_read(against, cli_get(c, "key"), &cli_stop, &w->truth) : SN_OK;
 }
 
 // ---------------------------------------------------------------- which archs
-static sn_status choose(const cli *c, const sn_run *r, sn_arch **archs, long *n) {
-    long sample, macs, params;
+static sn_status choose(const cli *c, const sn_run *r, const wishes *w, sn_arch **archs, long *n) {
+    long sample;
     SN_TRY(cli_number(c, "sample", 1, SN_MOST_ARCHS, 0, &sample));
-    SN_TRY(cli_number(c, "max-macs", 1, INT64_MAX, INT64_MAX, &macs));
-    SN_TRY(cli_number(c, "max-params", 1, INT64_MAX, INT64_MAX, &params));
     SN_TRY(sn_archs_choose(r, cli_get(c, "archs"), sample, &cli_stop, archs, n));
-    return sn_archs_limit(r, macs, params, *archs, n);
+    return sn_archs_limit(r, w->most.macs, w->most.params, *archs, n);
 }
 
 // ---------------------------------------------------------------- progress
@@ -71,15 +76,17 @@ static void layout(void *arg, const sn_score_layout *l) {
 // ---------------------------------------------------------------- printing
 static json_t *item_json(const sn_run *r, const sn_ranked *x) {
     char text[SN_ARCH_TEXT];
-    return json_pack("{s:s,s:f,s:f,s:o,s:I,s:I}", "arch", sn_arch_text(r->space, &x->arch, text), "top1", x->top1, "top5",
-                     x->top5, "loss", cli_real(x->loss), "macs", (json_int_t)x->cost.macs, "params", (json_int_t)x->cost.params);
+    return json_pack("{s:s,s:f,s:f,s:o,s:o,s:o,s:I,s:I}", "arch", sn_arch_text(r->space, &x->arch, text), "top1", x->top1, "top5",
+                     x->top5, "loss", cli_real(x->loss), "fitted_top1", cli_real(x->fitted_top1), "fitted_loss",
+                     cli_real(x->fitted_loss), "macs", (json_int_t)x->cost.macs, "params", (json_int_t)x->cost.params);
 }
 
 static void print_item(const sn_run *r, int width, long place, const sn_ranked *x) {
-    char text[SN_ARCH_TEXT], loss[32];
+    char text[SN_ARCH_TEXT], loss[32], fitted[32];
     snprintf(loss, sizeof loss, isfinite(x->loss) ? "%.4f" : "-", x->loss);
-    printf("%5ld  %-*s  %.4f  %.4f  %8s  %9.3f  %9lld\n", place, width, sn_arch_text(r->space, &x->arch, text), x->top1, x->top5,
-           loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
+    snprintf(fitted, sizeof fitted, isnan(x->fitted_top1) ? "-" : "%.4f", x->fitted_top1);
+    printf("%5ld  %-*s  %.4f  %6s  %.4f  %8s  %9.3f  %9lld\n", place, width, sn_arch_text(r->space, &x->arch, text), x->top1,
+           fitted, x->top5, loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
 }
 
 static void widen(const sn_run *r, const sn_ranked *x, int *width) {
@@ -93,7 +100,7 @@ static sn_status pareto(const sn_ranking *k, size_t **index, size_t *count) {
     double *score = sn_new(n, sizeof *score), *cost = sn_new(n, sizeof *cost);
     *index = sn_new(n, sizeof **index);
     sn_status s = score && cost && *index ? SN_OK : SN_RESOURCE;
-    for (size_t i = 0; s == SN_OK && i < n; i++) score[i] = k->item[i].top1, cost[i] = (double)k->item[i].cost.macs;
+    for (size_t i = 0; s == SN_OK && i < n; i++) score[i] = k->item[i].score, cost[i] = (double)k->item[i].cost.macs;
     if (s == SN_OK) s = sn_rank_pareto(score, cost, n, *index, count);
     free(score);
     free(cost);
@@ -106,16 +113,48 @@ static double mean_top1(const sn_ranking *k) {
     return sum / (double)k->n;
 }
 
-static sn_status print_text(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front,
-                            const sn_against *a) {
+static const char *const score_words[] = {"top-1", "loss", "fitted top-1"}; // by SN_BEST_BY_...
+
+// The best as scored and the best by main effects, where they differ.
+static void print_picks(const sn_run *r, const sn_ranking *k) {
+    const sn_ranked *raw = sn_ranking_first(k, SN_BEST_BY_ACCURACY), *fitted = sn_ranking_first(k, SN_BEST_BY_EFFECTS);
+    char text[2][SN_ARCH_TEXT];
+    if (!fitted || fitted == raw) return;
+    printf("\nbest by accuracy: %s (%.4f, fitted %.4f)\nbest by effects:  %s (%.4f, fitted %.4f)\n",
+           sn_arch_text(r->space, &raw->arch, text[0]), raw->top1, raw->fitted_top1,
+           sn_arch_text(r->space, &fitted->arch, text[1]), fitted->top1, fitted->fitted_top1);
+}
+
+// The best by effects that the ranking did not hold (NULL: it did).
+static void print_whole(const sn_run *r, const sn_ranked *x) {
+    char text[SN_ARCH_TEXT];
+    if (!x) return;
+    printf("\nbest by effects of the whole space, scored beside the others: %s (%.4f, fitted %.4f; %.3f MMACs, %lld params)\n",
+           sn_arch_text(r->space, &x->arch, text), x->top1, x->fitted_top1, (double)x->cost.macs * 1e-6,
+           (long long)x->cost.params);
+}
+
+static json_t *picks_json(const sn_run *r, const sn_ranking *k) {
+    json_t *picks = json_object();
+    for (int by = 0; sn_best_by_words[by]; by++) {
+        const sn_ranked *x = sn_ranking_first(k, by);
+        if (picks) json_object_set_new(picks, sn_best_by_words[by], x ? item_json(r, x) : json_null());
+    }
+    return picks;
+}
+
+static sn_status print_text(const sn_run *r, const sn_ranking *k, const sn_ranked *whole, long top, const size_t *front,
+                            size_t n_front, const sn_against *a) {
     char tau[32];
     int width = 24;
     for (long i = 0; i < k->n && i < top; i++) widen(r, &k->item[i], &width);
     for (size_t i = 0; i < n_front; i++) widen(r, &k->item[front[i]], &width);
-    printf("place  %-*s   top-1   top-5      loss      MMACs     params\n", width, "architecture");
+    printf("place  %-*s   top-1  fitted   top-5      loss      MMACs     params\n", width, "architecture");
     for (long i = 0; i < k->n && i < top; i++) print_item(r, width, i + 1, &k->item[i]);
-    printf("\nPareto list (top-1 against MACs):\n");
+    printf("\nPareto list (%s against MACs):\n", score_words[k->by]);
     for (size_t i = 0; i < n_front; i++) print_item(r, width, (long)front[i] + 1, &k->item[front[i]]);
+    print_picks(r, k);
+    print_whole(r, whole);
     printf("\n%ld architecture%s, %ld scored now on %llu image%s each", k->n, cli_plural(k->n), k->scored,
            (unsigned long long)k->images, cli_plural((long)k->images));
     if (k->work.naive)
@@ -127,8 +166,8 @@ static sn_status print_text(const sn_run *r, const sn_ranking *k, long top, cons
     return SN_OK;
 }
 
-static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front,
-                            const sn_against *a) {
+static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranked *whole, long top, const size_t *front,
+                            size_t n_front, const sn_against *a) {
     json_t *best = json_array(), *list = json_array();
     for (long i = 0; i < k->n && i < top; i++) json_array_append_new(best, item_json(r, &k->item[i]));
     for (size_t i = 0; i < n_front; i++) json_array_append_new(list, item_json(r, &k->item[front[i]]));
@@ -143,6 +182,9 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, long top, cons
     if (out) json_object_set_new(out, "protocol", json_string(protocol));
     if (out) json_object_set_new(out, "mean_top1", cli_real(mean_top1(k)));
     if (out) json_object_set_new(out, "half_split_tau", cli_real(a->half_tau));
+    if (out) json_object_set_new(out, "by", json_string(sn_best_by_words[k->by]));
+    if (out) json_object_set_new(out, "picks", picks_json(r, k));
+    if (out && whole) json_object_set_new(out, "whole_space", item_json(r, whole));
     if (out && a->truths) json_object_set_new(out, "against", sn_against_json(a));
     return cli_print_json(out);
 }
@@ -153,14 +195,25 @@ static sn_status write_csv(const sn_ranking *k, const char *path) {
     size_t size;
     FILE *f = open_memstream(&text, &size);
     if (!f) return sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
-    sn_status s = sn_rankstore_csv(k->store, f);
+    sn_status s = sn_rankstore_csv(k->store, &k->fits, f);
     if (fclose(f) && s == SN_OK) s = sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
     if (s == SN_OK) s = sn_text_write(path, text);
     free(text);
     return s;
 }
 
-static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, const wishes *w) {
+// What is not fitted, and why; of a space of one there is nothing to say.
+static void say_unfitted(const cli *c, const sn_run *r, const sn_ranking *k) {
+    bool wanted = r->config->rank.by == SN_BEST_BY_EFFECTS;
+    if (sn_space_options(r->space) == r->space->n_decisions && !wanted) return;
+    if (k->unfitted[0][0]) cli_say(c, "%sno main effects: %s", wanted ? "warning: ranked by accuracy: " : "", k->unfitted[0]);
+    if (k->unfitted[1][0] && strcmp(k->unfitted[0], k->unfitted[1])) cli_say(c, "no fitted loss: %s", k->unfitted[1]);
+    if (k->overflowed && !k->unfitted[1][0])
+        cli_say(c, "the loss is fitted without %ld architecture%s whose loss is not finite", k->overflowed,
+                cli_plural(k->overflowed));
+}
+
+static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, const sn_ranked *whole, const wishes *w) {
     size_t *front = NULL, n_front = 0;
     sn_against against = {0};
     char text[2][SN_ARCH_TEXT];
@@ -168,33 +221,75 @@ static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, cons
         cli_say(c, "warning: %ld architecture%s the same logits as another on every image, such as %s and %s", k->identical,
                 k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
                 sn_arch_text(r->space, &k->twins[1], text[1]));
+    say_unfitted(c, r, k);
     if (cli_get(c, "csv")) SN_TRY(write_csv(k, cli_get(c, "csv")));
     SN_TRY(sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against));
     if (against.outside)
         cli_say(c, "warning: %ld of %zu names are no architectures of this space, the first: %s", against.outside,
                 sn_truth_count(w->truth), against.first_outside);
     sn_status s = pareto(k, &front, &n_front);
-    if (s == SN_OK) s = (c->json ? print_json : print_text)(r, k, w->top, front, n_front, &against);
+    if (s == SN_OK) s = (c->json ? print_json : print_text)(r, k, whole, w->top, front, n_front, &against);
     free(front);
     return s;
 }
 
 // ---------------------------------------------------------------- the command
+// Whether the ranking holds an arch.
+static bool holds(const sn_ranking *k, const sn_arch *a) {
+    for (long i = 0; i < k->n; i++)
+        if (sn_arch_equal(&k->item[i].arch, a)) return true;
+    return false;
+}
+
+// Where the ranking is by effects: the best of the whole space within the limits. If the list does not hold it, it is scored too,
+// which moves the effects a little, until the best is one that was scored: *whole, and the list is ranked again with what the
+// store then knows. Else whole->arch.n stays 0.
+static sn_status score_whole(const cli *c, sn_run *r, const sn_arch *archs, long n, const wishes *w, const sn_rank_watch *watch,
+                             sn_ranking *k, sn_ranked *whole) {
+    enum { ROUNDS = 20 };
+    sn_ranking one, again;
+    sn_arch best;
+    char text[SN_ARCH_TEXT];
+    if (k->by != SN_BEST_BY_EFFECTS) return SN_OK;
+    for (long i = 0, scored = 1; i < ROUNDS && scored; i++) {
+        SN_TRY(sn_rank_whole(r, w->most, &best));
+        if (holds(k, &best)) break;
+        SN_TRY(sn_rank(r, &best, 1, watch, &one));
+        scored = one.scored;
+        k->scored += scored;
+        if (scored) cli_say(c, "best of the whole space by effects: %s scored too", sn_arch_text(r->space, &best, text));
+        sn_ranking_free(&one);
+    }
+    SN_TRY(sn_rank(r, archs, n, watch, &again));
+    again.scored = k->scored, again.work = k->work;
+    sn_ranking_free(k);
+    *k = again;
+    if (holds(k, &best)) return SN_OK;
+    SN_TRY(sn_rank(r, &best, 1, watch, &one));
+    *whole = one.item[0];
+    whole->hits = NULL; // they go with that store
+    sn_ranking_free(&one);
+    return SN_OK;
+}
+
 static sn_status rank(const cli *c, sn_run *r, const wishes *wanted) {
     sn_arch *archs = NULL;
     long n;
     sn_ranking k;
+    sn_ranked whole = {0};
     watcher w = {.c = c};
     sn_rank_watch watch = {&cli_stop, &w, progress, layout};
     char protocol[128];
-    sn_status s = choose(c, r, &archs, &n);
+    sn_status s = choose(c, r, wanted, &archs, &n);
     sn_protocol_text(r, sn_rank_images(r), protocol, sizeof protocol);
     if (s == SN_OK) cli_say(c, "ranking %ld architecture%s; BN %s", n, cli_plural(n), protocol);
     if (s == SN_OK) s = sn_rank(r, archs, n, &watch, &k);
+    if (s == SN_OK) {
+        s = score_whole(c, r, archs, n, wanted, &watch, &k, &whole);
+        if (s == SN_OK) s = report(c, r, &k, whole.arch.n ? &whole : NULL, wanted);
+        sn_ranking_free(&k);
+    }
     free(archs);
-    SN_TRY(s);
-    s = report(c, r, &k, wanted);
-    sn_ranking_free(&k);
     return s;
 }
 
@@ -206,6 +301,7 @@ static sn_status run(const cli *c) {
     sn_status s = read_wishes(c, &wanted);
     if (s == SN_OK) s = cli_lock_run(c, c->operand[0], &lock);
     if (s == SN_OK) s = cli_open_run(c, c->operand[0], &r);
+    if (s == SN_OK && wanted.by >= 0) r->config->rank.by = wanted.by;
     if (s == SN_OK) s = rank(c, r, &wanted);
     sn_truth_free(wanted.truth);
     sn_folder_close(lock);

@@ -11,6 +11,7 @@ const char *const sn_init_words[] = {"fan_out", "fan_in", "torch", NULL};
 const char *const sn_optimizer_words[] = {"sgd", "adam", NULL};
 const char *const sn_schedule_words[] = {"cosine", "step", "constant", NULL};
 const char *const sn_protocol_words[] = {"recalibrate", "batch", "running", NULL};
+const char *const sn_best_by_words[] = {"accuracy", "loss", "effects", NULL};
 const char *const sn_start_words[] = {"scratch", "inherited", NULL};
 const char *const sn_format_words[] = {"onnx", "safetensors", NULL};
 const char *const sn_export_bn_words[] = {"fold", "keep", NULL};

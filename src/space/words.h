@@ -11,6 +11,7 @@ enum { SN_INIT_FAN_OUT, SN_INIT_FAN_IN, SN_INIT_TORCH };                  // tra
 enum { SN_OPTIMIZER_SGD, SN_OPTIMIZER_ADAM };                             // *.optimizer.name
 enum { SN_SCHEDULE_COSINE, SN_SCHEDULE_STEP, SN_SCHEDULE_CONSTANT };      // *.optimizer.schedule
 enum { SN_PROTOCOL_RECALIBRATE, SN_PROTOCOL_BATCH, SN_PROTOCOL_RUNNING }; // rank.bn; what they mean: engine/evaluate.h
+enum { SN_BEST_BY_ACCURACY, SN_BEST_BY_LOSS, SN_BEST_BY_EFFECTS };        // rank.by
 enum { SN_START_SCRATCH, SN_START_INHERITED };                            // retrain.init
 enum { SN_FORMAT_ONNX, SN_FORMAT_SAFETENSORS };                           // export.format
 enum { SN_EXPORT_FOLD, SN_EXPORT_KEEP };                                  // export.bn
@@ -24,6 +25,7 @@ extern const char *const sn_init_words[];
 extern const char *const sn_optimizer_words[];
 extern const char *const sn_schedule_words[];
 extern const char *const sn_protocol_words[];
+extern const char *const sn_best_by_words[];
 extern const char *const sn_start_words[];
 extern const char *const sn_format_words[];
 extern const char *const sn_export_bn_words[];

@@ -59,7 +59,7 @@ typedef struct sn_config {
         char *strategy;
         int sample;
         char *archs;
-        int bn, calibrate, calibrate_batch, images;
+        int bn, calibrate, calibrate_batch, images, by;
         int64_t memory;
     } rank;
     struct {
@@ -101,7 +101,7 @@ typedef enum {
     SN_BINDS_SAVING = 4,      // only which checkpoints lie there
     SN_BINDS_SCORES = 8,      // only scores, which are stored with what they depend on
     SN_BINDS_RETRAINING = 16, // only a retraining yet to begin
-    SN_BINDS_EXPORT = 32,     // only exported files
+    SN_BINDS_EXPORT = 32,     // only exported files, and which architecture is the best
     SN_BINDS_PLACE = 64,      // nothing: the data have a fingerprint
     SN_BINDS_MACHINE = 128    // nothing; not held in checkpoints
 } sn_binding;

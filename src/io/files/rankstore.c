@@ -5,6 +5,8 @@
 
 #include "io/files/csv.h"
 #include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,11 +165,17 @@ sn_rank_row sn_rankstore_row(const sn_rankstore *s, size_t setting, size_t i) {
 
 // --- CSV
 
-sn_status sn_rankstore_csv(const sn_rankstore *s, FILE *out) {
-    fputs("arch,top1,top5,loss,macs,params,images,split,protocol,weights\n", out);
+static void put_known(FILE *out, const double *x, size_t i) {
+    fputc(',', out);
+    if (x && !isnan(x[i])) fprintf(out, "%.10g", x[i]);
+}
+
+sn_status sn_rankstore_csv(const sn_rankstore *s, const sn_rank_fits *fits, FILE *out) {
+    fputs("arch,top1,top5,loss,macs,params,images,split,protocol,weights,fitted_top1,fitted_loss\n", out);
     for (size_t k = 0; k < s->groups; k++) {
         const sn_rank_group *g = &s->group[k];
         double images = (double)g->images;
+        bool fitted = fits && fits->setting == k;
         for (size_t i = 0; i < g->rows; i++) {
             sn_rank_row r = sn_rankstore_row(s, k, i);
             sn_csv_text(out, r.arch);
@@ -178,6 +186,8 @@ sn_status sn_rankstore_csv(const sn_rankstore *s, FILE *out) {
             sn_csv_text(out, g->protocol);
             fputc(',', out);
             sn_csv_text(out, g->weights);
+            put_known(out, fitted ? fits->fitted_top1 : NULL, i);
+            put_known(out, fitted ? fits->fitted_loss : NULL, i);
             fputc('\n', out);
         }
     }

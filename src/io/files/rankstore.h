@@ -50,8 +50,14 @@ sn_status sn_rankstore_add(sn_rankstore *s, size_t setting, const sn_rank_row *r
 size_t sn_rankstore_count(const sn_rankstore *s, size_t setting);
 sn_rank_row sn_rankstore_row(const sn_rankstore *s, size_t setting, size_t row); // borrowed until the next add or close
 
-// Every row as CSV: arch,top1,top5,loss,macs,params,images,split,protocol,weights; top1 and top5 as shares of the images.
-// SN_RESOURCE when out cannot be written.
-sn_status sn_rankstore_csv(const sn_rankstore *s, FILE *out);
+// Two more numbers of the rows of one setting, NAN where there is none.
+typedef struct {
+    size_t setting;
+    double *fitted_top1, *fitted_loss; // (rows)
+} sn_rank_fits;
+
+// Every row as CSV: arch,top1,top5,loss,macs,params,images,split,protocol,weights,fitted_top1,fitted_loss; top1 and top5 as
+// shares of the images. fits: or NULL; what is not known stays empty. SN_RESOURCE when out cannot be written.
+sn_status sn_rankstore_csv(const sn_rankstore *s, const sn_rank_fits *fits, FILE *out);
 
 #endif

@@ -4,6 +4,8 @@
 #include "io/files/runfolder.h"
 #include "supernet/engine/recalibrate.h"
 #include "supernet/engine/scoreplan.h"
+#include "supernet/rank/budget.h"
+#include "supernet/rank/fitted.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -199,8 +201,61 @@ static sn_status ranked_of(const sn_run *r, const sn_rankstore *store, size_t se
     double images = (double)sn_rankstore_get_setting(store, setting).images;
     sn_cost cost;
     SN_TRY(sn_cost_arch(r->graph, a, &cost));
-    *out = (sn_ranked){*a, (double)s.top1 / images, (double)s.top5 / images, s.loss, cost, s.logits, s.hits};
+    *out = (sn_ranked){.arch = *a,
+                       .top1 = (double)s.top1 / images,
+                       .top5 = (double)s.top5 / images,
+                       .loss = s.loss,
+                       .fitted_top1 = NAN,
+                       .fitted_loss = NAN,
+                       .cost = cost,
+                       .row = row,
+                       .logits = s.logits,
+                       .hits = s.hits};
     return SN_OK;
+}
+
+static sn_status load_rows(const sn_run *r, const sn_rankstore *store, size_t setting, sn_ranking *out) {
+    size_t n = sn_rankstore_count(store, setting);
+    if (!n)
+        return sn_error(SN_USAGE, "nothing is ranked yet with these weights and this protocol: run `supernet rank %s` first",
+                        r->folder);
+    out->item = sn_new(n, sizeof *out->item);
+    if (!out->item) return SN_RESOURCE;
+    for (size_t i = 0; i < n; i++) {
+        sn_arch a;
+        SN_TRY(sn_arch_parse(r->space, sn_rankstore_row(store, setting, i).arch, &a));
+        SN_TRY(ranked_of(r, store, setting, i, &a, &out->item[i]));
+    }
+    out->n = (long)n;
+    return SN_OK;
+}
+
+static int by_arch(const void *a, const void *b) {
+    return sn_arch_compare(&((const sn_ranked *)a)->arch, &((const sn_ranked *)b)->arch);
+}
+
+// Every score of the store in the order of archs, whatever order they were measured in, and their effects.
+static sn_status fit_rows(const sn_run *r, const sn_rankstore *store, size_t setting, sn_ranking *out, sn_fitted *f) {
+    SN_TRY(load_rows(r, store, setting, out));
+    qsort(out->item, (size_t)out->n, sizeof *out->item, by_arch);
+    return sn_fitted_make(r->space, out->item, out->n, out->images, f);
+}
+
+// The same with the fitted scores of each.
+static sn_status load_fitted(const sn_run *r, const sn_rankstore *store, size_t setting, sn_ranking *out) {
+    sn_fitted f;
+    SN_TRY(fit_rows(r, store, setting, out, &f));
+    out->fits = (sn_rank_fits){setting, sn_new((size_t)out->n, sizeof(double)), sn_new((size_t)out->n, sizeof(double))};
+    sn_status s = out->fits.fitted_top1 && out->fits.fitted_loss ? SN_OK : SN_RESOURCE;
+    for (long i = 0; s == SN_OK && i < out->n; i++) {
+        sn_ranked *x = &out->item[i];
+        out->fits.fitted_top1[x->row] = x->fitted_top1 = sn_fitted_top1(&f, &x->arch);
+        out->fits.fitted_loss[x->row] = x->fitted_loss = sn_fitted_loss(&f, &x->arch);
+    }
+    memcpy(out->unfitted, f.unfitted, sizeof out->unfitted);
+    out->overflowed = f.overflowed;
+    sn_fitted_free(&f);
+    return s;
 }
 
 static int by_logits(const void *a, const void *b) {
@@ -218,20 +273,47 @@ static void find_identical(sn_ranking *r) {
 }
 
 // A loss that is not finite is the worst.
+static double score_by(const sn_ranked *x, int by) {
+    double loss = isfinite(x->loss) ? -x->loss : -INFINITY;
+    return by == SN_BEST_BY_LOSS ? loss : by == SN_BEST_BY_EFFECTS ? x->fitted_top1 : x->top1;
+}
+
 static int best_first(const void *a, const void *b) {
     const sn_ranked *x = a, *y = b;
-    double loss[2] = {isfinite(x->loss) ? x->loss : INFINITY, isfinite(y->loss) ? y->loss : INFINITY};
+    double loss[2] = {score_by(x, SN_BEST_BY_LOSS), score_by(y, SN_BEST_BY_LOSS)};
+    if (x->score != y->score) return x->score > y->score ? -1 : 1;
     if (x->top1 != y->top1) return x->top1 > y->top1 ? -1 : 1;
-    if (loss[0] != loss[1]) return loss[0] < loss[1] ? -1 : 1;
+    if (loss[0] != loss[1]) return loss[0] > loss[1] ? -1 : 1;
     if (x->cost.macs != y->cost.macs) return x->cost.macs < y->cost.macs ? -1 : 1;
     return sn_arch_compare(&x->arch, &y->arch);
 }
 
-static sn_status rank_in(ranker *r, sn_arch *sorted, long n) {
+static void order(sn_ranking *k, int by) {
+    k->by = by == SN_BEST_BY_EFFECTS && k->unfitted[0][0] ? SN_BEST_BY_ACCURACY : by;
+    for (long i = 0; i < k->n; i++) k->item[i].score = score_by(&k->item[i], k->by);
+    qsort(k->item, (size_t)k->n, sizeof *k->item, best_first);
+}
+
+const sn_ranked *sn_ranking_first(const sn_ranking *k, int by) {
+    if (by == SN_BEST_BY_EFFECTS && k->unfitted[0][0]) return NULL;
+    const sn_ranked *first = k->item;
+    for (long i = 1; i < k->n; i++)
+        if (score_by(&k->item[i], by) > score_by(first, by)) first = &k->item[i];
+    return first;
+}
+
+// Of all items only those of a list, both in the order of archs.
+static void keep_wanted(sn_ranking *k, const sn_arch *sorted, long n) {
+    long kept = 0;
+    for (long i = 0; i < k->n && kept < n; i++)
+        if (sn_arch_equal(&k->item[i].arch, &sorted[kept])) k->item[kept++] = k->item[i];
+    k->n = kept;
+}
+
+static sn_status rank_in(ranker *r, const sn_arch *sorted, long n) {
     char text[SN_ARCH_TEXT];
     r->missing = sn_new((size_t)n, sizeof *r->missing);
-    r->out->item = sn_new((size_t)n, sizeof *r->out->item);
-    if (!r->missing || !r->out->item) return SN_RESOURCE;
+    if (!r->missing) return SN_RESOURCE;
     for (long i = 0; i < n; i++) {
         if (sn_rankstore_find(r->store, r->setting, sn_arch_text(r->run->space, &sorted[i], text)) >= 0)
             r->known++;
@@ -239,13 +321,10 @@ static sn_status rank_in(ranker *r, sn_arch *sorted, long n) {
             r->missing[r->n++] = sorted[i];
     }
     if (r->n) SN_TRY(score_missing(r));
-    for (long i = 0; i < n; i++) {
-        ptrdiff_t row = sn_rankstore_find(r->store, r->setting, sn_arch_text(r->run->space, &sorted[i], text));
-        SN_TRY(ranked_of(r->run, r->store, r->setting, (size_t)row, &sorted[i], &r->out->item[i]));
-    }
-    r->out->n = n;
+    SN_TRY(load_fitted(r->run, r->store, r->setting, r->out));
+    keep_wanted(r->out, sorted, n);
     find_identical(r->out);
-    qsort(r->out->item, (size_t)n, sizeof *r->out->item, best_first);
+    order(r->out, r->run->config->rank.by);
     return SN_OK;
 }
 
@@ -275,33 +354,51 @@ sn_status sn_rank(sn_run *run, const sn_arch *archs, long n, const sn_rank_watch
 
 void sn_ranking_free(sn_ranking *r) {
     free(r->item);
+    free(r->fits.fitted_top1);
+    free(r->fits.fitted_loss);
     sn_rankstore_close(r->store);
     *r = (sn_ranking){0};
 }
 
+sn_status sn_rank_stored(const sn_run *r, sn_ranking *out) {
+    sn_ranking k = {.images = (uint64_t)sn_rank_images(r)};
+    size_t setting;
+    SN_TRY(open_store(r, &k.store, &setting));
+    sn_status s = load_fitted(r, k.store, setting, &k);
+    if (s == SN_OK) {
+        order(&k, r->config->rank.by);
+        *out = k;
+    } else {
+        sn_ranking_free(&k);
+    }
+    return s;
+}
+
 sn_status sn_rank_best(const sn_run *r, sn_arch *out) {
+    sn_ranking k;
     *out = sn_arch_first(r->space);
     sn_arch second = *out;
     if (!sn_arch_next(r->space, &second)) return SN_OK; // the only one
-    sn_rankstore *store;
-    size_t setting;
-    SN_TRY(open_store(r, &store, &setting));
-    sn_ranked best = {0};
+    SN_TRY(sn_rank_stored(r, &k));
     sn_status s = SN_OK;
-    size_t n = sn_rankstore_count(store, setting);
-    for (size_t i = 0; i < n && s == SN_OK; i++) {
-        sn_arch a;
-        s = sn_arch_parse(r->space, sn_rankstore_row(store, setting, i).arch, &a);
-        sn_ranked x;
-        if (s == SN_OK) s = ranked_of(r, store, setting, i, &a, &x);
-        if (s != SN_OK) break;
-        if (!i || best_first(&x, &best) < 0) best = x;
-    }
-    if (s == SN_OK && !n)
-        s = sn_error(SN_USAGE, "nothing is ranked yet with these weights and this protocol: run `supernet rank %s` first",
-                     r->folder);
-    if (s == SN_OK) *out = best.arch;
-    sn_rankstore_close(store);
+    if (k.by == r->config->rank.by)
+        *out = k.item[0].arch;
+    else
+        s = sn_error(SN_USAGE, "best by effects: %s; or take the best by accuracy with --set rank.by=accuracy", k.unfitted[0]);
+    sn_ranking_free(&k);
+    return s;
+}
+
+sn_status sn_rank_whole(const sn_run *r, sn_cost most, sn_arch *out) {
+    sn_ranking k = {.images = (uint64_t)sn_rank_images(r)};
+    sn_fitted f = {0};
+    size_t setting;
+    SN_TRY(open_store(r, &k.store, &setting));
+    sn_status s = fit_rows(r, k.store, setting, &k, &f);
+    if (s == SN_OK && !f.accuracy.n) s = sn_error(SN_USAGE, "best by effects: %s", f.unfitted[0]);
+    if (s == SN_OK) s = sn_budget_best(r->graph, r->space, &f.accuracy, 1, most, out);
+    sn_fitted_free(&f);
+    sn_ranking_free(&k);
     return s;
 }
 

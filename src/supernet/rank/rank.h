@@ -7,22 +7,31 @@
 #include "space/cost.h"
 #include "supernet/train/run.h"
 
+enum { SN_UNFITTED_TEXT = 256 };
+
 typedef struct {
     sn_arch arch;
-    double top1, top5, loss; // shares and mean
+    double top1, top5, loss;         // shares and mean
+    double fitted_top1, fitted_loss; // by the main effects of all scores in the store (fitted.h); NAN where there are none
+    double score;                    // what the ranking is by, larger is better
     sn_cost cost;
+    size_t row;           // of the store
     uint64_t logits;      // hash of the logits on all images
     const uint64_t *hits; // borrowed from the store
 } sn_ranked;
 
 typedef struct {
-    sn_ranked *item; // best first: by top-1, then loss, then fewer MACs, then order of archs
+    sn_ranked *item; // best first: by score, then top-1, loss, fewer MACs, order of archs
     long n;
+    int by;                             // SN_BEST_BY_...: the config's rank.by; accuracy where that is effects and there are none
+    char unfitted[2][SN_UNFITTED_TEXT]; // why there is no fitted top-1, and no fitted loss; "" where there is
+    long overflowed;                    // scores in the store without a finite loss: the loss is fitted without them
     uint64_t images;
     long scored; // now; the others were in the store
     sn_score_work work;
     long identical;      // archs whose logits equal another's on every image
     sn_arch twins[2];    // the first such pair
+    sn_rank_fits fits;   // of the rows of the store; arrays owned
     sn_rankstore *store; // owned: the hits live there
 } sn_ranking;
 
@@ -41,11 +50,18 @@ void sn_ranking_free(sn_ranking *);
 // How the ranking of a large space is scored: a forecast, nothing is run. All 0 without validation images.
 sn_status sn_rank_layout(const sn_run *, sn_score_layout *);
 
-// Best arch of the run's store under its present weights and protocol; of a space of one, that one. SN_USAGE when nothing is
-// ranked yet.
+// All that the run's store holds under its present weights and protocol, ranked; nothing is scored. SN_USAGE when nothing is.
+sn_status sn_rank_stored(const sn_run *, sn_ranking *out);
+// The first of a ranking if it were by something else (SN_BEST_BY_...); NULL where that is effects and there are none.
+const sn_ranked *sn_ranking_first(const sn_ranking *, int by);
+// The first of the stored ranking; of a space of one, that one. SN_USAGE when nothing is ranked yet, or rank.by is effects and
+// there are none.
 sn_status sn_rank_best(const sn_run *, sn_arch *out);
+// The best of the whole space by the main effects of the stored scores, within limits (INT64_MAX: none), scored or not. As
+// sn_budget_best; SN_USAGE too when there are no effects.
+sn_status sn_rank_whole(const sn_run *, sn_cost most, sn_arch *out);
 // The stored score of one arch, *found says whether there is one.
-sn_status sn_rank_find(const sn_run *, const sn_arch *, sn_ranked *out, bool *found);
+sn_status sn_rank_find(const sn_run *, const sn_arch *, sn_ranked *out, bool *found); // nothing fitted
 
 // The job's protocol as stored with every score: "recalibrate 2000 images, batches of 250". images: that are scored.
 void sn_protocol_text(const sn_run *, long images, char *out, size_t size);

@@ -1,11 +1,11 @@
-// Resampling around rankstats.c; see rankquality.h. Hits stay packed: a redrawn set of images is a few bit planes of the images'
-// multiplicities, and an arch's hits on it are popcounts against those planes.
-// Not here: the figures themselves (rankstats.c).
+// Resampling around rankstats.c; see rankquality.h.
+// Not here: the figures themselves (rankstats.c), images drawn again (redraw.h).
 // Next: rankstats.c.
 #include "supernet/rank/rankquality.h"
-#include "base/rng.h"
+#include "supernet/rank/redraw.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,8 @@ typedef struct {
     uint32_t *member;      // (archs) archs by class; NULL: the archs themselves
     uint32_t *start;       // (n + 1) first member of each class
     double *truth, *score; // (n)
-    double *a, *b;         // (n) scratch
+    double *cost;          // (n), or NULL
+    double *a, *b, *c;     // (n) scratch
     uint32_t *order;       // (n) scratch
     double *drawn;         // (SN_RANK_FIGURES, resamples) figures of the resamples
     sn_rank_part result;
@@ -28,21 +29,25 @@ static void part_free(part *p) {
     free(p->start);
     free(p->truth);
     free(p->score);
+    free(p->cost);
     free(p->a);
     free(p->b);
+    free(p->c);
     free(p->order);
     free(p->drawn);
 }
 
 // Fills the arrays of *p, whose n (and member, start for classes) is set.
-static sn_status part_open(part *p, uint32_t resamples) {
+static sn_status part_open(part *p, bool costs, uint32_t resamples) {
     p->truth = sn_new(p->n, sizeof *p->truth);
     p->score = sn_new(p->n, sizeof *p->score);
     p->a = sn_new(p->n, sizeof *p->a);
     p->b = sn_new(p->n, sizeof *p->b);
+    p->c = sn_new(p->n, sizeof *p->c);
+    if (costs) p->cost = sn_new(p->n, sizeof *p->cost);
     p->order = sn_new(p->n, sizeof *p->order);
     p->drawn = sn_new((size_t)resamples * SN_RANK_FIGURES, sizeof *p->drawn);
-    return p->truth && p->score && p->a && p->b && p->order && p->drawn ? SN_OK : SN_RESOURCE;
+    return p->truth && p->score && (p->cost || !costs) && p->a && p->b && p->c && p->order && p->drawn ? SN_OK : SN_RESOURCE;
 }
 
 typedef struct {
@@ -90,81 +95,35 @@ static void collapse(const part *p, const double *from, double *to) {
     }
 }
 
-// --- images as bits
-
-// Multiplicity of every image, one bit plane per binary digit.
-typedef struct {
-    size_t words;
-    int count;     // planes in use
-    uint64_t *bit; // (32, words): plane k holds digit k
-} planes;
-
-static int ones(uint64_t x) { // set bits, by adding neighbouring fields of 1, 2, 4 bits, then all bytes by one product
-    x -= x >> 1 & 0x5555555555555555;
-    x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
-    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
-    return (int)(x * 0x0101010101010101 >> 56);
-}
-
-static void planes_set(planes *p, const uint32_t *multiplicity, size_t images) {
-    uint32_t any = 0;
-    for (size_t i = 0; i < images; i++) any |= multiplicity[i];
-    for (p->count = 0; any >> p->count; p->count++) memset(p->bit + (size_t)p->count * p->words, 0, p->words * sizeof *p->bit);
-    for (size_t i = 0; i < images; i++)
-        for (int k = 0; multiplicity[i] >> k; k++)
-            p->bit[(size_t)k * p->words + i / 64] |= (uint64_t)(multiplicity[i] >> k & 1) << (i % 64);
-}
-
-// Hits of every arch, each image counted as often as drawn. Whole numbers: ties are ties.
-static void count_hits(const planes *p, const uint64_t *const *hits, size_t archs, double *count) {
-    for (size_t i = 0; i < archs; i++) {
-        const uint64_t *row = hits[i];
-        uint64_t sum = 0;
-        for (int k = 0; k < p->count; k++) {
-            const uint64_t *plane = p->bit + (size_t)k * p->words;
-            uint64_t here = 0;
-            for (size_t w = 0; w < p->words; w++) here += (uint64_t)ones(row[w] & plane[w]);
-            sum += here << k;
-        }
-        count[i] = (double)sum;
-    }
-}
+// --- scores on drawn images
 
 typedef struct {
-    planes planes;
-    uint32_t *multiplicity; // (images)
-    double *count, *other;  // (archs) hits; hits on the second half
+    sn_redraw draw;
+    double *count, *other; // (archs) hits; hits on the second half
 } images;
 
 static void images_free(images *m) {
-    free(m->planes.bit);
-    free(m->multiplicity);
+    sn_redraw_close(&m->draw);
     free(m->count);
     free(m->other);
 }
 
 static sn_status images_open(images *m, const sn_rank_input *in) {
-    size_t words = (in->images + 63) / 64;
-    *m = (images){.planes = {.words = words, .bit = sn_new(32 * words, sizeof *m->planes.bit)},
-                  .multiplicity = sn_new(in->images, sizeof *m->multiplicity),
-                  .count = sn_new(in->archs, sizeof *m->count),
-                  .other = sn_new(in->archs, sizeof *m->other)};
-    return m->planes.bit && m->multiplicity && m->count && m->other ? SN_OK : SN_RESOURCE;
+    *m = (images){.count = sn_new(in->archs, sizeof *m->count), .other = sn_new(in->archs, sizeof *m->other)};
+    return m->count && m->other ? sn_redraw_open(in->images, &m->draw) : SN_RESOURCE;
 }
 
 // Scores on all images, each once.
 static void score_all(images *m, const sn_rank_input *in) {
-    for (size_t i = 0; i < in->images; i++) m->multiplicity[i] = 1;
-    planes_set(&m->planes, m->multiplicity, in->images);
-    count_hits(&m->planes, in->hits, in->archs, m->count);
+    for (size_t i = 0; i < in->images; i++) m->draw.multiplicity[i] = 1;
+    sn_redraw_set(&m->draw);
+    sn_redraw_count(&m->draw, in->hits, in->archs, m->count);
 }
 
 static void score_redrawn(images *m, const sn_rank_input *in, uint32_t draw) {
     sn_rng r = sn_rng_at(in->seed, SN_STREAM_RESAMPLE, FOR_IMAGES, draw, 0);
-    memset(m->multiplicity, 0, in->images * sizeof *m->multiplicity);
-    for (size_t i = 0; i < in->images; i++) m->multiplicity[sn_rng_below(&r, (uint32_t)in->images)]++;
-    planes_set(&m->planes, m->multiplicity, in->images);
-    count_hits(&m->planes, in->hits, in->archs, m->count);
+    sn_redraw_with_replacement(&m->draw, &r);
+    sn_redraw_count(&m->draw, in->hits, in->archs, m->count);
 }
 
 // count, other: hits on two random halves of images/2 each (of an odd number one image stays out).
@@ -176,10 +135,10 @@ static sn_status score_halves(images *m, const sn_rank_input *in) {
     sn_rng_permutation(&r, (uint32_t)in->images, order);
     double *into[2] = {m->count, m->other};
     for (size_t h = 0; h < 2; h++) {
-        memset(m->multiplicity, 0, in->images * sizeof *m->multiplicity);
-        for (size_t i = 0; i < half; i++) m->multiplicity[order[h * half + i]] = 1;
-        planes_set(&m->planes, m->multiplicity, in->images);
-        count_hits(&m->planes, in->hits, in->archs, into[h]);
+        memset(m->draw.multiplicity, 0, in->images * sizeof *m->draw.multiplicity);
+        for (size_t i = 0; i < half; i++) m->draw.multiplicity[order[h * half + i]] = 1;
+        sn_redraw_set(&m->draw);
+        sn_redraw_count(&m->draw, in->hits, in->archs, into[h]);
     }
     free(order);
     return SN_OK;
@@ -195,16 +154,8 @@ static const struct {
 #undef X
 };
 
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-// Quantile of n sorted values, between neighbours linearly.
-static double quantile(const double *sorted, size_t n, double q) {
-    double at = q * (double)(n - 1);
-    size_t i = (size_t)at;
-    return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
+static bool is_regret(int id) {
+    return range[id].largest == HUGE_VAL;
 }
 
 // Sorts the figures that exist to the front; their number.
@@ -212,7 +163,7 @@ static size_t existing(double *drawn, size_t n) {
     size_t m = 0;
     for (size_t i = 0; i < n; i++)
         if (!isnan(drawn[i])) drawn[m++] = drawn[i];
-    qsort(drawn, m, sizeof *drawn, by_size);
+    sn_sort_numbers(drawn, m);
     return m;
 }
 
@@ -227,8 +178,8 @@ static void image_intervals(part *p, uint32_t resamples) {
         double *drawn = p->drawn + (size_t)id * resamples;
         size_t n = existing(drawn, resamples);
         if (!n || isnan(f->value)) continue;
-        double moved = id == SN_RANK_REGRET ? 0 : f->value - quantile(drawn, n, 0.5);
-        set_within(id, quantile(drawn, n, 0.025) + moved, quantile(drawn, n, 0.975) + moved, f->image);
+        double moved = is_regret(id) ? 0 : f->value - sn_quantile(drawn, n, 0.5);
+        set_within(id, sn_quantile(drawn, n, 0.025) + moved, sn_quantile(drawn, n, 0.975) + moved, f->image);
     }
 }
 
@@ -239,8 +190,8 @@ static void arch_intervals(part *p, uint32_t resamples, size_t b) {
         double *drawn = p->drawn + (size_t)id * resamples, v = f->value;
         size_t n = existing(drawn, resamples);
         if (!n || isnan(v)) continue;
-        double low = quantile(drawn, n, 0.025), high = quantile(drawn, n, 0.975);
-        if (id == SN_RANK_REGRET)
+        double low = sn_quantile(drawn, n, 0.025), high = sn_quantile(drawn, n, 0.975);
+        if (is_regret(id))
             set_within(id, low, high, f->arch);
         else
             set_within(id, v - scale * (high - v), v - scale * (low - v), f->arch);
@@ -253,12 +204,13 @@ static void keep(part *p, uint32_t resamples, uint32_t draw, const double figure
     for (size_t id = 0; id < SN_RANK_FIGURES; id++) p->drawn[id * resamples + draw] = figure[id];
 }
 
-static sn_status values(part *p, const double *score, const double *truth) {
+static sn_status values(part *p, const double *score, const sn_rank_input *in) {
     sn_rank_part *r = &p->result;
     double figure[SN_RANK_FIGURES], cut;
-    collapse(p, truth, p->truth);
+    collapse(p, in->truth, p->truth);
     collapse(p, score, p->score);
-    SN_TRY(sn_rank_figures(p->score, p->truth, p->n, figure));
+    if (in->cost) collapse(p, in->cost, p->cost);
+    SN_TRY(sn_rank_figures(p->score, p->truth, p->cost, p->n, figure));
     r->archs = p->n;
     SN_TRY(sn_rank_top_cut(p->truth, p->n, &cut, &r->top));
     for (int id = 0; id < SN_RANK_FIGURES; id++) r->figure[id] = (sn_rank_figure){figure[id], {NAN, NAN}, {NAN, NAN}};
@@ -272,7 +224,7 @@ static sn_status over_images(part *p, size_t parts, images *m, const sn_rank_inp
         score_redrawn(m, in, draw);
         for (size_t k = 0; k < parts; k++) {
             collapse(&p[k], m->count, p[k].a);
-            SN_TRY(sn_rank_figures(p[k].a, p[k].truth, p[k].n, figure));
+            SN_TRY(sn_rank_figures(p[k].a, p[k].truth, p[k].cost, p[k].n, figure));
             keep(&p[k], in->resamples, draw, figure);
         }
     }
@@ -290,8 +242,9 @@ static sn_status over_archs(part *p, const sn_rank_input *in) {
         for (size_t i = 0; i < b; i++) {
             p->a[i] = p->score[p->order[i]];
             p->b[i] = p->truth[p->order[i]];
+            if (p->cost) p->c[i] = p->cost[p->order[i]];
         }
-        SN_TRY(sn_rank_figures_ten(p->a, p->b, b, ten, figure));
+        SN_TRY(sn_rank_figures_ten(p->a, p->b, p->cost ? p->c : NULL, b, ten, figure));
         keep(p, in->resamples, draw, figure);
     }
     arch_intervals(p, in->resamples, b);
@@ -311,16 +264,16 @@ static sn_status over_halves(part *p, size_t parts, images *m, const sn_rank_inp
 
 static sn_status measure(part p[2], images *m, const sn_rank_input *in) {
     size_t parts = 1;
-    SN_TRY(part_open(&p[0], in->resamples));
+    SN_TRY(part_open(&p[0], in->cost, in->resamples));
     if (in->classes) SN_TRY(find_classes(&p[1], in->classes, in->archs));
-    if (in->classes && p[1].n < in->archs) SN_TRY(part_open(&p[parts++], in->resamples));
+    if (in->classes && p[1].n < in->archs) SN_TRY(part_open(&p[parts++], in->cost, in->resamples));
     const double *score = in->score;
     if (in->hits) {
         SN_TRY(images_open(m, in));
         score_all(m, in);
         score = m->count;
     }
-    for (size_t k = 0; k < parts; k++) SN_TRY(values(&p[k], score, in->truth));
+    for (size_t k = 0; k < parts; k++) SN_TRY(values(&p[k], score, in));
     for (size_t k = 0; k < parts && in->resamples; k++) SN_TRY(over_archs(&p[k], in));
     if (in->hits && in->resamples) SN_TRY(over_images(p, parts, m, in));
     if (in->hits) SN_TRY(over_halves(p, parts, m, in));
@@ -335,8 +288,12 @@ static sn_status check(const sn_rank_input *in) {
     if (in->hits && (in->images < 1 || in->images > most))
         return sn_error(SN_USAGE, "ranking on %zu images: 1 to %zu are allowed", in->images, most);
     for (size_t i = 0; i < in->archs; i++) // named here, before classes blur which arch it was
-        if (isnan(in->truth[i]) || (in->score && isnan(in->score[i])))
-            return sn_error(SN_DATA, "%s of arch %zu is not a number", isnan(in->truth[i]) ? "truth" : "score", i);
+        if (isnan(in->truth[i]) || (in->score && isnan(in->score[i])) || (in->cost && isnan(in->cost[i])))
+            return sn_error(SN_DATA, "%s of arch %zu is not a number",
+                            isnan(in->truth[i])                ? "truth"
+                            : in->score && isnan(in->score[i]) ? "score"
+                                                               : "cost",
+                            i);
     return SN_OK;
 }
 

@@ -12,14 +12,14 @@
 // Over images (needs hits): what another draw of as many images would give. Multinomial bootstrap of the images (Efron, Annals of
 // Statistics 7, 1979): every arch is scored again on the same redrawn images, the figure is taken, and its quantiles 2.5 % and
 // 97.5 % are read off. A redrawn score carries the noise of the images twice, which lowers every correlation and share, so for
-// these the interval is moved by (value - median of the redrawn figures). Regret is the quantiles as they are.
+// these the interval is moved by (value - median of the redrawn figures). Regrets are the quantiles as they are.
 //
 // Over archs: what another draw of as many archs from a large space would give. Subsampling without replacement (Politis &
 // Romano, Annals of Statistics 22, 1994), since copies, as a bootstrap makes them, are ties. With b of n archs the figure's
 // variance around the one of all n is sigma^2 (1/b - 1/n), wanted is sigma^2 / n, so differences are scaled by sqrt(b / (n - b))
 // (Wu, On the Asymptotic Properties of the Jackknife Histogram, Annals of Statistics 18, 1990); b = n/2 makes that 1 for even n.
 // The interval is value - scale * quantiles 97.5 % and 2.5 % of (subsample's figure - value). "10 best" is 10 b / n best in a
-// subsample. Regret is the quantiles of the subsamples' own regrets: it is an extreme and obeys no such scaling. Where every arch
+// subsample. Regrets are the quantiles of the subsamples' own: extremes obey no such scaling. Where every arch
 // of a space was scored, this interval speaks of spaces like this one.
 //
 // All intervals end within what the figure can take.
@@ -43,6 +43,7 @@ typedef struct {
 typedef struct {
     size_t archs;
     const double *truth; // (archs)
+    const double *cost;  // (archs) for the figures of budgets, of a class the mean; NULL: those are NaN
     // Either the scores (larger is better: MACs, -loss, ...) or, per arch, which images it got right; the other is NULL.
     const double *score; // (archs)
     const uint64_t *const

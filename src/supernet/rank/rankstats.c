@@ -228,31 +228,7 @@ static double share_of_best(const levels *ls, const levels *lt, size_t n, size_t
     return sum / (double)k;
 }
 
-sn_status sn_rank_figures_ten(const double *score, const double *truth, size_t n, size_t ten, double figure[SN_RANK_FIGURES]) {
-    double f[SN_RANK_FIGURES];
-    levels ls = {0}, lt = {0};
-    sn_status status = levels_of("score", score, n, &ls);
-    if (status == SN_OK) status = levels_of("truth", truth, n, &lt);
-    if (status == SN_OK) status = tau_of(&ls, &lt, n, &f[SN_RANK_TAU]);
-    if (status == SN_OK) status = top_tau(score, truth, &lt, n, &f[SN_RANK_TOP_TAU]);
-    if (status == SN_OK) {
-        f[SN_RANK_RHO] = rho_of(&ls, &lt, n);
-        f[SN_RANK_REGRET] = regret_of(truth, &ls, n);
-        f[SN_RANK_SHARE_10] = share_of_best(&ls, &lt, n, ten);
-        f[SN_RANK_SHARE_1PC] = share_of_best(&ls, &lt, n, (n + 50) / 100);
-        f[SN_RANK_SHARE_10PC] = share_of_best(&ls, &lt, n, (n + 5) / 10);
-        for (int i = 0; i < SN_RANK_FIGURES; i++) figure[i] = f[i];
-    }
-    levels_free(&ls);
-    levels_free(&lt);
-    return status;
-}
-
-sn_status sn_rank_figures(const double *score, const double *truth, size_t n, double figure[SN_RANK_FIGURES]) {
-    return sn_rank_figures_ten(score, truth, n, 10, figure);
-}
-
-// --- Pareto
+// --- by rising cost
 
 typedef struct {
     double score, cost;
@@ -266,13 +242,77 @@ static int by_cost(const void *a, const void *b) {
     return (x->index > y->index) - (x->index < y->index);
 }
 
-sn_status sn_rank_pareto(const double *score, const double *cost, size_t n, size_t *index, size_t *count) {
+// *out is the caller's.
+static sn_status offers_of(const double *score, const double *cost, size_t n, offer **out) {
     for (size_t i = 0; i < n; i++)
         if (isnan(score[i]) || isnan(cost[i])) return sn_error(SN_DATA, "score or cost of arch %zu is not a number", i);
     offer *o = sn_new(n, sizeof *o);
     if (!o) return SN_RESOURCE;
     for (size_t i = 0; i < n; i++) o[i] = (offer){score[i], cost[i], i};
     qsort(o, n, sizeof *o, by_cost);
+    *out = o;
+    return SN_OK;
+}
+
+// The regrets under budgets: their mean and the worst.
+static sn_status budgets_of(const double *score, const double *truth, const double *cost, size_t n, double *mean, double *worst) {
+    enum { BUDGETS = 20 };
+    offer *o;
+    SN_TRY(offers_of(score, cost, n, &o));
+    double best = -HUGE_VAL, picked = -HUGE_VAL, sum = 0, count = 0, all = 0, most = 0;
+    size_t in = 0;
+    for (size_t b = 1; b <= BUDGETS; b++) {
+        double budget = o[(b * n + BUDGETS - 1) / BUDGETS - 1].cost;
+        for (; in < n && o[in].cost <= budget; in++) {
+            double t = truth[o[in].index];
+            if (t > best) best = t;
+            if (o[in].score > picked || !in) picked = o[in].score, sum = 0, count = 0;
+            if (o[in].score == picked) sum += t, count++;
+        }
+        double regret = fmax(0, best - sum / count); // as in regret_of
+        all += regret;
+        if (regret > most) most = regret;
+    }
+    free(o);
+    *mean = all / BUDGETS;
+    *worst = most;
+    return SN_OK;
+}
+
+// --- all of them
+
+sn_status sn_rank_figures_ten(const double *score, const double *truth, const double *cost, size_t n, size_t ten,
+                              double figure[SN_RANK_FIGURES]) {
+    double f[SN_RANK_FIGURES] = {[SN_RANK_BUDGETS] = NAN, [SN_RANK_BUDGETS_WORST] = NAN};
+    levels ls = {0}, lt = {0};
+    sn_status status = levels_of("score", score, n, &ls);
+    if (status == SN_OK) status = levels_of("truth", truth, n, &lt);
+    if (status == SN_OK) status = tau_of(&ls, &lt, n, &f[SN_RANK_TAU]);
+    if (status == SN_OK) status = top_tau(score, truth, &lt, n, &f[SN_RANK_TOP_TAU]);
+    if (status == SN_OK && cost) status = budgets_of(score, truth, cost, n, &f[SN_RANK_BUDGETS], &f[SN_RANK_BUDGETS_WORST]);
+    if (status == SN_OK) {
+        f[SN_RANK_RHO] = rho_of(&ls, &lt, n);
+        f[SN_RANK_REGRET] = regret_of(truth, &ls, n);
+        f[SN_RANK_SHARE_10] = share_of_best(&ls, &lt, n, ten);
+        f[SN_RANK_SHARE_1PC] = share_of_best(&ls, &lt, n, (n + 50) / 100);
+        f[SN_RANK_SHARE_10PC] = share_of_best(&ls, &lt, n, (n + 5) / 10);
+        for (int i = 0; i < SN_RANK_FIGURES; i++) figure[i] = f[i];
+    }
+    levels_free(&ls);
+    levels_free(&lt);
+    return status;
+}
+
+sn_status sn_rank_figures(const double *score, const double *truth, const double *cost, size_t n,
+                          double figure[SN_RANK_FIGURES]) {
+    return sn_rank_figures_ten(score, truth, cost, n, 10, figure);
+}
+
+// --- Pareto
+
+sn_status sn_rank_pareto(const double *score, const double *cost, size_t n, size_t *index, size_t *count) {
+    offer *o;
+    SN_TRY(offers_of(score, cost, n, &o));
     size_t m = 0, last = 0; // last: the dearest item that is in
     for (size_t i = 0; i < n; i++) {
         int equal = m && o[i].cost == o[last].cost && o[i].score == o[last].score;

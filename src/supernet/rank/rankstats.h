@@ -14,6 +14,8 @@
     X(SN_RANK_RHO, "rho", "Spearman", -1, 1)                                                                                     \
     X(SN_RANK_TOP_TAU, "tau_top", "Kendall tau-b inside the true top 10 %", -1, 1)                                               \
     X(SN_RANK_REGRET, "regret", "best truth - truth of the best-scored", 0, HUGE_VAL)                                            \
+    X(SN_RANK_BUDGETS, "regret_budgets", "regret under a cost budget, mean of 20 budgets", 0, HUGE_VAL)                          \
+    X(SN_RANK_BUDGETS_WORST, "regret_budgets_worst", "the same, worst budget", 0, HUGE_VAL)                                      \
     X(SN_RANK_SHARE_10, "share_10", "share of the 10 best by score among the 10 best by truth", 0, 1)                            \
     X(SN_RANK_SHARE_1PC, "share_1pc", "share of the 1 % best by score among the 1 % best by truth", 0, 1)                        \
     X(SN_RANK_SHARE_10PC, "share_10pc", "share of the 10 % best by score among the 10 % best by truth", 0, 1)
@@ -44,13 +46,16 @@ sn_status sn_rank_rho(const double *x, const double *y, size_t n, double *rho);
 // ceil(0.9 (n - 1)). A linearly interpolated 90th percentile lies in (x[floor], x[ceil]], so "at or above it" is the same set.
 sn_status sn_rank_top_cut(const double *truth, size_t n, double *cut, size_t *count);
 
-// Every figure at once.
-// Regret: where several archs share the best score, the mean of their truths counts.
-// Share of the k best: k is 10, or 1 % or 10 % of n to the nearest integer, at least 1 and at most n. Items tied at the cut are
-// in with the fraction of the places left for them, on both sides: the share expected when ties are broken by independent lots.
-sn_status sn_rank_figures(const double *score, const double *truth, size_t n, double figure[SN_RANK_FIGURES]);
+// Every figure at once. cost (n, not NaN; NULL: no figure of budgets): say, MACs.
+// Budgets: the 20 quantiles of cost at sorted index ceil(b n / 20) - 1, b = 1 .. 20; under each the regret among the archs that
+// cost at most as much, as users pick. The last one allows every arch. Regret: where several archs share the best score, the mean
+// of their truths counts. Share of the k best: k is 10, or 1 % or 10 % of n to the nearest integer, at least 1 and at most n.
+// Items tied at the cut are in with the fraction of the places left for them, on both sides: the share expected when ties are
+// broken by independent lots.
+sn_status sn_rank_figures(const double *score, const double *truth, const double *cost, size_t n, double figure[SN_RANK_FIGURES]);
 // The same with the ten best taken as `ten` best: a part of the archs has as much smaller a set of best.
-sn_status sn_rank_figures_ten(const double *score, const double *truth, size_t n, size_t ten, double figure[SN_RANK_FIGURES]);
+sn_status sn_rank_figures_ten(const double *score, const double *truth, const double *cost, size_t n, size_t ten,
+                              double figure[SN_RANK_FIGURES]);
 
 // Items that no other item beats: none has score >= and cost <= with one of the two strict. Equal items are all in.
 // index (room for n) receives them by rising cost, then rising index; *count how many.

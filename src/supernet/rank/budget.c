@@ -1,0 +1,193 @@
+// Dynamic programming over decisions; see budget.h.
+#include "supernet/rank/budget.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    int64_t macs, params; // of the decisions so far, beyond their least; params 0 where they have no limit
+    double worth;
+    uint32_t before; // state of the decision before
+    uint8_t option;
+} state;
+
+typedef struct {
+    int64_t macs[SN_MAX_OPTIONS], params[SN_MAX_OPTIONS]; // beyond those of the cheapest option that was scored
+    double worth[SN_MAX_OPTIONS];                         // NAN: not to be taken
+    int64_t least_macs, least_params;                     // of the cheapest, against the first arch's option
+} choice;
+
+typedef struct {
+    const sn_space *space;
+    choice *choice; // (decisions)
+    state **layer;  // (decisions) of `count` states each
+    uint32_t *count;
+    sn_cost room;   // what options may cost beyond the cheapest
+    bool by_params; // params have a limit
+} search;
+
+// ---------------------------------------------------------------- costs
+// What each option of a decision costs more than the first arch's.
+static sn_status measure(const sn_graph *g, const sn_space *s, const sn_effects *e, int sign, int d, sn_cost first, choice *c) {
+    sn_arch a = sn_arch_first(s);
+    c->least_macs = c->least_params = INT64_MAX;
+    for (int k = 0; k < SN_MAX_OPTIONS; k++) c->worth[k] = NAN;
+    for (int n = 0, k; (k = sn_decision_option(&s->decisions[d], n)) >= 0; n++) {
+        const sn_effect *x = sn_effects_of(e, d, k);
+        sn_cost cost;
+        a.option[d] = (uint8_t)k;
+        SN_TRY(sn_cost_arch(g, &a, &cost));
+        c->macs[k] = cost.macs - first.macs;
+        c->params[k] = cost.params - first.params;
+        if (!x || isnan(x->value)) continue;
+        c->worth[k] = sign * x->value;
+        if (c->macs[k] < c->least_macs) c->least_macs = c->macs[k];
+        if (c->params[k] < c->least_params) c->least_params = c->params[k];
+    }
+    if (c->least_macs == INT64_MAX)
+        return sn_error(SN_USAGE, "no option of %s was scored; rank architectures that have one", s->decisions[d].name);
+    for (int k = 0; k < SN_MAX_OPTIONS; k++)
+        if (!isnan(c->worth[k])) c->macs[k] -= c->least_macs, c->params[k] -= c->least_params;
+    return SN_OK;
+}
+
+static sn_status measure_all(const sn_graph *g, const sn_effects *e, int sign, sn_cost most, search *s) {
+    sn_arch a = sn_arch_first(s->space);
+    sn_cost first;
+    SN_TRY(sn_cost_arch(g, &a, &first));
+    sn_cost least = first;
+    for (int d = 0; d < s->space->n_decisions; d++) {
+        SN_TRY(measure(g, s->space, e, sign, d, first, &s->choice[d]));
+        least.macs += s->choice[d].least_macs;
+        least.params += s->choice[d].least_params;
+    }
+    if (least.macs > most.macs || least.params > most.params)
+        return sn_error(SN_USAGE, "no architecture is within the limits; the fewest MACs are %lld, the fewest params %lld",
+                        (long long)least.macs, (long long)least.params);
+    s->room = (sn_cost){most.macs - least.macs, most.params - least.params};
+    s->by_params = most.params != INT64_MAX;
+    return SN_OK;
+}
+
+// ---------------------------------------------------------------- states
+// Cheaper first, of equal costs the better; the order of archs is that of `before` and option.
+static int cheaper_first(const void *a, const void *b) {
+    const state *x = a, *y = b;
+    if (x->macs != y->macs) return x->macs < y->macs ? -1 : 1;
+    if (x->params != y->params) return x->params < y->params ? -1 : 1;
+    if (x->worth != y->worth) return x->worth > y->worth ? -1 : 1;
+    if (x->before != y->before) return x->before < y->before ? -1 : 1;
+    return (x->option > y->option) - (x->option < y->option);
+}
+
+// The worth of the best among states of at most so many params: stairs that rise in both.
+typedef struct {
+    int64_t params;
+    double worth;
+} stair;
+
+// Adds a state to the stairs; false where one of them is as good.
+static bool climb(stair *stairs, uint32_t *n, const state *x) {
+    uint32_t low = 0, high = *n; // the first of more params
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (stairs[middle].params <= x->params)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low && stairs[low - 1].worth >= x->worth) return false;
+    uint32_t end = low; // beaten: more params, no better
+    while (end < *n && stairs[end].worth <= x->worth) end++;
+    if (low && stairs[low - 1].params == x->params) low--;
+    memmove(stairs + low + 1, stairs + end, (*n - end) * sizeof *stairs);
+    stairs[low] = (stair){x->params, x->worth};
+    *n += low + 1 - end;
+    return true;
+}
+
+// Keeps, in place, the states that no other beats.
+static sn_status keep_best(state *x, uint32_t *n) {
+    stair *stairs = sn_new(*n + 1u, sizeof *stairs);
+    if (!stairs) return SN_RESOURCE;
+    uint32_t kept = 0, steps = 0;
+    qsort(x, *n, sizeof *x, cheaper_first);
+    for (uint32_t i = 0; i < *n; i++)
+        if (climb(stairs, &steps, &x[i])) x[kept++] = x[i];
+    free(stairs);
+    *n = kept;
+    return SN_OK;
+}
+
+static bool fits(const search *s, const state *x) {
+    return x->macs <= s->room.macs && (!s->by_params || x->params <= s->room.params);
+}
+
+// The states of decision d from those of the one before.
+static sn_status next_layer(search *s, int d) {
+    static const state none = {0};
+    const state *before = d ? s->layer[d - 1] : &none;
+    uint32_t n_before = d ? s->count[d - 1] : 1;
+    const choice *c = &s->choice[d];
+    size_t most = (size_t)n_before * (size_t)sn_decision_count(&s->space->decisions[d]);
+    if (most > UINT32_MAX / 2)
+        return sn_error(SN_RESOURCE, "the best under the limits: %zu partial architectures are too many", most);
+    state *x = s->layer[d] = sn_new(most, sizeof *x);
+    if (!x) return SN_RESOURCE;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < n_before; i++)
+        for (int k = 0; k < SN_MAX_OPTIONS; k++) {
+            if (isnan(c->worth[k])) continue;
+            x[n] = (state){before[i].macs + c->macs[k], s->by_params ? before[i].params + c->params[k] : 0,
+                           before[i].worth + c->worth[k], i, (uint8_t)k};
+            n += fits(s, &x[n]);
+        }
+    s->count[d] = n;
+    return keep_best(x, &s->count[d]);
+}
+
+// Of the last layer's states, which are cheaper first: the first of the best.
+static void follow(const search *s, sn_arch *out) {
+    int d = s->space->n_decisions - 1;
+    uint32_t at = 0;
+    for (uint32_t i = 1; i < s->count[d]; i++)
+        if (s->layer[d][i].worth > s->layer[d][at].worth) at = i;
+    out->n = s->space->n_decisions;
+    for (; d >= 0; d--) {
+        out->option[d] = s->layer[d][at].option;
+        at = s->layer[d][at].before;
+    }
+}
+
+// Whether costs added up, for the arch that was found.
+static sn_status check(const sn_graph *g, const search *s, sn_cost most, const sn_arch *a) {
+    sn_cost cost;
+    int64_t macs = most.macs - s->room.macs;
+    for (int d = 0; d < a->n; d++) macs += s->choice[d].macs[a->option[d]];
+    SN_TRY(sn_cost_arch(g, a, &cost));
+    if (cost.macs == macs && cost.macs <= most.macs && cost.params <= most.params) return SN_OK;
+    return sn_error(SN_FAIL,
+                    "the costs of this space do not add up over its decisions: the best under limits cannot be found so");
+}
+
+sn_status sn_budget_best(const sn_graph *g, const sn_space *space, const sn_effects *e, int sign, sn_cost most, sn_arch *out) {
+    size_t n = (size_t)space->n_decisions;
+    search s = {space, sn_new(n, sizeof *s.choice), sn_new(n, sizeof *s.layer), sn_new(n, sizeof *s.count), {0}, false};
+    sn_arch best = {0};
+    sn_status status = s.choice && s.layer && s.count ? measure_all(g, e, sign, most, &s) : SN_RESOURCE;
+    for (int d = 0; status == SN_OK && d < space->n_decisions; d++) status = next_layer(&s, d);
+    if (status == SN_OK && !s.count[n - 1])
+        status = sn_error(SN_USAGE, "no architecture is within both limits, %lld MACs and %lld params", (long long)most.macs,
+                          (long long)most.params);
+    if (status == SN_OK) {
+        follow(&s, &best);
+        status = check(g, &s, most, &best);
+    }
+    if (status == SN_OK) *out = best;
+    for (size_t d = 0; s.layer && d < n; d++) free(s.layer[d]);
+    free(s.choice);
+    free(s.layer);
+    free(s.count);
+    return status;
+}

@@ -112,6 +112,45 @@ START_TEST(exact_without_noise) {
 }
 END_TEST
 
+// Where every arch was scored, least squares are means, and ridge shrinks all alike: lambda, effects and intervals by hand.
+START_TEST(complete_design_by_hand) {
+    enum { N = 81, EACH = 27, EFFECTS = 12, RANK = 8 };
+    sn_space *s = plain_space(4, 3);
+    sn_arch *a = all_archs(s, N);
+    sn_rng r = sn_rng_at(3, SN_STREAM_ARCHS, 7, 0, 0);
+    for (int draw = 0; draw < 20; draw++) {
+        double y[N], mean = 0, all = 0, of_means = 0, means[EFFECTS] = {0}, best = INFINITY, lambda = 0;
+        for (int i = 0; i < N; i++) y[i] = sn_rng_normal(&r) + 0.1 * draw * a[i].option[0], mean += y[i] / N;
+        for (int i = 0; i < N; i++) all += (y[i] - mean) * (y[i] - mean);
+        for (int i = 0; i < N; i++)
+            for (int d = 0; d < 4; d++) means[3 * d + a[i].option[d]] += (y[i] - mean) / EACH;
+        for (int e = 0; e < EFFECTS; e++) of_means += EACH * means[e] * means[e];
+        for (int k = -31; k <= 10; k++) { // -31: none
+            double l = k < -30 ? 0 : ldexp(EACH, k), kept = EACH / (EACH + l), lost = (1 - kept) * (1 - kept) * of_means;
+            double now = N * (all - of_means + lost) / ((N - 1 - RANK * kept) * (N - 1 - RANK * kept));
+            if (now < best) best = now, lambda = l;
+        }
+        sn_effects_design *d;
+        sn_effects f;
+        ck_ok(sn_effects_open(s, a, N, &d));
+        ck_ok(sn_effects_fit(d, "y", y, &f));
+        ck_near(f.lambda, lambda, 1e-9 * (lambda + 1), "lambda");
+        double t = 1.99346, sigma = sqrt((all - of_means) / (N - 1 - RANK)); // Student's t of 72 degrees of freedom
+        ck_near(f.sigma, sigma, 1e-12, "sigma");
+        for (int e = 0; e < EFFECTS; e++) {
+            double half = t * sigma * sqrt(2. / N); // the variance of a mean of EACH around the mean of all
+            ck_near(f.effect[e].value, means[e] * EACH / (EACH + lambda), 1e-12, "effect");
+            ck_near(f.effect[e].from, means[e] - half, 1e-5, "from");
+            ck_near(f.effect[e].to, means[e] + half, 1e-5, "to");
+        }
+        sn_effects_free(&f);
+        sn_effects_close(d);
+    }
+    sn_space_free(s);
+    free(a);
+}
+END_TEST
+
 // Shares of effects within their intervals, over draws of truth, archs and noise.
 typedef struct {
     long within, all;
@@ -415,6 +454,7 @@ int main(void) {
     tcase_set_timeout(t, 120);
     tcase_add_checked_fixture(t, folder_make, folder_remove);
     tcase_add_test(t, exact_without_noise);
+    tcase_add_test(t, complete_design_by_hand);
     tcase_add_test(t, intervals_cover);
     tcase_add_test(t, absent_decisions);
     tcase_add_test(t, options_never_scored);

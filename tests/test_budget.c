@@ -22,13 +22,13 @@ static sn_effects any_effects(const sn_space *s, sn_rng *r) {
 }
 
 // By enumeration: the best worth, and how many archs can be predicted and are within the limits.
-static long best_of_all(const sn_config *c, const sn_graph *g, const sn_effects *e, int sign, sn_cost most, double *worth) {
+static long best_of_all(const sn_config *c, const sn_graph *g, const sn_effects *e, sn_cost most, double *worth) {
     long n = 0;
     sn_arch a = sn_arch_first(c->space.built);
     *worth = -INFINITY;
     do {
         sn_cost cost;
-        double x = sign * sn_effects_predict(e, &a);
+        double x = sn_effects_predict(e, &a);
         ck_ok(sn_cost_arch(g, &a, &cost));
         if (isnan(x) || cost.macs > most.macs || cost.params > most.params) continue;
         n++;
@@ -68,15 +68,14 @@ START_TEST(equals_enumeration) {
         for (int trial = 0; trial < 5; trial++) {
             sn_effects e = any_effects(s, &r);
             sn_cost most = {any_limit(&r, low.macs, high.macs), any_limit(&r, low.params, high.params)}, cost;
-            int sign = trial % 2 ? -1 : 1;
             double wanted;
-            long n = best_of_all(c, g, &e, sign, most, &wanted);
+            long n = best_of_all(c, g, &e, most, &wanted);
             sn_arch a;
-            sn_status status = sn_budget_best(g, s, &e, sign, most, &a);
+            sn_status status = sn_budget_best(g, s, &e, most, NULL, &a);
             ck_assert_msg(status == (n ? SN_OK : SN_USAGE), "seed %u: status %d with %ld archs: %s", seed, status, n,
                           sn_error_text());
             if (n) {
-                double found = sign * sn_effects_predict(&e, &a);
+                double found = sn_effects_predict(&e, &a);
                 ck_ok(sn_cost_arch(g, &a, &cost));
                 ck_assert_msg(cost.macs <= most.macs && cost.params <= most.params, "seed %u: beyond the limits", seed);
                 ck_assert_msg(fabs(found - wanted) < 1e-12, "seed %u: found %.17g, the best is %.17g", seed, found, wanted);
@@ -122,21 +121,26 @@ START_TEST(larger_than_any_list) {
     a.option[0] = 1;
     ck_ok(sn_cost_arch(g, &a, &of_3));
     sn_cost most = {least.macs + 10 * (of_3.macs - least.macs), INT64_MAX}; // room for ten 3x3, or three 5x5
-    ck_ok(sn_budget_best(g, s, &f, 1, most, &best));
+    ck_ok(sn_budget_best(g, s, &f, most, NULL, &best));
     for (int d = 0; d < LAYERS; d++) ck_assert_int_eq(best.option[d], d < 10);
     most = (sn_cost){INT64_MAX, least.params + 10 * (of_3.params - least.params)};
-    ck_ok(sn_budget_best(g, s, &f, 1, most, &best));
+    ck_ok(sn_budget_best(g, s, &f, most, NULL, &best));
     for (int d = 0; d < LAYERS; d++) ck_assert_int_eq(best.option[d], d < 10);
     most = (sn_cost){INT64_MAX, INT64_MAX};
-    ck_ok(sn_budget_best(g, s, &f, 1, most, &best));
+    ck_ok(sn_budget_best(g, s, &f, most, NULL, &best));
     for (int d = 0; d < LAYERS; d++) ck_assert_int_eq(best.option[d], 2);
-    most.macs = least.macs - 1;
-    ck_assert_int_eq(sn_budget_best(g, s, &f, 1, most, &best), SN_USAGE);
+    most = (sn_cost){least.macs + 10 * (of_3.macs - least.macs), least.params + 10 * (of_3.params - least.params)};
+    const volatile sig_atomic_t asked = 1;
+    ck_assert_int_eq(sn_budget_best(g, s, &f, most, &asked, &best), SN_INTERRUPTED);
+    ck_ok(sn_budget_best(g, s, &f, most, NULL, &best));
+    for (int d = 0; d < LAYERS; d++) ck_assert_int_eq(best.option[d], d < 10);
+    most = (sn_cost){least.macs - 1, INT64_MAX};
+    ck_assert_int_eq(sn_budget_best(g, s, &f, most, NULL, &best), SN_USAGE);
     char fewest[64];
     snprintf(fewest, sizeof fewest, "the fewest MACs are %lld", (long long)least.macs);
     ck_message(fewest);
     for (int k = 0; k < 3; k++) f.effect[3 * 7 + k].value = NAN;
-    ck_assert_int_eq(sn_budget_best(g, s, &f, 1, (sn_cost){INT64_MAX, INT64_MAX}, &best), SN_USAGE);
+    ck_assert_int_eq(sn_budget_best(g, s, &f, (sn_cost){INT64_MAX, INT64_MAX}, NULL, &best), SN_USAGE);
     ck_message("no option of part.layer8 was scored");
     free(f.effect);
     sn_graph_free(g);

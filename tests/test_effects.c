@@ -330,7 +330,7 @@ START_TEST(too_little_to_fit) {
     sn_effects_design *d;
     sn_effects f;
     ck_assert_int_eq(sn_effects_open(s, a, 5, &d), SN_USAGE); // 3 options of the last, 2 of the one before
-    ck_message("3 effects need at least 6 scored architectures, found are 5: score 1 more");
+    ck_message("3 effects need at least 6 scored architectures, found are 5: score at least 1 more");
     ck_assert_int_eq(sn_effects_open(s, a, 1, &d), SN_USAGE);
     ck_message("all of 1 scored architecture have the same options: there are no effects to fit");
     ck_ok(sn_effects_open(s, a, 27, &d));
@@ -434,7 +434,7 @@ START_TEST(scores_that_cannot_be_fitted) {
     ck_assert(isnan(sn_fitted_top1(&f, &s->item[0].arch)) && isnan(sn_fitted_loss(&f, &s->item[0].arch)));
     sn_fitted_free(&f);
     ck_ok(sn_fitted_make(s->space, s->item, 4, IMAGES, &f));
-    ck_assert_ptr_nonnull(strstr(f.unfitted[0], "score 2 more"));
+    ck_assert_ptr_nonnull(strstr(f.unfitted[0], "score at least 2 more"));
     sn_fitted_free(&f);
     free_scores(s);
 }

@@ -328,6 +328,16 @@ START_TEST(ranked_by) {
     json_t *all = json_object_get(json_object_get(json_object_get(out, "against"), "effects"), "all");
     ck_assert_double_eq(number(json_object_get(json_object_get(all, "figures"), "tau"), "value"), 1);
     json_decref(out);
+    // what another ranking would begin with, ties included
+    ck_run(0, "\"$S\" rank run --by accuracy --json --set rank.images=10 --top 1");
+    out = printed_json();
+    char *first = sn_strdup(json_string_value(json_object_get(json_array_get(json_object_get(out, "best"), 0), "arch")));
+    json_decref(out);
+    ck_run(0, "\"$S\" rank run --by effects --json --set rank.images=10");
+    out = printed_json(), pick = json_object_get(json_object_get(out, "picks"), "accuracy");
+    ck_assert_str_eq(json_string_value(json_object_get(pick, "arch")), first);
+    json_decref(out);
+    free(first);
     // too few
     ck_run(0, "\"$S\" rank run --by effects --sample 3 --set rank.calibrate=350");
     ck_printed("err", "warning: ranked by accuracy: no main effects: ");
@@ -415,7 +425,7 @@ START_TEST(effects) {
     // too few, or none
     ck_run(0, "head -n 3 all.txt >three.txt; \"$S\" rank run --archs three.txt --set rank.calibrate=390 -q");
     ck_run(2, "\"$S\" effects run --set rank.calibrate=390");
-    ck_printed("err", "run: no main effects: 2 effects need at least 5 scored architectures, found are 3: score 2 more");
+    ck_printed("err", "run: no main effects: 2 effects need at least 5 scored architectures, found are 3: score at least 2 more");
     ck_run(2, "\"$S\" effects run/checkpoints/step-00000032.h5");
     ck_printed("err", "a bare checkpoint has no ranking; name the run folder");
 }

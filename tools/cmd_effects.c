@@ -4,6 +4,7 @@
 #include "cli.h"
 #include "io/files/atomic.h"
 #include "io/files/csv.h"
+#include "supernet/rank/budget.h"
 #include "supernet/rank/fitted.h"
 
 #include <math.h>
@@ -189,19 +190,9 @@ static void print_shares(const findings *f, long most) {
         "much better (docs/results.md).\n");
 }
 
-// Best of the whole space by main effects: of every decision the option of largest effect.
-static sn_arch best_by_effects(const findings *f) {
-    const sn_effects *x = &f->fitted.accuracy;
-    sn_arch a = {.n = f->run->space->n_decisions};
-    for (int d = 0; d < a.n; d++) {
-        int best = -1;
-        for (int e = x->first[d]; e < x->first[d + 1]; e++) {
-            bool there = x->effect[e].archs && x->effect[e].option != SN_ABSENT;
-            if (there && (best < 0 || x->effect[e].value > x->effect[best].value)) best = e;
-        }
-        a.option[d] = (uint8_t)(best < 0 ? SN_ABSENT : x->effect[best].option);
-    }
-    return a;
+// Best of the whole space by main effects.
+static sn_status best_by_effects(const findings *f, sn_arch *out) {
+    return sn_budget_best(f->run->graph, f->run->space, &f->fitted.accuracy, (sn_cost){INT64_MAX, INT64_MAX}, &cli_stop, out);
 }
 
 static const sn_ranked *scored(const findings *f, const sn_arch *a) {
@@ -228,7 +219,8 @@ static sn_status print_text(const findings *f, const sn_arch *archs, long n, lon
     for (long i = 0; i < k->n; i++) mean += k->item[i].top1 / (double)k->n;
     print_effects(f);
     print_shares(f, most);
-    sn_arch best = best_by_effects(f);
+    sn_arch best;
+    SN_TRY(best_by_effects(f, &best));
     printf("\nbest of the space by effects: ");
     print_fitted(f, &best);
     for (long i = 0; i < n; i++) print_fitted(f, &archs[i]);
@@ -292,7 +284,8 @@ static sn_status print_json(const findings *f, const sn_arch *archs, long n) {
     char protocol[128];
     size_t decisions = (size_t)f->run->space->n_decisions;
     sum main = sum_of(f->share, decisions), pairs = sum_of(f->share + decisions, f->pairs);
-    sn_arch best = best_by_effects(f);
+    sn_arch best;
+    SN_TRY(best_by_effects(f, &best));
     json_t *list = json_array();
     for (long i = 0; i < n; i++) json_array_append_new(list, fitted_json(f, &archs[i]));
     sn_protocol_text(f->run, sn_rank_images(f->run), protocol, sizeof protocol);

@@ -120,7 +120,7 @@ static void print_picks(const sn_run *r, const sn_ranking *k) {
     const sn_ranked *raw = sn_ranking_first(k, SN_BEST_BY_ACCURACY), *fitted = sn_ranking_first(k, SN_BEST_BY_EFFECTS);
     char text[2][SN_ARCH_TEXT];
     if (!fitted || fitted == raw) return;
-    printf("\nbest by accuracy: %s (%.4f, fitted %.4f)\nbest by effects:  %s (%.4f, fitted %.4f)\n",
+    printf("\nbest of these by accuracy: %s (%.4f, fitted %.4f)\nbest of these by effects:  %s (%.4f, fitted %.4f)\n",
            sn_arch_text(r->space, &raw->arch, text[0]), raw->top1, raw->fitted_top1,
            sn_arch_text(r->space, &fitted->arch, text[1]), fitted->top1, fitted->fitted_top1);
 }
@@ -206,7 +206,11 @@ static sn_status write_csv(const sn_ranking *k, const char *path) {
 static void say_unfitted(const cli *c, const sn_run *r, const sn_ranking *k) {
     bool wanted = r->config->rank.by == SN_BEST_BY_EFFECTS;
     if (sn_space_options(r->space) == r->space->n_decisions && !wanted) return;
-    if (k->unfitted[0][0]) cli_say(c, "%sno main effects: %s", wanted ? "warning: ranked by accuracy: " : "", k->unfitted[0]);
+    if (k->unfitted[0][0] && wanted)
+        cli_warn("ranked by accuracy: no main effects: %s%s", k->unfitted[0],
+                 cli_get(c, "max-macs") || cli_get(c, "max-params") ? "; rank without limits first, to know more options" : "");
+    else if (k->unfitted[0][0])
+        cli_say(c, "no main effects: %s", k->unfitted[0]);
     if (k->unfitted[1][0] && strcmp(k->unfitted[0], k->unfitted[1])) cli_say(c, "no fitted loss: %s", k->unfitted[1]);
     if (k->overflowed && !k->unfitted[1][0])
         cli_say(c, "the loss is fitted without %ld architecture%s whose loss is not finite", k->overflowed,
@@ -252,11 +256,12 @@ static sn_status score_whole(const cli *c, sn_run *r, const sn_arch *archs, long
     char text[SN_ARCH_TEXT];
     if (k->by != SN_BEST_BY_EFFECTS) return SN_OK;
     for (long i = 0, scored = 1; i < ROUNDS && scored; i++) {
-        SN_TRY(sn_rank_whole(r, w->most, &best));
+        SN_TRY(sn_rank_whole(r, w->most, watch->stop, &best));
         if (holds(k, &best)) break;
         SN_TRY(sn_rank(r, &best, 1, watch, &one));
         scored = one.scored;
         k->scored += scored;
+        k->work.done += one.work.done, k->work.naive += one.work.naive;
         if (scored) cli_say(c, "best of the whole space by effects: %s scored too", sn_arch_text(r->space, &best, text));
         sn_ranking_free(&one);
     }

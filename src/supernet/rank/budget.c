@@ -6,7 +6,7 @@
 #include <string.h>
 
 typedef struct {
-    int64_t macs, params; // of the decisions so far, beyond their least; params 0 where they have no limit
+    int64_t first, second; // limited costs of the decisions so far, beyond their least; 0 for a second limit that is not there
     double worth;
     uint32_t before; // state of the decision before
     uint8_t option;
@@ -23,13 +23,14 @@ typedef struct {
     choice *choice; // (decisions)
     state **layer;  // (decisions) of `count` states each
     uint32_t *count;
-    sn_cost room;   // what options may cost beyond the cheapest
-    bool by_params; // params have a limit
+    sn_cost room;           // what options may cost beyond the cheapest
+    bool only_params, both; // which limits there are; else MACs
+    const volatile sig_atomic_t *stop;
 } search;
 
 // ---------------------------------------------------------------- costs
 // What each option of a decision costs more than the first arch's.
-static sn_status measure(const sn_graph *g, const sn_space *s, const sn_effects *e, int sign, int d, sn_cost first, choice *c) {
+static sn_status measure(const sn_graph *g, const sn_space *s, const sn_effects *e, int d, sn_cost first, choice *c) {
     sn_arch a = sn_arch_first(s);
     c->least_macs = c->least_params = INT64_MAX;
     for (int k = 0; k < SN_MAX_OPTIONS; k++) c->worth[k] = NAN;
@@ -41,7 +42,7 @@ static sn_status measure(const sn_graph *g, const sn_space *s, const sn_effects 
         c->macs[k] = cost.macs - first.macs;
         c->params[k] = cost.params - first.params;
         if (!x || isnan(x->value)) continue;
-        c->worth[k] = sign * x->value;
+        c->worth[k] = x->value;
         if (c->macs[k] < c->least_macs) c->least_macs = c->macs[k];
         if (c->params[k] < c->least_params) c->least_params = c->params[k];
     }
@@ -52,13 +53,13 @@ static sn_status measure(const sn_graph *g, const sn_space *s, const sn_effects 
     return SN_OK;
 }
 
-static sn_status measure_all(const sn_graph *g, const sn_effects *e, int sign, sn_cost most, search *s) {
+static sn_status measure_all(const sn_graph *g, const sn_effects *e, sn_cost most, search *s) {
     sn_arch a = sn_arch_first(s->space);
     sn_cost first;
     SN_TRY(sn_cost_arch(g, &a, &first));
     sn_cost least = first;
     for (int d = 0; d < s->space->n_decisions; d++) {
-        SN_TRY(measure(g, s->space, e, sign, d, first, &s->choice[d]));
+        SN_TRY(measure(g, s->space, e, d, first, &s->choice[d]));
         least.macs += s->choice[d].least_macs;
         least.params += s->choice[d].least_params;
     }
@@ -66,43 +67,44 @@ static sn_status measure_all(const sn_graph *g, const sn_effects *e, int sign, s
         return sn_error(SN_USAGE, "no architecture is within the limits; the fewest MACs are %lld, the fewest params %lld",
                         (long long)least.macs, (long long)least.params);
     s->room = (sn_cost){most.macs - least.macs, most.params - least.params};
-    s->by_params = most.params != INT64_MAX;
+    s->only_params = most.macs == INT64_MAX && most.params != INT64_MAX;
+    s->both = most.macs != INT64_MAX && most.params != INT64_MAX;
     return SN_OK;
 }
 
 // ---------------------------------------------------------------- states
-// Cheaper first, of equal costs the better; the order of archs is that of `before` and option.
+// Cheaper first, of equal costs the better; then any order that is always the same.
 static int cheaper_first(const void *a, const void *b) {
     const state *x = a, *y = b;
-    if (x->macs != y->macs) return x->macs < y->macs ? -1 : 1;
-    if (x->params != y->params) return x->params < y->params ? -1 : 1;
+    if (x->first != y->first) return x->first < y->first ? -1 : 1;
+    if (x->second != y->second) return x->second < y->second ? -1 : 1;
     if (x->worth != y->worth) return x->worth > y->worth ? -1 : 1;
     if (x->before != y->before) return x->before < y->before ? -1 : 1;
     return (x->option > y->option) - (x->option < y->option);
 }
 
-// The worth of the best among states of at most so many params: stairs that rise in both.
+// The worth of the best among states of at most so much of the second cost: stairs that rise in both.
 typedef struct {
-    int64_t params;
+    int64_t second;
     double worth;
 } stair;
 
 // Adds a state to the stairs; false where one of them is as good.
 static bool climb(stair *stairs, uint32_t *n, const state *x) {
-    uint32_t low = 0, high = *n; // the first of more params
+    uint32_t low = 0, high = *n; // the first of more
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (stairs[middle].params <= x->params)
+        if (stairs[middle].second <= x->second)
             low = middle + 1;
         else
             high = middle;
     }
     if (low && stairs[low - 1].worth >= x->worth) return false;
-    uint32_t end = low; // beaten: more params, no better
+    uint32_t end = low; // beaten: more, no better
     while (end < *n && stairs[end].worth <= x->worth) end++;
-    if (low && stairs[low - 1].params == x->params) low--;
+    if (low && stairs[low - 1].second == x->second) low--;
     memmove(stairs + low + 1, stairs + end, (*n - end) * sizeof *stairs);
-    stairs[low] = (stair){x->params, x->worth};
+    stairs[low] = (stair){x->second, x->worth};
     *n += low + 1 - end;
     return true;
 }
@@ -121,7 +123,7 @@ static sn_status keep_best(state *x, uint32_t *n) {
 }
 
 static bool fits(const search *s, const state *x) {
-    return x->macs <= s->room.macs && (!s->by_params || x->params <= s->room.params);
+    return x->first <= (s->only_params ? s->room.params : s->room.macs) && x->second <= s->room.params;
 }
 
 // The states of decision d from those of the one before.
@@ -131,20 +133,27 @@ static sn_status next_layer(search *s, int d) {
     uint32_t n_before = d ? s->count[d - 1] : 1;
     const choice *c = &s->choice[d];
     size_t most = (size_t)n_before * (size_t)sn_decision_count(&s->space->decisions[d]);
-    if (most > UINT32_MAX / 2)
-        return sn_error(SN_RESOURCE, "the best under the limits: %zu partial architectures are too many", most);
+    enum { MOST = 1 << 24 };
+    if (most > MOST)
+        return sn_error(SN_RESOURCE, "the best within the limits: more than %d partial architectures%s", MOST,
+                        s->both ? "; one limit needs far fewer" : "");
     state *x = s->layer[d] = sn_new(most, sizeof *x);
     if (!x) return SN_RESOURCE;
     uint32_t n = 0;
-    for (uint32_t i = 0; i < n_before; i++)
+    for (uint32_t i = 0; i < n_before; i++) {
+        if (s->stop && *s->stop) return sn_error(SN_INTERRUPTED, "stopped while the best within the limits was searched");
         for (int k = 0; k < SN_MAX_OPTIONS; k++) {
             if (isnan(c->worth[k])) continue;
-            x[n] = (state){before[i].macs + c->macs[k], s->by_params ? before[i].params + c->params[k] : 0,
-                           before[i].worth + c->worth[k], i, (uint8_t)k};
+            x[n] = (state){before[i].first + (s->only_params ? c->params[k] : c->macs[k]),
+                           s->both ? before[i].second + c->params[k] : 0, before[i].worth + c->worth[k], i, (uint8_t)k};
             n += fits(s, &x[n]);
         }
+    }
+    SN_TRY(keep_best(x, &n));
     s->count[d] = n;
-    return keep_best(x, &s->count[d]);
+    x = realloc(x, (n ? n : 1) * sizeof *x);
+    if (x) s->layer[d] = x;
+    return SN_OK;
 }
 
 // Of the last layer's states, which are cheaper first: the first of the best.
@@ -171,11 +180,12 @@ static sn_status check(const sn_graph *g, const search *s, sn_cost most, const s
                     "the costs of this space do not add up over its decisions: the best under limits cannot be found so");
 }
 
-sn_status sn_budget_best(const sn_graph *g, const sn_space *space, const sn_effects *e, int sign, sn_cost most, sn_arch *out) {
+sn_status sn_budget_best(const sn_graph *g, const sn_space *space, const sn_effects *e, sn_cost most,
+                         const volatile sig_atomic_t *stop, sn_arch *out) {
     size_t n = (size_t)space->n_decisions;
-    search s = {space, sn_new(n, sizeof *s.choice), sn_new(n, sizeof *s.layer), sn_new(n, sizeof *s.count), {0}, false};
+    search s = {space, sn_new(n, sizeof *s.choice), sn_new(n, sizeof *s.layer), sn_new(n, sizeof *s.count), .stop = stop};
     sn_arch best = {0};
-    sn_status status = s.choice && s.layer && s.count ? measure_all(g, e, sign, most, &s) : SN_RESOURCE;
+    sn_status status = s.choice && s.layer && s.count ? measure_all(g, e, most, &s) : SN_RESOURCE;
     for (int d = 0; status == SN_OK && d < space->n_decisions; d++) status = next_layer(&s, d);
     if (status == SN_OK && !s.count[n - 1])
         status = sn_error(SN_USAGE, "no architecture is within both limits, %lld MACs and %lld params", (long long)most.macs,

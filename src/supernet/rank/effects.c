@@ -90,8 +90,8 @@ static sn_status check_enough(const sn_effects_design *d) {
         return sn_error(SN_USAGE, "all of %ld scored architecture%s have the same options: there are no effects to fit", d->archs,
                         d->archs == 1 ? "" : "s");
     if (d->archs < wanted + SPARE)
-        return sn_error(SN_USAGE, "%d effects need at least %d scored architectures, found are %ld: score %ld more", wanted,
-                        wanted + SPARE, d->archs, wanted + SPARE - d->archs);
+        return sn_error(SN_USAGE, "%d effects need at least %d scored architectures, found are %ld: score at least %ld more",
+                        wanted, wanted + SPARE, d->archs, wanted + SPARE - d->archs);
     return SN_OK;
 }
 

@@ -278,27 +278,40 @@ static double score_by(const sn_ranked *x, int by) {
     return by == SN_BEST_BY_LOSS ? loss : by == SN_BEST_BY_EFFECTS ? x->fitted_top1 : x->top1;
 }
 
-static int best_first(const void *a, const void *b) {
-    const sn_ranked *x = a, *y = b;
+static int compare_by(const sn_ranked *x, const sn_ranked *y, int by) {
+    double score[2] = {score_by(x, by), score_by(y, by)};
     double loss[2] = {score_by(x, SN_BEST_BY_LOSS), score_by(y, SN_BEST_BY_LOSS)};
-    if (x->score != y->score) return x->score > y->score ? -1 : 1;
+    if (score[0] != score[1]) return score[0] > score[1] ? -1 : 1;
     if (x->top1 != y->top1) return x->top1 > y->top1 ? -1 : 1;
     if (loss[0] != loss[1]) return loss[0] > loss[1] ? -1 : 1;
     if (x->cost.macs != y->cost.macs) return x->cost.macs < y->cost.macs ? -1 : 1;
     return sn_arch_compare(&x->arch, &y->arch);
 }
 
+static int best_by_accuracy(const void *a, const void *b) {
+    return compare_by(a, b, SN_BEST_BY_ACCURACY);
+}
+static int best_by_loss(const void *a, const void *b) {
+    return compare_by(a, b, SN_BEST_BY_LOSS);
+}
+static int best_by_effects(const void *a, const void *b) {
+    return compare_by(a, b, SN_BEST_BY_EFFECTS);
+}
+
 static void order(sn_ranking *k, int by) {
     k->by = by == SN_BEST_BY_EFFECTS && k->unfitted[0][0] ? SN_BEST_BY_ACCURACY : by;
     for (long i = 0; i < k->n; i++) k->item[i].score = score_by(&k->item[i], k->by);
-    qsort(k->item, (size_t)k->n, sizeof *k->item, best_first);
+    qsort(k->item, (size_t)k->n, sizeof *k->item,
+          k->by == SN_BEST_BY_LOSS      ? best_by_loss
+          : k->by == SN_BEST_BY_EFFECTS ? best_by_effects
+                                        : best_by_accuracy);
 }
 
 const sn_ranked *sn_ranking_first(const sn_ranking *k, int by) {
     if (by == SN_BEST_BY_EFFECTS && k->unfitted[0][0]) return NULL;
     const sn_ranked *first = k->item;
     for (long i = 1; i < k->n; i++)
-        if (score_by(&k->item[i], by) > score_by(first, by)) first = &k->item[i];
+        if (compare_by(&k->item[i], first, by) < 0) first = &k->item[i];
     return first;
 }
 
@@ -389,14 +402,14 @@ sn_status sn_rank_best(const sn_run *r, sn_arch *out) {
     return s;
 }
 
-sn_status sn_rank_whole(const sn_run *r, sn_cost most, sn_arch *out) {
+sn_status sn_rank_whole(const sn_run *r, sn_cost most, const volatile sig_atomic_t *stop, sn_arch *out) {
     sn_ranking k = {.images = (uint64_t)sn_rank_images(r)};
     sn_fitted f = {0};
     size_t setting;
     SN_TRY(open_store(r, &k.store, &setting));
     sn_status s = fit_rows(r, k.store, setting, &k, &f);
     if (s == SN_OK && !f.accuracy.n) s = sn_error(SN_USAGE, "best by effects: %s", f.unfitted[0]);
-    if (s == SN_OK) s = sn_budget_best(r->graph, r->space, &f.accuracy, 1, most, out);
+    if (s == SN_OK) s = sn_budget_best(r->graph, r->space, &f.accuracy, most, stop, out);
     sn_fitted_free(&f);
     sn_ranking_free(&k);
     return s;

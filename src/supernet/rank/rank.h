@@ -59,7 +59,7 @@ const sn_ranked *sn_ranking_first(const sn_ranking *, int by);
 sn_status sn_rank_best(const sn_run *, sn_arch *out);
 // The best of the whole space by the main effects of the stored scores, within limits (INT64_MAX: none), scored or not. As
 // sn_budget_best; SN_USAGE too when there are no effects.
-sn_status sn_rank_whole(const sn_run *, sn_cost most, sn_arch *out);
+sn_status sn_rank_whole(const sn_run *, sn_cost most, const volatile sig_atomic_t *stop, sn_arch *out);
 // The stored score of one arch, *found says whether there is one.
 sn_status sn_rank_find(const sn_run *, const sn_arch *, sn_ranked *out, bool *found); // nothing fitted
 

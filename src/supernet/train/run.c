@@ -349,9 +349,11 @@ static sn_status check_same(const newest *w, const sn_config *config) {
     sn_config_change change;
     SN_TRY(compare_configs(w, config, NULL, 0, &change));
     if (!change.key[0]) return SN_OK;
-    return sn_error(SN_CONFIG,
-                    "%s was trained with another config: %s was %s, now %s; choose another folder (-o, retrain: --name)", w->path,
-                    change.key, change.first, change.second);
+    return sn_error(
+        SN_CONFIG,
+        "%s was trained with another config: %s was %s, now %s; go on with --set %s=%s, or choose another folder (-o, retrain: "
+        "--name)",
+        w->path, change.key, change.first, change.second, change.key, change.first);
 }
 
 // Writes nothing when nothing is new, so that a finished run on a full disk still says that it is finished.

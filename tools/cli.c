@@ -327,6 +327,27 @@ void cli_say_layout(const cli *c, const sn_score_layout *l) {
         cli_say(c, "scoring in %d blocks of images, %.0f MiB; rank.memory allows %.0f MiB", l->blocks, bytes, allowed);
 }
 
+void cli_say_left_out(const cli *c, const sn_ranking *k) {
+    if (k->unscored)
+        cli_say(c, "%ld option%s never scored; architectures with such an option have no fitted score", k->unscored,
+                k->unscored == 1 ? " was" : "s were");
+    if (k->overflowed && !k->unfitted[1][0])
+        cli_say(c, "the loss is fitted without %ld architecture%s whose loss is not finite", k->overflowed,
+                cli_plural(k->overflowed));
+}
+
+sn_status cli_write_csv(const char *path, sn_status (*fill)(const void *what, FILE *), const void *what) {
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) return sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
+    sn_status s = fill(what, f);
+    if (fclose(f) && s == SN_OK) s = sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
+    if (s == SN_OK) s = sn_text_write(path, text);
+    free(text);
+    return s;
+}
+
 const char *cli_duration(double seconds, char text[32]) {
     long s = seconds > 0 ? (long)(seconds + 0.5) : 0;
     if (seconds < 100)

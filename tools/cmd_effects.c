@@ -185,9 +185,7 @@ static void print_shares(const findings *f, long most) {
                s->decisions[p->decision[0]].name, s->decisions[p->decision[1]].name, option_word(s, p->decision[0], p->option[0]),
                option_word(s, p->decision[1], p->option[1]), f->points * p->value);
     }
-    printf(
-        "What pairs do with shared weights need not hold for nets trained alone: on NAS-Bench-Macro, rankings without it were\n"
-        "much better (docs/results.md).\n");
+    printf("What pairs do with shared weights need not hold for nets trained alone (docs/results.md).\n");
 }
 
 // Best of the whole space by main effects.
@@ -304,7 +302,8 @@ static void put_number(FILE *out, double v) {
     if (!isnan(v)) fprintf(out, "%.9g", v);
 }
 
-static void put_rows(const findings *f, FILE *out) {
+static sn_status put_rows(const void *what, FILE *out) {
+    const findings *f = what;
     fputs("decision,option,archs,points,images_from,images_to,archs_from,archs_to,loss,loss_from,loss_to,mmacs,points_per_mmac\n",
           out);
     for (int e = 0; e < f->fitted.accuracy.n; e++) {
@@ -318,47 +317,19 @@ static void put_rows(const findings *f, FILE *out) {
         for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) put_number(out, numbers[i]);
         fputc('\n', out);
     }
-}
-
-static sn_status write_csv(const findings *f, const char *path) {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (out) put_rows(f, out);
-    bool whole = out && !ferror(out);
-    if (out && fclose(out)) whole = false;
-    sn_status s = whole ? sn_text_write(path, text) : sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
-    free(text);
-    return s;
+    return ferror(out) ? sn_error(SN_RESOURCE, "out of memory for the CSV") : SN_OK;
 }
 
 // ---------------------------------------------------------------- the command
-// What the numbers do not speak of.
-static void say_missing(const cli *c, const findings *f) {
-    const sn_effects *x = &f->fitted.accuracy;
-    const sn_effect *first = NULL;
-    long never = 0;
-    for (int e = 0; e < x->n; e++)
-        if (!x->effect[e].archs && !never++) first = &x->effect[e];
-    if (never)
-        cli_say(c, "%ld option%s never scored, the first: %s of %s; architectures with such options have no fitted score", never,
-                never == 1 ? " was" : "s were", option_word(f->run->space, first->decision, first->option),
-                f->run->space->decisions[first->decision].name);
-    if (!f->fitted.loss.n)
-        cli_say(c, "no effects on the loss: %s", f->fitted.unfitted[1]);
-    else if (f->fitted.overflowed)
-        cli_say(c, "the loss is fitted without %ld architecture%s whose loss is not finite", f->fitted.overflowed,
-                cli_plural(f->fitted.overflowed));
-}
-
 static sn_status report(const cli *c, const sn_run *r, long most) {
     findings f = {.run = r};
     sn_arch *archs = NULL;
     long n = 0;
     sn_status s = cli_get(c, "arch") || cli_get(c, "archs") ? cli_archs(c, r, &archs, &n) : SN_OK;
     if (s == SN_OK) s = find(&f);
-    if (s == SN_OK) say_missing(c, &f);
-    if (s == SN_OK && cli_get(c, "csv")) s = write_csv(&f, cli_get(c, "csv"));
+    if (s == SN_OK && !f.fitted.loss.n) cli_say(c, "no effects on the loss: %s", f.fitted.unfitted[1]);
+    if (s == SN_OK) cli_say_left_out(c, &f.ranking);
+    if (s == SN_OK && cli_get(c, "csv")) s = cli_write_csv(cli_get(c, "csv"), put_rows, &f);
     if (s == SN_OK) s = c->json ? print_json(&f, archs, n) : print_text(&f, archs, n, most);
     findings_free(&f);
     free(archs);
@@ -384,7 +355,8 @@ const cli_command cmd_effects = {
     .summary = "what each option adds to the scores, and what pairs of them do",
     .details =
         "From the scores that `supernet rank` stored; nothing is scored. Effects are points of accuracy around the mean of the\n"
-        "scored architectures, with 95 % intervals over images (another draw of as many) and over architectures.",
+        "scored architectures, with 95 % intervals over images (another draw of as many) and over architectures; points are\n"
+        "shrunk by ridge regression, intervals over architectures are those of least squares, around values not shrunk.",
     .least = 1,
     .most = 1,
     .options = options,

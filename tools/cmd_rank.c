@@ -189,17 +189,9 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranke
     return cli_print_json(out);
 }
 
-// Whole or not at all, as every output.
-static sn_status write_csv(const sn_ranking *k, const char *path) {
-    char *text = NULL;
-    size_t size;
-    FILE *f = open_memstream(&text, &size);
-    if (!f) return sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
-    sn_status s = sn_rankstore_csv(k->store, &k->fits, f);
-    if (fclose(f) && s == SN_OK) s = sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
-    if (s == SN_OK) s = sn_text_write(path, text);
-    free(text);
-    return s;
+static sn_status put_scores(const void *what, FILE *out) {
+    const sn_ranking *k = what;
+    return sn_rankstore_csv(k->store, &k->fits, out);
 }
 
 // What is not fitted, and why; of a space of one there is nothing to say.
@@ -212,9 +204,7 @@ static void say_unfitted(const cli *c, const sn_run *r, const sn_ranking *k) {
     else if (k->unfitted[0][0])
         cli_say(c, "no main effects: %s", k->unfitted[0]);
     if (k->unfitted[1][0] && strcmp(k->unfitted[0], k->unfitted[1])) cli_say(c, "no fitted loss: %s", k->unfitted[1]);
-    if (k->overflowed && !k->unfitted[1][0])
-        cli_say(c, "the loss is fitted without %ld architecture%s whose loss is not finite", k->overflowed,
-                cli_plural(k->overflowed));
+    cli_say_left_out(c, k);
 }
 
 static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, const sn_ranked *whole, const wishes *w) {
@@ -226,7 +216,7 @@ static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, cons
                 k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
                 sn_arch_text(r->space, &k->twins[1], text[1]));
     say_unfitted(c, r, k);
-    if (cli_get(c, "csv")) SN_TRY(write_csv(k, cli_get(c, "csv")));
+    if (cli_get(c, "csv")) SN_TRY(cli_write_csv(cli_get(c, "csv"), put_scores, k));
     SN_TRY(sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against));
     if (against.outside)
         cli_say(c, "warning: %ld of %zu names are no architectures of this space, the first: %s", against.outside,
@@ -245,30 +235,47 @@ static bool holds(const sn_ranking *k, const sn_arch *a) {
     return false;
 }
 
-// Where the ranking is by effects: the best of the whole space within the limits. If the list does not hold it, it is scored too,
-// which moves the effects a little, until the best is one that was scored: *whole, and the list is ranked again with what the
-// store then knows. Else whole->arch.n stays 0.
+// Scores the best of the whole space within the limits by effects, which moves the effects a little, until it is one that was
+// scored: *best. *extra: how many were scored for it, with their work.
+static sn_status settle(const cli *c, sn_run *r, const wishes *w, const sn_rank_watch *watch, const sn_ranking *k, sn_arch *best,
+                        sn_ranking *extra) {
+    enum { ROUNDS = 20 };
+    char text[SN_ARCH_TEXT];
+    *extra = (sn_ranking){0};
+    for (int i = 0;; i++) {
+        sn_ranking one;
+        SN_TRY(sn_rank_whole(r, w->most, watch->stop, best));
+        if (holds(k, best)) return SN_OK;
+        SN_TRY(sn_rank(r, best, 1, watch, &one));
+        bool known = !one.scored;
+        extra->scored += one.scored;
+        extra->work.done += one.work.done, extra->work.naive += one.work.naive;
+        sn_ranking_free(&one);
+        if (known) return SN_OK;
+        cli_say(c, "best of the whole space by effects: %s scored too", sn_arch_text(r->space, best, text));
+        if (i == ROUNDS - 1) {
+            cli_warn("the best of the whole space by effects still changes after %d more scores; the same command goes on",
+                     ROUNDS);
+            return SN_OK;
+        }
+    }
+}
+
+// Where the ranking is by effects: if the list does not hold the best of the whole space, that is scored beside it, *whole is it,
+// and the list is ranked again with what the store then knows. Else whole->arch.n stays 0.
 static sn_status score_whole(const cli *c, sn_run *r, const sn_arch *archs, long n, const wishes *w, const sn_rank_watch *watch,
                              sn_ranking *k, sn_ranked *whole) {
-    enum { ROUNDS = 20 };
-    sn_ranking one, again;
+    sn_ranking one, again, extra;
     sn_arch best;
-    char text[SN_ARCH_TEXT];
     if (k->by != SN_BEST_BY_EFFECTS) return SN_OK;
-    for (long i = 0, scored = 1; i < ROUNDS && scored; i++) {
-        SN_TRY(sn_rank_whole(r, w->most, watch->stop, &best));
-        if (holds(k, &best)) break;
-        SN_TRY(sn_rank(r, &best, 1, watch, &one));
-        scored = one.scored;
-        k->scored += scored;
-        k->work.done += one.work.done, k->work.naive += one.work.naive;
-        if (scored) cli_say(c, "best of the whole space by effects: %s scored too", sn_arch_text(r->space, &best, text));
-        sn_ranking_free(&one);
+    SN_TRY(settle(c, r, w, watch, k, &best, &extra));
+    if (extra.scored) {
+        SN_TRY(sn_rank(r, archs, n, watch, &again));
+        again.scored = k->scored + extra.scored;
+        again.work = (sn_score_work){k->work.done + extra.work.done, k->work.naive + extra.work.naive};
+        sn_ranking_free(k);
+        *k = again;
     }
-    SN_TRY(sn_rank(r, archs, n, watch, &again));
-    again.scored = k->scored, again.work = k->work;
-    sn_ranking_free(k);
-    *k = again;
     if (holds(k, &best)) return SN_OK;
     SN_TRY(sn_rank(r, &best, 1, watch, &one));
     *whole = one.item[0];

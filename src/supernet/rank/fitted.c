@@ -1,5 +1,6 @@
 // Effects of scores; see fitted.h.
 #include "supernet/rank/fitted.h"
+#include "supernet/rank/rankstats.h"
 #include "supernet/rank/redraw.h"
 
 #include <math.h>

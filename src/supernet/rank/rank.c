@@ -254,6 +254,7 @@ static sn_status load_fitted(const sn_run *r, const sn_rankstore *store, size_t 
     }
     memcpy(out->unfitted, f.unfitted, sizeof out->unfitted);
     out->overflowed = f.overflowed;
+    for (int e = 0; e < f.accuracy.n; e++) out->unscored += !f.accuracy.effect[e].archs;
     sn_fitted_free(&f);
     return s;
 }
@@ -278,40 +279,32 @@ static double score_by(const sn_ranked *x, int by) {
     return by == SN_BEST_BY_LOSS ? loss : by == SN_BEST_BY_EFFECTS ? x->fitted_top1 : x->top1;
 }
 
-static int compare_by(const sn_ranked *x, const sn_ranked *y, int by) {
-    double score[2] = {score_by(x, by), score_by(y, by)};
+// Better first: a, b are what they are ranked by, larger is better.
+static int compare(const sn_ranked *x, double a, const sn_ranked *y, double b) {
     double loss[2] = {score_by(x, SN_BEST_BY_LOSS), score_by(y, SN_BEST_BY_LOSS)};
-    if (score[0] != score[1]) return score[0] > score[1] ? -1 : 1;
+    if (a != b) return a > b ? -1 : 1;
     if (x->top1 != y->top1) return x->top1 > y->top1 ? -1 : 1;
     if (loss[0] != loss[1]) return loss[0] > loss[1] ? -1 : 1;
     if (x->cost.macs != y->cost.macs) return x->cost.macs < y->cost.macs ? -1 : 1;
     return sn_arch_compare(&x->arch, &y->arch);
 }
 
-static int best_by_accuracy(const void *a, const void *b) {
-    return compare_by(a, b, SN_BEST_BY_ACCURACY);
-}
-static int best_by_loss(const void *a, const void *b) {
-    return compare_by(a, b, SN_BEST_BY_LOSS);
-}
-static int best_by_effects(const void *a, const void *b) {
-    return compare_by(a, b, SN_BEST_BY_EFFECTS);
+static int best_first(const void *a, const void *b) {
+    const sn_ranked *x = a, *y = b;
+    return compare(x, x->score, y, y->score);
 }
 
 static void order(sn_ranking *k, int by) {
     k->by = by == SN_BEST_BY_EFFECTS && k->unfitted[0][0] ? SN_BEST_BY_ACCURACY : by;
     for (long i = 0; i < k->n; i++) k->item[i].score = score_by(&k->item[i], k->by);
-    qsort(k->item, (size_t)k->n, sizeof *k->item,
-          k->by == SN_BEST_BY_LOSS      ? best_by_loss
-          : k->by == SN_BEST_BY_EFFECTS ? best_by_effects
-                                        : best_by_accuracy);
+    qsort(k->item, (size_t)k->n, sizeof *k->item, best_first);
 }
 
 const sn_ranked *sn_ranking_first(const sn_ranking *k, int by) {
     if (by == SN_BEST_BY_EFFECTS && k->unfitted[0][0]) return NULL;
     const sn_ranked *first = k->item;
     for (long i = 1; i < k->n; i++)
-        if (compare_by(&k->item[i], first, by) < 0) first = &k->item[i];
+        if (compare(&k->item[i], score_by(&k->item[i], by), first, score_by(first, by)) < 0) first = &k->item[i];
     return first;
 }
 

@@ -25,6 +25,7 @@ typedef struct {
     long n;
     int by;                             // SN_BEST_BY_...: the config's rank.by; accuracy where that is effects and there are none
     char unfitted[2][SN_UNFITTED_TEXT]; // why there is no fitted top-1, and no fitted loss; "" where there is
+    long unscored;                      // options that no score in the store has: archs with one have no fitted score
     long overflowed;                    // scores in the store without a finite loss: the loss is fitted without them
     uint64_t images;
     long scored; // now; the others were in the store

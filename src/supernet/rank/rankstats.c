@@ -228,6 +228,23 @@ static double share_of_best(const levels *ls, const levels *lt, size_t n, size_t
     return sum / (double)k;
 }
 
+// --- plain numbers
+
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void sn_sort_numbers(double *x, size_t n) {
+    qsort(x, n, sizeof *x, by_size);
+}
+
+double sn_quantile(const double *sorted, size_t n, double q) {
+    double at = q * (double)(n - 1);
+    size_t i = (size_t)at;
+    return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
+}
+
 // --- by rising cost
 
 typedef struct {

@@ -57,6 +57,11 @@ sn_status sn_rank_figures(const double *score, const double *truth, const double
 sn_status sn_rank_figures_ten(const double *score, const double *truth, const double *cost, size_t n, size_t ten,
                               double figure[SN_RANK_FIGURES]);
 
+// Quantile of n >= 1 sorted values, between neighbours linearly.
+double sn_quantile(const double *sorted, size_t n, double q);
+// Upwards; none may be NaN.
+void sn_sort_numbers(double *x, size_t n);
+
 // Items that no other item beats: none has score >= and cost <= with one of the two strict. Equal items are all in.
 // index (room for n) receives them by rising cost, then rising index; *count how many.
 sn_status sn_rank_pareto(const double *score, const double *cost, size_t n, size_t *index, size_t *count);

@@ -54,18 +54,3 @@ void sn_redraw_count(const sn_redraw *r, const uint64_t *const *hits, size_t arc
         count[i] = (double)sum;
     }
 }
-
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-void sn_sort_numbers(double *x, size_t n) {
-    qsort(x, n, sizeof *x, by_size);
-}
-
-double sn_quantile(const double *sorted, size_t n, double q) {
-    double at = q * (double)(n - 1);
-    size_t i = (size_t)at;
-    return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
-}

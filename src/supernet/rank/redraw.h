@@ -24,9 +24,4 @@ void sn_redraw_with_replacement(sn_redraw *, sn_rng *);
 // count (archs): hits of each arch, each image as often as drawn. Whole numbers: ties are ties. hits: rows of `words` words.
 void sn_redraw_count(const sn_redraw *, const uint64_t *const *hits, size_t archs, double *count);
 
-// Quantile of n >= 1 sorted values, between neighbours linearly.
-double sn_quantile(const double *sorted, size_t n, double q);
-// Upwards; none may be NaN.
-void sn_sort_numbers(double *x, size_t n);
-
 #endif

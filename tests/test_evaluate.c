@@ -1,5 +1,6 @@
 // Scoring: shared values against one by one and against whole passes, all protocols, on chains and other graphs, in any memory;
 // batches and their weights; work counts; stopping; what errors leave behind.
+#include "base/half.h"
 #include "macro.h"
 #include "mixed.h"
 #include "suite.h"
@@ -34,7 +35,8 @@ static sn_score_job job_of(const sn_arch *archs, long n, int kind) {
                           .protocol = {kind, 5, 4},
                           .calibration = {CALIBRATION, &zero, read_images},
                           .images = {IMAGES, &behind, read_images},
-                          .want_logits = true};
+                          .want_logits = true,
+                          .want_losses = true};
 }
 
 static void set_up(sn_space *s) {
@@ -64,8 +66,22 @@ typedef struct {
     long n, stop_after;
 } results;
 
+// Losses of images are those of their logits.
+static void ck_losses(const sn_score *s) {
+    static float images[IMAGES * IMAGE];
+    int32_t label[IMAGES];
+    ck_ok(read_images(&behind, 0, IMAGES, images, label));
+    for (int i = 0; i < IMAGES; i++) {
+        const float *x = s->logits + i * CLASSES;
+        double sum = 0;
+        for (int k = 0; k < CLASSES; k++) sum += exp((double)x[k] - (double)x[label[i]]);
+        ck_near((double)sn_half_value(s->losses[i]), log(sum), 1e-3 * log(sum) + 1e-5, "loss of an image");
+    }
+}
+
 static sn_status scored(void *arg, const sn_score *s) {
     results *r = arg;
+    if (s->losses && s->logits && s->images == IMAGES) ck_losses(s);
     if (r->n < 64 && s->logits && s->images == IMAGES) memcpy(r->logits[r->n], s->logits, sizeof r->logits[0]);
     r->score[r->n] = *s;
     r->score[r->n++].hits = (const uint64_t *)(uintptr_t)s->hits[0]; // the 11 bits themselves

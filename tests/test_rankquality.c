@@ -2,10 +2,13 @@
 // published figures of NAS-Bench-Macro where its table lies beside the source tree.
 // Not here: the figures themselves (test_rankstats.c).
 // Next: test_truth.c.
+#include "base/half.h"
 #include "base/rng.h"
 #include "io/files/truth.h"
+#include "space/words.h"
 #include "suite.h"
 #include "supernet/rank/rankquality.h"
+#include "supernet/rank/rescore.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,7 +23,10 @@ enum { ARCHS = 90, IMAGES = 301, WORDS = (IMAGES + 63) / 64 };
 typedef struct {
     double truth[ARCHS], score[ARCHS]; // score: share of hits
     uint64_t bit[ARCHS][WORDS];
-    const uint64_t *hits[ARCHS];
+    uint16_t losses[ARCHS][IMAGES]; // of an image that is right 0.25 to 0.5, else 1 to 2
+    sn_ranked item[ARCHS];
+    const sn_ranked *items[ARCHS];
+    sn_rescored by; // released by the next rescored()
     uint64_t classes[ARCHS];
     double cost[ARCHS]; // falls where quality rises
 } world;
@@ -34,7 +40,8 @@ static void draw_world(world *w, uint32_t seed) {
     memset(w, 0, sizeof *w);
     for (size_t a = 0; a < ARCHS; a++) {
         w->truth[a] = quality(a) + 0.15 * sn_rng_normal(&truth); // the same in every world
-        w->hits[a] = w->bit[a];
+        w->item[a] = (sn_ranked){.hits = w->bit[a], .losses = w->losses[a]};
+        w->items[a] = &w->item[a];
         w->classes[a] = (uint64_t)(1000 - a / 3 % 20);
         w->cost[a] = (double)(ARCHS - a);
         w->bit[a][WORDS - 1] = ~0ull << (IMAGES % 64); // beyond the last image: to be ignored
@@ -42,19 +49,36 @@ static void draw_world(world *w, uint32_t seed) {
     for (size_t i = 0; i < IMAGES; i++) {
         double difficulty = 1.5 * sn_rng_normal(&r);
         for (size_t a = 0; a < ARCHS; a++) {
-            if (sn_rng_unit(&r) >= 1 / (1 + exp(-1 - 2 * quality(a) + difficulty))) continue;
+            bool right = sn_rng_unit(&r) < 1 / (1 + exp(-1 - 2 * quality(a) + difficulty));
+            w->losses[a][i] = sn_half_of((float)((right ? 0.25 : 1) * (1 + sn_rng_unit(&r))));
+            w->item[a].loss += (double)sn_half_value(w->losses[a][i]) / IMAGES;
+            if (!right) continue;
             w->bit[a][i / 64] |= 1ull << (i % 64);
             w->score[a] += 1.0 / IMAGES;
         }
     }
+    for (size_t a = 0; a < ARCHS; a++) w->item[a].top1 = w->score[a];
 }
 
-static sn_rank_input input_of(const world *w, uint32_t resamples) {
+static sn_rescore_job job_of(const world *w, size_t archs, uint64_t images, uint32_t draws) {
+    return (sn_rescore_job){.item = w->items, .archs = archs, .images = images, .draws = draws, .seed = 5};
+}
+
+static void rescored(world *w, int by, size_t archs, uint64_t images, uint32_t draws, uint32_t seed) {
+    sn_rescore_job job = job_of(w, archs, images, draws);
+    job.seed = seed;
+    sn_rescored_free(&w->by);
+    ck_ok(sn_rescore(&job, by, &w->by));
+}
+
+static sn_rank_input input_of(world *w, uint32_t resamples) {
+    rescored(w, SN_BEST_BY_ACCURACY, ARCHS, IMAGES, resamples, 5);
     return (sn_rank_input){.archs = ARCHS,
                            .truth = w->truth,
                            .cost = w->cost,
-                           .hits = w->hits,
-                           .images = IMAGES,
+                           .score = w->by.score,
+                           .drawn = w->by.drawn,
+                           .half = w->by.half,
                            .classes = w->classes,
                            .resamples = resamples,
                            .seed = 5};
@@ -66,8 +90,7 @@ START_TEST(hits_are_scores) {
     sn_rank_input by_hits = input_of(&w, 0), by_score = by_hits;
     double counts[ARCHS]; // whole numbers, so that ties are ties
     for (size_t a = 0; a < ARCHS; a++) counts[a] = round(w.score[a] * IMAGES);
-    by_score.hits = NULL;
-    by_score.score = counts;
+    by_score = (sn_rank_input){.archs = ARCHS, .truth = w.truth, .cost = w.cost, .score = counts, .classes = w.classes};
     sn_rank_quality h, s;
     ck_assert_int_eq(sn_rank_measure(&by_hits, &h), SN_OK);
     ck_assert_int_eq(sn_rank_measure(&by_score, &s), SN_OK);
@@ -143,6 +166,8 @@ START_TEST(same_input_same_bits) {
     ck_assert_int_eq(sn_rank_measure(&in, &b), SN_OK);
     ck_assert_mem_eq(&a, &b, sizeof a);
     in.seed++;
+    rescored(&w, SN_BEST_BY_ACCURACY, ARCHS, IMAGES, 50, 6);
+    in.score = w.by.score, in.drawn = w.by.drawn, in.half = w.by.half;
     ck_assert_int_eq(sn_rank_measure(&in, &other), SN_OK);
     ck_assert(memcmp(&a, &other, sizeof a) != 0);
     for (int id = 0; id < SN_RANK_FIGURES; id++) {
@@ -157,7 +182,10 @@ END_TEST
 START_TEST(certain_hits_have_no_width) { // every image tells the same, so redrawing changes nothing
     world w;
     draw_world(&w, 4);
-    for (size_t a = 0; a < ARCHS; a++) memset(w.bit[a], a % 2 ? 0xff : 0, sizeof w.bit[a]);
+    for (size_t a = 0; a < ARCHS; a++) {
+        memset(w.bit[a], a % 2 ? 0xff : 0, sizeof w.bit[a]);
+        w.item[a].top1 = (double)(a % 2);
+    }
     sn_rank_input in = input_of(&w, 20);
     sn_rank_quality q;
     ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);
@@ -223,6 +251,38 @@ START_TEST(arch_intervals_cover) {
 }
 END_TEST
 
+// By loss: the sums are those of plain loops over the same images; an overflowed net is the worst; what is not known is not made
+// up.
+START_TEST(losses_drawn_again) {
+    world w;
+    enum { DRAWS = 7 };
+    draw_world(&w, 9);
+    w.item[3].loss = NAN; // one image overflowed
+    w.losses[3][10] = SN_HALF_NAN;
+    rescored(&w, SN_BEST_BY_LOSS, ARCHS, IMAGES, DRAWS, 5);
+    for (uint32_t k = 0; k < DRAWS; k++) {
+        uint32_t times[IMAGES] = {0};
+        sn_rng r = sn_rng_at(5, SN_STREAM_RESAMPLE, 1, k, 0);
+        for (size_t i = 0; i < IMAGES; i++) times[sn_rng_below(&r, IMAGES)]++;
+        for (size_t a = 0; a < ARCHS; a++) {
+            double sum = 0;
+            for (size_t i = 0; i < IMAGES; i++) sum += times[i] * (double)sn_half_value(w.losses[a][i]);
+            double drawn = w.by.drawn[k * ARCHS + a];
+            ck_assert_msg(a == 3 ? drawn <= -HUGE_VAL : fabs(drawn + sum / IMAGES) < 1e-12, "arch %zu: %g", a, drawn);
+        }
+    }
+    for (size_t a = 0; a < ARCHS; a++) {
+        double both = (w.by.half[a] + w.by.half[ARCHS + a]) / 2;
+        ck_assert(w.by.score[a] == (a == 3 ? -HUGE_VAL : -w.item[a].loss));
+        if (a != 3) ck_near(both, w.by.score[a], 0.02, "two halves make the whole but for an image");
+    }
+    for (size_t i = 0; i < IMAGES; i++) w.losses[4][i] = SN_HALF_NAN; // a score of before
+    rescored(&w, SN_BEST_BY_LOSS, ARCHS, IMAGES, DRAWS, 5);
+    ck_assert(!w.by.drawn && !w.by.half && w.by.score);
+    sn_rescored_free(&w.by);
+}
+END_TEST
+
 START_TEST(refuses_bad_input) {
     world w;
     draw_world(&w, 6);
@@ -230,15 +290,9 @@ START_TEST(refuses_bad_input) {
     sn_rank_input in = input_of(&w, 10), bad = in;
     bad.archs = 0;
     ck_assert_int_eq(sn_rank_measure(&bad, &q), SN_USAGE);
-    bad = in;
-    bad.score = w.score;
-    ck_assert_int_eq(sn_rank_measure(&bad, &q), SN_USAGE);
-    bad = in;
-    bad.hits = NULL;
-    ck_assert_int_eq(sn_rank_measure(&bad, &q), SN_USAGE);
-    bad = in;
-    bad.images = 0;
-    ck_assert_int_eq(sn_rank_measure(&bad, &q), SN_USAGE);
+    sn_rescore_job job = job_of(&w, ARCHS, 0, 10);
+    sn_rescored none;
+    ck_assert_int_eq(sn_rescore(&job, SN_BEST_BY_ACCURACY, &none), SN_USAGE);
     w.truth[17] = NAN;
     ck_assert_int_eq(sn_rank_measure(&in, &q), SN_DATA);
     ck_message("truth of arch 17");
@@ -251,8 +305,8 @@ START_TEST(few_archs) {
         world w;
         draw_world(&w, 8);
         sn_rank_input in = input_of(&w, 20);
-        in.archs = n;
-        in.images = 3;
+        rescored(&w, SN_BEST_BY_ACCURACY, n, 3, 20, 5);
+        in.archs = n, in.score = w.by.score, in.drawn = w.by.drawn, in.half = w.by.half;
         sn_rank_quality q;
         ck_assert_int_eq(sn_rank_measure(&in, &q), SN_OK);
         ck_assert_uint_eq(q.all.archs, n);
@@ -371,6 +425,7 @@ int main(void) {
     tcase_add_test(t, certain_hits_have_no_width);
     tcase_add_test(t, image_intervals_cover);
     tcase_add_test(t, arch_intervals_cover);
+    tcase_add_test(t, losses_drawn_again);
     tcase_add_test(t, refuses_bad_input);
     tcase_add_test(t, few_archs);
     tcase_add_test(t, macro_anchors);

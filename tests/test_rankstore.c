@@ -1,6 +1,7 @@
 // The ranking store: round trip, going on after reopening, CSV, and damage at every byte.
 // Not here: the container and its checksum (test_h5file.c).
 // Next: test_rankquality.c.
+#include "base/half.h"
 #include "base/rng.h"
 #include "folder.h"
 #include "h5bytes.h"
@@ -19,6 +20,7 @@ static void remove_folder(void) {
 typedef struct {
     char arch[40];
     uint64_t hits[8];
+    uint16_t losses[512];
     sn_rank_row row;
 } made;
 
@@ -32,7 +34,12 @@ static void make_row(made *m, uint32_t i, uint32_t images) {
         m->row.top1++;
     }
     m->row.arch = m->arch;
-    m->row.loss = i == 5 ? HUGE_VAL : sn_rng_unit(&r);
+    for (uint32_t b = 0; b < images; b++) { // every fourth is a row of before, whose images are not known
+        m->losses[b] = i % 4 == 1 ? SN_HALF_NAN : sn_half_of((float)sn_rng_unit(&r));
+        m->row.loss += (double)sn_half_value(m->losses[b]) / images;
+    }
+    if (i % 4 == 1) m->row.loss = i == 5 ? HUGE_VAL : sn_rng_unit(&r);
+    m->row.losses = i % 8 == 1 ? NULL : m->losses;
     m->row.top5 = (m->row.top1 + images) / 2;
     m->row.macs = 1ull << 40 | i;
     m->row.params = 1000 + i;
@@ -59,6 +66,7 @@ static void rows_are(const sn_rankstore *s, size_t setting, uint32_t rows, uint3
         ck_assert(r.loss == m.row.loss && r.top1 == m.row.top1 && r.top5 == m.row.top5);
         ck_assert(r.macs == m.row.macs && r.params == m.row.params && r.logits == m.row.logits);
         ck_assert_mem_eq(r.hits, m.hits, (images + 63) / 64 * 8);
+        ck_assert_mem_eq(r.losses, m.losses, images * sizeof *m.losses);
     }
     ck_assert_int_eq(sn_rankstore_find(s, setting, "-,mb3_k"), -1);
 }
@@ -204,8 +212,8 @@ START_TEST(csv_of_a_store) {
     ck_ok(sn_rankstore_open(path_a, &s));
     ck_ok(sn_rankstore_setting(s, &second, &a));
     const uint64_t hits[] = {0xffff};
-    ck_ok(sn_rankstore_add(s, a, &(sn_rank_row){"0120", 0.5, 16, 32, 7, 8, 1, hits}));
-    ck_ok(sn_rankstore_add(s, a, &(sn_rank_row){"=1,2", HUGE_VAL, 16, 64, 0, 0, 2, hits}));
+    ck_ok(sn_rankstore_add(s, a, &(sn_rank_row){"0120", 0.5, 16, 32, 7, 8, 1, hits, NULL}));
+    ck_ok(sn_rankstore_add(s, a, &(sn_rank_row){"=1,2", HUGE_VAL, 16, 64, 0, 0, 2, hits, NULL}));
     char *text = NULL;
     size_t bytes;
     FILE *f = open_memstream(&text, &bytes);
@@ -286,6 +294,7 @@ END_TEST
 // A store of two rows under a right checksum, wrong in one way.
 enum {
     SOUND,
+    NO_LOSSES, // of before they were kept: also sound
     KIND,
     FUTURE,
     SETTINGS,
@@ -306,6 +315,10 @@ enum {
     NEGATIVE_IMAGES,
     NO_PROTOCOL,
     SAME_SETTING,
+    LOSSES_SHORT,
+    LOSSES_OTHER,
+    LOSSES_PART,
+    LOSSES_TYPE,
     WAYS
 };
 
@@ -332,6 +345,12 @@ static void put_setting(sn_h5w *w, int way, int number) {
     ck_ok(sn_h5_put(w, AT("params"), SN_U64, 1, (size_t[]){2}, macs));
     ck_ok(sn_h5_put(w, AT("logits"), SN_U64, 1, (size_t[]){2}, macs));
     ck_ok(sn_h5_put(w, AT("hits"), SN_U64, 2, (size_t[]){2, way == WORDS ? 2 : 1}, hits));
+    uint16_t losses[20];
+    for (int i = 0; i < 20; i++) losses[i] = i < 10 || way == LOSSES_OTHER ? 0x3C00 : 0x4000; // 1, 2
+    if (way == LOSSES_PART) losses[3] = SN_HALF_NAN;
+    if (way != NO_LOSSES)
+        ck_ok(sn_h5_put(w, AT("losses"), way == LOSSES_TYPE ? SN_U8 : SN_F16, 2, (size_t[]){2, way == LOSSES_SHORT ? 9 : 10},
+                        losses));
     ck_ok(sn_h5_attr_text(w, here, "weights", "w"));
     if (way != NO_PROTOCOL) ck_ok(sn_h5_attr_text(w, here, "protocol", "p"));
     ck_ok(sn_h5_attr_text(w, here, "split", "s"));
@@ -351,15 +370,33 @@ START_TEST(contradictory_content) {
         sn_h5w_free(w);
         char name[40];
         snprintf(name, sizeof name, "way %d", way);
-        if (way) {
+        if (way > NO_LOSSES) {
             refused(name);
         } else {
             sn_rankstore *s;
             ck_ok(sn_rankstore_open(path_a, &s));
             ck_assert_uint_eq(sn_rankstore_count(s, 0), 2);
+            ck_assert_uint_eq(sn_rankstore_row(s, 0, 1).losses[9], way ? SN_HALF_NAN : 0x4000);
             sn_rankstore_close(s);
         }
     }
+}
+END_TEST
+
+// Every number of 16 bits comes back; what lies between two neighbours goes to the nearer, the middle to the even one.
+START_TEST(halves) {
+    for (uint32_t h = 0; h < 0x7C00; h++) {
+        float x = sn_half_value((uint16_t)h), y = sn_half_value((uint16_t)(h + 1)), middle = h < 0x7BFF ? (x + y) / 2 : 65520;
+        uint32_t even = h + (h & 1);
+        ck_assert_uint_eq(sn_half_of(x), h);
+        ck_assert_uint_eq(sn_half_of(-x), h | 0x8000);
+        ck_assert_uint_eq(sn_half_of(middle), even);
+        ck_assert_uint_eq(sn_half_of(nextafterf(middle, 0)), h);
+        ck_assert_uint_eq(sn_half_of(nextafterf(middle, HUGE_VALF)), h + 1);
+        ck_assert(h == 0 || y > x);
+    }
+    ck_assert(sn_half_value(0x3C00) == 1.0f && sn_half_value(0xC000) == -2.0f && isinf(sn_half_value(0x7C00)));
+    ck_assert(isnan(sn_half_value(sn_half_of(NAN))) && isinf(sn_half_value(sn_half_of(HUGE_VALF))));
 }
 END_TEST
 
@@ -414,6 +451,7 @@ int main(void) {
     tcase_add_test(t, failed_save_loses_nothing);
     tcase_add_test(t, damaged_anywhere);
     tcase_add_test(t, contradictory_content);
+    tcase_add_test(t, halves);
     tcase_add_test(t, hostile);
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -12,7 +12,7 @@ static const char *const words[SN_RANKED_BY] = {"accuracy", "loss", "effects", "
 typedef struct {
     size_t n;
     double *truth, *score, *cost; // cost: MACs
-    const uint64_t **hits;
+    const sn_ranked **item;
     uint64_t *classes; // signatures: equal ones are equal as trained nets
 } sample;
 
@@ -20,28 +20,66 @@ static void free_sample(sample *s) {
     free(s->truth);
     free(s->score);
     free(s->cost);
-    free(s->hits);
+    free(s->item);
     free(s->classes);
 }
 
-static sn_status measure(const sample *s, int by, const sn_ranked *const *item, uint64_t images, uint32_t resamples,
-                         uint32_t seed, sn_rank_quality *out) {
-    for (size_t i = 0; i < s->n; i++) {
-        const sn_ranked *x = item[i];
-        double loss = isnan(x->loss) ? -INFINITY : -x->loss; // an overflowed net is the worst
-        double cost = by == SN_BY_MACS ? (double)x->cost.macs : (double)x->cost.params;
-        s->score[i] = by == SN_BY_LOSS ? loss : by == SN_BY_EFFECTS ? x->fitted_top1 : cost;
-    }
+static sn_status new_sample(size_t n, sample *s) {
+    *s = (sample){0,
+                  sn_new(n, sizeof *s->truth),
+                  sn_new(n, sizeof *s->score),
+                  sn_new(n, sizeof *s->cost),
+                  sn_new(n, sizeof *s->item),
+                  sn_new(n, sizeof *s->classes)};
+    return s->truth && s->score && s->cost && s->item && s->classes ? SN_OK : SN_RESOURCE;
+}
+
+static sn_rescore_job job_of(const sn_run *r, const sn_ranking *k, const sn_ranked *const *item, size_t n, uint32_t draws) {
+    return (sn_rescore_job){item, n, k->row, k->rows, &k->fitted, k->images, draws, (uint32_t)r->config->train.seed};
+}
+
+static sn_status measure(const sn_run *r, const sn_ranking *k, const sample *s, int by, uint32_t resamples,
+                         sn_rank_quality *out) {
+    static const int best_by[] = {SN_BEST_BY_ACCURACY, SN_BEST_BY_LOSS, SN_BEST_BY_EFFECTS}; // by SN_BY_...
+    sn_rescored x = {0};
+    bool scored = by <= SN_BY_EFFECTS;
+    sn_rescore_job job = job_of(r, k, s->item, s->n, resamples);
+    if (scored) SN_TRY(sn_rescore(&job, best_by[by], &x));
+    for (size_t i = 0; !scored && i < s->n; i++)
+        s->score[i] = (double)(by == SN_BY_MACS ? s->item[i]->cost.macs : s->item[i]->cost.params);
     sn_rank_input in = {.archs = s->n,
                         .truth = s->truth,
                         .cost = s->cost,
-                        .score = by == SN_BY_ACCURACY ? NULL : s->score,
-                        .hits = by == SN_BY_ACCURACY ? s->hits : NULL,
-                        .images = (size_t)images,
+                        .score = scored ? x.score : s->score,
+                        .drawn = x.drawn,
+                        .half = x.half,
                         .classes = s->classes,
                         .resamples = resamples,
-                        .seed = seed};
-    return sn_rank_measure(&in, out);
+                        .seed = (uint32_t)r->config->train.seed};
+    sn_status status = sn_rank_measure(&in, out);
+    sn_rescored_free(&x);
+    return status;
+}
+
+// Of all ranked archs.
+static sn_status measure_halves(const sn_run *r, const sn_ranking *k, sn_against *out) {
+    size_t n = (size_t)k->n;
+    sn_rescored x = {0};
+    const sn_ranked **item = sn_new(n, sizeof *item);
+    if (!item) return SN_RESOURCE;
+    for (size_t i = 0; i < n; i++) item[i] = &k->item[i];
+    sn_rescore_job job = job_of(r, k, item, n, 0);
+    sn_status s = sn_rescore(&job, SN_BEST_BY_ACCURACY, &x);
+    if (s == SN_OK && x.half) s = sn_rank_tau(x.half, x.half + n, n, &out->half_tau);
+    if (s == SN_OK) out->half = x.half, x.half = NULL;
+    sn_rescored_free(&x);
+    free(item);
+    return s;
+}
+
+void sn_against_free(sn_against *a) {
+    free(a->half);
+    a->half = NULL;
 }
 
 // Names that can match no arch: of another space, or written in another way.
@@ -71,49 +109,46 @@ static sn_status too_few(const sn_against *a, size_t n, size_t all) {
                     outside);
 }
 
-static sn_status measure_all(const sn_run *r, const sn_ranking *k, const sn_truth *truth, uint32_t resamples, sn_against *out) {
-    size_t n = (size_t)k->n;
-    sample s = {0,
-                sn_new(n, sizeof *s.truth),
-                sn_new(n, sizeof *s.score),
-                sn_new(n, sizeof *s.cost),
-                sn_new(n, sizeof *s.hits),
-                sn_new(n, sizeof *s.classes)};
-    const sn_ranked **item = sn_new(n, sizeof *item);
-    sn_status status = s.truth && s.score && s.cost && s.hits && s.classes && item ? SN_OK : SN_RESOURCE;
+// Those of a ranking that have a truth.
+static sn_status find_truths(const sn_run *r, const sn_ranking *k, const sn_truth *truth, sample *s, sn_against *out) {
     char text[SN_ARCH_TEXT];
-    for (size_t i = 0; status == SN_OK && i < n; i++) {
-        double known = k->item[i].top1; // without truths only the halves are compared
-        if (truth && !sn_truth_find(truth, sn_arch_text(r->space, &k->item[i].arch, text), &known)) {
+    for (long i = 0; i < k->n; i++) {
+        const sn_ranked *x = &k->item[i];
+        double known;
+        if (!sn_truth_find(truth, sn_arch_text(r->space, &x->arch, text), &known)) {
             out->missing++;
             continue;
         }
-        s.truth[s.n] = known;
-        s.cost[s.n] = (double)k->item[i].cost.macs;
-        s.hits[s.n] = k->item[i].hits;
-        status = sn_graph_signature(r->graph, &k->item[i].arch, false, &s.classes[s.n]);
-        item[s.n++] = &k->item[i];
+        s->truth[s->n] = known;
+        s->cost[s->n] = (double)x->cost.macs;
+        SN_TRY(sn_graph_signature(r->graph, &x->arch, false, &s->classes[s->n]));
+        s->item[s->n++] = x;
     }
-    if (status == SN_OK && truth && s.n < 2) status = too_few(out, s.n, n);
-    uint32_t seed = (uint32_t)r->config->train.seed;
-    for (int by = 0; status == SN_OK && by < (truth ? SN_RANKED_BY : 1); by++) {
-        if (by == SN_BY_EFFECTS && k->unfitted[0][0]) continue;
-        status = measure(&s, by, item, k->images, truth ? resamples : 0, seed, &out->by[by]);
-    }
-    if (status == SN_OK && !truth) out->half_tau = out->by[SN_BY_ACCURACY].all.half_tau;
-    if (status == SN_OK && truth) out->truths = (long)s.n;
+    return s->n < 2 ? too_few(out, s->n, (size_t)k->n) : SN_OK;
+}
+
+static sn_status measure_truths(const sn_run *r, const sn_ranking *k, const sn_truth *truth, uint32_t resamples,
+                                sn_against *out) {
+    sample s;
+    sn_status status = new_sample((size_t)k->n, &s);
+    if (status == SN_OK) status = find_truths(r, k, truth, &s, out);
+    for (int by = 0; status == SN_OK && by < SN_RANKED_BY; by++)
+        if (by != SN_BY_EFFECTS || k->fitted.accuracy.n) status = measure(r, k, &s, by, resamples, &out->by[by]);
+    if (status == SN_OK) out->truths = (long)s.n;
     free_sample(&s);
-    free(item);
     return status;
 }
 
 sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, const sn_truth *truth, const char *path, uint32_t resamples,
                              sn_against *out) {
     *out = (sn_against){.half_tau = NAN};
-    if (k->n > 1) SN_TRY(measure_all(r, k, NULL, 0, out));
-    if (!truth) return SN_OK;
-    find_outside(r, truth, path, out);
-    return measure_all(r, k, truth, resamples, out);
+    sn_status s = k->n > 1 ? measure_halves(r, k, out) : SN_OK;
+    if (s == SN_OK && truth) {
+        find_outside(r, truth, path, out);
+        s = measure_truths(r, k, truth, resamples, out);
+    }
+    if (s != SN_OK) sn_against_free(out);
+    return s;
 }
 
 static int figure_width(void) {
@@ -125,24 +160,53 @@ static int figure_width(void) {
     return (int)width;
 }
 
-static void print_part(const sn_against *a, const char *title, bool distinct) {
-    const sn_rank_part *first = distinct ? &a->by[0].distinct : &a->by[0].all;
-    int width = figure_width();
-    char text[4][32];
-    printf("\n%s: %zu, of these in the true top 10 %%: %zu\n", title, first->archs, first->top);
-    printf("%-*s", width, "");
-    for (int by = 0; by < SN_RANKED_BY; by++) printf("  by %-8s", words[by]);
-    printf("  by accuracy: 95 %% over images, over archs\n");
+static const sn_rank_part *part_of(const sn_against *a, int by, bool distinct) {
+    return distinct ? &a->by[by].distinct : &a->by[by].all;
+}
+
+static void print_values(const sn_against *a, bool distinct, int width) {
+    char text[32];
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
         printf("%-*s", width, sn_rank_figure_text((sn_rank_figure_id)f));
         for (int by = 0; by < SN_RANKED_BY; by++) {
-            const sn_rank_part *p = distinct ? &a->by[by].distinct : &a->by[by].all;
-            printf("  %11s", cli_figure(p->archs ? p->figure[f].value : NAN, text[0]));
+            const sn_rank_part *p = part_of(a, by, distinct);
+            printf("  %8s", cli_figure(p->archs ? p->figure[f].value : NAN, text));
         }
-        const sn_rank_figure *x = &first->figure[f];
-        printf("  %s to %s, %s to %s\n", cli_figure(x->image[0], text[0]), cli_figure(x->image[1], text[1]),
-               cli_figure(x->arch[0], text[2]), cli_figure(x->arch[1], text[3]));
+        printf("\n");
     }
+}
+
+// Of the scores; costs are known without images, and their intervals over archs are those of the archs alone.
+static void print_intervals(const sn_against *a, bool distinct, bool images, int width) {
+    char text[2][32], both[80];
+    printf("95 %% over %s\n", images ? "images" : "architectures");
+    for (int f = 0; f < SN_RANK_FIGURES; f++) {
+        printf("  %-*s", width - 2, sn_rank_figure_name((sn_rank_figure_id)f));
+        for (int by = 0; by < (images ? SN_BY_MACS : SN_RANKED_BY); by++) {
+            const sn_rank_part *p = part_of(a, by, distinct);
+            const double *x = images ? p->figure[f].image : p->figure[f].arch;
+            bool known = p->archs && !isnan(x[0]);
+            snprintf(both, sizeof both, known ? "%s to %s" : "-", cli_figure(x[0], text[0]), cli_figure(x[1], text[1]));
+            printf("  %16s", both);
+        }
+        printf("\n");
+    }
+}
+
+static void print_part(const sn_against *a, const char *title, bool distinct) {
+    const sn_rank_part *first = part_of(a, 0, distinct);
+    int width = figure_width();
+    printf("\n%s: %zu, of these in the true top 10 %%: %zu\n", title, first->archs, first->top);
+    printf("%-*s", width, "by");
+    for (int by = 0; by < SN_RANKED_BY; by++) printf("  %8s", words[by]);
+    printf("\n");
+    print_values(a, distinct, width);
+    enum { NAMES = 24 };
+    printf("%-*s", NAMES, "by");
+    for (int by = 0; by < SN_RANKED_BY; by++) printf("  %16s", words[by]);
+    printf("\n");
+    print_intervals(a, distinct, true, NAMES);
+    print_intervals(a, distinct, false, NAMES);
 }
 
 void sn_against_print(const sn_against *a) {

@@ -331,9 +331,9 @@ void cli_say_left_out(const cli *c, const sn_ranking *k) {
     if (k->unscored)
         cli_say(c, "%ld option%s never scored; architectures with such an option have no fitted score", k->unscored,
                 k->unscored == 1 ? " was" : "s were");
-    if (k->overflowed && !k->unfitted[1][0])
-        cli_say(c, "the loss is fitted without %ld architecture%s whose loss is not finite", k->overflowed,
-                cli_plural(k->overflowed));
+    if (k->fitted.overflowed && !k->fitted.unfitted[1][0])
+        cli_say(c, "the loss is fitted without %ld architecture%s whose loss is not finite", k->fitted.overflowed,
+                cli_plural(k->fitted.overflowed));
 }
 
 sn_status cli_write_csv(const char *path, sn_status (*fill)(const void *what, FILE *), const void *what) {

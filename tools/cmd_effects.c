@@ -24,8 +24,7 @@ enum { RESAMPLES = 400 };
 // ---------------------------------------------------------------- what is found
 typedef struct {
     const sn_run *run;
-    sn_ranking ranking; // items in the order of archs
-    sn_fitted fitted;
+    sn_ranking ranking;
     double points;                 // of accuracy per unit of logit
     double *from, *to;             // (effects) over images, in logits
     double *mmacs;                 // (effects) on multiplications, in millions
@@ -36,7 +35,6 @@ typedef struct {
 
 static void findings_free(findings *f) {
     sn_ranking_free(&f->ranking);
-    sn_fitted_free(&f->fitted);
     free(f->from);
     free(f->to);
     free(f->mmacs);
@@ -56,12 +54,12 @@ static int by_share(const void *a, const void *b) {
 
 static sn_status find_mmacs(findings *f) {
     const sn_ranking *k = &f->ranking;
-    size_t effects = (size_t)f->fitted.accuracy.n;
-    double *macs = sn_new((size_t)k->n, sizeof *macs), *work = sn_new(2 * effects, sizeof *work);
+    size_t effects = (size_t)f->ranking.fitted.accuracy.n;
+    double *macs = sn_new((size_t)k->rows, sizeof *macs), *work = sn_new(2 * effects, sizeof *work);
     f->mmacs = sn_new(effects, sizeof *f->mmacs);
     sn_status s = macs && work && f->mmacs ? SN_OK : SN_RESOURCE;
-    for (long i = 0; s == SN_OK && i < k->n; i++) macs[i] = (double)k->item[i].cost.macs * 1e-6;
-    if (s == SN_OK) sn_effects_refit(f->fitted.design, macs, 0, f->mmacs, work);
+    for (long i = 0; s == SN_OK && i < k->rows; i++) macs[i] = (double)k->row[i].cost.macs * 1e-6;
+    if (s == SN_OK) sn_effects_refit(f->ranking.fitted.design, macs, 0, f->mmacs, work);
     free(macs);
     free(work);
     return s;
@@ -69,7 +67,7 @@ static sn_status find_mmacs(findings *f) {
 
 static sn_status find_shares(findings *f) {
     size_t n, decisions = (size_t)f->run->space->n_decisions;
-    SN_TRY(sn_effects_shares(f->fitted.design, f->fitted.logit, &f->fitted.accuracy, &f->share, &n));
+    SN_TRY(sn_effects_shares(f->ranking.fitted.design, f->ranking.fitted.logit, &f->ranking.fitted.accuracy, &f->share, &n));
     f->pairs = n - decisions;
     f->pair = sn_new(f->pairs, sizeof *f->pair);
     if (!f->pair) return SN_RESOURCE;
@@ -81,17 +79,16 @@ static sn_status find_shares(findings *f) {
 static sn_status find(findings *f) {
     const sn_run *r = f->run;
     SN_TRY(sn_rank_stored(r, &f->ranking));
-    sn_ranking *k = &f->ranking;
-    qsort(k->item, (size_t)k->n, sizeof *k->item, by_arch);
-    SN_TRY(sn_fitted_make(r->space, k->item, k->n, k->images, &f->fitted));
-    if (!f->fitted.accuracy.n) return sn_error(SN_USAGE, "%s: no main effects: %s", r->folder, f->fitted.unfitted[0]);
-    size_t effects = (size_t)f->fitted.accuracy.n;
-    f->points = sn_fitted_points(&f->fitted, k->item, k->n);
+    const sn_ranking *k = &f->ranking;
+    if (!f->ranking.fitted.accuracy.n)
+        return sn_error(SN_USAGE, "%s: no main effects: %s", r->folder, f->ranking.fitted.unfitted[0]);
+    size_t effects = (size_t)f->ranking.fitted.accuracy.n;
+    f->points = sn_fitted_points(&f->ranking.fitted, k->row, k->rows);
     f->from = sn_new(effects, sizeof *f->from);
     f->to = sn_new(effects, sizeof *f->to);
     if (!f->from || !f->to) return SN_RESOURCE;
-    SN_TRY(
-        sn_fitted_over_images(&f->fitted, k->item, k->n, k->images, RESAMPLES, (uint32_t)r->config->train.seed, f->from, f->to));
+    SN_TRY(sn_fitted_over_images(&f->ranking.fitted, k->row, k->rows, k->images, RESAMPLES, (uint32_t)r->config->train.seed,
+                                 f->from, f->to));
     SN_TRY(find_mmacs(f));
     return find_shares(f);
 }
@@ -111,7 +108,7 @@ typedef struct {
 } row;
 
 static double per_mmac(const findings *f, int e) {
-    const sn_effects *x = &f->fitted.accuracy;
+    const sn_effects *x = &f->ranking.fitted.accuracy;
     int d = x->effect[e].decision, cheapest = e;
     for (int o = x->first[d]; o < x->first[d + 1]; o++)
         if (f->mmacs[o] < f->mmacs[cheapest]) cheapest = o; // false where never scored
@@ -121,8 +118,8 @@ static double per_mmac(const findings *f, int e) {
 
 static row row_of(const findings *f, int e) {
     const sn_space *s = f->run->space;
-    const sn_effect *x = &f->fitted.accuracy.effect[e];
-    const sn_effect *loss = f->fitted.loss.n ? sn_effects_of(&f->fitted.loss, x->decision, x->option) : NULL;
+    const sn_effect *x = &f->ranking.fitted.accuracy.effect[e];
+    const sn_effect *loss = f->ranking.fitted.loss.n ? sn_effects_of(&f->ranking.fitted.loss, x->decision, x->option) : NULL;
     return (row){.decision = s->decisions[x->decision].name,
                  .option = option_word(s, x->decision, x->option),
                  .archs = x->archs,
@@ -144,7 +141,7 @@ static const char *number(double v, int digits, char text[32]) {
 static void print_effects(const findings *f) {
     char text[8][32];
     int width = 8;
-    const sn_effects *x = &f->fitted.accuracy;
+    const sn_effects *x = &f->ranking.fitted.accuracy;
     for (int e = 0; e < x->n; e++) {
         int n = (int)strlen(option_word(f->run->space, x->effect[e].decision, x->effect[e].option)) + 2;
         if (n > width) width = n;
@@ -190,17 +187,18 @@ static void print_shares(const findings *f, long most) {
 
 // Best of the whole space by main effects.
 static sn_status best_by_effects(const findings *f, sn_arch *out) {
-    return sn_budget_best(f->run->graph, f->run->space, &f->fitted.accuracy, (sn_cost){INT64_MAX, INT64_MAX}, &cli_stop, out);
+    return sn_budget_best(f->run->graph, f->run->space, &f->ranking.fitted.accuracy, (sn_cost){INT64_MAX, INT64_MAX}, &cli_stop,
+                          out);
 }
 
 static const sn_ranked *scored(const findings *f, const sn_arch *a) {
-    return bsearch(&(sn_ranked){.arch = *a}, f->ranking.item, (size_t)f->ranking.n, sizeof *f->ranking.item, by_arch);
+    return bsearch(&(sn_ranked){.arch = *a}, f->ranking.row, (size_t)f->ranking.rows, sizeof *f->ranking.row, by_arch);
 }
 
 static void print_fitted(const findings *f, const sn_arch *a) {
     char text[SN_ARCH_TEXT];
     const sn_ranked *x = scored(f, a);
-    double top1 = sn_fitted_top1(&f->fitted, a), loss = sn_fitted_loss(&f->fitted, a);
+    double top1 = sn_fitted_top1(&f->ranking.fitted, a), loss = sn_fitted_loss(&f->ranking.fitted, a);
     printf("%s: ", sn_arch_text(f->run->space, a, text));
     if (isnan(top1))
         printf("nothing is fitted: it has an option that was never scored\n");
@@ -240,7 +238,7 @@ static json_t *row_json(const row *r) {
 }
 
 static json_t *decisions_json(const findings *f) {
-    const sn_effects *x = &f->fitted.accuracy;
+    const sn_effects *x = &f->ranking.fitted.accuracy;
     json_t *list = json_array();
     for (int d = 0; d < f->run->space->n_decisions; d++) {
         json_t *rows = json_array();
@@ -273,12 +271,13 @@ static json_t *fitted_json(const findings *f, const sn_arch *a) {
     char text[SN_ARCH_TEXT];
     const sn_ranked *x = scored(f, a);
     return json_pack("{s:s,s:b,s:o,s:o,s:o,s:o}", "arch", sn_arch_text(f->run->space, a, text), "predicted", !x, "fitted_top1",
-                     cli_real(sn_fitted_top1(&f->fitted, a)), "fitted_loss", cli_real(sn_fitted_loss(&f->fitted, a)), "top1",
-                     cli_real(x ? x->top1 : NAN), "loss", cli_real(x ? x->loss : NAN));
+                     cli_real(sn_fitted_top1(&f->ranking.fitted, a)), "fitted_loss",
+                     cli_real(sn_fitted_loss(&f->ranking.fitted, a)), "top1", cli_real(x ? x->top1 : NAN), "loss",
+                     cli_real(x ? x->loss : NAN));
 }
 
 static sn_status print_json(const findings *f, const sn_arch *archs, long n) {
-    const sn_effects *x = &f->fitted.accuracy;
+    const sn_effects *x = &f->ranking.fitted.accuracy;
     char protocol[128];
     size_t decisions = (size_t)f->run->space->n_decisions;
     sum main = sum_of(f->share, decisions), pairs = sum_of(f->share + decisions, f->pairs);
@@ -306,7 +305,7 @@ static sn_status put_rows(const void *what, FILE *out) {
     const findings *f = what;
     fputs("decision,option,archs,points,images_from,images_to,archs_from,archs_to,loss,loss_from,loss_to,mmacs,points_per_mmac\n",
           out);
-    for (int e = 0; e < f->fitted.accuracy.n; e++) {
+    for (int e = 0; e < f->ranking.fitted.accuracy.n; e++) {
         row r = row_of(f, e);
         const double numbers[] = {r.points, r.images[0],    r.images[1],    r.over[0], r.over[1],
                                   r.loss,   r.loss_over[0], r.loss_over[1], r.mmacs,   r.per_mmac};
@@ -327,7 +326,7 @@ static sn_status report(const cli *c, const sn_run *r, long most) {
     long n = 0;
     sn_status s = cli_get(c, "arch") || cli_get(c, "archs") ? cli_archs(c, r, &archs, &n) : SN_OK;
     if (s == SN_OK) s = find(&f);
-    if (s == SN_OK && !f.fitted.loss.n) cli_say(c, "no effects on the loss: %s", f.fitted.unfitted[1]);
+    if (s == SN_OK && !f.ranking.fitted.loss.n) cli_say(c, "no effects on the loss: %s", f.ranking.fitted.unfitted[1]);
     if (s == SN_OK) cli_say_left_out(c, &f.ranking);
     if (s == SN_OK && cli_get(c, "csv")) s = cli_write_csv(cli_get(c, "csv"), put_rows, &f);
     if (s == SN_OK) s = c->json ? print_json(&f, archs, n) : print_text(&f, archs, n, most);

@@ -198,12 +198,13 @@ static sn_status put_scores(const void *what, FILE *out) {
 static void say_unfitted(const cli *c, const sn_run *r, const sn_ranking *k) {
     bool wanted = r->config->rank.by == SN_BEST_BY_EFFECTS;
     if (sn_space_options(r->space) == r->space->n_decisions && !wanted) return;
-    if (k->unfitted[0][0] && wanted)
-        cli_warn("ranked by accuracy: no main effects: %s%s", k->unfitted[0],
+    if (k->fitted.unfitted[0][0] && wanted)
+        cli_warn("ranked by accuracy: no main effects: %s%s", k->fitted.unfitted[0],
                  cli_get(c, "max-macs") || cli_get(c, "max-params") ? "; rank without limits first, to know more options" : "");
-    else if (k->unfitted[0][0])
-        cli_say(c, "no main effects: %s", k->unfitted[0]);
-    if (k->unfitted[1][0] && strcmp(k->unfitted[0], k->unfitted[1])) cli_say(c, "no fitted loss: %s", k->unfitted[1]);
+    else if (k->fitted.unfitted[0][0])
+        cli_say(c, "no main effects: %s", k->fitted.unfitted[0]);
+    if (k->fitted.unfitted[1][0] && strcmp(k->fitted.unfitted[0], k->fitted.unfitted[1]))
+        cli_say(c, "no fitted loss: %s", k->fitted.unfitted[1]);
     cli_say_left_out(c, k);
 }
 
@@ -224,6 +225,7 @@ static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, cons
     sn_status s = pareto(k, &front, &n_front);
     if (s == SN_OK) s = (c->json ? print_json : print_text)(r, k, whole, w->top, front, n_front, &against);
     free(front);
+    sn_against_free(&against);
     return s;
 }
 
@@ -242,16 +244,17 @@ static sn_status settle(const cli *c, sn_run *r, const wishes *w, const sn_rank_
     enum { ROUNDS = 20 };
     char text[SN_ARCH_TEXT];
     *extra = (sn_ranking){0};
+    SN_TRY(sn_ranking_whole(r, k, w->most, watch->stop, best));
     for (int i = 0;; i++) {
         sn_ranking one;
-        SN_TRY(sn_rank_whole(r, w->most, watch->stop, best));
         if (holds(k, best)) return SN_OK;
         SN_TRY(sn_rank(r, best, 1, watch, &one));
         bool known = !one.scored;
         extra->scored += one.scored;
         extra->work.done += one.work.done, extra->work.naive += one.work.naive;
+        sn_status s = known ? SN_OK : sn_ranking_whole(r, &one, w->most, watch->stop, best);
         sn_ranking_free(&one);
-        if (known) return SN_OK;
+        if (known || s != SN_OK) return s;
         cli_say(c, "best of the whole space by effects: %s scored too", sn_arch_text(r->space, best, text));
         if (i == ROUNDS - 1) {
             cli_warn("the best of the whole space by effects still changes after %d more scores; the same command goes on",
@@ -279,7 +282,7 @@ static sn_status score_whole(const cli *c, sn_run *r, const sn_arch *archs, long
     if (holds(k, &best)) return SN_OK;
     SN_TRY(sn_rank(r, &best, 1, watch, &one));
     *whole = one.item[0];
-    whole->hits = NULL; // they go with that store
+    whole->hits = NULL, whole->losses = NULL; // they go with that store
     sn_ranking_free(&one);
     return SN_OK;
 }

@@ -33,7 +33,7 @@ typedef struct {
 } place;
 
 static void read_data(const sn_h5r *file, const char *path) {
-    for (int type = SN_F32; type <= SN_U64; type++)
+    for (int type = 0; type < SN_H5_TYPES; type++)
         for (int ndim = 0; ndim <= SN_H5_RANK; ndim++) {
             size_t dims[SN_H5_RANK] = {0}, bytes = sn_h5_type_size((sn_h5_type)type);
             if (sn_h5_shape(file, path, (sn_h5_type)type, ndim, dims) != SN_OK) continue;

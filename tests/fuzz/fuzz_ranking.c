@@ -8,6 +8,8 @@ static size_t seed(uint8_t *data, size_t most, uint64_t *random) {
                                                {"0123abcd", "running", "validation, seed 1", 64}};
     sn_rankstore *s;
     char arch[16];
+    uint16_t losses[64];
+    for (int k = 0; k < 64; k++) losses[k] = 0x3800; // 0.5
     size_t number;
     unlink(fuzz_path("seed"));
     if (sn_rankstore_open(fuzz_path("seed"), &s) != SN_OK) abort();
@@ -22,7 +24,8 @@ static size_t seed(uint8_t *data, size_t most, uint64_t *random) {
                                .macs = 7,
                                .params = 9,
                                .logits = 11,
-                               .hits = (uint64_t[]){3, 0, 0}};
+                               .hits = (uint64_t[]){3, 0, 0},
+                               .losses = i ? losses : NULL};
             if (sn_rankstore_find(s, number, arch) < 0 && sn_rankstore_add(s, number, &row) != SN_OK) abort();
         }
     }

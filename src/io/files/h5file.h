@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum { SN_F32, SN_F64, SN_U8, SN_I32, SN_I64, SN_U32, SN_U64 } sn_h5_type;
+typedef enum { SN_F16, SN_F32, SN_F64, SN_U8, SN_I32, SN_I64, SN_U32, SN_U64, SN_H5_TYPES } sn_h5_type;
 enum { SN_H5_RANK = 8, SN_H5_TEXT_MAX = 1 << 20 };
 
 size_t sn_h5_type_size(sn_h5_type type);

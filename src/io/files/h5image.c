@@ -140,9 +140,21 @@ sn_status sn_h5_setup(void) {
     return SN_OK;
 }
 
+// The library has no name for 16-bit floating point. Made once and kept.
+static hid_t half_type(void) {
+    static hid_t type = -1;
+    if (type >= 0) return type;
+    hid_t t = H5Tcopy(H5T_IEEE_F32LE);
+    bool made = t >= 0 && H5Tset_fields(t, 15, 10, 5, 0, 10) >= 0 && H5Tset_size(t, 2) >= 0 && H5Tset_ebias(t, 15) >= 0;
+    if (!made && t >= 0) H5Tclose(t);
+    return made ? (type = t) : -1;
+}
+
 // HDF5's types are variables, so this is no const table.
 hid_t sn_h5_hdf5_type(sn_h5_type type) {
     switch (type) {
+    case SN_F16:
+        return half_type();
     case SN_F32:
         return H5T_IEEE_F32LE;
     case SN_F64:
@@ -157,6 +169,8 @@ hid_t sn_h5_hdf5_type(sn_h5_type type) {
         return H5T_STD_U32LE;
     case SN_U64:
         return H5T_STD_U64LE;
+    case SN_H5_TYPES:
+        break;
     }
     return -1;
 }

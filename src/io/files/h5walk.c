@@ -43,12 +43,12 @@ static size_t padded(size_t n) {
 // --- words that the writer uses too
 
 const char *sn_h5_type_name(sn_h5_type type) {
-    static const char *const name[] = {"f32", "f64", "u8", "i32", "i64", "u32", "u64"};
+    static const char *const name[] = {"f16", "f32", "f64", "u8", "i32", "i64", "u32", "u64"};
     return name[type];
 }
 
 size_t sn_h5_type_size(sn_h5_type type) {
-    static const size_t size[] = {4, 8, 1, 4, 8, 4, 8};
+    static const size_t size[] = {2, 4, 8, 1, 4, 8, 4, 8};
     return size[type];
 }
 
@@ -135,6 +135,7 @@ enum { TYPE_BYTES = 20 };
 #define WHOLE(sign, size)                                                                                                        \
     { 0x10, sign, 0, 0, size, 0, 0, 0, 0, 0, 8 * size, 0 }
 static const unsigned char type_bytes[][TYPE_BYTES] = {
+    [SN_F16] = {0x11, 0x20, 15, 0, 2, 0, 0, 0, 0, 0, 16, 0, 10, 5, 0, 10, 15, 0, 0, 0},
     [SN_F32] = {0x11, 0x20, 31, 0, 4, 0, 0, 0, 0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0},
     [SN_F64] = {0x11, 0x20, 63, 0, 8, 0, 0, 0, 0, 0, 64, 0, 52, 11, 0, 52, 0xFF, 3, 0, 0},
     [SN_U8] = WHOLE(0, 1),
@@ -146,7 +147,7 @@ static const unsigned char type_bytes[][TYPE_BYTES] = {
 static const unsigned char text_bytes[] = {0x19, 1, 1, 0, 16, 0, 0, 0, 0x10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 8, 0};
 
 static int read_type(span m) {
-    for (int t = 0; t <= SN_U64; t++) {
+    for (int t = 0; t < SN_H5_TYPES; t++) {
         size_t n = (type_bytes[t][0] & 15) == 1 ? TYPE_BYTES : 12;
         if (m.size >= n && !memcmp(m.bytes, type_bytes[t], n)) return t;
     }

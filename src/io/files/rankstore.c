@@ -3,6 +3,7 @@
 // Next: rankstore_file.c.
 #include "io/files/rankstore_memory.h"
 
+#include "base/half.h"
 #include "io/files/csv.h"
 #include <inttypes.h>
 #include <math.h>
@@ -19,6 +20,7 @@ static void group_free(sn_rank_group *g) {
     free(g->loss);
     for (int k = 0; k < SN_RANK_COUNTS; k++) free(g->count[k]);
     free(g->hits);
+    free(g->losses);
     free(g->names.slot);
 }
 
@@ -97,15 +99,31 @@ ptrdiff_t sn_rankstore_find(const sn_rankstore *s, size_t setting, const char *a
 // Room for one more row in every column. A column that grew while another could not is only larger than it says.
 static sn_status grow_columns(sn_rank_group *g, size_t text) {
     SN_TRY(sn_grow(&g->text, &g->text_room, g->text_bytes + text, 1));
-    size_t rows = g->rows + 1, room[3 + SN_RANK_COUNTS];
+    size_t rows = g->rows + 1, room[4 + SN_RANK_COUNTS];
     if (rows <= g->room) return SN_OK;
     for (size_t k = 0; k < sizeof room / sizeof *room; k++) room[k] = g->room;
     SN_TRY(sn_grow(&g->at, &room[0], rows, sizeof *g->at));
     SN_TRY(sn_grow(&g->loss, &room[1], rows, sizeof *g->loss));
     SN_TRY(sn_grow(&g->hits, &room[2], rows, g->words * sizeof *g->hits));
-    for (size_t k = 0; k < SN_RANK_COUNTS; k++) SN_TRY(sn_grow(&g->count[k], &room[3 + k], rows, sizeof *g->count[k]));
+    SN_TRY(sn_grow(&g->losses, &room[3], rows, (size_t)g->images * sizeof *g->losses));
+    for (size_t k = 0; k < SN_RANK_COUNTS; k++) SN_TRY(sn_grow(&g->count[k], &room[4 + k], rows, sizeof *g->count[k]));
     g->room = room[0];
     return SN_OK;
+}
+
+// Losses of images round to 11 bits, so does their mean.
+static sn_status check_losses(const sn_rank_group *g, const sn_rank_row *r) {
+    double sum = 0;
+    uint64_t unknown = 0;
+    for (uint64_t i = 0; i < g->images; i++) {
+        float x = sn_half_value(r->losses[i]);
+        unknown += isnan(x) ? 1 : 0;
+        sum += (double)x;
+    }
+    double mean = sum / (double)g->images;
+    bool apart = isfinite(mean) ? !(fabs(mean - r->loss) <= 0x1p-11 * fabs(r->loss) + 1e-6) : isnan(mean) && isfinite(r->loss);
+    if (unknown == g->images || !apart) return SN_OK;
+    return sn_error(SN_USAGE, "arch %s: mean loss %g, but its images have %g", r->arch, r->loss, mean);
 }
 
 static sn_status check_row(const sn_rank_group *g, const sn_rank_row *r) {
@@ -119,7 +137,7 @@ static sn_status check_row(const sn_rank_group *g, const sn_rank_row *r) {
         return sn_error(SN_USAGE,
                         "arch %s: %" PRIu64 " right, %" PRIu64 " among five, %" PRIu64 " hits marked%s, on %" PRIu64 " images",
                         r->arch, r->top1, r->top5, set, beyond ? ", some beyond the last image" : "", g->images);
-    return SN_OK;
+    return r->losses ? check_losses(g, r) : SN_OK;
 }
 
 sn_status sn_rankstore_add(sn_rankstore *s, size_t setting, const sn_rank_row *r) {
@@ -141,6 +159,9 @@ sn_status sn_rankstore_add(sn_rankstore *s, size_t setting, const sn_rank_row *r
     g->count[SN_RANK_PARAMS][i] = r->params;
     g->count[SN_RANK_LOGITS][i] = r->logits;
     memcpy(g->hits + i * g->words, r->hits, g->words * sizeof *g->hits);
+    uint16_t *losses = g->losses + i * g->images;
+    if (r->losses) memcpy(losses, r->losses, g->images * sizeof *losses);
+    for (uint64_t k = 0; !r->losses && k < g->images; k++) losses[k] = SN_HALF_NAN;
     sn_names_add(&g->names, r->arch);
     g->rows++;
     s->unsaved = 1;
@@ -160,7 +181,8 @@ sn_rank_row sn_rankstore_row(const sn_rankstore *s, size_t setting, size_t i) {
                          .macs = g->count[SN_RANK_MACS][i],
                          .params = g->count[SN_RANK_PARAMS][i],
                          .logits = g->count[SN_RANK_LOGITS][i],
-                         .hits = g->hits + i * g->words};
+                         .hits = g->hits + i * g->words,
+                         .losses = g->losses + i * g->images};
 }
 
 // --- CSV

@@ -28,6 +28,7 @@ typedef struct {
     uint64_t logits; // hash of the logits on all images: equal hashes tell archs that are the same function
     const uint64_t
         *hits; // ceil(images / 64) words: bit i % 64 of word i / 64 = image i was right (top-1); no bits beyond the last
+    const uint16_t *losses; // (images) loss on each, as base/half.h keeps it. Not known: all NaN, or NULL when added
 } sn_rank_row;
 
 // Reads the store at path, or starts an empty one when there is no file (the first save makes it). SN_DATA naming the file when

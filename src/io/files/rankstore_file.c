@@ -3,6 +3,7 @@
 //   arch u8 (bytes)         the archs, each ended by a line feed
 //   loss f64, top1 top5 macs params logits u64 (rows)
 //   hits u64 (rows, words)  image i is bit i % 64 of word i / 64
+//   losses f16 (rows, images), NaN where not known; stores of before have none
 // Not here: rows in memory (rankstore.c), checksum and atomic replacement (h5file.h).
 // Next: h5file.h.
 #include "io/files/h5file.h"
@@ -48,12 +49,13 @@ static sn_status put_archs(sn_h5w *w, size_t number, const sn_rank_group *g) {
 
 static sn_status put_group(sn_h5w *w, size_t number, const sn_rank_group *g) {
     const place here = place_of(number, "");
-    size_t dims[2] = {g->rows, g->words};
+    size_t dims[2] = {g->rows, g->words}, by_image[2] = {g->rows, (size_t)g->images};
     SN_TRY(put_archs(w, number, g));
     SN_TRY(sn_h5_put(w, place_of(number, "loss").text, SN_F64, 1, dims, g->loss));
     for (int k = 0; k < SN_RANK_COUNTS; k++)
         SN_TRY(sn_h5_put(w, place_of(number, count_name[k]).text, SN_U64, 1, dims, g->count[k]));
     SN_TRY(sn_h5_put(w, place_of(number, "hits").text, SN_U64, 2, dims, g->hits));
+    SN_TRY(sn_h5_put(w, place_of(number, "losses").text, SN_F16, 2, by_image, g->losses));
     SN_TRY(sn_h5_attr_text(w, here.text, "weights", g->weights));
     SN_TRY(sn_h5_attr_text(w, here.text, "protocol", g->protocol));
     SN_TRY(sn_h5_attr_text(w, here.text, "split", g->split));
@@ -73,7 +75,7 @@ static size_t bytes_of(const sn_rankstore *s) {
     size_t sum = 4096;
     for (size_t k = 0; k < s->groups; k++) {
         const sn_rank_group *g = &s->group[k];
-        sum += 16384 + g->text_bytes + g->rows * 8 * (1 + SN_RANK_COUNTS + g->words);
+        sum += 16384 + g->text_bytes + g->rows * (8 * (1 + SN_RANK_COUNTS + g->words) + 2 * (size_t)g->images);
     }
     return sum;
 }
@@ -98,6 +100,8 @@ typedef struct {
     double *loss;
     uint64_t *count[SN_RANK_COUNTS];
     uint64_t *hits;
+    size_t images;    // of losses
+    uint16_t *losses; // (rows, images), or NULL
 } columns;
 
 static void columns_free(columns *c) {
@@ -105,9 +109,21 @@ static void columns_free(columns *c) {
     free(c->loss);
     for (int k = 0; k < SN_RANK_COUNTS; k++) free(c->count[k]);
     free(c->hits);
+    free(c->losses);
 }
 
 // Room is what the file's own shapes say, which lie within the file; all other columns must agree with hits.
+static sn_status read_losses(const sn_h5r *r, size_t number, columns *c) {
+    size_t dims[2];
+    const place here = place_of(number, "losses");
+    if (!sn_h5_has(r, here.text)) return SN_OK;
+    SN_TRY(sn_h5_shape(r, here.text, SN_F16, 2, dims));
+    c->images = dims[1];
+    dims[0] = c->rows;
+    c->losses = sn_new(c->rows, c->images * sizeof *c->losses);
+    return c->losses ? sn_h5_read(r, here.text, SN_F16, 2, dims, c->losses) : SN_RESOURCE;
+}
+
 static sn_status read_columns(const sn_h5r *r, size_t number, columns *c) {
     size_t dims[2];
     SN_TRY(sn_h5_shape(r, place_of(number, "arch").text, SN_U8, 1, &c->bytes));
@@ -125,12 +141,15 @@ static sn_status read_columns(const sn_h5r *r, size_t number, columns *c) {
         if (!c->count[k]) return SN_RESOURCE;
         SN_TRY(sn_h5_read(r, place_of(number, count_name[k]).text, SN_U64, 1, dims, c->count[k]));
     }
-    return sn_h5_read(r, place_of(number, "hits").text, SN_U64, 2, dims, c->hits);
+    SN_TRY(sn_h5_read(r, place_of(number, "hits").text, SN_U64, 2, dims, c->hits));
+    return read_losses(r, number, c);
 }
 
 static sn_status add_rows(sn_rankstore *s, size_t setting, columns *c) {
     if (c->words != s->group[setting].words)
         return sn_error(SN_DATA, "%zu words of hits for %" PRIu64 " images", c->words, s->group[setting].images);
+    if (c->losses && c->images != s->group[setting].images)
+        return sn_error(SN_DATA, "losses of %zu of %" PRIu64 " images", c->images, s->group[setting].images);
     char *arch = c->lines;
     for (size_t i = 0; i < c->rows; i++) {
         char *end = memchr(arch, '\n', c->bytes - (size_t)(arch - c->lines));
@@ -144,7 +163,8 @@ static sn_status add_rows(sn_rankstore *s, size_t setting, columns *c) {
                            .macs = c->count[SN_RANK_MACS][i],
                            .params = c->count[SN_RANK_PARAMS][i],
                            .logits = c->count[SN_RANK_LOGITS][i],
-                           .hits = c->hits + i * c->words};
+                           .hits = c->hits + i * c->words,
+                           .losses = c->losses ? c->losses + i * c->images : NULL};
         SN_TRY(sn_rankstore_add(s, setting, &row));
         arch = end + 1;
     }

@@ -36,6 +36,7 @@ typedef struct {
     double *loss;                    // (rows)
     uint64_t *count[SN_RANK_COUNTS]; // (rows) each
     uint64_t *hits;                  // (rows, words)
+    uint16_t *losses;                // (rows, images)
     sn_names names;                  // rows by arch
 } sn_rank_group;
 

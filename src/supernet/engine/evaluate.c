@@ -2,6 +2,7 @@
 // images are one block; else a table keeps them from block to block.
 #include "supernet/engine/evaluate.h"
 #include "base/available.h"
+#include "base/half.h"
 #include "base/hash.h"
 #include "supernet/engine/recalibrate.h"
 #include "supernet/engine/scoreplan.h"
@@ -32,6 +33,7 @@ typedef struct {
     unsigned char *table; // statistics between blocks; NULL: they are not kept
     sums *sums;           // per loss
     uint64_t *hits;       // per loss, words each
+    uint16_t *halves;     // per loss and image, its loss; NULL: not wanted
     float *logits;        // per loss and image where wanted, else of a chunk
     long words;
     long reported; // archs
@@ -88,7 +90,8 @@ size_t sn_score_allowed(size_t wanted) {
 static size_t score_bytes(const evaluator *e) {
     const sn_graph *g = e->net->graph;
     size_t logits = e->job->want_logits ? (size_t)e->job->images.count * (size_t)g->node[g->logits].c * sizeof *e->logits : 0;
-    return sizeof *e->sums + (size_t)e->words * sizeof *e->hits + logits;
+    size_t losses = e->job->want_losses ? (size_t)e->job->images.count * sizeof *e->halves : 0;
+    return sizeof *e->sums + (size_t)e->words * sizeof *e->hits + losses + logits;
 }
 
 // Bytes beside the arena and the statistics.
@@ -208,6 +211,7 @@ static void add_scores(evaluator *e, int score, int chunk) {
     long first = sn_batches_first(&e->scoring, chunk - e->calibration_chunks);
     sums *s = &e->sums[score];
     uint64_t *hits = e->hits + score * e->words;
+    uint16_t *halves = e->halves ? e->halves + score * e->job->images.count + first : NULL;
     float *logits = e->job->want_logits ? e->logits + (score * e->job->images.count + first) * classes : e->logits;
     sn_supernet_losses(e->net, e->losses, e->ranks);
     sn_supernet_logits(e->net, logits);
@@ -216,6 +220,7 @@ static void add_scores(evaluator *e, int score, int chunk) {
         s->loss += (double)e->losses[k];
         s->top1 += e->ranks[k] < 1;
         s->top5 += e->ranks[k] < 5;
+        if (halves) halves[k] = sn_half_of(e->losses[k]);
         if (e->ranks[k] < 1) hits[(first + k) / 64] |= UINT64_C(1) << ((first + k) % 64);
     }
 }
@@ -255,7 +260,8 @@ static sn_status report(evaluator *e, int score) {
                         s->loss / (double)job->images.count,
                         e->hits + k * e->words,
                         job->want_logits ? e->logits + k * job->images.count * classes : NULL,
-                        s->hash};
+                        s->hash,
+                        e->halves ? e->halves + k * job->images.count : NULL};
         e->work.done += a->fresh;
         e->work.naive += a->choices;
         SN_TRY(job->scored(job->arg, &out));
@@ -303,13 +309,15 @@ static sn_status run_group(evaluator *e) {
     bool table = !e->in_one && e->calibration_chunks;
     e->sums = sn_new(n, sizeof *e->sums);
     e->hits = sn_new(n, (size_t)e->words * sizeof *e->hits);
+    e->halves = job->want_losses ? sn_new(n, (size_t)job->images.count * sizeof *e->halves) : NULL;
     e->logits = sn_new(rows, classes * sizeof *e->logits);
     e->table = table ? sn_new(1, p->table) : NULL;
     int most = 0;
     for (int i = 0; i < p->n_values; i++)
         if (p->value[i].n_inputs > most) most = p->value[i].n_inputs;
     e->given = sn_new((size_t)most, sizeof *e->given);
-    sn_status s = e->sums && e->hits && e->logits && e->given && (e->table || !table) ? SN_OK : SN_RESOURCE;
+    bool losses = e->halves || !job->want_losses;
+    sn_status s = e->sums && e->hits && losses && e->logits && e->given && (e->table || !table) ? SN_OK : SN_RESOURCE;
     for (size_t i = 0; s == SN_OK && i < n; i++) e->sums[i].hash = SN_HASH_START;
     for (int first = 0, end; s == SN_OK && first < e->chunks; first = end) {
         end = block_end(e, first);
@@ -317,6 +325,7 @@ static sn_status run_group(evaluator *e) {
     }
     free(e->sums);
     free(e->hits);
+    free(e->halves);
     free(e->logits);
     free(e->table);
     free(e->given);

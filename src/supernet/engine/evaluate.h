@@ -32,10 +32,11 @@ typedef struct {
 typedef struct {
     sn_arch arch;
     long images, top1, top5;
-    double loss;          // mean over images
-    const uint64_t *hits; // one bit per image: top-1 hit; borrowed during the callback
-    const float *logits;  // (images, classes); borrowed during the callback; NULL unless asked for
-    uint64_t logits_hash; // equal for equal logits on all images
+    double loss;            // mean over images
+    const uint64_t *hits;   // one bit per image: top-1 hit; borrowed during the callback
+    const float *logits;    // (images, classes); borrowed during the callback; NULL unless asked for
+    uint64_t logits_hash;   // equal for equal logits on all images
+    const uint16_t *losses; // (images) as base/half.h keeps them; borrowed during the callback; NULL unless asked for
 } sn_score;
 
 typedef struct {
@@ -52,7 +53,7 @@ typedef struct {
     sn_source calibration; // RECALIBRATE only
     sn_source images;      // to score
     size_t memory;         // bytes; 0: sn_score_allowed(0)
-    bool want_logits;
+    bool want_logits, want_losses;
     void *arg;
     sn_status (*scored)(void *arg, const sn_score *); // called once per arch in the order of archs; an error ends the evaluation
     bool (*stop)(void *arg);                          // asked between evaluations of blocks; NULL: never

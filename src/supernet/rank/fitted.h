@@ -1,11 +1,13 @@
-// Main effects of the scores of a run: of accuracy (as its logit) and of the loss, with intervals over images. Made from the
-// store whenever they are asked for: 6,561 archs take some milliseconds.
-// Not here: how effects are fitted (effects.h), what is printed of them (cmd_effects.c).
+// Main effects of scored archs: of accuracy (as its logit) and of the loss, with intervals over images. Made of a ranking
+// whenever it is asked for: 6,561 archs take some milliseconds. Not here: how effects are fitted (effects.h), what is printed of
+// them (cmd_effects.c). Next: rank.h.
 #ifndef SN_FITTED_H
 #define SN_FITTED_H
 
 #include "supernet/rank/effects.h"
-#include "supernet/rank/rank.h"
+#include "supernet/rank/ranked.h"
+
+enum { SN_UNFITTED_TEXT = 256 };
 
 typedef struct {
     sn_effects_design *design;          // of all archs; NULL where they are too few

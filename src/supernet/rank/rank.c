@@ -5,7 +5,6 @@
 #include "supernet/engine/recalibrate.h"
 #include "supernet/engine/scoreplan.h"
 #include "supernet/rank/budget.h"
-#include "supernet/rank/fitted.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -112,7 +111,8 @@ static sn_status add_score(void *arg, const sn_score *s) {
                        (uint64_t)cost.macs,
                        (uint64_t)cost.params,
                        s->logits_hash,
-                       s->hits};
+                       s->hits,
+                       s->losses};
     SN_TRY(sn_rankstore_add(r->store, r->setting, &row));
     r->out->scored++;
     int depth = s->arch.n < SUBTREE ? s->arch.n : SUBTREE;
@@ -144,6 +144,7 @@ static sn_status score_missing(ranker *r) {
                         .n = r->n,
                         .protocol = sn_run_protocol(run),
                         .memory = (size_t)run->config->rank.memory,
+                        .want_losses = true,
                         .arg = r,
                         .scored = add_score,
                         .stop = asked_to_stop,
@@ -181,7 +182,7 @@ static sn_status neighbours(const sn_run *r, sn_arch *list, long *n) {
 }
 
 sn_status sn_rank_layout(const sn_run *r, sn_score_layout *out) {
-    sn_score_job job = {.protocol = sn_run_protocol(r), .memory = (size_t)r->config->rank.memory};
+    sn_score_job job = {.protocol = sn_run_protocol(r), .memory = (size_t)r->config->rank.memory, .want_losses = true};
     job.calibration.count = calibration_images(r);
     job.images.count = sn_rank_images(r);
     *out = (sn_score_layout){0};
@@ -210,23 +211,24 @@ static sn_status ranked_of(const sn_run *r, const sn_rankstore *store, size_t se
                        .cost = cost,
                        .row = row,
                        .logits = s.logits,
-                       .hits = s.hits};
+                       .hits = s.hits,
+                       .losses = s.losses};
     return SN_OK;
 }
 
-static sn_status load_rows(const sn_run *r, const sn_rankstore *store, size_t setting, sn_ranking *out) {
-    size_t n = sn_rankstore_count(store, setting);
+static sn_status load_rows(const sn_run *r, size_t setting, sn_ranking *out) {
+    size_t n = sn_rankstore_count(out->store, setting);
     if (!n)
         return sn_error(SN_USAGE, "nothing is ranked yet with these weights and this protocol: run `supernet rank %s` first",
                         r->folder);
-    out->item = sn_new(n, sizeof *out->item);
-    if (!out->item) return SN_RESOURCE;
+    out->row = sn_new(n, sizeof *out->row);
+    if (!out->row) return SN_RESOURCE;
     for (size_t i = 0; i < n; i++) {
         sn_arch a;
-        SN_TRY(sn_arch_parse(r->space, sn_rankstore_row(store, setting, i).arch, &a));
-        SN_TRY(ranked_of(r, store, setting, i, &a, &out->item[i]));
+        SN_TRY(sn_arch_parse(r->space, sn_rankstore_row(out->store, setting, i).arch, &a));
+        SN_TRY(ranked_of(r, out->store, setting, i, &a, &out->row[i]));
     }
-    out->n = (long)n;
+    out->rows = (long)n;
     return SN_OK;
 }
 
@@ -234,29 +236,24 @@ static int by_arch(const void *a, const void *b) {
     return sn_arch_compare(&((const sn_ranked *)a)->arch, &((const sn_ranked *)b)->arch);
 }
 
-// Every score of the store in the order of archs, whatever order they were measured in, and their effects.
-static sn_status fit_rows(const sn_run *r, const sn_rankstore *store, size_t setting, sn_ranking *out, sn_fitted *f) {
-    SN_TRY(load_rows(r, store, setting, out));
-    qsort(out->item, (size_t)out->n, sizeof *out->item, by_arch);
-    return sn_fitted_make(r->space, out->item, out->n, out->images, f);
-}
-
-// The same with the fitted scores of each.
-static sn_status load_fitted(const sn_run *r, const sn_rankstore *store, size_t setting, sn_ranking *out) {
-    sn_fitted f;
-    SN_TRY(fit_rows(r, store, setting, out, &f));
-    out->fits = (sn_rank_fits){setting, sn_new((size_t)out->n, sizeof(double)), sn_new((size_t)out->n, sizeof(double))};
-    sn_status s = out->fits.fitted_top1 && out->fits.fitted_loss ? SN_OK : SN_RESOURCE;
-    for (long i = 0; s == SN_OK && i < out->n; i++) {
-        sn_ranked *x = &out->item[i];
-        out->fits.fitted_top1[x->row] = x->fitted_top1 = sn_fitted_top1(&f, &x->arch);
-        out->fits.fitted_loss[x->row] = x->fitted_loss = sn_fitted_loss(&f, &x->arch);
+// Every score of the store, in the order of archs whatever order they were measured in, and what is fitted to them.
+static sn_status load_fitted(const sn_run *r, size_t setting, sn_ranking *out) {
+    SN_TRY(load_rows(r, setting, out));
+    size_t n = (size_t)out->rows;
+    qsort(out->row, n, sizeof *out->row, by_arch);
+    SN_TRY(sn_fitted_make(r->space, out->row, out->rows, out->images, &out->fitted));
+    out->fits = (sn_rank_fits){setting, sn_new(n, sizeof(double)), sn_new(n, sizeof(double))};
+    out->item = sn_new(n, sizeof *out->item);
+    if (!out->fits.fitted_top1 || !out->fits.fitted_loss || !out->item) return SN_RESOURCE;
+    for (size_t i = 0; i < n; i++) {
+        sn_ranked *x = &out->row[i];
+        out->fits.fitted_top1[x->row] = x->fitted_top1 = sn_fitted_top1(&out->fitted, &x->arch);
+        out->fits.fitted_loss[x->row] = x->fitted_loss = sn_fitted_loss(&out->fitted, &x->arch);
     }
-    memcpy(out->unfitted, f.unfitted, sizeof out->unfitted);
-    out->overflowed = f.overflowed;
-    for (int e = 0; e < f.accuracy.n; e++) out->unscored += !f.accuracy.effect[e].archs;
-    sn_fitted_free(&f);
-    return s;
+    memcpy(out->item, out->row, n * sizeof *out->item);
+    out->n = out->rows;
+    for (int e = 0; e < out->fitted.accuracy.n; e++) out->unscored += !out->fitted.accuracy.effect[e].archs;
+    return SN_OK;
 }
 
 static int by_logits(const void *a, const void *b) {
@@ -295,13 +292,13 @@ static int best_first(const void *a, const void *b) {
 }
 
 static void order(sn_ranking *k, int by) {
-    k->by = by == SN_BEST_BY_EFFECTS && k->unfitted[0][0] ? SN_BEST_BY_ACCURACY : by;
+    k->by = by == SN_BEST_BY_EFFECTS && k->fitted.unfitted[0][0] ? SN_BEST_BY_ACCURACY : by;
     for (long i = 0; i < k->n; i++) k->item[i].score = score_by(&k->item[i], k->by);
     qsort(k->item, (size_t)k->n, sizeof *k->item, best_first);
 }
 
 const sn_ranked *sn_ranking_first(const sn_ranking *k, int by) {
-    if (by == SN_BEST_BY_EFFECTS && k->unfitted[0][0]) return NULL;
+    if (by == SN_BEST_BY_EFFECTS && k->fitted.unfitted[0][0]) return NULL;
     const sn_ranked *first = k->item;
     for (long i = 1; i < k->n; i++)
         if (compare(&k->item[i], score_by(&k->item[i], by), first, score_by(first, by)) < 0) first = &k->item[i];
@@ -327,7 +324,7 @@ static sn_status rank_in(ranker *r, const sn_arch *sorted, long n) {
             r->missing[r->n++] = sorted[i];
     }
     if (r->n) SN_TRY(score_missing(r));
-    SN_TRY(load_fitted(r->run, r->store, r->setting, r->out));
+    SN_TRY(load_fitted(r->run, r->setting, r->out));
     keep_wanted(r->out, sorted, n);
     find_identical(r->out);
     order(r->out, r->run->config->rank.by);
@@ -360,6 +357,8 @@ sn_status sn_rank(sn_run *run, const sn_arch *archs, long n, const sn_rank_watch
 
 void sn_ranking_free(sn_ranking *r) {
     free(r->item);
+    free(r->row);
+    sn_fitted_free(&r->fitted);
     free(r->fits.fitted_top1);
     free(r->fits.fitted_loss);
     sn_rankstore_close(r->store);
@@ -370,7 +369,7 @@ sn_status sn_rank_stored(const sn_run *r, sn_ranking *out) {
     sn_ranking k = {.images = (uint64_t)sn_rank_images(r)};
     size_t setting;
     SN_TRY(open_store(r, &k.store, &setting));
-    sn_status s = load_fitted(r, k.store, setting, &k);
+    sn_status s = load_fitted(r, setting, &k);
     if (s == SN_OK) {
         order(&k, r->config->rank.by);
         *out = k;
@@ -390,22 +389,15 @@ sn_status sn_rank_best(const sn_run *r, sn_arch *out) {
     if (k.by == r->config->rank.by)
         *out = k.item[0].arch;
     else
-        s = sn_error(SN_USAGE, "best by effects: %s; or take the best by accuracy with --set rank.by=accuracy", k.unfitted[0]);
+        s = sn_error(SN_USAGE, "best by effects: %s; or take the best by accuracy with --set rank.by=accuracy",
+                     k.fitted.unfitted[0]);
     sn_ranking_free(&k);
     return s;
 }
 
-sn_status sn_rank_whole(const sn_run *r, sn_cost most, const volatile sig_atomic_t *stop, sn_arch *out) {
-    sn_ranking k = {.images = (uint64_t)sn_rank_images(r)};
-    sn_fitted f = {0};
-    size_t setting;
-    SN_TRY(open_store(r, &k.store, &setting));
-    sn_status s = fit_rows(r, k.store, setting, &k, &f);
-    if (s == SN_OK && !f.accuracy.n) s = sn_error(SN_USAGE, "best by effects: %s", f.unfitted[0]);
-    if (s == SN_OK) s = sn_budget_best(r->graph, r->space, &f.accuracy, most, stop, out);
-    sn_fitted_free(&f);
-    sn_ranking_free(&k);
-    return s;
+sn_status sn_ranking_whole(const sn_run *r, const sn_ranking *k, sn_cost most, const volatile sig_atomic_t *stop, sn_arch *out) {
+    if (!k->fitted.accuracy.n) return sn_error(SN_USAGE, "best by effects: %s", k->fitted.unfitted[0]);
+    return sn_budget_best(r->graph, r->space, &k->fitted.accuracy, most, stop, out);
 }
 
 sn_status sn_rank_find(const sn_run *r, const sn_arch *a, sn_ranked *out, bool *found) {
@@ -417,6 +409,7 @@ sn_status sn_rank_find(const sn_run *r, const sn_arch *a, sn_ranked *out, bool *
     *found = row >= 0;
     sn_status s = *found ? ranked_of(r, store, setting, (size_t)row, a, out) : SN_OK;
     out->hits = NULL;
+    out->losses = NULL;
     sn_rankstore_close(store);
     return s;
 }

@@ -4,37 +4,25 @@
 #define SN_RANK_H
 
 #include "io/files/rankstore.h"
-#include "space/cost.h"
+#include "supernet/rank/fitted.h"
 #include "supernet/train/run.h"
-
-enum { SN_UNFITTED_TEXT = 256 };
-
-typedef struct {
-    sn_arch arch;
-    double top1, top5, loss;         // shares and mean
-    double fitted_top1, fitted_loss; // by the main effects of all scores in the store (fitted.h); NAN where there are none
-    double score;                    // what the ranking is by, larger is better
-    sn_cost cost;
-    size_t row;           // of the store
-    uint64_t logits;      // hash of the logits on all images
-    const uint64_t *hits; // borrowed from the store
-} sn_ranked;
 
 typedef struct {
     sn_ranked *item; // best first: by score, then top-1, loss, fewer MACs, order of archs
     long n;
-    int by;                             // SN_BEST_BY_...: the config's rank.by; accuracy where that is effects and there are none
-    char unfitted[2][SN_UNFITTED_TEXT]; // why there is no fitted top-1, and no fitted loss; "" where there is
-    long unscored;                      // options that no score in the store has: archs with one have no fitted score
-    long overflowed;                    // scores in the store without a finite loss: the loss is fitted without them
+    int by;         // SN_BEST_BY_...: the config's rank.by; accuracy where that is effects and there are none
+    sn_ranked *row; // (rows) every score in the store with these weights and this protocol, in the order of archs
+    long rows;
+    sn_fitted fitted; // of the rows
+    long unscored;    // options that no row has: archs with one have no fitted score
     uint64_t images;
     long scored; // now; the others were in the store
     sn_score_work work;
     long identical;      // archs whose logits equal another's on every image
     sn_arch twins[2];    // the first such pair
-    sn_rank_fits fits;   // of the rows of the store; arrays owned
-    sn_rankstore *store; // owned: the hits live there
-} sn_ranking;
+    sn_rank_fits fits;   // of the rows of the store
+    sn_rankstore *store; // hits and losses live there
+} sn_ranking;            // owns all of it
 
 typedef struct {
     const volatile sig_atomic_t *stop;
@@ -58,9 +46,9 @@ const sn_ranked *sn_ranking_first(const sn_ranking *, int by);
 // The first of the stored ranking; of a space of one, that one. SN_USAGE when nothing is ranked yet, or rank.by is effects and
 // there are none.
 sn_status sn_rank_best(const sn_run *, sn_arch *out);
-// The best of the whole space by the main effects of the stored scores, within limits (INT64_MAX: none), scored or not. As
+// The best of the whole space by the main effects of the rows, within limits (INT64_MAX: none), scored or not. As
 // sn_budget_best; SN_USAGE too when there are no effects.
-sn_status sn_rank_whole(const sn_run *, sn_cost most, const volatile sig_atomic_t *stop, sn_arch *out);
+sn_status sn_ranking_whole(const sn_run *, const sn_ranking *, sn_cost most, const volatile sig_atomic_t *stop, sn_arch *out);
 // The stored score of one arch, *found says whether there is one.
 sn_status sn_rank_find(const sn_run *, const sn_arch *, sn_ranked *out, bool *found); // nothing fitted
 

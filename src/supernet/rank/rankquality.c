@@ -1,15 +1,15 @@
 // Resampling around rankstats.c; see rankquality.h.
-// Not here: the figures themselves (rankstats.c), images drawn again (redraw.h).
+// Not here: the figures themselves (rankstats.c), scores on images drawn again (rescore.c).
 // Next: rankstats.c.
 #include "supernet/rank/rankquality.h"
-#include "supernet/rank/redraw.h"
+#include "base/rng.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOR_IMAGES = 1, FOR_ARCHS = 2, FOR_HALVES = 3 }; // sequences of SN_STREAM_RESAMPLE
+enum { FOR_ARCHS = 2 }; // sequence of SN_STREAM_RESAMPLE; rescore.c has 1 and 3
 
 // One of the two parts being measured: all archs, or one item per class.
 typedef struct {
@@ -95,55 +95,6 @@ static void collapse(const part *p, const double *from, double *to) {
     }
 }
 
-// --- scores on drawn images
-
-typedef struct {
-    sn_redraw draw;
-    double *count, *other; // (archs) hits; hits on the second half
-} images;
-
-static void images_free(images *m) {
-    sn_redraw_close(&m->draw);
-    free(m->count);
-    free(m->other);
-}
-
-static sn_status images_open(images *m, const sn_rank_input *in) {
-    *m = (images){.count = sn_new(in->archs, sizeof *m->count), .other = sn_new(in->archs, sizeof *m->other)};
-    return m->count && m->other ? sn_redraw_open(in->images, &m->draw) : SN_RESOURCE;
-}
-
-// Scores on all images, each once.
-static void score_all(images *m, const sn_rank_input *in) {
-    for (size_t i = 0; i < in->images; i++) m->draw.multiplicity[i] = 1;
-    sn_redraw_set(&m->draw);
-    sn_redraw_count(&m->draw, in->hits, in->archs, m->count);
-}
-
-static void score_redrawn(images *m, const sn_rank_input *in, uint32_t draw) {
-    sn_rng r = sn_rng_at(in->seed, SN_STREAM_RESAMPLE, FOR_IMAGES, draw, 0);
-    sn_redraw_with_replacement(&m->draw, &r);
-    sn_redraw_count(&m->draw, in->hits, in->archs, m->count);
-}
-
-// count, other: hits on two random halves of images/2 each (of an odd number one image stays out).
-static sn_status score_halves(images *m, const sn_rank_input *in) {
-    size_t half = in->images / 2;
-    uint32_t *order = sn_new(in->images, sizeof *order);
-    if (!order) return SN_RESOURCE;
-    sn_rng r = sn_rng_at(in->seed, SN_STREAM_RESAMPLE, FOR_HALVES, 0, 0);
-    sn_rng_permutation(&r, (uint32_t)in->images, order);
-    double *into[2] = {m->count, m->other};
-    for (size_t h = 0; h < 2; h++) {
-        memset(m->draw.multiplicity, 0, in->images * sizeof *m->draw.multiplicity);
-        for (size_t i = 0; i < half; i++) m->draw.multiplicity[order[h * half + i]] = 1;
-        sn_redraw_set(&m->draw);
-        sn_redraw_count(&m->draw, in->hits, in->archs, into[h]);
-    }
-    free(order);
-    return SN_OK;
-}
-
 // --- intervals
 
 static const struct {
@@ -218,17 +169,14 @@ static sn_status values(part *p, const double *score, const sn_rank_input *in) {
     return SN_OK;
 }
 
-static sn_status over_images(part *p, size_t parts, images *m, const sn_rank_input *in) {
+static sn_status over_images(part *p, const sn_rank_input *in) {
     double figure[SN_RANK_FIGURES];
     for (uint32_t draw = 0; draw < in->resamples; draw++) {
-        score_redrawn(m, in, draw);
-        for (size_t k = 0; k < parts; k++) {
-            collapse(&p[k], m->count, p[k].a);
-            SN_TRY(sn_rank_figures(p[k].a, p[k].truth, p[k].cost, p[k].n, figure));
-            keep(&p[k], in->resamples, draw, figure);
-        }
+        collapse(p, in->drawn + draw * in->archs, p->a);
+        SN_TRY(sn_rank_figures(p->a, p->truth, p->cost, p->n, figure));
+        keep(p, in->resamples, draw, figure);
     }
-    for (size_t k = 0; k < parts; k++) image_intervals(&p[k], in->resamples);
+    image_intervals(p, in->resamples);
     return SN_OK;
 }
 
@@ -251,48 +199,35 @@ static sn_status over_archs(part *p, const sn_rank_input *in) {
     return SN_OK;
 }
 
-static sn_status over_halves(part *p, size_t parts, images *m, const sn_rank_input *in) {
-    if (in->images < 2) return SN_OK;
-    SN_TRY(score_halves(m, in));
-    for (size_t k = 0; k < parts; k++) {
-        collapse(&p[k], m->count, p[k].a);
-        collapse(&p[k], m->other, p[k].b);
-        SN_TRY(sn_rank_tau(p[k].a, p[k].b, p[k].n, &p[k].result.half_tau));
-    }
-    return SN_OK;
+static sn_status over_halves(part *p, const sn_rank_input *in) {
+    collapse(p, in->half, p->a);
+    collapse(p, in->half + in->archs, p->b);
+    return sn_rank_tau(p->a, p->b, p->n, &p->result.half_tau);
 }
 
-static sn_status measure(part p[2], images *m, const sn_rank_input *in) {
-    size_t parts = 1;
-    SN_TRY(part_open(&p[0], in->cost, in->resamples));
+static sn_status measure_part(part *p, const sn_rank_input *in) {
+    SN_TRY(part_open(p, in->cost, in->resamples));
+    SN_TRY(values(p, in->score, in));
+    if (in->resamples) SN_TRY(over_archs(p, in));
+    if (in->resamples && in->drawn) SN_TRY(over_images(p, in));
+    return in->half ? over_halves(p, in) : SN_OK;
+}
+
+static sn_status measure(part p[2], const sn_rank_input *in) {
+    SN_TRY(measure_part(&p[0], in));
     if (in->classes) SN_TRY(find_classes(&p[1], in->classes, in->archs));
-    if (in->classes && p[1].n < in->archs) SN_TRY(part_open(&p[parts++], in->cost, in->resamples));
-    const double *score = in->score;
-    if (in->hits) {
-        SN_TRY(images_open(m, in));
-        score_all(m, in);
-        score = m->count;
-    }
-    for (size_t k = 0; k < parts; k++) SN_TRY(values(&p[k], score, in));
-    for (size_t k = 0; k < parts && in->resamples; k++) SN_TRY(over_archs(&p[k], in));
-    if (in->hits && in->resamples) SN_TRY(over_images(p, parts, m, in));
-    if (in->hits) SN_TRY(over_halves(p, parts, m, in));
-    return SN_OK;
+    return in->classes && p[1].n < in->archs ? measure_part(&p[1], in) : SN_OK;
 }
 
 static sn_status check(const sn_rank_input *in) {
     const size_t most = (1u << 31) - 1;
     if (in->archs < 1 || in->archs > most) return sn_error(SN_USAGE, "ranking %zu archs: 1 to %zu are allowed", in->archs, most);
-    if (!in->score == !in->hits)
-        return sn_error(SN_USAGE, "a ranking needs either scores or hits, %s given", in->hits ? "both were" : "neither was");
-    if (in->hits && (in->images < 1 || in->images > most))
-        return sn_error(SN_USAGE, "ranking on %zu images: 1 to %zu are allowed", in->images, most);
     for (size_t i = 0; i < in->archs; i++) // named here, before classes blur which arch it was
-        if (isnan(in->truth[i]) || (in->score && isnan(in->score[i])) || (in->cost && isnan(in->cost[i])))
+        if (isnan(in->truth[i]) || isnan(in->score[i]) || (in->cost && isnan(in->cost[i])))
             return sn_error(SN_DATA, "%s of arch %zu is not a number",
-                            isnan(in->truth[i])                ? "truth"
-                            : in->score && isnan(in->score[i]) ? "score"
-                                                               : "cost",
+                            isnan(in->truth[i])   ? "truth"
+                            : isnan(in->score[i]) ? "score"
+                                                  : "cost",
                             i);
     return SN_OK;
 }
@@ -300,11 +235,9 @@ static sn_status check(const sn_rank_input *in) {
 sn_status sn_rank_measure(const sn_rank_input *in, sn_rank_quality *out) {
     SN_TRY(check(in));
     part p[2] = {{.n = in->archs}, {0}};
-    images m = {0};
-    sn_status status = measure(p, &m, in);
+    sn_status status = measure(p, in);
     if (status == SN_OK) *out = (sn_rank_quality){.all = p[0].result, .distinct = p[1].result};
     part_free(&p[0]);
     part_free(&p[1]);
-    images_free(&m);
     return status;
 }

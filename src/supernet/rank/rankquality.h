@@ -1,6 +1,6 @@
 // The quality of a ranking: every figure of rankstats.h with intervals over images and over archs, the half-split reliability,
 // and the same on the distinct nets where several archs are equal as trained nets. Not here: which archs are equal, where scores
-// and truths come from, printing. Next: io/files/rankstore.h, io/files/truth.h.
+// and truths come from, printing. Next: rescore.h, io/files/truth.h.
 #ifndef SN_RANKQUALITY_H
 #define SN_RANKQUALITY_H
 
@@ -9,10 +9,11 @@
 
 // Intervals are 95 %, NaN where they were not asked for or do not exist.
 //
-// Over images (needs hits): what another draw of as many images would give. Multinomial bootstrap of the images (Efron, Annals of
-// Statistics 7, 1979): every arch is scored again on the same redrawn images, the figure is taken, and its quantiles 2.5 % and
-// 97.5 % are read off. A redrawn score carries the noise of the images twice, which lowers every correlation and share, so for
-// these the interval is moved by (value - median of the redrawn figures). Regrets are the quantiles as they are.
+// Over images (needs scores on redrawn images, rescore.h): what another draw of as many images would give. Multinomial bootstrap
+// of the images (Efron, Annals of Statistics 7, 1979): every arch is scored again on the same redrawn images, the figure is
+// taken, and its quantiles 2.5 % and 97.5 % are read off. A redrawn score carries the noise of the images twice, which lowers
+// every correlation and share, so for these the interval is moved by (value - median of the redrawn figures). Regrets are the
+// quantiles as they are.
 //
 // Over archs: what another draw of as many archs from a large space would give. Subsampling without replacement (Politis &
 // Romano, Annals of Statistics 22, 1994), since copies, as a bootstrap makes them, are ties. With b of n archs the figure's
@@ -30,7 +31,7 @@ typedef struct {
 
 typedef struct {
     size_t archs, top; // how many; how many of them in the true top 10 %; 0 archs: nothing here
-    double half_tau;   // tau-b between the scores on the two halves of the images, drawn by the seed; NaN without hits
+    double half_tau;   // tau-b between the scores on the two halves of the images; NaN without
     sn_rank_figure figure[SN_RANK_FIGURES];
 } sn_rank_part;
 
@@ -42,20 +43,18 @@ typedef struct {
 // What is judged. Arrays are borrowed.
 typedef struct {
     size_t archs;
-    const double *truth; // (archs)
-    const double *cost;  // (archs) for the figures of budgets, of a class the mean; NULL: those are NaN
-    // Either the scores (larger is better: MACs, -loss, ...) or, per arch, which images it got right; the other is NULL.
-    const double *score; // (archs)
-    const uint64_t *const
-        *hits; // (archs) rows of ceil(images / 64) words; image i is bit i % 64 of word i / 64. The score is the share of hits
-    size_t images;           // 1 .. 2^31 - 1 with hits
+    const double *truth;     // (archs)
+    const double *cost;      // (archs) for the figures of budgets, of a class the mean; NULL: those are NaN
+    const double *score;     // (archs) larger is better: MACs, -loss, ...
+    const double *drawn;     // (resamples, archs) scores on redrawn images; NULL: no interval over images
+    const double *half;      // (2, archs) on two halves of the images; NULL: not known
     const uint64_t *classes; // (archs) archs of the same id (signature) are equal as trained nets; NULL: none are
     uint32_t resamples;      // of each kind; 0: no intervals
     uint32_t seed;
 } sn_rank_input;
 
 // Fills *out. Same input, same bits. SN_DATA for a NaN among scores or truths, SN_USAGE for sizes out of range, SN_RESOURCE.
-// Time: 6,561 archs with 10,000 images and 200 resamples take a few seconds on one core.
+// Time: 6,561 archs and 200 resamples take a second or two on one core.
 sn_status sn_rank_measure(const sn_rank_input *in, sn_rank_quality *out);
 
 #endif

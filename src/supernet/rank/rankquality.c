@@ -308,3 +308,24 @@ sn_status sn_rank_measure(const sn_rank_input *in, sn_rank_quality *out) {
     images_free(&m);
     return status;
 }
+
+sn_status sn_rank_halves(const sn_rank_input *in, double *first, double *second) {
+    images m;
+    sn_status s = images_open(&m, in);
+    if (s == SN_OK) s = score_halves(&m, in);
+    for (size_t i = 0; s == SN_OK && i < in->archs; i++) {
+        first[i] = m.count[i] / (double)(in->images / 2);
+        second[i] = m.other[i] / (double)(in->images / 2);
+    }
+    images_free(&m);
+    return s;
+}
+
+double sn_rank_apart(const uint64_t *hits, const uint64_t *other, size_t n) {
+    double first = 0, second = 0;
+    for (size_t w = 0; w < (n + 63) / 64; w++) {
+        first += __builtin_popcountll(hits[w] & ~other[w]);
+        second += __builtin_popcountll(other[w] & ~hits[w]);
+    }
+    return first + second > 0 ? (first - second) / sqrt(first + second) : 0;
+}

@@ -1,0 +1,40 @@
+// The section on two halves of the images: would other images rank the architectures alike?
+#include "report.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static sn_status draw(report *r, const double *first, const double *second, size_t n) {
+    report_figure f;
+    char tau[32];
+    SN_TRY(report_figure_begin(&f, REPORT_HEIGHT + 40));
+    report_axes(&f, 56, 14, 30, 46, "accuracy on one half, %", "accuracy on the other half, %");
+    report_points(&f, "dots", first, second, n);
+    fprintf(f.to, "set offsets graph 0.03,graph 0.03,graph 0.03,graph 0.03\n");
+    fprintf(f.to, "plot x with lines lw 1 lc rgb '#0000%02x', $dots with points pt 7 ps %.2f lc rgb '#0000%02x'\n", SN_AXIS,
+            report_dot(n), SN_DOT);
+    return report_figure_end(
+        r, &f, NULL,
+        "Each dot is an architecture, scored twice: on one random half of the images (%llu) and on the other. The "
+        "rankings on the two halves agree with Kendall's tau %s (1: the same order, 0: none in common); on the line "
+        "both accuracies are equal.",
+        (unsigned long long)r->ranking.images / 2, cli_figure(r->against.half_tau, tau));
+}
+
+sn_status report_halves(report *r) {
+    size_t n = (size_t)r->ranking.n, drawn = 0;
+    if (!r->half[0]) {
+        report_missing(r->out, "%s", !n ? "No scores: see above." : "Two architectures and two images at least are needed.");
+        return SN_OK;
+    }
+    double *x = sn_new(n, sizeof *x), *y = sn_new(n, sizeof *y);
+    sn_status s = x && y ? SN_OK : SN_RESOURCE;
+    for (size_t i = 0; s == SN_OK && i < n; i += report_stride(n), drawn++)
+        x[drawn] = 100 * r->half[0][i], y[drawn] = 100 * r->half[1][i];
+    report_figures(r->out);
+    if (s == SN_OK) s = draw(r, x, y, drawn);
+    report_figures_end(r->out);
+    free(x);
+    free(y);
+    return s;
+}

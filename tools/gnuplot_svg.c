@@ -79,21 +79,20 @@ static void put_number(FILE *out, double v) {
     fprintf(out, v == round(v) ? "%.0f" : "%.1f", v + 0.0);
 }
 
-// A list of coordinates with letters between them.
+// A list of coordinates with letters between them. A blank stays between two numbers.
 static void put_coordinates(FILE *out, const char *p, const char *end) {
-    while (p < end && *p != '\'' && *p != '"') {
-        char *after;
-        double v = strtod(p, &after);
-        if (after > p) {
+    bool after_number = false;
+    while (p < end) {
+        char *next = (char *)p;
+        double v = strchr(" \n\t", *p) ? 0 : strtod(p, &next);
+        if (next > p) {
+            if (after_number && v >= 0) fputc(' ', out);
             put_number(out, v);
-            p = after;
-        } else {
-            bool blank = strchr(" \n\t", *p);
-            if (!blank) fputc(*p, out);
-            while (p < end && strchr(" \n\t", *p)) p++;
-            if (blank && p < end && ((*p >= '0' && *p <= '9') || *p == '-')) fputc(' ', out);
-            if (!blank) p++;
+        } else if (!strchr(" \n\t", *p)) {
+            fputc(*p, out);
         }
+        if (next > p || !strchr(" \n\t", *p)) after_number = next > p;
+        p = next > p ? next : p + 1;
     }
 }
 

@@ -20,7 +20,8 @@
 enum { REPORT_REASON = 640 };
 
 typedef struct {
-    FILE *out; // the page
+    FILE *out;   // the page
+    int figures; // on it so far
     const sn_run *run;
     sn_log_point *point; // (points) of the log
     size_t points;
@@ -90,6 +91,9 @@ sn_status report_figure_end(report *, report_figure *, const report_key *, const
 void report_figures(FILE *);
 void report_figures_end(FILE *);
 
+// Where an axis begins so that a few low ones do not press the others together, and how many are below: where the upper nine
+// tenths have less than half of it, it is cut there. NAN: memory ran out.
+double report_low(const double *x, size_t n, size_t *below);
 // Every n-th of many points is drawn; 1 where all are.
 size_t report_stride(size_t n);
 double report_dot(size_t n); // the size of a dot among so many

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { NAME = 150, VALUE = 62, TOP = 8, BOTTOM = 46, LINE = 19, HEAD = 24, MOST = 100, LETTERS = 19 };
+enum { NAME = 150, VALUE = 62, TOP = 8, BOTTOM = 52, LINE = 19, HEAD = 32, MOST = 100, LETTERS = 16 };
 
 // Cut to what there is room for; names are plain letters.
 static void put_name(report_figure *f, const char *name, size_t most, double x, double y, const char *look) {
@@ -107,7 +107,7 @@ static void put_names(report_figure *f, const sn_space *s, const report_bar *bar
         snprintf(look, sizeof look, "left tc rgb '#0000%02x'", SN_INK);
         if (!i || bar[i].decision != bar[i - 1].decision) {
             snprintf(look, sizeof look, "left tc rgb '#0000%02x'", SN_AXIS);
-            put_name(f, s->decisions[bar[i].decision].name, 40, 8, y[i] - HEAD, look);
+            put_name(f, s->decisions[bar[i].decision].name, 40, 8, y[i] - 20, look);
             snprintf(look, sizeof look, "left tc rgb '#0000%02x'", SN_INK);
         }
         put_name(f, bar[i].option, LETTERS, 16, y[i], look);

@@ -69,7 +69,8 @@ static void on_picks(report *r) {
     double z = fabs(sn_rank_apart(r->raw->hits, r->fitted->hits, (size_t)r->ranking.images));
     ITEM(r, "By effects, which use all scores at once, the best is %s with %.2f %%; on these images the two %s.",
          sn_arch_text(r->run->space, &r->fitted->arch, fitted), 100 * r->fitted->top1,
-         z < 1.96 ? "cannot be told apart" : "differ by more than chance");
+         z < 1.96 ? "cannot be told apart"
+                  : "differ by more than chance, but the first was picked for its score on these very images");
 }
 
 static void on_effects(report *r) {
@@ -81,7 +82,10 @@ static void on_effects(report *r) {
         known += isfinite(f->from[e]);
         open += isfinite(f->from[e]) && f->from[e] <= 0 && f->to[e] >= 0;
     }
-    ITEM(r, "Of %d effects of options, %d cannot be told from none on these images (the interval holds 0).", known, open);
+    if (open)
+        ITEM(r, "Of %d effects of options %d cannot be told from none on these images (the interval holds 0).", known, open);
+    else
+        ITEM(r, "Each of the %d effects of options differs from none on these images (no interval holds 0).", known);
     ITEM(r,
          "Sums of effects make %.0f %% of the variance of the scores, interactions of pairs %.0f %% (chance alone would give "
          "%.1f %%). %s",

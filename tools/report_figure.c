@@ -1,10 +1,12 @@
 // Figures of a page: a script for gnuplot with one look, its SVG, key and caption. Not here: what is drawn, the process
 // (gnuplot.h).
 #include "report.h"
+#include "supernet/rank/rankstats.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST_POINTS = 8000 };
 
@@ -14,7 +16,7 @@ sn_status report_figure_begin(report_figure *f, int height) {
     if (!f->to) return sn_error(SN_RESOURCE, "out of memory for a figure");
     fprintf(f->to,
             "set encoding utf8\nset term svg size %d,%d font 'sans,14' noenhanced\nunset key\n"
-            "set border 3 lc rgb '#0000%02x'\nset tics nomirror out scale 0.4 tc rgb '#0000%02x'\nset ytics rangelimited\n"
+            "set border 3 lc rgb '#0000%02x'\nset tics nomirror out scale 0.4 tc rgb '#0000%02x'\n"
             "set grid lt 1 lw 0.7 lc rgb '#0000%02x'\nset samples 2\n",
             f->width, height, SN_AXIS, SN_AXIS, SN_GRID);
     return SN_OK;
@@ -30,7 +32,7 @@ void report_axes(report_figure *f, int left, int right, int top, int bottom, con
     fprintf(f->to, " at screen %.5f,%.5f left tc rgb '#0000%02x'\n", 6 / w, 1 - (top - 16) / h, SN_INK);
     fprintf(f->to, "set label 2 ");
     report_quote(f->to, along);
-    fprintf(f->to, " at screen %.5f,%.5f right tc rgb '#0000%02x'\n", 1 - right / w, (bottom - 38) / h, SN_INK);
+    fprintf(f->to, " at screen %.5f,%.5f right tc rgb '#0000%02x'\n", 1 - right / w, (bottom - 43) / h, SN_INK);
 }
 
 // 1, 2 or 5 times a power of ten, so that at most so many fit.
@@ -69,14 +71,13 @@ static void put_key(FILE *out, const report_key *key) {
     fputs("</ul>\n", out);
 }
 
-static sn_status put_figure(FILE *out, const report_figure *f, const report_key *key, const char *svg, const char *caption) {
+static sn_status put_figure(FILE *out, const report_figure *f, int number, const report_key *key, const char *svg,
+                            const char *caption) {
     fputs("<figure>\n", out);
     put_key(out, key);
-    fprintf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", f->width, f->height);
-    report_text(out, "%s", caption);
-    fputs("\">\n", out);
+    fprintf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"figure%d\">\n", f->width, f->height, number);
     sn_status s = sn_gnuplot_svg(svg, out);
-    fputs("</svg>\n<figcaption>", out);
+    fprintf(out, "</svg>\n<figcaption id=\"figure%d\">", number);
     report_text(out, "%s", caption);
     fputs("</figcaption>\n</figure>\n", out);
     return s;
@@ -90,7 +91,7 @@ sn_status report_figure_end(report *r, report_figure *f, const report_key *key, 
     va_end(args);
     sn_status s = (fclose(f->to) == 0) & formed ? SN_OK : sn_error(SN_RESOURCE, "out of memory for a figure");
     if (s == SN_OK) s = sn_gnuplot_run(f->script, f->size, &svg);
-    if (s == SN_OK) s = put_figure(r->out, f, key, svg, caption);
+    if (s == SN_OK) s = put_figure(r->out, f, ++r->figures, key, svg, caption);
     if (formed) free(caption);
     free(svg);
     free(f->script);
@@ -103,6 +104,22 @@ void report_figures(FILE *out) {
 
 void report_figures_end(FILE *out) {
     fputs("</div>\n", out);
+}
+
+double report_low(const double *x, size_t n, size_t *below) {
+    *below = 0;
+    double *sorted = sn_new(n, sizeof *sorted);
+    if (!n || !sorted) {
+        free(sorted);
+        return NAN;
+    }
+    memcpy(sorted, x, n * sizeof *x);
+    sn_sort_numbers(sorted, n);
+    double tenth = sn_quantile(sorted, n, 0.1), most = sorted[n - 1], low = tenth - (most - tenth);
+    while (*below < n && sorted[*below] < low) ++*below;
+    if (!*below) low = sorted[0];
+    free(sorted);
+    return low;
 }
 
 size_t report_stride(size_t n) {

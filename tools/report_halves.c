@@ -6,19 +6,23 @@
 
 static sn_status draw(report *r, const double *first, const double *second, size_t n) {
     report_figure f;
-    char tau[32];
+    char tau[32], cut[96] = "";
+    size_t below[2];
+    double low = fmin(report_low(first, n, &below[0]), report_low(second, n, &below[1]));
     SN_TRY(report_figure_begin(&f, REPORT_HEIGHT + 40));
-    report_axes(&f, 56, 14, 30, 46, "accuracy on one half, %", "accuracy on the other half, %");
+    report_axes(&f, 56, 14, 34, 52, "accuracy on one half, %", "accuracy on the other half, %");
     report_points(&f, "dots", first, second, n);
     fprintf(f.to, "set offsets graph 0.03,graph 0.03,graph 0.03,graph 0.03\n");
+    if (below[0] && below[1]) fprintf(f.to, "set xrange [%.7g:*]\nset yrange [%.7g:*]\n", low, low);
+    if (below[0] && below[1]) snprintf(cut, sizeof cut, " Some of the lowest are beyond the axes.");
     fprintf(f.to, "plot x with lines lw 1 lc rgb '#0000%02x', $dots with points pt 7 ps %.2f lc rgb '#0000%02x'\n", SN_AXIS,
             report_dot(n), SN_DOT);
     return report_figure_end(
         r, &f, NULL,
         "Each dot is an architecture, scored twice: on one random half of the images (%llu) and on the other. The "
         "rankings on the two halves agree with Kendall's tau %s (1: the same order, 0: none in common); on the line "
-        "both accuracies are equal.",
-        (unsigned long long)r->ranking.images / 2, cli_figure(r->against.half_tau, tau));
+        "both accuracies are equal, and a common distance from it only says that one half is easier.%s",
+        (unsigned long long)r->ranking.images / 2, cli_figure(r->against.half_tau, tau), cut);
 }
 
 sn_status report_halves(report *r) {

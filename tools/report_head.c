@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The number as text with commas.
 static void put_tile(report *r, const char *number, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static void put_tile(report *r, const char *number, const char *format, ...) {
@@ -96,7 +95,7 @@ static void put_config(report *r) {
 void report_head(report *r) {
     char archs[SN_SIZE_TEXT], protocol[128];
     sn_space_size(r->run->space, archs, sizeof archs);
-    fputs("<h1>Supernet run ", r->out);
+    fputs("<h1>Report on the run ", r->out);
     report_text(r->out, "%s", r->run->folder);
     fputs("</h1>\n", r->out);
     say_what(r, archs);

@@ -25,20 +25,26 @@ static const char style[] =
     ".tiles div{background:var(--panel);border:1px solid var(--edge);border-radius:8px;padding:.5rem .8rem;"
     "overflow-wrap:anywhere}\n"
     ".tiles b{display:block;font-size:1.15rem;line-height:1.3}.tiles span{color:var(--muted);font-size:.88rem}\n"
-    ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:1rem;align-items:start;"
+    ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:1rem;"
     "margin:1rem 0}\n"
     "figure{margin:0;padding:.8rem;background:var(--panel);border:1px solid var(--edge);border-radius:8px;max-width:640px;"
     "min-width:0}\n"
     "figure svg{display:block;width:100%;height:auto}\n"
     "figcaption{font-size:.9rem;color:var(--muted);margin-top:.5rem;line-height:1.45}\n"
+    "@media(min-width:900px){.figures>figure:only-child{grid-column:1/-1;max-width:none;display:grid;"
+    "grid-template-columns:minmax(0,560px) minmax(220px,1fr);grid-template-rows:auto 1fr;gap:0 1.6rem}"
+    ".figures>figure:only-child svg{grid-row:1/span 2}.figures>figure:only-child "
+    "figcaption{grid-column:2;max-width:60ch;font-size:.95rem}"
+    ".figures>figure:only-child .key{grid-column:2;flex-direction:column;margin-top:.5rem}}\n"
     ".key{display:flex;flex-wrap:wrap;gap:.1rem 1rem;font-size:.9rem;margin:0 0 .4rem;padding:0;list-style:none}\n"
     ".key i{display:inline-block;width:.7em;height:.7em;border-radius:50%;margin-right:.4em}\n"
     "svg text{font-size:14px;font-family:inherit}path{fill:none}.dots{stroke-linecap:round}\n"
+    "@media(max-width:520px){svg text{font-size:16px}}\n"
     ".scroll{overflow-x:auto;border:1px solid var(--edge);border-radius:8px;margin:1rem 0;max-width:100%}\n"
     "table{border-collapse:collapse;font-size:.9rem;width:100%;font-variant-numeric:tabular-nums}\n"
     "th,td{text-align:right;padding:.3rem .7rem;white-space:nowrap;border-top:1px solid var(--edge)}\n"
     "tr:first-child th{border-top:0;color:var(--muted);font-weight:600}\n"
-    "th:first-child,td:first-child{text-align:left}\n"
+    "th:first-child,td:first-child{text-align:left;white-space:normal;min-width:10em}\n"
     "details{margin:1rem 0}summary{cursor:pointer}\n"
     "pre{overflow-x:auto;background:var(--panel);border:1px solid var(--edge);border-radius:8px;padding:.8rem;font-size:.85rem}\n"
     ".conclusions li{margin:.45rem 0}\n";
@@ -56,34 +62,41 @@ void report_begin(FILE *out, const char *title) {
 #define X(name, number, variable) fprintf(out, ".k%d{background:var(%s)}", number, variable);
     SN_COLOURS(X)
 #undef X
-    fputs("\n</style>\n</head>\n<body>\n", out);
+    fputs("\n</style>\n</head>\n<body>\n<main>\n", out);
 }
 
 void report_end(FILE *out) {
-    fputs("</body>\n</html>\n", out);
+    fputs("</main>\n</body>\n</html>\n", out);
 }
 
 // ---------------------------------------------------------------- texts
+static bool even(const char *text, char mark) {
+    bool is = true;
+    for (; *text; text++) is ^= *text == mark;
+    return is;
+}
+
+// What stands between `backticks` is a command. A number stays with its per cent.
 static void put_safe(FILE *out, const char *text) {
-    for (; *text; text++) switch (*text) {
-        case '<':
+    bool commands = even(text, '`'), open = false;
+    for (; *text; text++) {
+        if (*text == '<')
             fputs("&lt;", out);
-            break;
-        case '>':
+        else if (*text == '>')
             fputs("&gt;", out);
-            break;
-        case '&':
+        else if (*text == '&')
             fputs("&amp;", out);
-            break;
-        case '"':
+        else if (*text == '"')
             fputs("&quot;", out);
-            break;
-        case '\'':
+        else if (*text == '\'')
             fputs("&#39;", out);
-            break;
-        default:
+        else if (*text == ' ' && text[1] == '%')
+            fputs("&#160;", out);
+        else if (*text == '`' && commands)
+            fputs((open = !open) ? "<code>" : "</code>", out);
+        else
             fputc(*text, out);
-        }
+    }
 }
 
 // NULL where memory ran out, which the page will tell (ferror).

@@ -55,33 +55,37 @@ static sn_status draw(report *r, const scatter *x) {
     report_figure f;
     const sn_ranked *raw = r->raw, *fitted = r->fitted == raw ? NULL : r->fitted;
     double wide = report_half_width(r, raw), at = (double)raw->cost.macs * 1e-6;
-    char thinned[96] = "";
+    char thinned[96] = "", cut[96] = "";
+    size_t below;
+    double low = report_low(x->top1, x->n, &below);
     SN_TRY(report_figure_begin(&f, REPORT_HEIGHT + 40));
-    report_axes(&f, 56, 14, 30, 46, "million multiplications (MACs)", "accuracy, %");
+    report_axes(&f, 56, 14, 34, 52, "million multiplications (MACs)", "accuracy, %");
     report_points(&f, "dots", x->dot[0], x->dot[1], x->drawn);
     report_points(&f, "front", x->line[0], x->line[1], x->front);
     put_pick(&f, "raw", raw);
     put_pick(&f, "fitted", fitted);
     fprintf(f.to, "set offsets graph 0.03,graph 0.03,graph 0.03,graph 0.03\n");
+    if (below) fprintf(f.to, "set yrange [%.7g:*]\n", low);
+    if (below) snprintf(cut, sizeof cut, " %zu lie below the axis.", below);
     fprintf(f.to, "set arrow from %.7g,%.7g to %.7g,%.7g nohead front lw 2 lc rgb '#0000%02x'\n", at, 100 * raw->top1 - wide, at,
             100 * raw->top1 + wide, SN_RAW);
     fprintf(f.to, "plot $dots with points pt 7 ps %.2f lc rgb '#0000%02x', $front with steps lw 1.8 lc rgb '#0000%02x'",
-            report_dot(x->drawn), SN_DOT, SN_LINE);
-    fprintf(f.to, ", $front with points pt 7 ps %.2f lc rgb '#0000%02x'", report_dot(x->drawn) + 0.1, SN_LINE);
+            report_dot(x->drawn), SN_DOT, SN_INK);
+    fprintf(f.to, ", $front with points pt 7 ps %.2f lc rgb '#0000%02x'", report_dot(x->drawn) + 0.1, SN_INK);
     plot_pick(&f, "fitted", fitted, SN_FITTED, 0.75);
     plot_pick(&f, "raw", raw, SN_RAW, 0.75);
     fputc('\n', f.to);
     if (x->drawn < x->n) snprintf(thinned, sizeof thinned, " Of %zu, every %zuth is drawn.", x->n, report_stride(x->n));
     const report_key key[] = {{SN_DOT, "an architecture"},
-                              {SN_LINE, "Pareto line"},
+                              {SN_INK, "Pareto line"},
                               {SN_RAW, "best by accuracy"},
                               {SN_FITTED, fitted ? "best by effects" : NULL},
                               {0}};
     return report_figure_end(
         r, &f, key,
         "Accuracy with the shared weights on %llu validation images against multiplications per image. On the Pareto "
-        "line nothing is both cheaper and better. The bar at the best is its 95 %% interval over images%s.%s",
-        (unsigned long long)r->ranking.images, r->fitted && !fitted ? "; it is the best by effects too" : "", thinned);
+        "line nothing is both cheaper and better. The bar at the best is its 95 %% interval over images%s.%s%s",
+        (unsigned long long)r->ranking.images, r->fitted && !fitted ? "; it is the best by effects too" : "", thinned, cut);
 }
 
 static void put_item(report *r, const sn_ranked *x, const char *what) {

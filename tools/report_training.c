@@ -81,7 +81,7 @@ static sn_status loss_figure(report *r, const curve *c) {
     fprintf(f.to, "set multiplot\nset xrange [0:%.7g]\nset yrange [0:%.7g]\n", last, top);
     report_tics(&f, 'x', 0, last, 8);
     report_tics(&f, 'y', 0, top, 6);
-    report_axes(&f, 56, 12, 30, 150, "", "loss");
+    report_axes(&f, 56, 12, 34, 156, "", "loss");
     fprintf(
         f.to,
         "set format x ''\nset arrow 1 from graph 0,first %.7g to graph 1,first %.7g nohead lw 1.5 dt (6,4) lc rgb '#0000%02x'\n",
@@ -89,7 +89,7 @@ static sn_status loss_figure(report *r, const curve *c) {
     fprintf(f.to, "set label 3 'guessing, ln %d = %.2f' at graph 0.99,first %.7g offset 0,-0.7 right tc rgb '#0000%02x'\n",
             classes, guess, guess, SN_RAW);
     fprintf(f.to, "plot $loss with lines lw 1.6 lc rgb '#0000%02x'\nunset arrow 1\nunset label 3\n", SN_LINE);
-    report_axes(&f, 56, 12, 248, 46, "epochs", "learning rate");
+    report_axes(&f, 56, 12, 242, 52, "epochs", "learning rate");
     fprintf(f.to, "set format x '%%g'\nset yrange [0:%.7g]\n", c->fastest > 0 ? 1.1 * c->fastest : 1);
     report_tics(&f, 'y', 0, 1.1 * c->fastest, 3);
     fprintf(f.to, "plot $rate with lines lw 1.6 lc rgb '#0000%02x'\n", SN_SECOND);
@@ -109,7 +109,7 @@ static sn_status accuracy_figure(report *r, const curve *c) {
     SN_TRY(report_figure_begin(&f, REPORT_HEIGHT));
     report_points(&f, "train", c->at, c->accuracy, c->n);
     if (c->validations) report_points(&f, "valid", c->valid_at, c->valid, c->validations);
-    report_axes(&f, 56, 12, 30, 46, "epochs", "accuracy, %");
+    report_axes(&f, 56, 12, 34, 52, "epochs", "accuracy, %");
     fprintf(f.to, "set xrange [0:%.7g]\nset yrange [0:100]\n", last);
     report_tics(&f, 'x', 0, last, 8);
     report_tics(&f, 'y', 0, 100, 6);

@@ -48,11 +48,15 @@ static sn_status draw(report *r, const pairs *p, int by) {
     double truth;
     bool known = find_truth(r, pick, &truth);
     report_figure f;
-    char tau[32], regret[32], best[64], thinned[64] = "";
+    char tau[32], regret[32], best[64], thinned[64] = "", cut[64] = "";
+    size_t below;
+    double low = report_low(p->score[by], p->drawn, &below);
     SN_TRY(report_figure_begin(&f, REPORT_HEIGHT + 40));
-    report_axes(&f, 64, 14, 30, 46, words[by], "known accuracy");
+    report_axes(&f, 64, 14, 34, 52, words[by], "known accuracy");
     report_points(&f, "dots", p->score[by], p->truth, p->drawn);
     fprintf(f.to, "set offsets graph 0.03,graph 0.03,graph 0.03,graph 0.03\nset format y '%%g'\n");
+    if (below) fprintf(f.to, "set xrange [%.7g:*]\n", low);
+    if (below) snprintf(cut, sizeof cut, " %zu lie left of the axis.", below);
     if (known) fprintf(f.to, "$pick << EOD\n%.7g %.7g\nEOD\n", 100 * (by ? pick->fitted_top1 : pick->top1), truth);
     fprintf(f.to, "plot $dots with points pt 7 ps %.2f lc rgb '#0000%02x'", report_dot(p->drawn), SN_DOT);
     if (known)
@@ -63,18 +67,18 @@ static sn_status draw(report *r, const pairs *p, int by) {
     if (p->drawn < p->n) snprintf(thinned, sizeof thinned, " Every %zuth is drawn.", report_stride(p->n));
     return report_figure_end(r, &f, (report_key[]){{SN_DOT, "an architecture"}, {colour, known ? best : NULL}, {0}},
                              "Scores by %s against known accuracies of %zu architectures: Kendall's tau %s, regret of the best "
-                             "scored %s (how much the best of all is better).%s",
+                             "scored %s (how much the best of all is better).%s%s",
                              names[by], part->archs, cli_figure(part->figure[SN_RANK_TAU].value, tau),
-                             cli_figure(part->figure[SN_RANK_REGRET].value, regret), thinned);
+                             cli_figure(part->figure[SN_RANK_REGRET].value, regret), thinned, cut);
 }
 
 static void put_part(report *r, bool distinct) {
     const sn_against *a = &r->against;
     const sn_rank_part *first = distinct ? &a->by[0].distinct : &a->by[0].all;
     char text[SN_RANKED_BY + 4][32];
-    report_table(r->out,
-                 "%zu %s\tby accuracy\tby loss\tby effects\tby MACs\tby params\taccuracy: 95 %% over images\tover architectures",
-                 first->archs, distinct ? "distinct as trained nets" : "architectures");
+    report_table(
+        r->out, "%zu %s\tby accuracy\tby loss\tby effects\tby MACs\tby params\t95 %% by accuracy over images\tover architectures",
+        first->archs, distinct ? "distinct as trained nets" : "architectures");
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
         for (int by = 0; by < SN_RANKED_BY; by++) {
             const sn_rank_part *p = distinct ? &a->by[by].distinct : &a->by[by].all;

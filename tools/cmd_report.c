@@ -43,9 +43,11 @@ static sn_status read_log(report *r) {
 }
 
 // What there is not yet is told on the page and is no failure.
-static sn_status excuse(sn_status s, char why[REPORT_REASON]) {
+static sn_status read_ranking(report *r) {
+    sn_status s = sn_rank_stored(r->run, &r->ranking);
     if (s != SN_USAGE) return s;
-    snprintf(why, REPORT_REASON, "%s", sn_error_text());
+    bool single = sn_space_options(r->run->space) == r->run->space->n_decisions;
+    snprintf(r->unranked, sizeof r->unranked, "%s", single ? "of one architecture there is nothing to rank" : sn_error_text());
     return SN_OK;
 }
 
@@ -66,12 +68,12 @@ static sn_status split(report *r) {
 
 static sn_status read_scores(report *r, const char *truth_path) {
     sn_ranking *k = &r->ranking;
-    SN_TRY(excuse(sn_rank_stored(r->run, k), r->unranked));
+    SN_TRY(read_ranking(r));
     r->against.half_tau = NAN;
     if (!k->n) return SN_OK;
     r->raw = sn_ranking_first(k, SN_BEST_BY_ACCURACY);
     r->fitted = sn_ranking_first(k, SN_BEST_BY_EFFECTS);
-    SN_TRY(excuse(sn_findings_make(r->run, k, &r->found), r->unfound));
+    if (r->fitted) SN_TRY(sn_findings_make(r->run, k, &r->found));
     SN_TRY(split(r));
     return sn_against_measure(r->run, k, r->truth, truth_path, RESAMPLES, &r->against);
 }

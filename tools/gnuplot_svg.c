@@ -192,6 +192,9 @@ sn_status sn_gnuplot_svg(const char *text, FILE *out) {
         if (close) put_text(&s, end + 1, close);
     }
     end_dots(&s);
-    if (!s.drawn || !s.worded) return sn_error(SN_RESOURCE, "what gnuplot printed is no SVG that is known here; version 5.4 is");
+    if (!s.drawn || !s.worded)
+        return sn_error(
+            SN_RESOURCE,
+            "what gnuplot printed is no SVG that is known here; known is that of Debian package gnuplot-nox, version 5.4");
     return SN_OK;
 }

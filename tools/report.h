@@ -31,10 +31,9 @@ typedef struct {
     char unranked[REPORT_REASON];  //
     const sn_ranked *raw, *fitted; // the best by accuracy, by effects (NULL: no effects)
     double *half[2];               // (ranking.n) accuracy on two halves of the images; NULL: none
-    sn_findings found;             // n = 0: none, and why not
-    char unfound[REPORT_REASON];
-    const sn_truth *truth; // NULL: none was given
-    sn_against against;    // without truth: the agreement of halves alone
+    sn_findings found;             // n = 0: none; ranking.unfitted says why
+    const sn_truth *truth;         // NULL: none was given
+    sn_against against;            // without truth: the agreement of halves alone
 } report;
 
 #define X(name, title) sn_status report_##name(report *);
@@ -42,8 +41,8 @@ REPORT_SECTIONS(X)
 #undef X
 // Options that had fewer than half of the equal share of passes of their decision; the first of them.
 int report_neglected(const report *, int *decision, int *option);
-// Of the 95 % interval of an accuracy over images, in points.
-double report_half_width(const report *, const sn_ranked *);
+// 95 % interval of an accuracy over images, in per cent (E. Wilson, JASA 22, 1927).
+void report_interval(const report *, const sn_ranked *, double range[2]);
 void report_head(report *); // what the run is, before the sections
 
 // ---------------------------------------------------------------- words of the page (report_page.c)

@@ -18,7 +18,8 @@ static void on_training(report *r) {
         ITEM(r, "Training stands at step %lld of %lld: the figures are those of a net that is not finished.", step, steps);
     if (last > 0.9 * guess)
         ITEM(r,
-             "The last training loss, %.3f, is hardly below that of guessing, %.3f: the net has learnt little, so its scores say "
+             "The last training loss, %.3f, is not clearly below that of guessing, %.3f: the net has learnt little, so its "
+             "scores say "
              "little.",
              last, guess);
     if (n && step)
@@ -53,17 +54,19 @@ static long tied_with(const report *r, const sn_ranked *pick) {
 
 static void on_picks(report *r) {
     char raw[SN_ARCH_TEXT], fitted[SN_ARCH_TEXT];
+    double range[2];
     if (r->ranking.n < 2) return;
     long tied = tied_with(r, r->raw);
-    ITEM(r, "The best by accuracy is %s with %.2f %%, 95 %% over images ±%.2f points.",
-         sn_arch_text(r->run->space, &r->raw->arch, raw), 100 * r->raw->top1, report_half_width(r, r->raw));
+    report_interval(r, r->raw, range);
+    ITEM(r, "The best by accuracy is %s with %.2f %% (95 %% over images: %.2f to %.2f).",
+         sn_arch_text(r->run->space, &r->raw->arch, raw), 100 * r->raw->top1, range[0], range[1]);
     if (tied)
         ITEM(r,
-             "It cannot be told from %ld of the other %ld architectures on these images (McNemar's test, each at 5 %%): which of "
+             "It cannot be told from %ld of the %ld others on these images (McNemar's test, each at 5 %%): which of "
              "these is the best is open, and being picked as the highest of many flatters it.",
              tied, r->ranking.n - 1);
     else
-        ITEM(r, "On these images it differs from each of the other %ld (McNemar's test, each at 5 %%).", r->ranking.n - 1);
+        ITEM(r, "On these images it differs from each of the %ld others (McNemar's test, each at 5 %%).", r->ranking.n - 1);
     if (r->fitted == r->raw) ITEM(r, "By effects the same one is the best.");
     if (!r->fitted || r->fitted == r->raw) return;
     double z = fabs(sn_rank_apart(r->raw->hits, r->fitted->hits, (size_t)r->ranking.images));
@@ -87,11 +90,14 @@ static void on_effects(report *r) {
     else
         ITEM(r, "Each of the %d effects of options differs from none on these images (no interval holds 0).", known);
     ITEM(r,
-         "Sums of effects make %.0f %% of the variance of the scores, interactions of pairs %.0f %% (chance alone would give "
+         "Sums of effects make %.0f %% of the variance of the scores (as logit), interactions of pairs %.0f %% (chance alone "
+         "would give "
          "%.1f %%). %s",
          100 * main.share, 100 * pairs.share, 100 * pairs.by_chance,
-         pairs.share > main.share ? "Options do not simply add up here: read the effects with care."
-                                  : "What pairs do with shared weights need not hold for nets trained alone.");
+         pairs.share > main.share            ? "Options do not simply add up here: read the effects with care."
+         : pairs.share > 2 * pairs.by_chance ? "A sum of effects leaves that out; but what pairs do with shared weights need not "
+                                               "hold for nets trained alone."
+                                             : "Interactions are hardly more than chance.");
 }
 
 static sn_status on_costs(report *r) {
@@ -102,10 +108,8 @@ static sn_status on_costs(report *r) {
         macs[i] = (double)r->ranking.item[i].cost.macs, top1[i] = r->ranking.item[i].top1;
     if (s == SN_OK && n > 1) s = sn_rank_tau(top1, macs, n, &tau);
     if (!isnan(tau))
-        ITEM(r, "Scores and multiplications agree with tau %.3f%s", tau,
-             r->truth ? "."
-                      : ": counting multiplications alone would give that much of this ranking. Whether the scores know more "
-                        "takes nets trained alone (--against).");
+        ITEM(r, "Ordering by multiplications alone agrees with this ranking with tau %.3f.%s", tau,
+             r->truth ? "" : " Whether the scores know more than that, only nets trained alone can tell (--against).");
     free(macs);
     free(top1);
     return s;

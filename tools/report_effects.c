@@ -61,7 +61,8 @@ static sn_status draw(report *r, const report_bar *bar) {
 sn_status report_effects(report *r) {
     size_t n = (size_t)r->found.fitted.accuracy.n;
     if (!n) {
-        report_missing(r->out, "%s%s.", r->ranking.n ? "No effects: " : "No scores: see above", r->ranking.n ? r->unfound : "");
+        report_missing(r->out, "No %s: %s.", r->ranking.n ? "effects" : "scores",
+                       r->ranking.n ? r->ranking.unfitted[0] : r->unranked);
         return SN_OK;
     }
     report_bar *bar = sn_new(n, sizeof *bar);

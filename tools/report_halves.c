@@ -6,7 +6,7 @@
 
 static sn_status draw(report *r, const double *first, const double *second, size_t n) {
     report_figure f;
-    char tau[32], cut[96] = "";
+    char agree[160] = "", cut[96] = "";
     size_t below[2];
     double low = fmin(report_low(first, n, &below[0]), report_low(second, n, &below[1]));
     SN_TRY(report_figure_begin(&f, REPORT_HEIGHT + 40));
@@ -17,18 +17,22 @@ static sn_status draw(report *r, const double *first, const double *second, size
     if (below[0] && below[1]) snprintf(cut, sizeof cut, " Some of the lowest are beyond the axes.");
     fprintf(f.to, "plot x with lines lw 1 lc rgb '#0000%02x', $dots with points pt 7 ps %.2f lc rgb '#0000%02x'\n", SN_AXIS,
             report_dot(n), SN_DOT);
+    if (!isnan(r->against.half_tau))
+        snprintf(agree, sizeof agree,
+                 " The rankings on the two halves agree with Kendall's tau %.3f (1: the same order, 0: none in common).",
+                 r->against.half_tau);
     return report_figure_end(
         r, &f, NULL,
-        "Each dot is an architecture, scored twice: on one random half of the images (%llu) and on the other. The "
-        "rankings on the two halves agree with Kendall's tau %s (1: the same order, 0: none in common); on the line "
-        "both accuracies are equal, and a common distance from it only says that one half is easier.%s",
-        (unsigned long long)r->ranking.images / 2, cli_figure(r->against.half_tau, tau), cut);
+        "Each dot is an architecture, scored twice: on one random half of the images (%llu) and on the other.%s "
+        "On the line both accuracies are equal; a common distance from it only says that one half is easier.%s",
+        (unsigned long long)r->ranking.images / 2, agree, cut);
 }
 
 sn_status report_halves(report *r) {
     size_t n = (size_t)r->ranking.n, drawn = 0;
     if (!r->half[0]) {
-        report_missing(r->out, "%s", !n ? "No scores: see above." : "Two architectures and two images at least are needed.");
+        report_missing(r->out, "%s%s.",
+                       r->ranking.n ? "Two architectures and two images at least are needed" : "No scores: ", r->unranked);
         return SN_OK;
     }
     double *x = sn_new(n, sizeof *x), *y = sn_new(n, sizeof *y);

@@ -22,11 +22,12 @@ static void put_tile(report *r, const char *number, const char *format, ...) {
 
 static void say_what(report *r, const char *archs) {
     const sn_run *run = r->run;
+    char text[SN_ARCH_TEXT];
     bool single = sn_space_options(run->space) == run->space->n_decisions;
+    sn_arch only = sn_arch_first(run->space);
     if (single)
-        report_say(
-            r->out,
-            "This run trains one network alone, a single architecture out of a search space. There is nothing to rank in it.");
+        report_say(r->out, "This run trains one network alone, the architecture %s. There is nothing to rank in it.",
+                   sn_arch_text(run->space, &only, text));
     else
         report_say(
             r->out,

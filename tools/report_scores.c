@@ -47,14 +47,17 @@ static void plot_pick(report_figure *f, const char *name, const sn_ranked *x, sn
             size + 0.3, SN_PAPER, name, size, colour);
 }
 
-double report_half_width(const report *r, const sn_ranked *x) {
-    return 100 * 1.96 * sqrt(x->top1 * (1 - x->top1) / (double)r->ranking.images);
+void report_interval(const report *r, const sn_ranked *x, double range[2]) {
+    const double z = 1.96, n = (double)r->ranking.images, p = x->top1;
+    double middle = p + z * z / (2 * n), half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)), all = 1 + z * z / n;
+    range[0] = 100 * (middle - half) / all;
+    range[1] = 100 * (middle + half) / all;
 }
 
 static sn_status draw(report *r, const scatter *x) {
     report_figure f;
     const sn_ranked *raw = r->raw, *fitted = r->fitted == raw ? NULL : r->fitted;
-    double wide = report_half_width(r, raw), at = (double)raw->cost.macs * 1e-6;
+    double range[2], at = (double)raw->cost.macs * 1e-6;
     char thinned[96] = "", cut[96] = "";
     size_t below;
     double low = report_low(x->top1, x->n, &below);
@@ -67,8 +70,9 @@ static sn_status draw(report *r, const scatter *x) {
     fprintf(f.to, "set offsets graph 0.03,graph 0.03,graph 0.03,graph 0.03\n");
     if (below) fprintf(f.to, "set yrange [%.7g:*]\n", low);
     if (below) snprintf(cut, sizeof cut, " %zu lie below the axis.", below);
-    fprintf(f.to, "set arrow from %.7g,%.7g to %.7g,%.7g nohead front lw 2 lc rgb '#0000%02x'\n", at, 100 * raw->top1 - wide, at,
-            100 * raw->top1 + wide, SN_RAW);
+    report_interval(r, raw, range);
+    fprintf(f.to, "set arrow from %.7g,%.7g to %.7g,%.7g nohead front lw 2 lc rgb '#0000%02x'\n", at, range[0], at, range[1],
+            SN_RAW);
     fprintf(f.to, "plot $dots with points pt 7 ps %.2f lc rgb '#0000%02x', $front with steps lw 1.8 lc rgb '#0000%02x'",
             report_dot(x->drawn), SN_DOT, SN_INK);
     fprintf(f.to, ", $front with points pt 7 ps %.2f lc rgb '#0000%02x'", report_dot(x->drawn) + 0.1, SN_INK);

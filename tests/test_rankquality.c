@@ -360,6 +360,30 @@ START_TEST(macro_anchors) {
 }
 END_TEST
 
+START_TEST(halves_are_those_compared) {
+    static world w;
+    double first[ARCHS], second[ARCHS], tau;
+    sn_rank_quality q;
+    draw_world(&w, 9);
+    sn_rank_input in = input_of(&w, 0);
+    ck_ok(sn_rank_measure(&in, &q));
+    ck_ok(sn_rank_halves(&in, first, second));
+    ck_ok(sn_rank_tau(first, second, ARCHS, &tau));
+    ck_near(tau, q.all.half_tau, 0, "tau of the halves");
+    for (size_t a = 0; a < ARCHS; a++) // of 301 images one stays out
+        ck_near((first[a] + second[a]) * (IMAGES / 2), w.score[a] * IMAGES, 1 + 1e-9, "hits of both halves");
+}
+END_TEST
+
+START_TEST(apart) {
+    uint64_t a[2] = {0xfff, ~0ull << 6}, b[2] = {0xf000 | 0x7, 0}; // 70 images: bits beyond are ignored
+    ck_near(sn_rank_apart(a, b, 70), (9 - 4) / sqrt(13), 1e-15, "9 against 4");
+    ck_near(sn_rank_apart(b, a, 70), -(9 - 4) / sqrt(13), 1e-15, "4 against 9");
+    ck_near(sn_rank_apart(a, b, 128), (9 + 58 - 4) / sqrt(71), 1e-15, "all of the last word");
+    ck_near(sn_rank_apart(a, a, 70), 0, 0, "itself");
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("rankquality");
     TCase *t = tcase_create("all");
@@ -373,6 +397,8 @@ int main(void) {
     tcase_add_test(t, arch_intervals_cover);
     tcase_add_test(t, refuses_bad_input);
     tcase_add_test(t, few_archs);
+    tcase_add_test(t, halves_are_those_compared);
+    tcase_add_test(t, apart);
     tcase_add_test(t, macro_anchors);
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -149,7 +149,7 @@ START_TEST(one_architecture) {
     ck_whole_html();
     ck_figures(2);
     ck_page("trains one network alone, the architecture mb3_k3,skip,sep_k5. ");
-    ck_page("On the test images, which were used for nothing else, it classifies ");
+    ck_page("On the test images, which neither training nor ranking uses, it classifies ");
     ck_page("of one architecture there is nothing to rank");
 }
 END_TEST

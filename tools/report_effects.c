@@ -12,17 +12,14 @@ static const char *number(double v, int digits, char text[32]) {
 static void put_table(report *r) {
     char text[8][32];
     const sn_findings *f = &r->found;
-    fputs("<details><summary>The figures</summary>\n", r->out);
-    report_table(r->out, "option\tarchs\tpoints\tover images\tover architectures\tMMACs\tpoints per MMAC");
+    report_table(r->out, "option\tpoints\tMMACs\tper MMAC\tover images\tover architectures\tarchs");
     for (int e = 0; e < f->fitted.accuracy.n; e++) {
         sn_option_finding x = sn_findings_option(f, e);
-        report_row(r->out, "%s %s\t%ld\t%s\t%s to %s\t%s to %s\t%s\t%s", x.decision, x.option, x.archs,
-                   number(x.points, 2, text[0]), number(x.images[0], 2, text[1]), number(x.images[1], 2, text[2]),
-                   number(x.over[0], 2, text[3]), number(x.over[1], 2, text[4]), number(x.mmacs, 3, text[5]),
-                   number(x.per_mmac, 2, text[6]));
+        report_row(r->out, "%s %s\t%s\t%s\t%s\t%s to %s\t%s to %s\t%ld", x.decision, x.option, number(x.points, 2, text[0]),
+                   number(x.mmacs, 3, text[1]), number(x.per_mmac, 2, text[2]), number(x.images[0], 2, text[3]),
+                   number(x.images[1], 2, text[4]), number(x.over[0], 2, text[5]), number(x.over[1], 2, text[6]), x.archs);
     }
     report_table_end(r->out);
-    fputs("</details>\n", r->out);
 }
 
 static void collect(const sn_findings *f, report_bar *bar) {
@@ -54,7 +51,8 @@ static sn_status draw(report *r, const report_bar *bar) {
         r, &f, key,
         "What each option adds to the accuracy with the shared weights, in points (per cent of the images), around the "
         "mean of the scored architectures, all else equal. Thick: what other images would give; thin: what other "
-        "architectures of such spaces would.%s",
+        "architectures of such spaces would. Per MMAC: points for a million multiplications more than "
+        "the cheapest option of the decision.%s",
         rest);
 }
 
@@ -70,8 +68,8 @@ sn_status report_effects(report *r) {
     collect(&r->found, bar);
     report_figures(r->out);
     sn_status s = draw(r, bar);
+    if (s == SN_OK) put_table(r);
     report_figures_end(r->out);
     free(bar);
-    if (s == SN_OK) put_table(r);
     return s;
 }

@@ -2,6 +2,8 @@
 #include "report.h"
 #include "space/words.h"
 
+#include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +24,7 @@ static void put_tile(report *r, const char *number, const char *format, ...) {
 
 static void say_what(report *r, const char *archs) {
     const sn_run *run = r->run;
-    char text[SN_ARCH_TEXT];
+    char text[SN_ARCH_TEXT], all[SN_SIZE_TEXT], scored[32];
     bool single = sn_space_options(run->space) == run->space->n_decisions;
     sn_arch only = sn_arch_first(run->space);
     if (single)
@@ -35,14 +37,16 @@ static void say_what(report *r, const char *archs) {
             "architecture takes one of several options. All share one set of weights; each training pass updates those of one "
             "architecture (sampler: %s).",
             archs, run->space->n_decisions, run->config->train.sampler);
+    snprintf(scored, sizeof scored, "%ld of them", r->ranking.n);
+    if ((double)r->ranking.n >= sn_space_size(run->space, all, sizeof all)) snprintf(scored, sizeof scored, "all of them");
     if (r->ranking.n)
         report_say(
             r->out,
-            "Afterwards %ld of them %s scored with the shared weights: a score is the share of %llu validation images, held out "
-            "from training, that are classified right (top-1).",
-            r->ranking.n, r->ranking.n == 1 ? "was" : "were", (unsigned long long)r->ranking.images);
+            "Afterwards %s %s scored with the shared weights: a score is the share of %llu validation images, held out from "
+            "training, that are classified right (top-1).",
+            scored, r->ranking.n == 1 ? "was" : "were", (unsigned long long)r->ranking.images);
     if (r->tested)
-        report_say(r->out, "On the test images, which were used for nothing else, it classifies %.2f %% of %lld right.",
+        report_say(r->out, "On the test images, which neither training nor ranking uses, it classifies %.2f %% of %lld right.",
                    100 * r->test.top1, (long long)r->test.images);
 }
 
@@ -50,7 +54,6 @@ static void put_tiles(report *r, const char *archs) {
     const sn_run *run = r->run;
     const sn_config *c = run->config;
     char text[SN_SIZE_TEXT];
-    uint64_t hash;
     fputs("<div class=\"tiles\">\n", r->out);
     put_tile(r, archs, "architecture%s, %d decisions", strcmp(archs, "1") ? "s" : "", run->space->n_decisions);
     snprintf(text, sizeof text, "%ld", sn_dataset_count(run->data, SN_TRAIN));
@@ -58,15 +61,24 @@ static void put_tiles(report *r, const char *archs) {
              sn_dataset_count(run->data, SN_VALIDATION));
     snprintf(text, sizeof text, "%lld of %lld", (long long)run->step, (long long)sn_run_steps(run));
     put_tile(r, text, "steps: %d epochs, batches of %d", c->train.epochs, c->train.batch);
-    snprintf(text, sizeof text, "%lld", (long long)c->train.seed);
-    put_tile(r, text, "seed of the training");
-    if (sn_supernet_weights_hash(run->net, &hash) == SN_OK) {
-        snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
-        put_tile(r, text, "the weights (a hash of them)");
+    if (r->ranking.n) {
+        snprintf(text, sizeof text, "%ld", r->ranking.n);
+        put_tile(r, text, "architecture%s scored, on %llu images each", cli_plural(r->ranking.n),
+                 (unsigned long long)r->ranking.images);
+        snprintf(text, sizeof text, "%.2f %%", 100 * r->raw->top1);
+        put_tile(r, text, "best accuracy with the shared weights");
     }
-    snprintf(text, sizeof text, "%ld", r->ranking.n);
-    if (r->ranking.n) put_tile(r, text, "scored, on %llu images each", (unsigned long long)r->ranking.images);
+    if (!isnan(r->against.half_tau)) {
+        snprintf(text, sizeof text, "%.3f", r->against.half_tau);
+        put_tile(r, text, "tau between the rankings on two halves of the images");
+    }
     fputs("</div>\n", r->out);
+}
+
+static long long parameters_of(const sn_graph *g) {
+    long long n = 0;
+    for (int i = 0; i < g->params.n; i++) n += g->params.param[i].size;
+    return n;
 }
 
 static void put_decisions(report *r) {
@@ -95,6 +107,7 @@ static void put_config(report *r) {
 
 void report_head(report *r) {
     char archs[SN_SIZE_TEXT], protocol[128];
+    uint64_t hash;
     sn_space_size(r->run->space, archs, sizeof archs);
     fputs("<h1>Report on the run ", r->out);
     report_text(r->out, "%s", r->run->folder);
@@ -102,6 +115,10 @@ void report_head(report *r) {
     say_what(r, archs);
     put_tiles(r, archs);
     report_say(r->out, "Data: %s.", r->run->config->data.source);
+    if (sn_supernet_weights_hash(r->run->net, &hash) == SN_OK)
+        report_say(r->out, "Weights: those of step %lld, %lld parameters, hash %016llx; seed of the training: %lld.",
+                   (long long)r->run->step, parameters_of(r->run->graph), (unsigned long long)hash,
+                   (long long)r->run->config->train.seed);
     if (r->ranking.n) {
         sn_protocol_text(r->run, sn_rank_images(r->run), protocol, sizeof protocol);
         report_say(r->out, "Batch normalisation when scoring: %s.", protocol);

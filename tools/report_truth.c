@@ -76,9 +76,8 @@ static void put_part(report *r, bool distinct) {
     const sn_against *a = &r->against;
     const sn_rank_part *first = distinct ? &a->by[0].distinct : &a->by[0].all;
     char text[SN_RANKED_BY + 4][32];
-    report_table(
-        r->out, "%zu %s\tby accuracy\tby loss\tby effects\tby MACs\tby params\t95 %% by accuracy over images\tover architectures",
-        first->archs, distinct ? "distinct as trained nets" : "architectures");
+    report_table(r->out, "%zu %s\tby accuracy\tby loss\tby effects\tby MACs\tby params\t95 %%, images\t95 %%, archs",
+                 first->archs, distinct ? "distinct as trained nets" : "architectures");
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
         for (int by = 0; by < SN_RANKED_BY; by++) {
             const sn_rank_part *p = distinct ? &a->by[by].distinct : &a->by[by].all;
@@ -98,8 +97,9 @@ static void put_tables(report *r) {
     const sn_against *a = &r->against;
     report_say(
         r->out,
-        "Regrets are in the unit of the known accuracies. A budget is a limit on multiplications (by params: on parameters); "
-        "under each of 20 the best scored is compared with the best there is.");
+        "Regrets are in the unit of the known accuracies. A budget is a limit on multiplications; under each of 20 the best "
+        "scored is compared with the best there is. The last two columns are 95 %% intervals of the figures by accuracy, over "
+        "images and over architectures.");
     put_part(r, false);
     if (a->by[0].distinct.archs) put_part(r, true);
     if (a->missing)

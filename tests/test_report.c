@@ -97,6 +97,18 @@ START_TEST(without_ranking) {
     ck_run(2, "printf 'arch,accuracy\\n\"skip,skip,skip\",1\\n' >t.csv; \"$S\" report run -o page.html --against t.csv");
     ck_printed("err", "there are no scores to hold against t.csv: nothing is ranked yet");
     ck_run(0, "cmp page.html before.html");
+    // no log, and one that was written to
+    ck_run(0, "mv run/log.jsonl log && \"$S\" report run -o page.html");
+    load_page("page.html");
+    ck_whole_html();
+    ck_figures(1);
+    ck_page("The log holds no line of training");
+    ck_run(
+        0,
+        "{ echo '{\"step\":1,\"loss\":2,\"lr\":1}'; echo '{\"step\":-5,\"loss\":1e308,\"accuracy\":1e308,\"lr\":0}'; echo '[]'; "
+        "echo '{\"step\":\"x\",\"validation\":\"y\"}'; head -c 60 log; } >run/log.jsonl && \"$S\" report run -o page.html");
+    load_page("page.html");
+    ck_figures(1);
 }
 END_TEST
 
@@ -168,7 +180,7 @@ START_TEST(names) {
               "\"$S\" train long.yaml -o long -q && \"$S\" report long -o page.html");
     load_page("page.html");
     ck_whole_html();
-    ck_page(">a_block_with_a_…</text>");
+    ck_page(">a_block_with…</text>");
 }
 END_TEST
 

@@ -23,9 +23,11 @@ typedef struct {
     bool failed;
 } points;
 
+// A line that lacks a number, as no training writes it, is passed over.
 static void add_point(void *arg, const sn_log_point *p) {
     points *all = arg;
-    if (all->failed) return;
+    bool whole = !isnan(p->validation) || (p->steps > 0 && !isnan(p->accuracy));
+    if (all->failed || !whole || p->step <= 0) return;
     all->failed = sn_grow(&all->point, &all->capacity, all->n + 1, sizeof *all->point) != SN_OK;
     if (!all->failed) all->point[all->n++] = *p;
 }

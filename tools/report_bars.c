@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { NAME = 150, VALUE = 62, TOP = 8, BOTTOM = 52, LINE = 19, HEAD = 32, MOST = 100, LETTERS = 16 };
+enum { NAME = 150, VALUE = 62, TOP = 8, BOTTOM = 52, LINE = 19, HEAD = 32, MOST = 100, LETTERS = 13 };
 
 // Cut to what there is room for; names are plain letters.
 static void put_name(report_figure *f, const char *name, size_t most, double x, double y, const char *look) {

@@ -41,7 +41,7 @@ static const char style[] =
     "svg text{font-size:14px;font-family:inherit}path{fill:none}.dots{stroke-linecap:round}\n"
     "@media(max-width:520px){svg text{font-size:16px}}\n"
     ".scroll{overflow-x:auto;border:1px solid var(--edge);border-radius:8px;margin:1rem 0;max-width:100%}\n"
-    ".figures .scroll{margin:0;min-width:0;align-self:start}\n"
+    ".figures .scroll{margin:0;min-width:0;max-height:60rem;overflow:auto;align-self:start}\n"
     "table{border-collapse:collapse;font-size:.9rem;width:100%;font-variant-numeric:tabular-nums}\n"
     "th,td{text-align:right;padding:.3rem .7rem;white-space:nowrap;border-top:1px solid var(--edge)}\n"
     ".figures td,.figures th{padding:.25rem .5rem}tr:first-child th{border-top:0;color:var(--muted);font-weight:600}\n"

@@ -106,6 +106,8 @@ START_TEST(without_ranking) {
     ck_run(
         0,
         "{ echo '{\"step\":1,\"loss\":2,\"lr\":1}'; echo '{\"step\":-5,\"loss\":1e308,\"accuracy\":1e308,\"lr\":0}'; echo '[]'; "
+        "echo '{\"step\":20,\"loss\":1e300,\"accuracy\":0.5,\"lr\":0.1}'; echo "
+        "'{\"step\":20,\"loss\":1,\"accuracy\":0.5,\"lr\":1e308}'; "
         "echo '{\"step\":\"x\",\"validation\":\"y\"}'; head -c 60 log; } >run/log.jsonl && \"$S\" report run -o page.html");
     load_page("page.html");
     ck_figures(1);

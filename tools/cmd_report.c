@@ -23,11 +23,17 @@ typedef struct {
     bool failed;
 } points;
 
-// A line that lacks a number, as no training writes it, is passed over.
+// A line that lacks a number, or has one that no training writes, is passed over.
+static bool sound(const sn_log_point *p) {
+    const double most = 1e15;
+    bool step = p->step > 0 && (double)p->step < most, share = p->accuracy >= 0 && p->accuracy <= 1;
+    if (!isnan(p->validation)) return step && p->validation >= 0 && p->validation <= 1;
+    return step && p->steps > 0 && share && p->loss >= 0 && p->loss < most && p->lr >= 0 && p->lr < most;
+}
+
 static void add_point(void *arg, const sn_log_point *p) {
     points *all = arg;
-    bool whole = !isnan(p->validation) || (p->steps > 0 && !isnan(p->accuracy));
-    if (all->failed || !whole || p->step <= 0) return;
+    if (all->failed || !sound(p)) return;
     all->failed = sn_grow(&all->point, &all->capacity, all->n + 1, sizeof *all->point) != SN_OK;
     if (!all->failed) all->point[all->n++] = *p;
 }

@@ -32,10 +32,10 @@ static void on_training(report *r) {
 static void on_halves(report *r) {
     double tau = r->against.half_tau;
     if (isnan(tau)) return;
-    const char *then =
-        tau < 0.7   ? "Too few to rank by: differences between neighbours are mostly chance; score on more images (rank.images)."
-        : tau < 0.9 ? "Enough to tell good from bad, not to order neighbours."
-                    : "More images would change little of the order.";
+    const char *then = tau < 0.7 ? "These images are too few to rank by: differences between neighbours are mostly chance; score "
+                                   "on more images (rank.images)."
+                       : tau < 0.9 ? "That is enough to tell good from bad, not to order neighbours."
+                                   : "More images would change little of the order.";
     ITEM(r,
          "On two halves of the images the rankings agree with tau %.3f: about %.0f %% of the pairs of architectures stand in the "
          "same order. %s",
@@ -89,15 +89,18 @@ static void on_effects(report *r) {
         ITEM(r, "Of %d effects of options %d cannot be told from none on these images (the interval holds 0).", known, open);
     else
         ITEM(r, "Each of the %d effects of options differs from none on these images (no interval holds 0).", known);
-    ITEM(r,
-         "Sums of effects make %.0f %% of the variance of the scores (as logit), interactions of pairs %.0f %% (chance alone "
-         "would give "
-         "%.1f %%). %s",
-         100 * main.share, 100 * pairs.share, 100 * pairs.by_chance,
-         pairs.share > main.share            ? "Options do not simply add up here: read the effects with care."
-         : pairs.share > 2 * pairs.by_chance ? "A sum of effects leaves that out; but what pairs do with shared weights need not "
-                                               "hold for nets trained alone."
-                                             : "Interactions are hardly more than chance.");
+    ITEM(r, "Sums of effects make %.0f %% of the variance of the scores (as logit); chance alone would give %.1f %%.%s",
+         100 * main.share, 100 * main.by_chance, main.share < 2 * main.by_chance ? " That is hardly more." : "");
+    if (pairs.by_chance > 0.5)
+        ITEM(r, "Too few architectures are scored to tell interactions of options from chance.");
+    else
+        ITEM(r, "Interactions of pairs of options make %.0f %%; chance alone would give %.1f %%. %s", 100 * pairs.share,
+             100 * pairs.by_chance,
+             pairs.share > main.share ? "Options do not simply add up here: read the effects with care."
+             : pairs.share > 2 * pairs.by_chance
+                 ? "A sum of effects leaves that out; but what pairs do with shared weights need not "
+                   "hold for nets trained alone."
+                 : "That is hardly more.");
 }
 
 static sn_status on_costs(report *r) {

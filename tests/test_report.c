@@ -127,7 +127,7 @@ START_TEST(ranked) {
     snprintf(text, sizeof text, "The best by accuracy is %s with ",
              json_string_value(json_object_get(json_array_get(json_object_get(ranking, "best"), 0), "arch")));
     ck_page(text);
-    ck_page("Scores against known accuracies</h2>\n<p class=\"missing\">None were given: --against FILE");
+    ck_page("Scores against known accuracies</h2>\n<p class=\"missing\">None were given: <code>--against FILE</code>");
     ck_page("shared weights, which were trained for all architectures at once");
     json_decref(ranking);
     // its own scores for known accuracies

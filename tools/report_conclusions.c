@@ -112,7 +112,7 @@ static sn_status on_costs(report *r) {
     if (s == SN_OK && n > 1) s = sn_rank_tau(top1, macs, n, &tau);
     if (!isnan(tau))
         ITEM(r, "Ordering by multiplications alone agrees with this ranking with tau %.3f.%s", tau,
-             r->truth ? "" : " Whether the scores know more than that, only nets trained alone can tell (--against).");
+             r->truth ? "" : " Whether the scores know more than that, only nets trained alone can tell (`--against`).");
     free(macs);
     free(top1);
     return s;

@@ -18,7 +18,7 @@ static const char style[] =
     "font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Liberation Sans',Arial,sans-serif}\n"
     "h1{font-size:1.6rem;line-height:1.25;margin:.5rem 0 .8rem;overflow-wrap:anywhere}\n"
     "h2{font-size:1.2rem;margin:2.4rem 0 .6rem;padding-top:.8rem;border-top:1px solid var(--edge)}\n"
-    "p,.conclusions{max-width:75ch;margin:.5rem 0}\n"
+    "p,li,figcaption{overflow-wrap:anywhere}p,.conclusions{max-width:75ch;margin:.5rem 0}\n"
     "code{font-size:.92em;overflow-wrap:anywhere}\n"
     ".missing{color:var(--muted);border-left:3px solid var(--edge);padding-left:.8rem}\n"
     ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:.6rem;margin:1rem 0}\n"

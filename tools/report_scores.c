@@ -71,11 +71,11 @@ static sn_status draw(report *r, const scatter *x) {
     if (below) fprintf(f.to, "set yrange [%.7g:*]\n", low);
     if (below) snprintf(cut, sizeof cut, " %zu lie below the axis.", below);
     report_interval(r, raw, range);
-    fprintf(f.to, "set arrow from %.7g,%.7g to %.7g,%.7g nohead front lw 2 lc rgb '#0000%02x'\n", at, range[0], at, range[1],
-            SN_RAW);
+    fprintf(f.to, "$range << EOD\n%.7g %.7g\n%.7g %.7g\nEOD\n", at, range[0], at, range[1]);
     fprintf(f.to, "plot $dots with points pt 7 ps %.2f lc rgb '#0000%02x', $front with steps lw 1.8 lc rgb '#0000%02x'",
             report_dot(x->drawn), SN_DOT, SN_INK);
     fprintf(f.to, ", $front with points pt 7 ps %.2f lc rgb '#0000%02x'", report_dot(x->drawn) + 0.1, SN_INK);
+    fprintf(f.to, ", $range with lines lw 2 lc rgb '#0000%02x'", SN_RAW);
     plot_pick(&f, "fitted", fitted, SN_FITTED, 0.75);
     plot_pick(&f, "raw", raw, SN_RAW, 0.75);
     fputc('\n', f.to);

@@ -112,9 +112,9 @@ static void put_tables(report *r) {
 
 sn_status report_truth(report *r) {
     if (!r->truth || !r->ranking.n) {
-        report_missing(r->out, r->truth
-                                   ? "No scores: see above."
-                                   : "None were given: --against FILE names accuracies of nets trained alone, by architecture.");
+        report_missing(r->out,
+                       r->truth ? "No scores: see above."
+                                : "None were given: `--against FILE` names accuracies of nets trained alone, by architecture.");
         return SN_OK;
     }
     pairs p = {0};

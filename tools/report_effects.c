@@ -1,4 +1,5 @@
 // The section on effects: bars with two intervals, decision by decision, and the figures as a table.
+// Not here: how bars are drawn (report_bars.c), the figures (supernet/rank/findings.h).
 #include "report.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 // The section on two halves of the images: would other images rank the architectures alike?
+// Not here: the halves (supernet/rank/rankquality.h).
 #include "report.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 // The head of the page: what the run is, in words and numbers; its decisions; its config.
+// Not here: the page around it (report_page.c).
 #include "report.h"
 #include "space/words.h"
 

@@ -1,4 +1,5 @@
 // The section on how often each option was trained, and which ones far less than their neighbours.
+// Not here: how they are drawn (report_bars.c).
 #include "report.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 // The section on scores: every scored architecture by its multiplications and accuracy, the Pareto line, the picks.
+// Not here: whether the picks can be told from others (report_conclusions.c).
 #include "report.h"
 #include "supernet/rank/rankstats.h"
 
@@ -54,31 +55,36 @@ void report_interval(const report *r, const sn_ranked *x, double range[2]) {
     range[1] = 100 * (middle + half) / all;
 }
 
+// fitted: NULL where it is the raw one, or there is none.
+static void plot(report *r, report_figure *f, const scatter *x, const sn_ranked *fitted) {
+    double range[2], at = (double)r->raw->cost.macs * 1e-6, dot = report_dot(x->drawn);
+    report_points(f, "dots", x->dot[0], x->dot[1], x->drawn);
+    report_points(f, "front", x->line[0], x->line[1], x->front);
+    put_pick(f, "raw", r->raw);
+    put_pick(f, "fitted", fitted);
+    report_interval(r, r->raw, range);
+    fprintf(f->to, "$range << EOD\n%.7g %.7g\n%.7g %.7g\nEOD\n", at, range[0], at, range[1]);
+    fprintf(f->to, "plot $dots with points pt 7 ps %.2f lc rgb '#0000%02x', $front with steps lw 1.8 lc rgb '#0000%02x'", dot,
+            SN_DOT, SN_INK);
+    fprintf(f->to, ", $front with points pt 7 ps %.2f lc rgb '#0000%02x'", dot + 0.1, SN_INK);
+    fprintf(f->to, ", $range with lines lw 2 lc rgb '#0000%02x'", SN_RAW);
+    plot_pick(f, "fitted", fitted, SN_FITTED, 0.75);
+    plot_pick(f, "raw", r->raw, SN_RAW, 0.75);
+    fputc('\n', f->to);
+}
+
 static sn_status draw(report *r, const scatter *x) {
     report_figure f;
-    const sn_ranked *raw = r->raw, *fitted = r->fitted == raw ? NULL : r->fitted;
-    double range[2], at = (double)raw->cost.macs * 1e-6;
+    const sn_ranked *fitted = r->fitted == r->raw ? NULL : r->fitted;
     char thinned[96] = "", cut[96] = "";
     size_t below;
     double low = report_low(x->top1, x->n, &below);
     SN_TRY(report_figure_begin(&f, REPORT_HEIGHT + 40));
     report_axes(&f, 56, 14, 34, 52, "million multiplications (MACs)", "accuracy, %");
-    report_points(&f, "dots", x->dot[0], x->dot[1], x->drawn);
-    report_points(&f, "front", x->line[0], x->line[1], x->front);
-    put_pick(&f, "raw", raw);
-    put_pick(&f, "fitted", fitted);
     fprintf(f.to, "set offsets graph 0.03,graph 0.03,graph 0.03,graph 0.03\n");
     if (below) fprintf(f.to, "set yrange [%.7g:*]\n", low);
     if (below) snprintf(cut, sizeof cut, " %zu lie below the axis.", below);
-    report_interval(r, raw, range);
-    fprintf(f.to, "$range << EOD\n%.7g %.7g\n%.7g %.7g\nEOD\n", at, range[0], at, range[1]);
-    fprintf(f.to, "plot $dots with points pt 7 ps %.2f lc rgb '#0000%02x', $front with steps lw 1.8 lc rgb '#0000%02x'",
-            report_dot(x->drawn), SN_DOT, SN_INK);
-    fprintf(f.to, ", $front with points pt 7 ps %.2f lc rgb '#0000%02x'", report_dot(x->drawn) + 0.1, SN_INK);
-    fprintf(f.to, ", $range with lines lw 2 lc rgb '#0000%02x'", SN_RAW);
-    plot_pick(&f, "fitted", fitted, SN_FITTED, 0.75);
-    plot_pick(&f, "raw", raw, SN_RAW, 0.75);
-    fputc('\n', f.to);
+    plot(r, &f, x, fitted);
     if (x->drawn < x->n) snprintf(thinned, sizeof thinned, " Of %zu, every %zuth is drawn.", x->n, report_stride(x->n));
     const report_key key[] = {{SN_DOT, "an architecture"},
                               {SN_INK, "Pareto line"},

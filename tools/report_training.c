@@ -1,4 +1,5 @@
 // The section on training: loss against that of guessing, learning rate, accuracy. From log.jsonl.
+// Not here: what it means (report_conclusions.c).
 #include "report.h"
 
 #include <math.h>

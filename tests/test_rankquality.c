@@ -414,6 +414,15 @@ START_TEST(macro_anchors) {
 }
 END_TEST
 
+START_TEST(apart) {
+    uint64_t a[2] = {0xfff, ~0ull << 6}, b[2] = {0xf000 | 0x7, 0}; // 70 images: bits beyond are ignored
+    ck_near(sn_rank_apart(a, b, 70), (9 - 4) / sqrt(13), 1e-15, "9 against 4");
+    ck_near(sn_rank_apart(b, a, 70), -(9 - 4) / sqrt(13), 1e-15, "4 against 9");
+    ck_near(sn_rank_apart(a, b, 128), (9 + 58 - 4) / sqrt(71), 1e-15, "all of the last word");
+    ck_near(sn_rank_apart(a, a, 70), 0, 0, "itself");
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("rankquality");
     TCase *t = tcase_create("all");
@@ -428,6 +437,7 @@ int main(void) {
     tcase_add_test(t, losses_drawn_again);
     tcase_add_test(t, refuses_bad_input);
     tcase_add_test(t, few_archs);
+    tcase_add_test(t, apart);
     tcase_add_test(t, macro_anchors);
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -5,7 +5,7 @@
 #include "io/files/atomic.h"
 #include "io/files/csv.h"
 #include "supernet/rank/budget.h"
-#include "supernet/rank/fitted.h"
+#include "supernet/rank/findings.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,136 +19,23 @@ static const cli_option options[] = {
     {"csv", 0, "FILE", "also write the effects as CSV"},
     {0}};
 
-enum { RESAMPLES = 400 };
-
-// ---------------------------------------------------------------- what is found
-typedef struct {
-    const sn_run *run;
-    sn_ranking ranking;
-    double points;                 // of accuracy per unit of logit
-    double *from, *to;             // (effects) over images, in logits
-    double *mmacs;                 // (effects) on multiplications, in millions
-    sn_effects_share *share;       // decisions, then pairs
-    const sn_effects_share **pair; // (pairs) largest share first
-    size_t pairs;
-} findings;
-
-static void findings_free(findings *f) {
-    sn_ranking_free(&f->ranking);
-    free(f->from);
-    free(f->to);
-    free(f->mmacs);
-    free(f->share);
-    free(f->pair);
-}
-
-static int by_arch(const void *a, const void *b) {
-    return sn_arch_compare(&((const sn_ranked *)a)->arch, &((const sn_ranked *)b)->arch);
-}
-
-static int by_share(const void *a, const void *b) {
-    const sn_effects_share *x = *(const sn_effects_share *const *)a, *y = *(const sn_effects_share *const *)b;
-    if (x->share != y->share) return x->share > y->share ? -1 : 1;
-    return x < y ? -1 : x > y;
-}
-
-static sn_status find_mmacs(findings *f) {
-    const sn_ranking *k = &f->ranking;
-    size_t effects = (size_t)f->ranking.fitted.accuracy.n;
-    double *macs = sn_new((size_t)k->rows, sizeof *macs), *work = sn_new(2 * effects, sizeof *work);
-    f->mmacs = sn_new(effects, sizeof *f->mmacs);
-    sn_status s = macs && work && f->mmacs ? SN_OK : SN_RESOURCE;
-    for (long i = 0; s == SN_OK && i < k->rows; i++) macs[i] = (double)k->row[i].cost.macs * 1e-6;
-    if (s == SN_OK) sn_effects_refit(f->ranking.fitted.design, macs, 0, f->mmacs, work);
-    free(macs);
-    free(work);
-    return s;
-}
-
-static sn_status find_shares(findings *f) {
-    size_t n, decisions = (size_t)f->run->space->n_decisions;
-    SN_TRY(sn_effects_shares(f->ranking.fitted.design, f->ranking.fitted.logit, &f->ranking.fitted.accuracy, &f->share, &n));
-    f->pairs = n - decisions;
-    f->pair = sn_new(f->pairs, sizeof *f->pair);
-    if (!f->pair) return SN_RESOURCE;
-    for (size_t i = 0; i < f->pairs; i++) f->pair[i] = &f->share[decisions + i];
-    qsort(f->pair, f->pairs, sizeof *f->pair, by_share);
-    return SN_OK;
-}
-
-static sn_status find(findings *f) {
-    const sn_run *r = f->run;
-    SN_TRY(sn_rank_stored(r, &f->ranking));
-    const sn_ranking *k = &f->ranking;
-    if (!f->ranking.fitted.accuracy.n)
-        return sn_error(SN_USAGE, "%s: no main effects: %s", r->folder, f->ranking.fitted.unfitted[0]);
-    size_t effects = (size_t)f->ranking.fitted.accuracy.n;
-    f->points = sn_fitted_points(&f->ranking.fitted, k->row, k->rows);
-    f->from = sn_new(effects, sizeof *f->from);
-    f->to = sn_new(effects, sizeof *f->to);
-    if (!f->from || !f->to) return SN_RESOURCE;
-    SN_TRY(sn_fitted_over_images(&f->ranking.fitted, k->row, k->rows, k->images, RESAMPLES, (uint32_t)r->config->train.seed,
-                                 f->from, f->to));
-    SN_TRY(find_mmacs(f));
-    return find_shares(f);
-}
-
-// ---------------------------------------------------------------- one line of the table
-static const char *option_word(const sn_space *s, int decision, int option) {
-    return option == SN_ABSENT ? "absent" : sn_space_option_name(s, decision, option);
-}
-
-// Of one option; NAN where there is no such number.
-typedef struct {
-    const char *decision, *option;
-    long archs;
-    double points, images[2], over[2]; // points of accuracy; 95 % over images, over archs
-    double loss, loss_over[2];
-    double mmacs, per_mmac; // points per million multiplications more than the cheapest option of the decision
-} row;
-
-static double per_mmac(const findings *f, int e) {
-    const sn_effects *x = &f->ranking.fitted.accuracy;
-    int d = x->effect[e].decision, cheapest = e;
-    for (int o = x->first[d]; o < x->first[d + 1]; o++)
-        if (f->mmacs[o] < f->mmacs[cheapest]) cheapest = o; // false where never scored
-    double more = f->mmacs[e] - f->mmacs[cheapest];
-    return more > 0.5e-6 ? f->points * (x->effect[e].value - x->effect[cheapest].value) / more : NAN;
-}
-
-static row row_of(const findings *f, int e) {
-    const sn_space *s = f->run->space;
-    const sn_effect *x = &f->ranking.fitted.accuracy.effect[e];
-    const sn_effect *loss = f->ranking.fitted.loss.n ? sn_effects_of(&f->ranking.fitted.loss, x->decision, x->option) : NULL;
-    return (row){.decision = s->decisions[x->decision].name,
-                 .option = option_word(s, x->decision, x->option),
-                 .archs = x->archs,
-                 .points = f->points * x->value,
-                 .images = {f->points * f->from[e], f->points * f->to[e]},
-                 .over = {f->points * x->from, f->points * x->to},
-                 .loss = loss ? loss->value : NAN,
-                 .loss_over = {loss ? loss->from : NAN, loss ? loss->to : NAN},
-                 .mmacs = f->mmacs[e],
-                 .per_mmac = per_mmac(f, e)};
-}
-
 // ---------------------------------------------------------------- text
 static const char *number(double v, int digits, char text[32]) {
     snprintf(text, 32, isnan(v) ? "-" : "%+.*f", digits, v);
     return text;
 }
 
-static void print_effects(const findings *f) {
+static void print_effects(const sn_findings *f) {
     char text[8][32];
     int width = 8;
-    const sn_effects *x = &f->ranking.fitted.accuracy;
+    const sn_effects *x = &f->fitted->accuracy;
     for (int e = 0; e < x->n; e++) {
-        int n = (int)strlen(option_word(f->run->space, x->effect[e].decision, x->effect[e].option)) + 2;
+        int n = (int)strlen(sn_findings_word(f->run->space, x->effect[e].decision, x->effect[e].option)) + 2;
         if (n > width) width = n;
     }
     printf("%-*s  archs  points      over images       over archs      loss     MMACs  points per MMAC\n", width, "option");
     for (int e = 0; e < x->n; e++) {
-        row r = row_of(f, e);
+        sn_option_finding r = sn_findings_option(f, e);
         if (e == x->first[x->effect[e].decision]) printf("%s\n", r.decision);
         printf("  %-*s  %5ld  %6s  %6s to %6s  %6s to %6s  %8s  %8s  %8s\n", width - 2, r.option, r.archs,
                number(r.points, 2, text[0]), number(r.images[0], 2, text[1]), number(r.images[1], 2, text[2]),
@@ -157,20 +44,10 @@ static void print_effects(const findings *f) {
     }
 }
 
-typedef struct {
-    double share, by_chance;
-} sum;
-
-static sum sum_of(const sn_effects_share *s, size_t n) {
-    sum all = {0};
-    for (size_t i = 0; i < n; i++) all.share += s[i].share, all.by_chance += s[i].by_chance;
-    return all;
-}
-
-static void print_shares(const findings *f, long most) {
+static void print_shares(const sn_findings *f, long most) {
     const sn_space *s = f->run->space;
     size_t decisions = (size_t)s->n_decisions;
-    sum main = sum_of(f->share, decisions), pairs = sum_of(f->share + decisions, f->pairs);
+    sn_share_sum main = sn_findings_main(f), pairs = sn_findings_interactions(f);
     printf("\nshares of the variance of accuracy (as logit), in brackets what chance alone would give\n");
     printf("main effects %.3f (%.3f)\n", main.share, main.by_chance);
     for (size_t i = 0; i < decisions; i++)
@@ -179,26 +56,22 @@ static void print_shares(const findings *f, long most) {
     for (size_t i = 0; i < f->pairs && (long)i < most; i++) {
         const sn_effects_share *p = f->pair[i];
         printf("  %.3f (%.3f)  %s with %s, such as %s with %s: %+.2f points beyond their effects\n", p->share, p->by_chance,
-               s->decisions[p->decision[0]].name, s->decisions[p->decision[1]].name, option_word(s, p->decision[0], p->option[0]),
-               option_word(s, p->decision[1], p->option[1]), f->points * p->value);
+               s->decisions[p->decision[0]].name, s->decisions[p->decision[1]].name,
+               sn_findings_word(s, p->decision[0], p->option[0]), sn_findings_word(s, p->decision[1], p->option[1]),
+               f->points * p->value);
     }
     printf("What pairs do with shared weights need not hold for nets trained alone (docs/results.md).\n");
 }
 
 // Best of the whole space by main effects.
-static sn_status best_by_effects(const findings *f, sn_arch *out) {
-    return sn_budget_best(f->run->graph, f->run->space, &f->ranking.fitted.accuracy, (sn_cost){INT64_MAX, INT64_MAX}, &cli_stop,
-                          out);
+static sn_status best_by_effects(const sn_findings *f, sn_arch *out) {
+    return sn_budget_best(f->run->graph, f->run->space, &f->fitted->accuracy, (sn_cost){INT64_MAX, INT64_MAX}, &cli_stop, out);
 }
 
-static const sn_ranked *scored(const findings *f, const sn_arch *a) {
-    return bsearch(&(sn_ranked){.arch = *a}, f->ranking.row, (size_t)f->ranking.rows, sizeof *f->ranking.row, by_arch);
-}
-
-static void print_fitted(const findings *f, const sn_arch *a) {
+static void print_fitted(const sn_findings *f, const sn_arch *a) {
     char text[SN_ARCH_TEXT];
-    const sn_ranked *x = scored(f, a);
-    double top1 = sn_fitted_top1(&f->ranking.fitted, a), loss = sn_fitted_loss(&f->ranking.fitted, a);
+    const sn_ranked *x = sn_findings_scored(f, a);
+    double top1 = sn_fitted_top1(f->fitted, a), loss = sn_fitted_loss(f->fitted, a);
     printf("%s: ", sn_arch_text(f->run->space, a, text));
     if (isnan(top1))
         printf("nothing is fitted: it has an option that was never scored\n");
@@ -209,10 +82,10 @@ static void print_fitted(const findings *f, const sn_arch *a) {
     if (!isnan(top1) && !x) printf("; not scored\n");
 }
 
-static sn_status print_text(const findings *f, const sn_arch *archs, long n, long most) {
-    const sn_ranking *k = &f->ranking;
+static sn_status print_text(const sn_findings *f, const sn_arch *archs, long n, long most) {
+    const sn_ranking *k = f->ranking;
     double mean = 0;
-    for (long i = 0; i < k->n; i++) mean += k->item[i].top1 / (double)k->n;
+    for (long i = 0; i < k->rows; i++) mean += k->row[i].top1 / (double)k->rows;
     print_effects(f);
     print_shares(f, most);
     sn_arch best;
@@ -220,7 +93,7 @@ static sn_status print_text(const findings *f, const sn_arch *archs, long n, lon
     printf("\nbest of the space by effects: ");
     print_fitted(f, &best);
     for (long i = 0; i < n; i++) print_fitted(f, &archs[i]);
-    printf("\n%ld scored architectures on %llu images each, weights of step %lld; mean top-1 %.4f\n", k->n,
+    printf("\n%ld scored architectures on %llu images each, weights of step %lld; mean top-1 %.4f\n", k->rows,
            (unsigned long long)k->images, (long long)f->run->step, mean);
     return SN_OK;
 }
@@ -230,20 +103,20 @@ static json_t *range_json(const double range[2]) {
     return json_pack("[o,o]", cli_real(range[0]), cli_real(range[1]));
 }
 
-static json_t *row_json(const row *r) {
+static json_t *row_json(const sn_option_finding *r) {
     return json_pack("{s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "option", r->option, "archs", (json_int_t)r->archs, "points",
                      cli_real(r->points), "over_images", range_json(r->images), "over_archs", range_json(r->over), "loss",
                      cli_real(r->loss), "loss_over_archs", range_json(r->loss_over), "mmacs", cli_real(r->mmacs),
                      "points_per_mmac", cli_real(r->per_mmac));
 }
 
-static json_t *decisions_json(const findings *f) {
-    const sn_effects *x = &f->ranking.fitted.accuracy;
+static json_t *decisions_json(const sn_findings *f) {
+    const sn_effects *x = &f->fitted->accuracy;
     json_t *list = json_array();
     for (int d = 0; d < f->run->space->n_decisions; d++) {
         json_t *rows = json_array();
         for (int e = x->first[d]; e < x->first[d + 1]; e++) {
-            row r = row_of(f, e);
+            sn_option_finding r = sn_findings_option(f, e);
             json_array_append_new(rows, row_json(&r));
         }
         json_array_append_new(list, json_pack("{s:s,s:o,s:o,s:o}", "name", f->run->space->decisions[d].name, "share",
@@ -253,34 +126,33 @@ static json_t *decisions_json(const findings *f) {
     return list;
 }
 
-static json_t *pairs_json(const findings *f) {
+static json_t *pairs_json(const sn_findings *f) {
     const sn_space *s = f->run->space;
     json_t *list = json_array();
     for (size_t i = 0; i < f->pairs; i++) {
         const sn_effects_share *p = f->pair[i];
-        json_array_append_new(list, json_pack("{s:[s,s],s:o,s:o,s:[s,s],s:I,s:o}", "decisions", s->decisions[p->decision[0]].name,
-                                              s->decisions[p->decision[1]].name, "share", cli_real(p->share), "by_chance",
-                                              cli_real(p->by_chance), "options", option_word(s, p->decision[0], p->option[0]),
-                                              option_word(s, p->decision[1], p->option[1]), "archs", (json_int_t)p->archs,
-                                              "points", cli_real(f->points * p->value)));
+        json_array_append_new(list,
+                              json_pack("{s:[s,s],s:o,s:o,s:[s,s],s:I,s:o}", "decisions", s->decisions[p->decision[0]].name,
+                                        s->decisions[p->decision[1]].name, "share", cli_real(p->share), "by_chance",
+                                        cli_real(p->by_chance), "options", sn_findings_word(s, p->decision[0], p->option[0]),
+                                        sn_findings_word(s, p->decision[1], p->option[1]), "archs", (json_int_t)p->archs,
+                                        "points", cli_real(f->points * p->value)));
     }
     return list;
 }
 
-static json_t *fitted_json(const findings *f, const sn_arch *a) {
+static json_t *fitted_json(const sn_findings *f, const sn_arch *a) {
     char text[SN_ARCH_TEXT];
-    const sn_ranked *x = scored(f, a);
+    const sn_ranked *x = sn_findings_scored(f, a);
     return json_pack("{s:s,s:b,s:o,s:o,s:o,s:o}", "arch", sn_arch_text(f->run->space, a, text), "predicted", !x, "fitted_top1",
-                     cli_real(sn_fitted_top1(&f->ranking.fitted, a)), "fitted_loss",
-                     cli_real(sn_fitted_loss(&f->ranking.fitted, a)), "top1", cli_real(x ? x->top1 : NAN), "loss",
-                     cli_real(x ? x->loss : NAN));
+                     cli_real(sn_fitted_top1(f->fitted, a)), "fitted_loss", cli_real(sn_fitted_loss(f->fitted, a)), "top1",
+                     cli_real(x ? x->top1 : NAN), "loss", cli_real(x ? x->loss : NAN));
 }
 
-static sn_status print_json(const findings *f, const sn_arch *archs, long n) {
-    const sn_effects *x = &f->ranking.fitted.accuracy;
+static sn_status print_json(const sn_findings *f, const sn_arch *archs, long n) {
+    const sn_effects *x = &f->fitted->accuracy;
     char protocol[128];
-    size_t decisions = (size_t)f->run->space->n_decisions;
-    sum main = sum_of(f->share, decisions), pairs = sum_of(f->share + decisions, f->pairs);
+    sn_share_sum main = sn_findings_main(f), pairs = sn_findings_interactions(f);
     sn_arch best;
     SN_TRY(best_by_effects(f, &best));
     json_t *list = json_array();
@@ -289,7 +161,7 @@ static sn_status print_json(const findings *f, const sn_arch *archs, long n) {
     return cli_print_json(
         json_pack("{s:i,s:s,s:I,s:s,s:I,s:I,s:f,s:f,s:f,s:f,s:o,s:{s:o,s:o},s:{s:o,s:o},s:o,s:o,s:o}", "schema", 1, "run",
                   f->run->folder, "step", (json_int_t)f->run->step, "protocol", protocol, "archs", (json_int_t)x->archs, "images",
-                  (json_int_t)f->ranking.images, "lambda", x->lambda, "freedom", x->freedom, "explained", x->explained,
+                  (json_int_t)f->ranking->images, "lambda", x->lambda, "freedom", x->freedom, "explained", x->explained,
                   "points_per_logit", f->points, "decisions", decisions_json(f), "main_effects", "share", cli_real(main.share),
                   "by_chance", cli_real(main.by_chance), "interactions", "share", cli_real(pairs.share), "by_chance",
                   cli_real(pairs.by_chance), "pairs", pairs_json(f), "best", fitted_json(f, &best), "fitted", list));
@@ -302,11 +174,11 @@ static void put_number(FILE *out, double v) {
 }
 
 static sn_status put_rows(const void *what, FILE *out) {
-    const findings *f = what;
+    const sn_findings *f = what;
     fputs("decision,option,archs,points,images_from,images_to,archs_from,archs_to,loss,loss_from,loss_to,mmacs,points_per_mmac\n",
           out);
-    for (int e = 0; e < f->ranking.fitted.accuracy.n; e++) {
-        row r = row_of(f, e);
+    for (int e = 0; e < f->fitted->accuracy.n; e++) {
+        sn_option_finding r = sn_findings_option(f, e);
         const double numbers[] = {r.points, r.images[0],    r.images[1],    r.over[0], r.over[1],
                                   r.loss,   r.loss_over[0], r.loss_over[1], r.mmacs,   r.per_mmac};
         sn_csv_text(out, r.decision);
@@ -321,16 +193,19 @@ static sn_status put_rows(const void *what, FILE *out) {
 
 // ---------------------------------------------------------------- the command
 static sn_status report(const cli *c, const sn_run *r, long most) {
-    findings f = {.run = r};
+    sn_ranking ranking = {0};
+    sn_findings f = {0};
     sn_arch *archs = NULL;
     long n = 0;
     sn_status s = cli_get(c, "arch") || cli_get(c, "archs") ? cli_archs(c, r, &archs, &n) : SN_OK;
-    if (s == SN_OK) s = find(&f);
-    if (s == SN_OK && !f.ranking.fitted.loss.n) cli_say(c, "no effects on the loss: %s", f.ranking.fitted.unfitted[1]);
-    if (s == SN_OK) cli_say_left_out(c, &f.ranking);
+    if (s == SN_OK) s = sn_rank_stored(r, &ranking);
+    if (s == SN_OK) s = sn_findings_make(r, &ranking, &f);
+    if (s == SN_OK && !f.fitted->loss.n) cli_say(c, "no effects on the loss: %s", f.fitted->unfitted[1]);
+    if (s == SN_OK) cli_say_left_out(c, &ranking);
     if (s == SN_OK && cli_get(c, "csv")) s = cli_write_csv(cli_get(c, "csv"), put_rows, &f);
     if (s == SN_OK) s = c->json ? print_json(&f, archs, n) : print_text(&f, archs, n, most);
-    findings_free(&f);
+    sn_findings_free(&f);
+    sn_ranking_free(&ranking);
     free(archs);
     return s;
 }

@@ -253,20 +253,35 @@ sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *f
     return s;
 }
 
-sn_status sn_log_losses(const char *path, void *arg, void (*tell)(void *arg, double loss, int64_t steps)) {
+static double number_of(const json_t *object, const char *key) {
+    const json_t *x = json_object_get(object, key);
+    return json_is_number(x) ? json_number_value(x) : NAN;
+}
+
+// Whether a line is one of training, and not of a score.
+static bool point_of(const char *line, sn_log_point *out) {
+    json_t *object = json_loads(line, 0, NULL);
+    *out = (sn_log_point){.step = json_integer_value(json_object_get(object, "step")),
+                          .loss = number_of(object, "loss"),
+                          .accuracy = number_of(object, "accuracy"),
+                          .lr = number_of(object, "lr"),
+                          .validation = number_of(object, "validation")};
+    json_decref(object);
+    return !isnan(out->validation) || (!isnan(out->loss) && !isnan(out->lr));
+}
+
+sn_status sn_log_points(const char *path, void *arg, void (*tell)(void *arg, const sn_log_point *)) {
     FILE *f = fopen(path, "re");
     if (!f) return errno == ENOENT ? SN_OK : sn_file_failed(path, "open", SN_FAIL);
     char *line = NULL;
     size_t capacity = 0;
     int64_t before = 0;
+    sn_log_point p;
     while (getline(&line, &capacity, f) > 0) {
-        json_t *object = json_loads(line, 0, NULL), *loss = json_object_get(object, "loss");
-        if (json_is_number(loss) && json_object_get(object, "lr")) { // of training, not of a score
-            int64_t step = json_integer_value(json_object_get(object, "step"));
-            tell(arg, json_number_value(loss), step - before);
-            before = step;
-        }
-        json_decref(object);
+        if (!point_of(line, &p)) continue;
+        p.steps = p.step - before;
+        if (isnan(p.validation)) before = p.step;
+        tell(arg, &p);
     }
     sn_status s = ferror(f) ? sn_file_failed(path, "read", SN_FAIL) : SN_OK;
     free(line);

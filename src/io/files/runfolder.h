@@ -46,8 +46,13 @@ typedef struct {
     int64_t images;
 } sn_log_score;
 sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *found);
-// The losses of training in the log, each the mean over the steps since the one before. Nothing where there is no log.
-sn_status sn_log_losses(const char *path, void *arg, void (*loss)(void *arg, double loss, int64_t steps));
+// What training wrote: means over the steps since such a line before, or the accuracy of a validation. NaN: not in the line.
+typedef struct {
+    int64_t step, steps;
+    double loss, accuracy, lr, validation;
+} sn_log_point;
+// Nothing where there is no log. Lines that are no JSON are passed over.
+sn_status sn_log_points(const char *path, void *arg, void (*tell)(void *arg, const sn_log_point *));
 // Adds one line (without newline) at the end; a partial line is never left behind a whole one.
 sn_status sn_log_append(const char *path, const char *line);
 

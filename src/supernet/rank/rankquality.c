@@ -241,3 +241,13 @@ sn_status sn_rank_measure(const sn_rank_input *in, sn_rank_quality *out) {
     part_free(&p[1]);
     return status;
 }
+
+double sn_rank_apart(const uint64_t *hits, const uint64_t *other, size_t n) {
+    double first = 0, second = 0;
+    for (size_t w = 0; w < (n + 63) / 64; w++) {
+        uint64_t known = n - 64 * w < 64 ? ~(~0ull << n % 64) : ~0ull; // of the last word
+        first += __builtin_popcountll(hits[w] & ~other[w] & known);
+        second += __builtin_popcountll(other[w] & ~hits[w] & known);
+    }
+    return first + second > 0 ? (first - second) / sqrt(first + second) : 0;
+}

@@ -57,4 +57,8 @@ typedef struct {
 // Time: 6,561 archs and 200 resamples take a second or two on one core.
 sn_status sn_rank_measure(const sn_rank_input *in, sn_rank_quality *out);
 
+// How far two archs are apart on the same images: z = (b - c) / sqrt(b + c), b and c the images that only the first or only the
+// second got right (Q. McNemar, Psychometrika 12, 1947); 0 where there are none. Beyond +-1.96 with 5 % of equal ones.
+double sn_rank_apart(const uint64_t *hits, const uint64_t *other, size_t images);
+
 #endif

@@ -268,8 +268,8 @@ static void tell_slow(loop *l) {
     log_warning(l, text);
 }
 
-static void recall_loss(void *arg, double loss, int64_t steps) {
-    sn_climb_add(arg, loss, steps);
+static void recall_loss(void *arg, const sn_log_point *p) {
+    if (isnan(p->validation)) sn_climb_add(arg, p->loss, p->steps);
 }
 
 // Once per run: what the log has is not told again.
@@ -403,7 +403,7 @@ sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
     if (r->step < t->steps) {
         s = check_space(t);
         if (s == SN_OK && watch->log) log_result(&l, sn_log_cut(watch->log, r->step));
-        if (s == SN_OK && watch->log) log_result(&l, sn_log_losses(watch->log, &l.climb, recall_loss));
+        if (s == SN_OK && watch->log) log_result(&l, sn_log_points(watch->log, &l.climb, recall_loss));
         if (s == SN_OK) log_start(&l), tell_slow(&l);
     }
     while (s == SN_OK && r->step < t->steps) {

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMMANDS(X) X(train) X(rank) X(effects) X(eval) X(retrain) X(export) X(describe) X(trace) X(verify) X(bench) X(help)
+#define COMMANDS(X)                                                                                                              \
+    X(train) X(rank) X(effects) X(eval) X(retrain) X(finals) X(export) X(describe) X(trace) X(verify) X(bench) X(help)
 
 #define X(name) extern const cli_command cmd_##name;
 COMMANDS(X)

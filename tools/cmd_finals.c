@@ -199,7 +199,7 @@ static sn_status measure(finals *x, int rung, int who) {
 // Those who do not go on keep their last checkpoint.
 static sn_status prune_others(const finals *x, const bool *in) {
     for (int i = 0; i < x->f.n; i++) {
-        char *folder = in[i] ? NULL : finals_folder(x->folder, x->f.finalist[i].arch);
+        char *folder = in[i] ? NULL : retraining_folder(x->folder, NULL, x->f.finalist[i].arch);
         sn_folder *lock = NULL;
         if (!in[i] && !folder) return SN_RESOURCE;
         sn_status s = folder && !access(folder, F_OK) ? cli_lock(x->c, folder, &lock) : SN_OK;

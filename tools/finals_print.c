@@ -1,15 +1,11 @@
 // The table of the finals, the winner, what they changed; see finals_print.h.
 #include "finals_print.h"
-#include "base/hash.h"
+#include "training.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-char *finals_folder(const char *folder, const char *arch) {
-    return sn_format("%s/%08x", folder, sn_hash_name(arch));
-}
 
 const char *finals_epochs(int64_t n, char text[32]) {
     snprintf(text, 32, "%lld epoch%s", (long long)n, cli_plural((long)n));
@@ -104,7 +100,7 @@ static void print_table(const sn_finals *f, const int *order) {
 }
 
 static void print_text(const sn_finals *f, const int *order, const char *folder, const char *source) {
-    char *winner = finals_folder(folder, f->finalist[f->winner].arch), epochs[32];
+    char *winner = retraining_folder(folder, NULL, f->finalist[f->winner].arch), epochs[32];
     change c = changed(f, order);
     print_table(f, order);
     printf(
@@ -132,7 +128,7 @@ static json_t *scores_json(const sn_finals *f, const sn_finalist *a) {
 }
 
 static json_t *finalist_json(const sn_finals *f, const sn_finalist *a, const char *folder) {
-    char *own = finals_folder(folder, a->arch);
+    char *own = retraining_folder(folder, NULL, a->arch);
     json_t *out = json_pack("{s:s,s:s?,s:I,s:f,s:o,s:I,s:I,s:o}", "arch", a->arch, "run", own, "place", (json_int_t)a->place,
                             "shared_top1", a->top1, "fitted_top1", cli_real(a->fitted_top1), "macs", (json_int_t)a->macs,
                             "params", (json_int_t)a->params, "scores", scores_json(f, a));

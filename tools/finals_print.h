@@ -8,8 +8,6 @@
 
 // Finals that are done. run, folder: RUN and RUN/finals/NAME; source: the data, for what has no test images.
 sn_status finals_print(const cli *, const sn_finals *, const char *run, const char *folder, const char *source);
-// The folder of a finalist.
-char *finals_folder(const char *folder, const char *arch);
 // "1 epoch"
 const char *finals_epochs(int64_t n, char text[32]);
 

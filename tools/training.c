@@ -125,12 +125,16 @@ sn_status retraining_name(const cli *c, const char **out) {
     return SN_OK;
 }
 
+char *retraining_folder(const char *in, const char *name, const char *arch) {
+    return name ? sn_format("%s/%s", in, name) : sn_format("%s/%08x", in, sn_hash_name(arch));
+}
+
 sn_status retraining_of(const sn_config *supernet, const char *arch, int init, const char *in, const char *name,
                         sn_config **config, char **folder) {
     sn_config *made;
     SN_TRY(sn_config_retrain(supernet, arch, &made));
     made->retrain.init = init;
-    *folder = name ? sn_format("%s/%s", in, name) : sn_format("%s/%08x", in, sn_hash_name(arch));
+    *folder = retraining_folder(in, name, arch);
     if (*folder)
         *config = made;
     else

@@ -18,7 +18,9 @@ sn_status train_in_folder(const cli *, sn_config *, const char *folder, const tr
 // --init, where it is not given as the config says; --name, NULL where it is not given.
 sn_status retraining_init(const cli *, const sn_config *, int *init);
 sn_status retraining_name(const cli *, const char **name);
-// The training of one architecture of a supernet's config, in the folder IN/NAME; name NULL: a hash of the architecture.
+// IN/NAME; name NULL: a hash of the architecture.
+char *retraining_folder(const char *in, const char *name, const char *arch);
+// What trains one architecture of a supernet's config, and that folder.
 sn_status retraining_of(const sn_config *supernet, const char *arch, int init, const char *in, const char *name,
                         sn_config **config, char **folder);
 // Scores the one architecture of a retrained run on all images of a split, with its running statistics.

@@ -119,6 +119,26 @@ START_TEST(paired) {
 }
 END_TEST
 
+START_TEST(what_changed) {
+    uint64_t a[1] = {0x07}, b[1] = {0x3f}, c[1] = {0x01};
+    sn_finalist list[3] = {{.score = {{3, 1, a}, {-1, NAN, NULL}}, .scores = 2},
+                           {.score = {{1, 1, c}}, .scores = 1},
+                           {.score = {{6, 1, b}, {1, 1, c}}, .scores = 2}};
+    sn_finals f = {.finalist = list, .n = 3, .images = 10, .rung = {1, 2}, .rungs = 2, .winner = -1};
+    int order[SN_MOST_FINALISTS];
+    ck_assert(sn_finals_order(&f, order));
+    sn_finals_change change = sn_finals_changed(&f, order);
+    ck_assert(change.place == 2 && change.rung == 0);
+    ck_near(change.top1[0], 0.3, 1e-15, "the ranking's first");
+    ck_near(change.top1[1], 0.6, 1e-15, "the winner");
+    ck_near(change.paired.difference, 0.3, 1e-15, "difference");
+    list[0].score[0] = (sn_finals_score){-1, NAN, NULL}, list[0].scores = 1;
+    ck_assert(sn_finals_order(&f, order));
+    change = sn_finals_changed(&f, order);
+    ck_assert(change.place == 3 && change.rung == -1);
+}
+END_TEST
+
 // ---------------------------------------------------------------- the file
 static const char good_file[] =
     "{\"schema\": 1, \"top\": 3, \"by\": \"loss\", \"init\": \"scratch\", \"max_macs\": null, \"max_params\": 9,\n"
@@ -532,6 +552,7 @@ int main(void) {
     tcase_add_test(t, halving);
     tcase_add_test(t, ties);
     tcase_add_test(t, paired);
+    tcase_add_test(t, what_changed);
     tcase_add_test(t, file_read_and_written);
     tcase_add_test(t, file_damaged);
     tcase_add_test(t, file_random);

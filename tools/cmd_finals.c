@@ -76,25 +76,27 @@ static sn_status name_folder(finals *x, const char *run) {
     return sn_atomic_clean(x->folder);
 }
 
+static sn_status read_before(const finals *x, sn_finals *before) {
+    SN_TRY(sn_finals_read(x->path, before));
+    sn_status s = sn_finals_check(before);
+    if (s != SN_OK) sn_finals_free(before);
+    return s == SN_OK ? s : sn_error_prefix(s, "%s: damaged", x->path);
+}
+
 // What an earlier command measured counts, if it was the same.
 static sn_status take_up(finals *x) {
     sn_finals before;
     struct stat st;
     if (lstat(x->path, &st) && errno == ENOENT) return SN_OK;
-    sn_status s = sn_finals_read(x->path, &before);
+    sn_status s = read_before(x, &before);
     if (s == SN_DATA)
         sn_error(s, "%s; move %s away, or give other finals a name of their own with --name", sn_error_text(), x->folder);
     SN_TRY(s);
-    s = sn_finals_check(&before);
-    if (s == SN_OK) {
-        s = sn_finals_same(&before, &x->f);
-        if (s == SN_USAGE)
-            sn_error(s, "these are other finals: %s; go on as before, or give them a name of their own with --name",
-                     sn_error_text());
-    }
+    s = sn_finals_same(&before, &x->f);
     if (s != SN_OK) {
         sn_finals_free(&before);
-        return sn_error_prefix(s, "%s", x->path);
+        return sn_error(s, "%s holds other finals: %s; go on as before, or give these a name of their own with --name", x->path,
+                        sn_error_text());
     }
     sn_finals_free(&x->f);
     x->f = before;

@@ -17,23 +17,6 @@ static double share(const sn_finals *f, const sn_finalist *a, int rung) {
 }
 
 // ---------------------------------------------------------------- what the finals changed
-// The winner held against the ranking's first, on the last rung that both reached.
-typedef struct {
-    const sn_finalist *first, *winner;
-    int place; // of the ranking's first, from 1
-    int rung;  // -1: none in common
-    sn_paired paired;
-} change;
-
-static change changed(const sn_finals *f, const int *order) {
-    change c = {&f->finalist[0], &f->finalist[f->winner], 1, 0, {0, 0, 0}};
-    while (order[c.place - 1]) c.place++;
-    int n = sn_finals_scored(c.first), m = sn_finals_scored(c.winner);
-    c.rung = (n < m ? n : m) - 1;
-    if (c.rung >= 0) c.paired = sn_paired_difference(c.first->score[c.rung].hits, c.winner->score[c.rung].hits, f->images);
-    return c;
-}
-
 static bool tells_apart(const sn_paired *p) {
     return p->from > 0 || p->to < 0;
 }
@@ -45,30 +28,28 @@ static const char *ordinal(int n, char text[16]) {
     return text;
 }
 
-static void print_change(const sn_finals *f, const change *c) {
+static void print_change(const sn_finals *f, const sn_finals_change *c) {
     char place[16], epochs[32];
     if (f->n == 1) return;
     if (c->place == 1) {
         printf("the finals confirm the ranking: its first of these wins\n");
         return;
     }
-    printf("the ranking's first of these, %s, came out %s of %d", c->first->arch, ordinal(c->place, place), f->n);
+    printf("the ranking's first of these, %s, came out %s of %d", f->finalist[0].arch, ordinal(c->place, place), f->n);
     if (c->rung < 0) {
         printf(": its training diverged\n");
         return;
     }
-    printf(": %.4f after %s, where the winner had %.4f\ndifference %+.4f, 95 %% over images %+.4f to %+.4f%s\n",
-           share(f, c->first, c->rung), finals_epochs(f->rung[c->rung], epochs), share(f, c->winner, c->rung),
-           c->paired.difference, c->paired.from, c->paired.to,
+    printf(": %.4f after %s, where the winner had %.4f\ndifference %+.4f, 95 %% over images %+.4f to %+.4f%s\n", c->top1[0],
+           finals_epochs(f->rung[c->rung], epochs), c->top1[1], c->paired.difference, c->paired.from, c->paired.to,
            tells_apart(&c->paired) ? "" : ": these images cannot tell the two apart");
 }
 
-static json_t *change_json(const sn_finals *f, const change *c) {
+static json_t *change_json(const sn_finals *f, const sn_finals_change *c) {
     bool known = c->place > 1 && c->rung >= 0;
-    return json_pack("{s:s,s:i,s:o,s:o,s:o,s:o,s:o}", "first", c->first->arch, "place", c->place, "epochs",
-                     known ? json_integer(f->rung[c->rung]) : json_null(), "first_top1",
-                     cli_real(known ? share(f, c->first, c->rung) : NAN), "winner_top1",
-                     cli_real(known ? share(f, c->winner, c->rung) : NAN), "difference",
+    return json_pack("{s:s,s:i,s:o,s:o,s:o,s:o,s:o}", "first", f->finalist[0].arch, "place", c->place, "epochs",
+                     known ? json_integer(f->rung[c->rung]) : json_null(), "first_top1", cli_real(known ? c->top1[0] : NAN),
+                     "winner_top1", cli_real(known ? c->top1[1] : NAN), "difference",
                      cli_real(known ? c->paired.difference : NAN), "over_images",
                      known ? json_pack("[f,f]", c->paired.from, c->paired.to) : json_null());
 }
@@ -101,12 +82,12 @@ static void print_table(const sn_finals *f, const int *order) {
 
 static void print_text(const sn_finals *f, const int *order, const char *folder, const char *source) {
     char *winner = retraining_folder(folder, NULL, f->finalist[f->winner].arch), epochs[32];
-    change c = changed(f, order);
+    sn_finals_change c = sn_finals_changed(f, order);
     print_table(f, order);
     printf(
         "\nplace and shared, fitted top-1: of the ranking, by %s; then top-1 of each trained alone, on %lld validation image%s\n",
         sn_best_by_words[f->by], (long long)f->images, cli_plural((long)f->images));
-    cli_print("winner: %s, trained for %s in %s\n", c.winner->arch, finals_epochs(f->rung[f->rungs - 1], epochs),
+    cli_print("winner: %s, trained for %s in %s\n", f->finalist[f->winner].arch, finals_epochs(f->rung[f->rungs - 1], epochs),
               winner ? winner : folder);
     print_change(f, &c);
     if (f->test.images)
@@ -138,10 +119,10 @@ static json_t *finalist_json(const sn_finals *f, const sn_finalist *a, const cha
 
 static json_t *all_json(const sn_finals *f, const int *order, const char *run, const char *folder) {
     json_t *list = json_array(), *rungs = json_array();
-    change c = changed(f, order);
+    sn_finals_change c = sn_finals_changed(f, order);
     for (int j = 0; j < f->rungs; j++) json_array_append_new(rungs, json_integer(f->rung[j]));
     for (int i = 0; i < f->n; i++) json_array_append_new(list, finalist_json(f, &f->finalist[order[i]], folder));
-    json_t *winner = finalist_json(f, c.winner, folder);
+    json_t *winner = finalist_json(f, &f->finalist[f->winner], folder);
     json_object_del(winner, "scores");
     json_object_set_new(winner, "test_top1", cli_real(f->test.top1));
     json_object_set_new(winner, "test_top5", cli_real(f->test.top5));

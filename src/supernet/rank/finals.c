@@ -127,6 +127,20 @@ sn_paired sn_paired_difference(const uint64_t *a, const uint64_t *b, int64_t ima
     return (sn_paired){mean, mean - half, mean + half};
 }
 
+sn_finals_change sn_finals_changed(const sn_finals *f, const int *order) {
+    const sn_finalist *first = &f->finalist[0], *best = &f->finalist[order[0]];
+    sn_finals_change c = {.place = 1};
+    while (order[c.place - 1]) c.place++;
+    int n = sn_finals_scored(first), m = sn_finals_scored(best);
+    c.rung = (n < m ? n : m) - 1;
+    if (c.rung < 0) return c;
+    const sn_finals_score *a = &first->score[c.rung], *b = &best->score[c.rung];
+    c.top1[0] = (double)a->right / (double)f->images;
+    c.top1[1] = (double)b->right / (double)f->images;
+    c.paired = sn_paired_difference(a->hits, b->hits, f->images);
+    return c;
+}
+
 // ---------------------------------------------------------------- who takes part
 static sn_status add_finalist(const sn_run *r, const sn_ranking *k, long i, sn_finals *f) {
     const sn_ranked *x = &k->item[i];

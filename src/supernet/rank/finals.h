@@ -45,5 +45,13 @@ typedef struct {
     double difference, from, to;
 } sn_paired;
 sn_paired sn_paired_difference(const uint64_t *a, const uint64_t *b, int64_t images);
+// What the finals changed: the ranking's first, finalist 0, held against the best, on the last rung where both have a score.
+typedef struct {
+    int place;        // of the ranking's first in the order, from 1: that it is the best
+    int rung;         // -1: they share none, and nothing below is known
+    double top1[2];   // there, of the ranking's first and of the best
+    sn_paired paired; // the best's more
+} sn_finals_change;
+sn_finals_change sn_finals_changed(const sn_finals *, const int *order);
 
 #endif

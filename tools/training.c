@@ -155,7 +155,8 @@ sn_status retrained_score(sn_run *r, sn_split split, void *arg, sn_status (*scor
     SN_TRY(sn_run_source(r, split, 0, job.protocol.batch, &view, &job.images));
     sn_status s = sn_score_archs(r->net, &job, NULL);
     sn_run_source_free(&view);
-    return s;
+    return s == SN_INTERRUPTED ? sn_error(s, "%s: stopped while it was scored; the same command goes on from there", r->folder)
+                               : s;
 }
 
 typedef struct {

@@ -46,7 +46,7 @@ START_TEST(usage) {
 END_TEST
 
 START_TEST(help_of_commands) {
-    const char *const commands[] = {"train",  "rank",     "effects", "eval",  "retrain",
+    const char *const commands[] = {"train",  "rank",     "effects", "eval",  "retrain", "finals",
                                     "export", "describe", "verify",  "trace", "bench"};
     ck_run(0, "\"$S\" help");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {

@@ -1,83 +1,41 @@
 // supernet retrain RUN: trains one architecture alone, in RUN/retrain/NAME, and scores it on the test split.
-#include "base/hash.h"
 #include "supernet/rank/archlist.h"
 #include "training.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const cli_option options[] = {{"arch", 'a', "A", "the architecture, or best of the ranking (default)"},
                                      {"init", 0, "NAME", "first weights: scratch or inherited (default: retrain.init)"},
                                      {"name", 0, "NAME", "folder below RUN/retrain (default: a hash of the architecture)"},
                                      {0}};
 
-static sn_status check_name(const char *name) {
-    size_t good = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
-    if (!*name || name[good] || name[0] == '.')
-        return sn_error(SN_USAGE, "--name: found '%s'; allowed are letters, digits, '-', '_' and '.', not first a '.'", name);
-    return SN_OK;
-}
-
-typedef struct {
-    const cli *c;
-    const sn_run *run;
-    double top1, top5, loss;
-    long images;
-    int64_t from; // step of the supernet's weights, which chose the arch or were inherited
-} test_score;
-
-static sn_status keep(void *arg, const sn_score *s) {
-    test_score *t = arg;
-    double n = (double)s->images;
-    t->top1 = (double)s->top1 / n, t->top5 = (double)s->top5 / n, t->loss = s->loss, t->images = s->images;
-    return cli_log_test(t->c, t->run, t->run->folder, s);
-}
-
-// The one use of the test split; it is written down. Data without one leave the score unknown.
-static sn_status test(sn_run *r, test_score *t) {
-    sn_arch only = sn_arch_first(r->space);
-    sn_view_of_split view = {0};
-    sn_score_job job = {.archs = &only,
-                        .n = 1,
-                        .protocol = {SN_PROTOCOL_RUNNING, 0, 250},
-                        .memory = (size_t)r->config->rank.memory,
-                        .arg = t,
-                        .scored = keep,
-                        .stop = cli_asked_to_stop};
-    if (!sn_dataset_count(r->data, SN_TEST)) return SN_OK;
-    SN_TRY(sn_run_source(r, SN_TEST, 0, job.protocol.batch, &view, &job.images));
-    sn_status s = sn_score_archs(r->net, &job, NULL);
-    sn_run_source_free(&view);
-    return s;
-}
-
-static sn_status print(const cli *c, const sn_run *r, const char *arch, const test_score *t) {
+// from: step of the supernet's weights, which chose the arch or were inherited.
+static sn_status print(const cli *c, const sn_run *r, const char *arch, int64_t from, const sn_log_score *t) {
     if (c->json)
         return cli_print_json(json_pack("{s:i,s:s,s:s,s:I,s:o,s:o,s:o,s:I}", "schema", 1, "run", r->folder, "arch", arch,
-                                        "supernet_step", (json_int_t)t->from, "test_top1", cli_real(t->top1), "test_top5",
+                                        "supernet_step", (json_int_t)from, "test_top1", cli_real(t->top1), "test_top5",
                                         cli_real(t->top5), "test_loss", cli_real(t->loss), "images", (json_int_t)t->images));
-    cli_print("%s retrained in %s, from the supernet of step %lld\n", arch, r->folder, (long long)t->from);
+    cli_print("%s retrained in %s, from the supernet of step %lld\n", arch, r->folder, (long long)from);
     if (!t->images) cli_print("test: %s has no test images\n", r->config->data.source);
-    if (t->images) printf("test: top-1 %.4f  top-5 %.4f  loss %.4f on %ld images\n", t->top1, t->top5, t->loss, t->images);
+    if (t->images)
+        printf("test: top-1 %.4f  top-5 %.4f  loss %.4f on %lld images\n", t->top1, t->top5, t->loss, (long long)t->images);
     return SN_OK;
 }
 
 // What to train and where, from the supernet's run.
 static sn_status plan_retrain(const cli *c, const sn_run *r, char arch[SN_ARCH_TEXT], sn_config **config, char **folder) {
     sn_arch a;
-    const char *text = cli_get(c, "arch");
+    int init;
+    const char *text = cli_get(c, "arch"), *name;
     SN_TRY(sn_arch_named(r, text ? text : "best", &a));
     sn_arch_text(r->space, &a, arch);
-    int start = r->config->retrain.init;
-    SN_TRY(cli_word(c, "init", sn_start_words, &start));
-    if (cli_get(c, "name")) SN_TRY(check_name(cli_get(c, "name")));
-    SN_TRY(sn_config_retrain(r->config, arch, config));
-    (*config)->retrain.init = start;
-    *folder = cli_get(c, "name") ? sn_format("%s/retrain/%s", r->folder, cli_get(c, "name"))
-                                 : sn_format("%s/retrain/%08x", r->folder, sn_hash_name(arch));
-    return *folder ? SN_OK : SN_RESOURCE;
+    SN_TRY(retraining_init(c, r->config, &init));
+    SN_TRY(retraining_name(c, &name));
+    char *in = sn_folder_file(r->folder, "retrain");
+    sn_status s = in ? retraining_of(r->config, arch, init, in, name, config, folder) : SN_RESOURCE;
+    free(in);
+    return s;
 }
 
 static sn_status run(const cli *c) {
@@ -96,12 +54,12 @@ static sn_status run(const cli *c) {
     sn_run_free(supernet);
     if (s == SN_OK) {
         cli_say(c, "retraining %s in %s", arch, folder);
-        s = train_in_folder(c, config, folder, from, &r);
+        s = train_in_folder(c, config, folder, &(training){.inherit = from}, &r);
         config = NULL;
     }
-    test_score t = {.c = c, .run = r, .top1 = NAN, .top5 = NAN, .loss = NAN, .from = step};
-    if (s == SN_OK) s = test(r, &t);
-    if (s == SN_OK) s = print(c, r, arch, &t);
+    sn_log_score test;
+    if (s == SN_OK) s = retrained_test(c, r, &test);
+    if (s == SN_OK) s = print(c, r, arch, step, &test);
     sn_config_free(config);
     sn_run_free(r);
     free(folder);

@@ -51,7 +51,7 @@ static sn_status run(const cli *c) {
         return SN_RESOURCE;
     }
     sn_run *r;
-    sn_status s = train_in_folder(c, config, folder, NULL, &r);
+    sn_status s = train_in_folder(c, config, folder, &(training){0}, &r);
     if (s == SN_OK) {
         s = print_result(c, r);
         sn_run_free(r);

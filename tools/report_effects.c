@@ -58,7 +58,7 @@ static sn_status draw(report *r, const report_bar *bar) {
 }
 
 sn_status report_effects(report *r) {
-    size_t n = (size_t)r->found.fitted->accuracy.n;
+    size_t n = r->found.fitted ? (size_t)r->found.fitted->accuracy.n : 0;
     if (!n) {
         report_missing(r->out, "No %s: %s.", r->ranking.n ? "effects" : "scores",
                        r->ranking.n ? r->ranking.fitted.unfitted[0] : r->unranked);

@@ -1,8 +1,10 @@
 // Training in a run folder; see training.h.
 #include "training.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "supernet/train/train.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,16 +13,17 @@
 typedef struct {
     const cli *c;
     double start;
-    int64_t first; // step at the start
-    bool forecast; // of the end was printed
+    int64_t first, end; // steps at the start and where it ends
+    const char *name;   // or ""
+    bool forecast;      // of the end was printed, or need not be
 } watcher;
 
 static void on_step(watcher *w, const sn_event *e) {
-    double spent = sn_now() - w->start, each = spent / (double)(e->step - w->first), left = each * (double)(e->steps - e->step);
+    double spent = sn_now() - w->start, each = spent / (double)(e->step - w->first), left = each * (double)(w->end - e->step);
     char text[32];
     char speed[32] = "";
     if (e->images_per_second > 0) snprintf(speed, sizeof speed, " %.0f images/s,", e->images_per_second);
-    cli_progress(w->c, (double)e->step / (double)e->steps, "epoch %.2f, loss %.3f, accuracy %.3f, lr %.4f,%s %s left",
+    cli_progress(w->c, (double)e->step / (double)w->end, "%sepoch %.2f, loss %.3f, accuracy %.3f, lr %.4f,%s %s left", w->name,
                  (double)e->step / (double)e->steps_per_epoch, e->loss, e->accuracy, e->lr, speed, cli_duration(left, text));
     if (w->forecast || spent < 60) return;
     w->forecast = true;
@@ -34,11 +37,12 @@ static void on_event(void *arg, const sn_event *e) {
         on_step(w, e);
         break;
     case SN_EVENT_VALIDATION:
-        cli_say(w->c, "epoch %lld: mean accuracy of the validation paths %.4f", (long long)(e->step / e->steps_per_epoch),
-                e->validation);
+        if (!*w->name)
+            cli_say(w->c, "epoch %lld: mean accuracy of the validation paths %.4f", (long long)(e->step / e->steps_per_epoch),
+                    e->validation);
         break;
     case SN_EVENT_WARNING:
-        cli_say(w->c, "warning: %s", e->text);
+        cli_say(w->c, "warning: %s%s", w->name, e->text);
         break;
     case SN_EVENT_SAVED:
         break;
@@ -46,13 +50,13 @@ static void on_event(void *arg, const sn_event *e) {
 }
 
 // ---------------------------------------------------------------- the folder
-static sn_status start(const cli *c, sn_run *r, const char *inherit) {
+static sn_status start(const cli *c, sn_run *r, const training *t) {
     int taken;
     if (r->passed_over) cli_warn("passed over and renamed *.damaged: %s", r->passed_over);
-    if (r->step && r->step < sn_run_steps(r)) cli_say(c, "resuming after step %lld", (long long)r->step);
-    if (r->step || !inherit) return SN_OK;
-    SN_TRY(sn_run_inherit(r, inherit, &taken));
-    cli_say(c, "%d of %d parameters start from %s", taken, r->graph->params.n, inherit);
+    if (r->step && r->step < sn_run_steps(r) && !t->name) cli_say(c, "resuming after step %lld", (long long)r->step);
+    if (r->step || !t->inherit) return SN_OK;
+    SN_TRY(sn_run_inherit(r, t->inherit, &taken));
+    if (!t->name) cli_say(c, "%d of %d parameters start from %s", taken, r->graph->params.n, t->inherit);
     return SN_OK;
 }
 
@@ -69,16 +73,19 @@ static void say_what_stands(const char *folder) {
         sn_error(SN_DIVERGED, "%s; no checkpoint had been made yet", text);
 }
 
-static sn_status train_run(const cli *c, sn_run *r, const sn_folder *folder) {
+static sn_status train_run(const cli *c, sn_run *r, const training *t, const sn_folder *folder) {
+    int64_t before = r->step, steps = sn_run_steps(r), end = t->epochs ? steps / r->config->train.epochs * t->epochs : steps;
     char *log = sn_folder_file(r->folder, "log.jsonl"), text[32];
     if (!log) return SN_RESOURCE;
-    watcher w = {.c = c, .start = sn_now(), .first = r->step};
-    sn_train_watch watch = {.stop = &cli_stop, .arg = &w, .event = on_event, .log = log, .folder = folder};
-    int64_t before = r->step;
-    sn_status s = sn_train(r, &watch);
-    if (s == SN_OK && r->step == before)
+    watcher w = {.c = c, .start = sn_now(), .first = before, .end = end, .name = t->name ? t->name : "", .forecast = t->name};
+    sn_train_watch watch = {.stop = &cli_stop, .arg = &w, .event = on_event, .log = log, .folder = folder, .until = end};
+    sn_status s = before > end
+                      ? sn_error(SN_FAIL, "%s is at step %lld already, beyond step %lld, after which it was to be scored",
+                                 r->folder, (long long)before, (long long)end)
+                      : sn_train(r, &watch);
+    if (s == SN_OK && !t->name && r->step == before)
         cli_say(c, "%s is finished: %lld steps; nothing to do", r->folder, (long long)r->step);
-    else if (s == SN_OK)
+    else if (s == SN_OK && !t->name)
         cli_say(c, "trained in %s", cli_duration(sn_now() - w.start, text));
     else if (s == SN_DIVERGED)
         say_what_stands(r->folder);
@@ -86,7 +93,7 @@ static sn_status train_run(const cli *c, sn_run *r, const sn_folder *folder) {
     return s;
 }
 
-sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, const char *inherit, sn_run **out) {
+sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, const training *t, sn_run **out) {
     sn_folder *lock = NULL;
     sn_run *r = NULL;
     sn_status s = cli_lock(c, folder, &lock);
@@ -94,12 +101,79 @@ sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, c
         s = sn_run_begin(config, folder, &cli_stop, &r);
     else
         sn_config_free(config);
-    if (s == SN_OK) s = start(c, r, inherit);
-    if (s == SN_OK) s = train_run(c, r, lock);
+    if (s == SN_OK) s = start(c, r, t);
+    if (s == SN_OK) s = train_run(c, r, t, lock);
     sn_folder_close(lock);
     if (s == SN_OK)
         *out = r;
     else
         sn_run_free(r);
     return s;
+}
+
+// ---------------------------------------------------------------- one architecture alone
+sn_status retraining_init(const cli *c, const sn_config *config, int *init) {
+    *init = config->retrain.init;
+    return cli_word(c, "init", sn_start_words, init);
+}
+
+sn_status retraining_name(const cli *c, const char **out) {
+    const char *name = *out = cli_get(c, "name");
+    size_t good = name ? strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") : 0;
+    if (name && (!*name || name[good] || name[0] == '.'))
+        return sn_error(SN_USAGE, "--name: found '%s'; allowed are letters, digits, '-', '_' and '.', not first a '.'", name);
+    return SN_OK;
+}
+
+char *retraining_folder(const char *in, const char *name, const char *arch) {
+    return name ? sn_format("%s/%s", in, name) : sn_format("%s/%08x", in, sn_hash_name(arch));
+}
+
+sn_status retraining_of(const sn_config *supernet, const char *arch, int init, const char *in, const char *name,
+                        sn_config **config, char **folder) {
+    sn_config *made;
+    SN_TRY(sn_config_retrain(supernet, arch, &made));
+    made->retrain.init = init;
+    *folder = retraining_folder(in, name, arch);
+    if (*folder)
+        *config = made;
+    else
+        sn_config_free(made);
+    return *folder ? SN_OK : SN_RESOURCE;
+}
+
+sn_status retrained_score(sn_run *r, sn_split split, void *arg, sn_status (*scored)(void *arg, const sn_score *)) {
+    sn_arch only = sn_arch_first(r->space);
+    sn_view_of_split view = {0};
+    sn_score_job job = {.archs = &only,
+                        .n = 1,
+                        .protocol = {SN_PROTOCOL_RUNNING, 0, 250},
+                        .memory = (size_t)r->config->rank.memory,
+                        .arg = arg,
+                        .scored = scored,
+                        .stop = cli_asked_to_stop};
+    SN_TRY(sn_run_source(r, split, 0, job.protocol.batch, &view, &job.images));
+    sn_status s = sn_score_archs(r->net, &job, NULL);
+    sn_run_source_free(&view);
+    return s == SN_INTERRUPTED ? sn_error(s, "%s: stopped while it was scored; the same command goes on from there", r->folder)
+                               : s;
+}
+
+typedef struct {
+    const cli *c;
+    const sn_run *run;
+    sn_log_score *score;
+} tested;
+
+static sn_status keep_test(void *arg, const sn_score *s) {
+    tested *t = arg;
+    double n = (double)s->images;
+    *t->score = (sn_log_score){(double)s->top1 / n, (double)s->top5 / n, s->loss, s->images};
+    return cli_log_test(t->c, t->run, t->run->folder, s);
+}
+
+sn_status retrained_test(const cli *c, sn_run *r, sn_log_score *out) {
+    tested t = {c, r, out};
+    *out = (sn_log_score){NAN, NAN, NAN, 0};
+    return sn_dataset_count(r->data, SN_TEST) ? retrained_score(r, SN_TEST, &t, keep_test) : SN_OK;
 }

@@ -351,8 +351,8 @@ static sn_status check_same(const newest *w, const sn_config *config) {
     if (!change.key[0]) return SN_OK;
     return sn_error(
         SN_CONFIG,
-        "%s was trained with another config: %s was %s, now %s; go on with --set %s=%s, or choose another folder (-o, retrain: "
-        "--name)",
+        "%s was trained with another config: %s was %s, now %s; go on with --set %s=%s, or choose another folder (-o; retrain, "
+        "finals: --name)",
         w->path, change.key, change.first, change.second, change.key, change.first);
 }
 

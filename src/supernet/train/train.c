@@ -215,6 +215,7 @@ typedef struct {
     int64_t logged;        // steps in these sums
     bool log_failed;       // and was warned of
     sn_climb climb;        // of the losses in the log
+    int64_t end;           // the step to stop at
 } loop;
 
 static void tell(const loop *l, sn_event e) {
@@ -375,9 +376,9 @@ static sn_status end_of_step(loop *l) {
     if (epoch_ends && has_validation && c->train.validate_every && (epoch % c->train.validate_every == 0 || last))
         SN_TRY(validate_epoch(l));
     if (last) log_passes(l);
-    bool due = epoch_ends || (c->train.save_every && step % c->train.save_every == 0);
-    if (due || stop) SN_TRY(save(l, last || stop));
-    return stop && !last ? sn_error(SN_INTERRUPTED, "stopped after step %lld of %lld; the same command goes on from there",
+    bool ends = step == l->end, due = epoch_ends || (c->train.save_every && step % c->train.save_every == 0);
+    if (due || ends || stop) SN_TRY(save(l, ends || stop));
+    return stop && !ends ? sn_error(SN_INTERRUPTED, "stopped after step %lld of %lld; the same command goes on from there",
                                     (long long)step, (long long)t->steps)
                          : SN_OK;
 }
@@ -398,15 +399,19 @@ static sn_status check_space(const sn_trainer *t) {
 sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
     sn_trainer *t;
     SN_TRY(sn_trainer_create(r, &t));
-    loop l = {.trainer = t, .watch = watch, .since = sn_now(), .climb = sn_climb_start(r->space->classes)};
+    loop l = {.trainer = t,
+              .watch = watch,
+              .since = sn_now(),
+              .climb = sn_climb_start(r->space->classes),
+              .end = watch->until && watch->until < t->steps ? watch->until : t->steps};
     sn_status s = SN_OK;
-    if (r->step < t->steps) {
+    if (r->step < l.end) {
         s = check_space(t);
         if (s == SN_OK && watch->log) log_result(&l, sn_log_cut(watch->log, r->step));
         if (s == SN_OK && watch->log) log_result(&l, sn_log_points(watch->log, &l.climb, recall_loss));
         if (s == SN_OK) log_start(&l), tell_slow(&l);
     }
-    while (s == SN_OK && r->step < t->steps) {
+    while (s == SN_OK && r->step < l.end) {
         s = sn_trainer_step(t);
         if (s != SN_OK) break;
         after_step(&l);

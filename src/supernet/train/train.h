@@ -54,6 +54,7 @@ typedef struct {
     void (*event)(void *arg, const sn_event *); // NULL: nobody listens
     const char *log;                            // path of log.jsonl, or NULL
     const struct sn_folder *folder;             // the run's, locked; asked before each save. NULL: nobody else is there
+    int64_t until;                              // stop after this step with a checkpoint saved, SN_OK; 0: at the end
 } sn_train_watch;
 
 sn_status sn_trainer_create(sn_run *, sn_trainer **out);
@@ -65,8 +66,8 @@ sn_status sn_trainer_room(const sn_run *, sn_room *out);
 // Learning rate of a step under the run's config.
 double sn_trainer_lr(const sn_trainer *, int64_t step);
 
-// From run->step to the end. The run has a folder, which the caller has locked. SN_DIVERGED names step and arch; the last
-// checkpoint stands.
+// From run->step to the end, or to `until`: what is trained is the same in the same bits. The run has a folder, which the caller
+// has locked. SN_DIVERGED names step and arch; the last checkpoint stands.
 sn_status sn_train(sn_run *, const sn_train_watch *);
 
 // The fixed paths of validation: smallest, largest and two random ones; fewer where archs are few.

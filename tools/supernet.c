@@ -15,7 +15,7 @@
 COMMANDS(X)
 #undef X
 
-static const cli_command *const commands[] = {
+const cli_command *const cli_commands[] = {
 #define X(name) &cmd_##name,
     COMMANDS(X)
 #undef X
@@ -23,20 +23,20 @@ static const cli_command *const commands[] = {
 
 static const char *command_word(const void *list, int i) {
     (void)list;
-    return i < (int)(sizeof commands / sizeof *commands) - 1 ? commands[i]->name : NULL;
+    return i < (int)(sizeof cli_commands / sizeof *cli_commands) - 1 ? cli_commands[i]->name : NULL;
 }
 
 static const cli_command *find(const char *name) {
-    for (int i = 0; commands[i]; i++)
-        if (!strcmp(commands[i]->name, name)) return commands[i];
+    for (int i = 0; cli_commands[i]; i++)
+        if (!strcmp(cli_commands[i]->name, name)) return cli_commands[i];
     return NULL;
 }
 
 static void usage(FILE *out) {
     fprintf(out, "supernet %s: one-shot neural architecture search\n\nUsage: supernet COMMAND [OPERANDS] [OPTIONS]\n\n",
             SN_VERSION);
-    for (int i = 0; commands[i]; i++)
-        fprintf(out, "  %-9s %-18s %s\n", commands[i]->name, commands[i]->operands, commands[i]->summary);
+    for (int i = 0; cli_commands[i]; i++)
+        fprintf(out, "  %-9s %-18s %s\n", cli_commands[i]->name, cli_commands[i]->operands, cli_commands[i]->summary);
     fprintf(out, "\n`supernet help COMMAND` explains a command, `supernet help config` every key of a config.\nExit codes:");
 #define X(name, code, text) fprintf(out, " %d %s;", code, text);
     SN_STATUS_TABLE(X)
@@ -72,7 +72,7 @@ static sn_status finish(void) {
 // `help` and `help COMMAND`; `help config` is the command's own.
 static bool general_help(const cli *c) {
     const cli_command *about = c->operands ? find(c->operand[0]) : NULL;
-    if (c->command != &cmd_help || cli_get(c, "markdown") || (c->operands && !about)) return false;
+    if (c->command != &cmd_help || cli_get(c, "markdown") || cli_get(c, "as") || (c->operands && !about)) return false;
     if (about)
         cli_print_help(about);
     else

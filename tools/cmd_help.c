@@ -1,5 +1,5 @@
-// supernet help config: every key, from the parser's own table; help --as: what is installed beside the program. (Plain `help` and
-// `help COMMAND` are in supernet.c.)
+// supernet help config: every key, from the parser's own table; help --as: what is installed beside the program. (Plain `help`
+// and `help COMMAND` are in supernet.c.)
 #include "cli.h"
 #include "manual.h"
 

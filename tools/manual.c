@@ -79,11 +79,12 @@ static void man(FILE *out) {
     fputs(".SH COMMANDS\n", out);
     for (int i = 0; cli_commands[i]; i++) man_command(cli_commands[i], out);
     man_exit_codes(out);
-    fputs(".SH FILES\n.TP\n.I /usr/share/supernet/*.yaml\nconfigs to copy and change\n.TP\n.I /usr/share/supernet/spaces/*.yaml\n"
-          "published spaces, named by \\fBspace.preset\\fR\n.TP\n.I ~/.cache/supernet\ndecoded images; may be removed at any time\n"
-          ".TP\n.I RUN\nthe folder that train makes: config.yaml, log.jsonl, checkpoints, ranking.h5, retrained nets, exports\n"
-          ".SH EXAMPLES\n.nf\n",
-          out);
+    fputs(
+        ".SH FILES\n.TP\n.I /usr/share/supernet/*.yaml\nconfigs to copy and change\n.TP\n.I /usr/share/supernet/spaces/*.yaml\n"
+        "published spaces, named by \\fBspace.preset\\fR\n.TP\n.I ~/.cache/supernet\ndecoded images; may be removed at any time\n"
+        ".TP\n.I RUN\nthe folder that train makes: config.yaml, log.jsonl, checkpoints, ranking.h5, retrained nets, exports\n"
+        ".SH EXAMPLES\n.nf\n",
+        out);
     roff("supernet train /usr/share/supernet/quickstart.yaml -o run\nsupernet rank run\nsupernet retrain run --arch best\n"
          "supernet export run --arch best -o model.onnx\n",
          out);
@@ -215,7 +216,8 @@ static void zsh_command(const cli_command *c, FILE *out) {
     fprintf(out, "    %s)\n        _arguments -C", c->name);
     const cli_option *o;
     for (int i = 0; (o = cli_option_at(c, i)); i++) zsh_option(o, out);
-    fputs(strcmp(c->name, "help") ? " \\\n            '*: :_files'\n        ;;\n" : " \\\n            '1: :->topic'\n        ;;\n",
+    fputs(strcmp(c->name, "help") ? " \\\n            '*: :_files'\n        ;;\n"
+                                  : " \\\n            '1: :->topic'\n        ;;\n",
           out);
 }
 

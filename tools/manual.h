@@ -11,8 +11,8 @@
 extern const char *const manual_words[];
 typedef enum { MANUAL_MAN, MANUAL_BASH, MANUAL_ZSH } manual_form;
 
-// man: roff for supernet.1. bash: a file that is sourced, as in share/bash-completion/completions. zsh: the function _supernet, as
-// in a folder of fpath. The same bytes from the same program, on every machine. What out refuses is for the caller to find.
+// man: roff for supernet.1. bash: a file that is sourced, as in share/bash-completion/completions. zsh: the function _supernet,
+// as in a folder of fpath. The same bytes from the same program, on every machine. What out refuses is for the caller to find.
 void manual_write(manual_form, FILE *out);
 
 #endif

@@ -167,52 +167,52 @@ static const sn_rank_part *part_of(const sn_against *a, int by, bool distinct) {
 static void print_values(const sn_against *a, bool distinct, int width) {
     char text[32];
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
-        printf("%-*s", width, sn_rank_figure_text((sn_rank_figure_id)f));
+        cli_print("%-*s", width, sn_rank_figure_text((sn_rank_figure_id)f));
         for (int by = 0; by < SN_RANKED_BY; by++) {
             const sn_rank_part *p = part_of(a, by, distinct);
-            printf("  %8s", cli_figure(p->archs ? p->figure[f].value : NAN, text));
+            cli_print("  %8s", cli_figure(p->archs ? p->figure[f].value : NAN, text));
         }
-        printf("\n");
+        cli_print("\n");
     }
 }
 
 // Of the scores; costs are known without images, and their intervals over archs are those of the archs alone.
 static void print_intervals(const sn_against *a, bool distinct, bool images, int width) {
     char text[2][32], both[80];
-    printf("95 %% over %s\n", images ? "images" : "architectures");
+    cli_print("95 %% over %s\n", images ? "images" : "architectures");
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
-        printf("  %-*s", width - 2, sn_rank_figure_name((sn_rank_figure_id)f));
+        cli_print("  %-*s", width - 2, sn_rank_figure_name((sn_rank_figure_id)f));
         for (int by = 0; by < (images ? SN_BY_MACS : SN_RANKED_BY); by++) {
             const sn_rank_part *p = part_of(a, by, distinct);
             const double *x = images ? p->figure[f].image : p->figure[f].arch;
             bool known = p->archs && !isnan(x[0]);
             snprintf(both, sizeof both, known ? "%s to %s" : "-", cli_figure(x[0], text[0]), cli_figure(x[1], text[1]));
-            printf("  %16s", both);
+            cli_print("  %16s", both);
         }
-        printf("\n");
+        cli_print("\n");
     }
 }
 
 static void print_part(const sn_against *a, const char *title, bool distinct) {
     const sn_rank_part *first = part_of(a, 0, distinct);
     int width = figure_width();
-    printf("\n%s: %zu, of these in the true top 10 %%: %zu\n", title, first->archs, first->top);
-    printf("%-*s", width, "by");
-    for (int by = 0; by < SN_RANKED_BY; by++) printf("  %8s", words[by]);
-    printf("\n");
+    cli_print("\n%s: %zu, of these in the true top 10 %%: %zu\n", title, first->archs, first->top);
+    cli_print("%-*s", width, "by");
+    for (int by = 0; by < SN_RANKED_BY; by++) cli_print("  %8s", words[by]);
+    cli_print("\n");
     print_values(a, distinct, width);
     enum { NAMES = 24 };
-    printf("%-*s", NAMES, "by");
-    for (int by = 0; by < SN_RANKED_BY; by++) printf("  %16s", words[by]);
-    printf("\n");
+    cli_print("%-*s", NAMES, "by");
+    for (int by = 0; by < SN_RANKED_BY; by++) cli_print("  %16s", words[by]);
+    cli_print("\n");
     print_intervals(a, distinct, true, NAMES);
     print_intervals(a, distinct, false, NAMES);
 }
 
 void sn_against_print(const sn_against *a) {
     if (a->missing)
-        printf("\n%ld ranked architecture%s no true accuracy and %s left out\n", a->missing, a->missing == 1 ? " has" : "s have",
-               a->missing == 1 ? "is" : "are");
+        cli_print("\n%ld ranked architecture%s no true accuracy and %s left out\n", a->missing,
+                  a->missing == 1 ? " has" : "s have", a->missing == 1 ? "is" : "are");
     print_part(a, "architectures", false);
     if (a->by[0].distinct.archs) print_part(a, "distinct as trained nets (score = mean over equal ones)", true);
 }

@@ -49,19 +49,19 @@ static sn_status print(const cli *c, const sn_backend *b, int batch, const sn_be
                                           "waited_ms_per_step", 1e3 * r->loader.waiting / (double)r->steps));
         return cli_print_json(out);
     }
-    printf("%s, %d threads, batch %d: %.4f s a step, %.1f images/s\n", sn_backend_name(b), sn_backend_threads(b), batch, seconds,
-           batch / seconds);
-    printf("convolutions: %.1f GFLOP/s", gflops);
-    if (peak > 0) printf(", %.1f %% of the FMA peak of %.0f GFLOP/s (measured now)", 100 * gflops / peak, peak);
-    printf("\nmaking plans: %.2f %% of the time; arena %.0f MiB; peak memory of the process %ld MiB\n",
-           100 * r->plan_seconds / r->seconds, (double)r->arena_bytes / 0x1p20, usage.ru_maxrss / 1024);
+    cli_print("%s, %d threads, batch %d: %.4f s a step, %.1f images/s\n", sn_backend_name(b), sn_backend_threads(b), batch,
+              seconds, batch / seconds);
+    cli_print("convolutions: %.1f GFLOP/s", gflops);
+    if (peak > 0) cli_print(", %.1f %% of the FMA peak of %.0f GFLOP/s (measured now)", 100 * gflops / peak, peak);
+    cli_print("\nmaking plans: %.2f %% of the time; arena %.0f MiB; peak memory of the process %ld MiB\n",
+              100 * r->plan_seconds / r->seconds, (double)r->arena_bytes / 0x1p20, usage.ru_maxrss / 1024);
     for (int i = 0; i < r->rows; i++)
-        printf("  %-22s %-46s %s%s%8.2f ms a step  %7.1f GFLOP/s  %6.1f GB/s\n", r->row[i].kernel, r->row[i].impl, r->row[i].size,
-               *r->row[i].size ? " " : "", 1e3 * r->row[i].seconds / (double)r->steps, r->row[i].flops / r->row[i].seconds * 1e-9,
-               r->row[i].bytes / r->row[i].seconds * 1e-9);
+        cli_print("  %-22s %-46s %s%s%8.2f ms a step  %7.1f GFLOP/s  %6.1f GB/s\n", r->row[i].kernel, r->row[i].impl,
+                  r->row[i].size, *r->row[i].size ? " " : "", 1e3 * r->row[i].seconds / (double)r->steps,
+                  r->row[i].flops / r->row[i].seconds * 1e-9, r->row[i].bytes / r->row[i].seconds * 1e-9);
     if (r->loader.loading > 0)
-        printf("  %-22s %-32s %8.2f ms a step, %.2f ms of it waited for\n", "loader", "reading, augmenting",
-               1e3 * r->loader.loading / (double)r->steps, 1e3 * r->loader.waiting / (double)r->steps);
+        cli_print("  %-22s %-32s %8.2f ms a step, %.2f ms of it waited for\n", "loader", "reading, augmenting",
+                  1e3 * r->loader.loading / (double)r->steps, 1e3 * r->loader.waiting / (double)r->steps);
     return SN_OK;
 }
 

@@ -58,8 +58,8 @@ static sn_status add(void *arg, const sn_score *s) {
                    ? out_of_memory()
                    : SN_OK;
     }
-    printf("%-24s top-1 %.4f  top-5 %.4f  loss %.4f  MACs %lld  params %lld\n", text, (double)s->top1 / n, (double)s->top5 / n,
-           s->loss, (long long)cost.macs, (long long)cost.params);
+    cli_print("%-24s top-1 %.4f  top-5 %.4f  loss %.4f  MACs %lld  params %lld\n", text, (double)s->top1 / n, (double)s->top5 / n,
+              s->loss, (long long)cost.macs, (long long)cost.params);
     return SN_OK;
 }
 
@@ -125,7 +125,7 @@ static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split) {
 
 static sn_status print(evaluation *e, const char *split, const char *protocol) {
     if (!e->c->json) {
-        printf("%ld architecture%s with the weights of step %lld\n", e->n, cli_plural(e->n), (long long)e->run->step);
+        cli_print("%ld architecture%s with the weights of step %lld\n", e->n, cli_plural(e->n), (long long)e->run->step);
         return SN_OK;
     }
     json_t *list = e->list;

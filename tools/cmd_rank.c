@@ -64,8 +64,8 @@ static void progress(void *arg, double done, long all) {
     if (!(w->start > 0)) w->start = sn_now(), w->first = done;
     char left[32] = "";
     if (done > w->first) cli_duration((sn_now() - w->start) / (done - w->first) * ((double)all - done), left);
-    cli_progress(w->c, done / (double)all, "%ld of %ld architecture%s%s%s%s", (long)done, all, cli_plural(all), *left ? ", " : "",
-                 left, *left ? " left" : "");
+    cli_progress(w->c, done / (double)all, "%s%s%ld of %ld architecture%s", left, *left ? " left, " : "", (long)done, all,
+                 cli_plural(all));
 }
 
 static void layout(void *arg, const sn_score_layout *l) {
@@ -85,8 +85,8 @@ static void print_item(const sn_run *r, int width, long place, const sn_ranked *
     char text[SN_ARCH_TEXT], loss[32], fitted[32];
     snprintf(loss, sizeof loss, isfinite(x->loss) ? "%.4f" : "-", x->loss);
     snprintf(fitted, sizeof fitted, isnan(x->fitted_top1) ? "-" : "%.4f", x->fitted_top1);
-    printf("%5ld  %-*s  %.4f  %6s  %.4f  %8s  %9.3f  %9lld\n", place, width, sn_arch_text(r->space, &x->arch, text), x->top1,
-           fitted, x->top5, loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
+    cli_print("%5ld  %-*s  %.4f  %6s  %.4f  %8s  %9.3f  %9lld\n", place, width, sn_arch_text(r->space, &x->arch, text), x->top1,
+              fitted, x->top5, loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
 }
 
 static void widen(const sn_run *r, const sn_ranked *x, int *width) {
@@ -120,18 +120,18 @@ static void print_picks(const sn_run *r, const sn_ranking *k) {
     const sn_ranked *raw = sn_ranking_first(k, SN_BEST_BY_ACCURACY), *fitted = sn_ranking_first(k, SN_BEST_BY_EFFECTS);
     char text[2][SN_ARCH_TEXT];
     if (!fitted || fitted == raw) return;
-    printf("\nbest of these by accuracy: %s (%.4f, fitted %.4f)\nbest of these by effects:  %s (%.4f, fitted %.4f)\n",
-           sn_arch_text(r->space, &raw->arch, text[0]), raw->top1, raw->fitted_top1,
-           sn_arch_text(r->space, &fitted->arch, text[1]), fitted->top1, fitted->fitted_top1);
+    cli_print("\nbest of these by accuracy: %s (%.4f, fitted %.4f)\nbest of these by effects:  %s (%.4f, fitted %.4f)\n",
+              sn_arch_text(r->space, &raw->arch, text[0]), raw->top1, raw->fitted_top1,
+              sn_arch_text(r->space, &fitted->arch, text[1]), fitted->top1, fitted->fitted_top1);
 }
 
 // The best by effects that the ranking did not hold (NULL: it did).
 static void print_whole(const sn_run *r, const sn_ranked *x) {
     char text[SN_ARCH_TEXT];
     if (!x) return;
-    printf("\nbest by effects of the whole space, scored beside the others: %s (%.4f, fitted %.4f; %.3f MMACs, %lld params)\n",
-           sn_arch_text(r->space, &x->arch, text), x->top1, x->fitted_top1, (double)x->cost.macs * 1e-6,
-           (long long)x->cost.params);
+    cli_print("\nbest by effects of the whole space, scored beside the others: %s (%.4f, fitted %.4f; %.3f MMACs, %lld params)\n",
+              sn_arch_text(r->space, &x->arch, text), x->top1, x->fitted_top1, (double)x->cost.macs * 1e-6,
+              (long long)x->cost.params);
 }
 
 static json_t *picks_json(const sn_run *r, const sn_ranking *k) {
@@ -149,19 +149,20 @@ static sn_status print_text(const sn_run *r, const sn_ranking *k, const sn_ranke
     int width = 24;
     for (long i = 0; i < k->n && i < top; i++) widen(r, &k->item[i], &width);
     for (size_t i = 0; i < n_front; i++) widen(r, &k->item[front[i]], &width);
-    printf("place  %-*s   top-1  fitted   top-5      loss      MMACs     params\n", width, "architecture");
+    cli_print("place  %-*s   top-1  fitted   top-5      loss      MMACs     params\n", width, "architecture");
     for (long i = 0; i < k->n && i < top; i++) print_item(r, width, i + 1, &k->item[i]);
-    printf("\nPareto list (%s against MACs):\n", score_words[k->by]);
+    cli_print("\nPareto list (%s against MACs):\n", score_words[k->by]);
     for (size_t i = 0; i < n_front; i++) print_item(r, width, (long)front[i] + 1, &k->item[front[i]]);
     print_picks(r, k);
     print_whole(r, whole);
-    printf("\n%ld architecture%s, %ld scored now on %llu image%s each", k->n, cli_plural(k->n), k->scored,
-           (unsigned long long)k->images, cli_plural((long)k->images));
+    cli_print("\n%ld architecture%s, %ld scored now on %llu image%s each", k->n, cli_plural(k->n), k->scored,
+              (unsigned long long)k->images, cli_plural((long)k->images));
     if (k->work.naive)
-        printf("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
-               (double)k->work.done / (double)k->work.naive);
-    printf("; weights of step %lld\nmean top-1 %.4f; agreement of the rankings on two halves of the images, over %ld: tau %s\n",
-           (long long)r->step, mean_top1(k), k->n, cli_figure(a->half_tau, tau));
+        cli_print("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
+                  (double)k->work.done / (double)k->work.naive);
+    cli_print(
+        "; weights of step %lld\nmean top-1 %.4f; agreement of the rankings on two halves of the images, over %ld: tau %s\n",
+        (long long)r->step, mean_top1(k), k->n, cli_figure(a->half_tau, tau));
     if (a->truths) sn_against_print(a);
     return SN_OK;
 }
@@ -213,15 +214,16 @@ static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, cons
     sn_against against = {0};
     char text[2][SN_ARCH_TEXT];
     if (k->identical)
-        cli_say(c, "warning: %ld architecture%s the same logits as another on every image, such as %s and %s", k->identical,
-                k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
-                sn_arch_text(r->space, &k->twins[1], text[1]));
+        cli_warn("%ld architecture%s the same logits as another on every image, such as %s and %s", k->identical,
+                 k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
+                 sn_arch_text(r->space, &k->twins[1], text[1]));
     say_unfitted(c, r, k);
     if (cli_get(c, "csv")) SN_TRY(cli_write_csv(cli_get(c, "csv"), put_scores, k));
     SN_TRY(sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against));
     if (against.outside)
-        cli_say(c, "warning: %ld of %zu names are no architectures of this space, the first: %s", against.outside,
-                sn_truth_count(w->truth), against.first_outside);
+        if (!c->quiet)
+            cli_warn("%ld of %zu names are no architectures of this space, the first: %s", against.outside,
+                     sn_truth_count(w->truth), against.first_outside);
     sn_status s = pareto(k, &front, &n_front);
     if (s == SN_OK) s = (c->json ? print_json : print_text)(r, k, whole, w->top, front, n_front, &against);
     free(front);

@@ -32,17 +32,17 @@ static void print_change(const sn_finals *f, const sn_finals_change *c) {
     char place[16], epochs[32];
     if (f->n == 1) return;
     if (c->place == 1) {
-        printf("the finals confirm the ranking: its first of these wins\n");
+        cli_print("the finals confirm the ranking: its first of these wins\n");
         return;
     }
-    printf("the ranking's first of these, %s, came out %s of %d", f->finalist[0].arch, ordinal(c->place, place), f->n);
+    cli_print("the ranking's first of these, %s, came out %s of %d", f->finalist[0].arch, ordinal(c->place, place), f->n);
     if (c->rung < 0) {
-        printf(": its training diverged\n");
+        cli_print(": its training diverged\n");
         return;
     }
-    printf(": %.4f after %s, where the winner had %.4f\ndifference %+.4f, 95 %% over images %+.4f to %+.4f%s\n", c->top1[0],
-           finals_epochs(f->rung[c->rung], epochs), c->top1[1], c->paired.difference, c->paired.from, c->paired.to,
-           tells_apart(&c->paired) ? "" : ": these images cannot tell the two apart");
+    cli_print(": %.4f after %s, where the winner had %.4f\ndifference %+.4f, 95 %% over images %+.4f to %+.4f%s\n", c->top1[0],
+              finals_epochs(f->rung[c->rung], epochs), c->top1[1], c->paired.difference, c->paired.from, c->paired.to,
+              tells_apart(&c->paired) ? "" : ": these images cannot tell the two apart");
 }
 
 static json_t *change_json(const sn_finals *f, const sn_finals_change *c) {
@@ -58,15 +58,15 @@ static json_t *change_json(const sn_finals *f, const sn_finals_change *c) {
 static void print_finalist(const sn_finals *f, const sn_finalist *a, int width) {
     char fitted[32];
     snprintf(fitted, sizeof fitted, isnan(a->fitted_top1) ? "-" : "%.4f", a->fitted_top1);
-    printf("%5lld  %-*s  %.4f  %6s  %9.3f  %9lld", (long long)a->place, width, a->arch, a->top1, fitted, (double)a->macs * 1e-6,
-           (long long)a->params);
+    cli_print("%5lld  %-*s  %.4f  %6s  %9.3f  %9lld", (long long)a->place, width, a->arch, a->top1, fitted,
+              (double)a->macs * 1e-6, (long long)a->params);
     for (int j = 0; j < f->rungs; j++) {
         char text[32] = "-";
         if (j < a->scores && a->score[j].right < 0) snprintf(text, sizeof text, "diverged");
         if (j < sn_finals_scored(a)) snprintf(text, sizeof text, "%.4f", share(f, a, j));
-        printf("  %*s", 10, text);
+        cli_print("  %*s", 10, text);
     }
-    printf("\n");
+    cli_print("\n");
 }
 
 static void print_table(const sn_finals *f, const int *order) {
@@ -74,9 +74,9 @@ static void print_table(const sn_finals *f, const int *order) {
     char text[32];
     for (int i = 0; i < f->n; i++)
         if ((int)strlen(f->finalist[i].arch) > width) width = (int)strlen(f->finalist[i].arch);
-    printf("place  %-*s  shared  fitted      MMACs     params", width, "architecture");
-    for (int j = 0; j < f->rungs; j++) printf("  %10s", finals_epochs(f->rung[j], text));
-    printf("\n");
+    cli_print("place  %-*s  shared  fitted      MMACs     params", width, "architecture");
+    for (int j = 0; j < f->rungs; j++) cli_print("  %10s", finals_epochs(f->rung[j], text));
+    cli_print("\n");
     for (int i = 0; i < f->n; i++) print_finalist(f, &f->finalist[order[i]], width);
 }
 
@@ -84,15 +84,15 @@ static void print_text(const sn_finals *f, const int *order, const char *folder,
     char *winner = retraining_folder(folder, NULL, f->finalist[f->winner].arch), epochs[32];
     sn_finals_change c = sn_finals_changed(f, order);
     print_table(f, order);
-    printf(
+    cli_print(
         "\nplace and shared, fitted top-1: of the ranking, by %s; then top-1 of each trained alone, on %lld validation image%s\n",
         sn_best_by_words[f->by], (long long)f->images, cli_plural((long)f->images));
     cli_print("winner: %s, trained for %s in %s\n", f->finalist[f->winner].arch, finals_epochs(f->rung[f->rungs - 1], epochs),
               winner ? winner : folder);
     print_change(f, &c);
     if (f->test.images)
-        printf("test: top-1 %.4f  top-5 %.4f  loss %.4f on %lld images\n", f->test.top1, f->test.top5, f->test.loss,
-               (long long)f->test.images);
+        cli_print("test: top-1 %.4f  top-5 %.4f  loss %.4f on %lld images\n", f->test.top1, f->test.top5, f->test.loss,
+                  (long long)f->test.images);
     else
         cli_print("test: %s has no test images\n", source);
     free(winner);

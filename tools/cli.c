@@ -359,6 +359,10 @@ const char *cli_mmacs(int64_t macs, char text[32]) {
     return text;
 }
 
+bool cli_has_top5(const sn_space *s) {
+    return s->classes > 5;
+}
+
 const char *cli_plural(long n) {
     return n == 1 ? "" : "s";
 }

@@ -103,6 +103,7 @@ const char *cli_figure(double, char text[32]);
 // An accuracy or loss, "0.1234", or "-"; multiplications in millions, "12.345".
 const char *cli_score(double, char text[32]);
 const char *cli_mmacs(int64_t macs, char text[32]);
+bool cli_has_top5(const sn_space *); // whether it says something: of 5 classes every image is right
 // "s", or "" after 1.
 const char *cli_plural(long n);
 // One JSON object on stdout; takes the reference. What stdout refuses is told at the end (supernet.c).

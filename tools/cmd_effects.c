@@ -6,6 +6,7 @@
 #include "io/files/csv.h"
 #include "supernet/rank/budget.h"
 #include "supernet/rank/findings.h"
+#include "table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,28 +21,44 @@ static const cli_option options[] = {
     {0}};
 
 // ---------------------------------------------------------------- text
-static const char *number(double v, int digits, char text[32]) {
-    snprintf(text, 32, isnan(v) ? "-" : "%+.*f", digits, v);
-    return text;
+static void add_number(table *t, double v, int digits) {
+    if (isnan(v))
+        table_cell(t, "-");
+    else
+        table_cell(t, "%+.*f", digits, v);
 }
 
-static void print_effects(const sn_findings *f) {
-    char text[8][32];
-    int width = 8;
+static void add_range(table *t, const double range[2]) {
+    if (isnan(range[0]) || isnan(range[1]))
+        table_cell(t, "-");
+    else
+        table_cell(t, "%+.2f to %+6.2f", range[0], range[1]);
+}
+
+static sn_status print_effects(const sn_findings *f) {
     const sn_effects *x = &f->fitted->accuracy;
-    for (int e = 0; e < x->n; e++) {
-        int n = (int)strlen(sn_findings_word(f->run->space, x->effect[e].decision, x->effect[e].option)) + 2;
-        if (n > width) width = n;
-    }
-    cli_print("%-*s  archs  points      over images       over archs      loss     MMACs  points per MMAC\n", width, "option");
+    table *t = table_new();
+    table_column(t, TABLE_TEXT, 0, "option");
+    table_column(t, TABLE_NUMBER, 5, "archs");
+    table_column(t, TABLE_NUMBER, 0, "points");
+    table_column(t, TABLE_NUMBER, 0, "over images");
+    table_column(t, TABLE_NUMBER, 2, "over archs");
+    table_column(t, TABLE_NUMBER, 4, "loss");
+    table_column(t, TABLE_NUMBER, 1, "MMACs");
+    table_column(t, TABLE_NUMBER, 3, "points per MMAC");
     for (int e = 0; e < x->n; e++) {
         sn_option_finding r = sn_findings_option(f, e);
-        if (e == x->first[x->effect[e].decision]) cli_print("%s\n", r.decision);
-        cli_print("  %-*s  %5ld  %6s  %6s to %6s  %6s to %6s  %8s  %8s  %8s\n", width - 2, r.option, r.archs,
-                  number(r.points, 2, text[0]), number(r.images[0], 2, text[1]), number(r.images[1], 2, text[2]),
-                  number(r.over[0], 2, text[3]), number(r.over[1], 2, text[4]), number(r.loss, 4, text[5]),
-                  number(r.mmacs, 3, text[6]), number(r.per_mmac, 2, text[7]));
+        if (e == x->first[x->effect[e].decision]) table_heading(t, r.decision);
+        table_cell(t, "  %s", r.option);
+        table_cell(t, "%ld", r.archs);
+        add_number(t, r.points, 2);
+        add_range(t, r.images);
+        add_range(t, r.over);
+        add_number(t, r.loss, 4);
+        add_number(t, r.mmacs, 3);
+        add_number(t, r.per_mmac, 2);
     }
+    return table_print(t);
 }
 
 static void print_shares(const sn_findings *f, long most) {
@@ -86,7 +103,7 @@ static sn_status print_text(const sn_findings *f, const sn_arch *archs, long n, 
     const sn_ranking *k = f->ranking;
     double mean = 0;
     for (long i = 0; i < k->rows; i++) mean += k->row[i].top1 / (double)k->rows;
-    print_effects(f);
+    SN_TRY(print_effects(f));
     print_shares(f, most);
     sn_arch best;
     SN_TRY(best_by_effects(f, &best));

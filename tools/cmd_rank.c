@@ -5,6 +5,7 @@
 #include "io/files/atomic.h"
 #include "space/words.h"
 #include "supernet/rank/archlist.h"
+#include "table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -81,18 +82,36 @@ static json_t *item_json(const sn_run *r, const sn_ranked *x) {
                      cli_real(x->fitted_loss), "macs", (json_int_t)x->cost.macs, "params", (json_int_t)x->cost.params);
 }
 
-static void print_item(const sn_run *r, int width, long place, const sn_ranked *x) {
-    char text[SN_ARCH_TEXT], loss[32], fitted[32];
-    snprintf(loss, sizeof loss, isfinite(x->loss) ? "%.4f" : "-", x->loss);
-    snprintf(fitted, sizeof fitted, isnan(x->fitted_top1) ? "-" : "%.4f", x->fitted_top1);
-    cli_print("%5ld  %-*s  %.4f  %6s  %.4f  %8s  %9.3f  %9lld\n", place, width, sn_arch_text(r->space, &x->arch, text), x->top1,
-              fitted, x->top5, loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
+static const char *const score_words[] = {"top-1", "loss", "fitted top-1"}; // by SN_BEST_BY_...
+
+static void add_item(table *t, const sn_run *r, long place, const sn_ranked *x) {
+    char text[SN_ARCH_TEXT], figure[32];
+    table_cell(t, "%ld", place);
+    table_cell(t, "%s", sn_arch_text(r->space, &x->arch, text));
+    table_cell(t, "%s", cli_score(x->top1, figure));
+    table_cell(t, "%s", cli_score(x->fitted_top1, figure));
+    if (cli_has_top5(r->space)) table_cell(t, "%s", cli_score(x->top5, figure));
+    table_cell(t, "%s", cli_score(x->loss, figure));
+    table_cell(t, "%s", cli_mmacs(x->cost.macs, figure));
+    table_cell(t, "%lld", (long long)x->cost.params);
 }
 
-static void widen(const sn_run *r, const sn_ranked *x, int *width) {
-    char text[SN_ARCH_TEXT];
-    int n = (int)strlen(sn_arch_text(r->space, &x->arch, text));
-    if (n > *width) *width = n;
+static sn_status print_items(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front) {
+    table *t = table_new();
+    char pareto[64];
+    table_column(t, TABLE_NUMBER, 0, "place");
+    table_column(t, TABLE_TEXT, 0, "architecture");
+    table_column(t, TABLE_NUMBER, 0, "top-1");
+    table_column(t, TABLE_NUMBER, 1, "fitted");
+    if (cli_has_top5(r->space)) table_column(t, TABLE_NUMBER, 4, "top-5");
+    table_column(t, TABLE_NUMBER, 3, "loss");
+    table_column(t, TABLE_NUMBER, 0, "MMACs");
+    table_column(t, TABLE_NUMBER, 2, "params");
+    for (long i = 0; i < k->n && i < top; i++) add_item(t, r, i + 1, &k->item[i]);
+    snprintf(pareto, sizeof pareto, "\nPareto list (%s against MACs):", score_words[k->by]);
+    table_heading(t, pareto);
+    for (size_t i = 0; i < n_front; i++) add_item(t, r, (long)front[i] + 1, &k->item[front[i]]);
+    return table_print(t);
 }
 
 static sn_status pareto(const sn_ranking *k, size_t **index, size_t *count) {
@@ -112,8 +131,6 @@ static double mean_top1(const sn_ranking *k) {
     for (long i = 0; i < k->n; i++) sum += k->item[i].top1;
     return sum / (double)k->n;
 }
-
-static const char *const score_words[] = {"top-1", "loss", "fitted top-1"}; // by SN_BEST_BY_...
 
 // The best as scored and the best by main effects, where they differ.
 static void print_picks(const sn_run *r, const sn_ranking *k) {
@@ -146,13 +163,7 @@ static json_t *picks_json(const sn_run *r, const sn_ranking *k) {
 static sn_status print_text(const sn_run *r, const sn_ranking *k, const sn_ranked *whole, long top, const size_t *front,
                             size_t n_front, const sn_against *a) {
     char tau[32];
-    int width = 24;
-    for (long i = 0; i < k->n && i < top; i++) widen(r, &k->item[i], &width);
-    for (size_t i = 0; i < n_front; i++) widen(r, &k->item[front[i]], &width);
-    cli_print("place  %-*s   top-1  fitted   top-5      loss      MMACs     params\n", width, "architecture");
-    for (long i = 0; i < k->n && i < top; i++) print_item(r, width, i + 1, &k->item[i]);
-    cli_print("\nPareto list (%s against MACs):\n", score_words[k->by]);
-    for (size_t i = 0; i < n_front; i++) print_item(r, width, (long)front[i] + 1, &k->item[front[i]]);
+    SN_TRY(print_items(r, k, top, front, n_front));
     print_picks(r, k);
     print_whole(r, whole);
     cli_print("\n%ld architecture%s, %ld scored now on %llu image%s each", k->n, cli_plural(k->n), k->scored,
@@ -163,8 +174,7 @@ static sn_status print_text(const sn_run *r, const sn_ranking *k, const sn_ranke
     cli_print(
         "; weights of step %lld\nmean top-1 %.4f; agreement of the rankings on two halves of the images, over %ld: tau %s\n",
         (long long)r->step, mean_top1(k), k->n, cli_figure(a->half_tau, tau));
-    if (a->truths) sn_against_print(a);
-    return SN_OK;
+    return a->truths ? sn_against_print(a) : SN_OK;
 }
 
 static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranked *whole, long top, const size_t *front,

@@ -146,13 +146,11 @@ static void print_titles(const table *t) {
 
 // Which columns the terminal has no room for.
 static void print_hidden(const table *t) {
-    bool any = false;
-    for (int i = 0; i < t->columns; i++) {
-        if (!t->column[i].hidden) continue;
-        cli_print("%s%s", any ? ", " : "(no room for ", t->column[i].title);
-        any = true;
-    }
-    if (any) cli_print(")\n");
+    char text[512] = "";
+    for (int i = 0; i < t->columns; i++)
+        if (t->column[i].hidden)
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", *text ? ", " : "", t->column[i].title);
+    if (*text) cli_print("(no room for %s)\n", text);
 }
 
 sn_status table_print(table *t) {
@@ -168,8 +166,12 @@ sn_status table_print(table *t) {
             print_row(t, t->cell + i);
     }
     if (s == SN_OK) print_hidden(t);
-    for (size_t i = 0; i < t->n; i++) free(t->cell[i]);
-    free(t->cell);
-    if (t != &without_memory) free(t);
+    table_free(t);
     return s;
+}
+
+void table_free(table *t) {
+    for (size_t i = 0; t && i < t->n; i++) free(t->cell[i]);
+    if (t) free(t->cell);
+    if (t != &without_memory) free(t);
 }

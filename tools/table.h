@@ -17,5 +17,6 @@ void table_cell(table *, const char *format, ...) __attribute__((format(printf, 
 void table_heading(table *, const char *text);
 // Prints and frees. SN_RESOURCE: memory ran out.
 sn_status table_print(table *);
+void table_free(table *); // of one that is not to be printed; NULL: nothing
 
 #endif

@@ -67,7 +67,7 @@ typedef struct {
     int column, indent;
 } place;
 
-// One line without its end; where it would pass `width` (0: none) it goes on in the next.
+// One line without its end; where it would pass `width` (0: none) it goes on in the next. A longer word is the terminal's affair.
 static void put_line(FILE *to, const char *p, size_t n, int width, place *at) {
     bool begun = at->column > 0;
     while (n) {

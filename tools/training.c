@@ -181,3 +181,13 @@ sn_status retrained_test(const cli *c, sn_run *r, sn_log_score *out) {
     *out = (sn_log_score){NAN, NAN, NAN, 0};
     return sn_dataset_count(r->data, SN_TEST) ? retrained_score(r, SN_TEST, &t, keep_test) : SN_OK;
 }
+
+void retrained_print(const sn_config *config, const sn_log_score *t) {
+    if (!t->images) {
+        cli_print("test: %s has no test images\n", config->data.source);
+        return;
+    }
+    cli_print("test: top-1 %.4f", t->top1);
+    if (cli_has_top5(config->space.built)) cli_print("  top-5 %.4f", t->top5);
+    cli_print("  loss %.4f on %lld images\n", t->loss, (long long)t->images);
+}

@@ -96,6 +96,48 @@ static void add_item(table *t, const sn_run *r, long place, const sn_ranked *x) 
     table_cell(t, "%lld", (long long)x->cost.params);
 }
 
+// What a search has to beat: the arch of most MACs, that of fewest, and the one in the middle of the ranking.
+enum { LARGEST, SMALLEST, MIDDLE, BASELINES };
+static void find_baselines(const sn_ranking *k, long place[BASELINES]) {
+    place[LARGEST] = place[SMALLEST] = 0;
+    for (long i = 1; i < k->n; i++) {
+        int64_t macs = k->item[i].cost.macs;
+        if (macs > k->item[place[LARGEST]].cost.macs) place[LARGEST] = i;
+        if (macs < k->item[place[SMALLEST]].cost.macs) place[SMALLEST] = i;
+    }
+    place[MIDDLE] = (k->n - 1) / 2;
+}
+
+static void add_baselines(table *t, const sn_run *r, const sn_ranking *k) {
+    long place[BASELINES];
+    find_baselines(k, place);
+    table_heading(t, "\nFor comparison: most MACs, fewest, the middle of the ranking:");
+    for (int b = 0; b < BASELINES; b++) add_item(t, r, place[b] + 1, &k->item[place[b]]);
+}
+
+static json_t *baselines_json(const sn_run *r, const sn_ranking *k, double macs_tau) {
+    long place[BASELINES];
+    find_baselines(k, place);
+    return json_pack("{s:o,s:o,s:o,s:o}", "largest", item_json(r, &k->item[place[LARGEST]]), "smallest",
+                     item_json(r, &k->item[place[SMALLEST]]), "middle", item_json(r, &k->item[place[MIDDLE]]), "macs_tau",
+                     cli_real(macs_tau));
+}
+
+// Between the scores and MACs, as if more multiplications were all that counts. NAN for one arch.
+static sn_status tau_with_macs(const sn_ranking *k, double *tau) {
+    size_t n = (size_t)k->n;
+    double *score = sn_new(n, sizeof *score), *macs = sn_new(n, sizeof *macs);
+    sn_status s = score && macs ? SN_OK : SN_RESOURCE;
+    *tau = NAN;
+    for (size_t i = 0; s == SN_OK && i < n; i++) score[i] = k->item[i].score, macs[i] = (double)k->item[i].cost.macs;
+    bool known = s == SN_OK && n > 1;
+    for (size_t i = 0; known && i < n; i++) known = !isnan(score[i]);
+    if (known) s = sn_rank_tau(score, macs, n, tau);
+    free(score);
+    free(macs);
+    return s;
+}
+
 static sn_status print_items(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front) {
     table *t = table_new();
     char pareto[64];
@@ -111,6 +153,7 @@ static sn_status print_items(const sn_run *r, const sn_ranking *k, long top, con
     snprintf(pareto, sizeof pareto, "\nPareto list (%s against MACs):", score_words[k->by]);
     table_heading(t, pareto);
     for (size_t i = 0; i < n_front; i++) add_item(t, r, (long)front[i] + 1, &k->item[front[i]]);
+    if (k->n > BASELINES) add_baselines(t, r, k);
     return table_print(t);
 }
 
@@ -162,7 +205,9 @@ static json_t *picks_json(const sn_run *r, const sn_ranking *k) {
 
 static sn_status print_text(const sn_run *r, const sn_ranking *k, const sn_ranked *whole, long top, const size_t *front,
                             size_t n_front, const sn_against *a) {
-    char tau[32];
+    char tau[2][32];
+    double macs_tau;
+    SN_TRY(tau_with_macs(k, &macs_tau));
     SN_TRY(print_items(r, k, top, front, n_front));
     print_picks(r, k);
     print_whole(r, whole);
@@ -171,14 +216,16 @@ static sn_status print_text(const sn_run *r, const sn_ranking *k, const sn_ranke
     if (k->work.naive)
         cli_print("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
                   (double)k->work.done / (double)k->work.naive);
-    cli_print(
-        "; weights of step %lld\nmean top-1 %.4f; agreement of the rankings on two halves of the images, over %ld: tau %s\n",
-        (long long)r->step, mean_top1(k), k->n, cli_figure(a->half_tau, tau));
+    cli_print("; weights of step %lld\nmean top-1 %.4f, which one drawn at random has; a ranking by MACs agrees by tau %s\n"
+              "agreement of the rankings on two halves of the images, over %ld: tau %s\n",
+              (long long)r->step, mean_top1(k), cli_figure(macs_tau, tau[0]), k->n, cli_figure(a->half_tau, tau[1]));
     return a->truths ? sn_against_print(a) : SN_OK;
 }
 
 static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranked *whole, long top, const size_t *front,
                             size_t n_front, const sn_against *a) {
+    double macs_tau;
+    SN_TRY(tau_with_macs(k, &macs_tau));
     json_t *best = json_array(), *list = json_array();
     for (long i = 0; i < k->n && i < top; i++) json_array_append_new(best, item_json(r, &k->item[i]));
     for (size_t i = 0; i < n_front; i++) json_array_append_new(list, item_json(r, &k->item[front[i]]));
@@ -192,6 +239,7 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranke
     if (out) json_object_set_new(out, "step", json_integer(r->step));
     if (out) json_object_set_new(out, "protocol", json_string(protocol));
     if (out) json_object_set_new(out, "mean_top1", cli_real(mean_top1(k)));
+    if (out) json_object_set_new(out, "baselines", baselines_json(r, k, macs_tau));
     if (out) json_object_set_new(out, "half_split_tau", cli_real(a->half_tau));
     if (out) json_object_set_new(out, "by", json_string(sn_best_by_words[k->by]));
     if (out) json_object_set_new(out, "picks", picks_json(r, k));

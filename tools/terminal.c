@@ -170,20 +170,24 @@ static void redraw(double done, char *fields) {
     line_open = true;
 }
 
-void terminal_progress(double done, const char *fields) {
-    static double last; // line, or the first call
-    static bool first = true;
-    bool obeys = terminal_obeys(stderr);
-    double now = sn_now();
-    if (!(last > 0)) {
-        last = now;
-        if (!obeys) return;
-    } else if (now - last < (obeys ? 0.2 : first ? 5 : 30)) {
-        return;
+// Whether it is time for a line. Where lines stay, they come after 5 s, later after a tenth of the time spent, at most 30 s.
+static bool due(bool obeys) {
+    static double began, last;
+    double now = sn_now(), wait = 0.1 * (now - began);
+    if (!(began > 0)) {
+        began = last = now;
+        return obeys;
     }
-    char text[512];
+    wait = obeys ? 0.2 : wait < 5 ? 5 : wait > 30 ? 30 : wait;
+    if (now - last < wait) return false;
     last = now;
-    first = false;
+    return true;
+}
+
+void terminal_progress(double done, const char *fields) {
+    bool obeys = terminal_obeys(stderr);
+    if (!due(obeys)) return;
+    char text[512];
     snprintf(text, sizeof text, "%s", fields);
     sn_utf8_printable(text, "");
     done = done > 1 ? 1 : done > 0 ? done : 0;

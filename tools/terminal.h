@@ -31,7 +31,8 @@ void terminal_wrap(FILE *, int column, int indent, const char *text);
 void terminal_pair(FILE *, const char *left, int column, const char *right);
 
 // The share of a work that is done, and its fields, separated by ", ", the most important first: a line on stderr that replaces
-// itself; fields that the terminal has no room for are left out from the right. Elsewhere a line after 5 s and then every 30 s.
+// itself; fields that the terminal has no room for are left out from the right. Elsewhere a line now and then, the first after 5
+// s.
 void terminal_progress(double done, const char *fields);
 // Removes that line. Whoever writes to a stream by other means calls it before.
 void terminal_clear(void);

@@ -2,6 +2,7 @@
 // and `help COMMAND` are in supernet.c.)
 #include "cli.h"
 #include "manual.h"
+#include "terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,10 @@ static sn_status run(const cli *c) {
                         c->operand[0]);
     char *text = sn_config_help(cli_get(c, "markdown") != NULL);
     if (!text) return SN_RESOURCE;
-    fputs(text, stdout);
+    if (cli_get(c, "markdown"))
+        cli_print("%s", text);
+    else
+        terminal_wrap(stdout, 0, -1, text);
     free(text);
     return SN_OK;
 }

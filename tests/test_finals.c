@@ -116,6 +116,8 @@ START_TEST(paired) {
     ck_near(p.to, mean + half, 1e-15, "to");
     p = sn_paired_difference(a, a, 70);
     ck_assert(p.difference == 0 && p.from == 0 && p.to == 0);
+    p = sn_paired_difference((uint64_t[]){0}, (uint64_t[]){1}, 2); // a difference of shares ends at 1
+    ck_assert(p.difference == 0.5 && p.from < 0 && p.to == 1);
 }
 END_TEST
 

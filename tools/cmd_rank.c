@@ -115,6 +115,8 @@ static double mean_top1(const sn_ranking *k) {
 
 static const char *const score_words[] = {"top-1", "loss", "fitted top-1"}; // by SN_BEST_BY_...
 
+static const char *const halves_by[] = {"", " by loss", " by effects"};
+
 // The best as scored and the best by main effects, where they differ.
 static void print_picks(const sn_run *r, const sn_ranking *k) {
     const sn_ranked *raw = sn_ranking_first(k, SN_BEST_BY_ACCURACY), *fitted = sn_ranking_first(k, SN_BEST_BY_EFFECTS);
@@ -160,8 +162,8 @@ static sn_status print_text(const sn_run *r, const sn_ranking *k, const sn_ranke
     if (k->work.naive)
         printf("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
                (double)k->work.done / (double)k->work.naive);
-    printf("; weights of step %lld\nmean top-1 %.4f; agreement of the rankings on two halves of the images, over %ld: tau %s\n",
-           (long long)r->step, mean_top1(k), k->n, cli_figure(a->half_tau, tau));
+    printf("; weights of step %lld\nmean top-1 %.4f; agreement of the rankings%s on two halves of the images, over %ld: tau %s\n",
+           (long long)r->step, mean_top1(k), halves_by[k->by], k->n, cli_figure(a->half_tau, tau));
     if (a->truths) sn_against_print(a);
     return SN_OK;
 }
@@ -218,7 +220,7 @@ static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, cons
                 sn_arch_text(r->space, &k->twins[1], text[1]));
     say_unfitted(c, r, k);
     if (cli_get(c, "csv")) SN_TRY(cli_write_csv(cli_get(c, "csv"), put_scores, k));
-    SN_TRY(sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against));
+    SN_TRY(sn_against_measure(r, k, k->by, w->truth, cli_get(c, "against"), RESAMPLES, &against));
     if (against.outside)
         cli_say(c, "warning: %ld of %zu names are no architectures of this space, the first: %s", against.outside,
                 sn_truth_count(w->truth), against.first_outside);

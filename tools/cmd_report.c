@@ -2,6 +2,7 @@
 // sections (report.h).
 #include "io/files/atomic.h"
 #include "report.h"
+#include "space/words.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -67,7 +68,7 @@ static sn_status read_scores(report *r, const char *truth_path) {
     r->raw = sn_ranking_first(k, SN_BEST_BY_ACCURACY);
     r->fitted = sn_ranking_first(k, SN_BEST_BY_EFFECTS);
     if (r->fitted) SN_TRY(sn_findings_make(r->run, k, &r->found));
-    return sn_against_measure(r->run, k, r->truth, truth_path, RESAMPLES, &r->against);
+    return sn_against_measure(r->run, k, SN_BEST_BY_ACCURACY, r->truth, truth_path, RESAMPLES, &r->against);
 }
 
 static void report_free(report *r) {

@@ -94,8 +94,8 @@ static void on_effects(report *r) {
     if (pairs.by_chance > 0.5)
         ITEM(r, "Too few architectures are scored to tell interactions of options from chance.");
     else
-        ITEM(r, "Interactions of pairs of options make %.0f %%; chance alone would give %.1f %%. %s", 100 * pairs.share,
-             100 * pairs.by_chance,
+        ITEM(r, "Interactions of pairs of options make %.0f %%%s; chance alone would give %.1f %%. %s", 100 * pairs.share,
+             sn_findings_overlap(f) ? ", added up pair by pair though they overlap" : "", 100 * pairs.by_chance,
              pairs.share > main.share ? "Options do not simply add up here: read the effects with care."
              : pairs.share > 2 * pairs.by_chance
                  ? "A sum of effects leaves that out; but what pairs do with shared weights need not "

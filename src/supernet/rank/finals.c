@@ -124,7 +124,7 @@ sn_paired sn_paired_difference(const uint64_t *a, const uint64_t *b, int64_t ima
     }
     double mean = (only_b - only_a) / n, variance = (only_a + only_b) / n - mean * mean;
     double half = 1.959963984540054 * sqrt(variance > 0 ? variance / n : 0);
-    return (sn_paired){mean, mean - half, mean + half};
+    return (sn_paired){mean, fmax(-1, mean - half), fmin(1, mean + half)};
 }
 
 sn_finals_change sn_finals_changed(const sn_finals *f, const int *order) {

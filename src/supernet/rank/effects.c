@@ -92,10 +92,10 @@ static sn_status check_enough(const sn_effects_design *d) {
                         d->archs == 1 ? "" : "s");
     if (d->archs >= wanted + SPARE) return SN_OK;
     if (sn_space_size(d->space, all, sizeof all) < wanted + SPARE)
-        return sn_error(SN_USAGE, "%d effects need at least %d scored architectures, and this space has %s in all", wanted,
-                        wanted + SPARE, all);
-    return sn_error(SN_USAGE, "%d effects need at least %d scored architectures, found are %ld: score at least %ld more", wanted,
-                    wanted + SPARE, d->archs, wanted + SPARE - d->archs);
+        return sn_error(SN_USAGE, "%d effect%s at least %d scored architectures, and this space has %s in all", wanted,
+                        wanted == 1 ? " needs" : "s need", wanted + SPARE, all);
+    return sn_error(SN_USAGE, "%d effect%s at least %d scored architectures, found are %ld: score at least %ld more", wanted,
+                    wanted == 1 ? " needs" : "s need", wanted + SPARE, d->archs, wanted + SPARE - d->archs);
 }
 
 // G(a, b) = archs with both - archs with a * archs with b / archs: exact but for one rounding.

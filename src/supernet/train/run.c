@@ -29,7 +29,9 @@ static sn_status make_augment(sn_run *r, bool plain, sn_augment *out) {
 }
 
 static sn_optim_settings optim_settings(const sn_config_optimizer *c) {
-    return (sn_optim_settings){.kind = c->name == SN_OPTIMIZER_ADAM ? SN_OPTIM_ADAM : SN_OPTIM_SGD,
+    static const sn_optim_kind kinds[] = {
+        [SN_OPTIMIZER_SGD] = SN_OPTIM_SGD, [SN_OPTIMIZER_ADAM] = SN_OPTIM_ADAM, [SN_OPTIMIZER_ADAMW] = SN_OPTIM_ADAMW};
+    return (sn_optim_settings){.kind = kinds[c->name],
                                .momentum = c->momentum,
                                .nesterov = c->nesterov,
                                .beta1 = c->beta1,

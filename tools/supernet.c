@@ -10,7 +10,9 @@
 
 #define COMMANDS(X)                                                                                                              \
     X(train)                                                                                                                     \
-    X(rank) X(effects) X(report) X(eval) X(retrain) X(finals) X(export) X(describe) X(summary) X(trace) X(verify) X(bench) X(help)
+    X(rank)                                                                                                                      \
+    X(effects)                                                                                                                   \
+    X(report) X(eval) X(retrain) X(finals) X(export) X(describe) X(summary) X(trace) X(verify) X(cache) X(bench) X(help)
 
 #define X(name) extern const cli_command cmd_##name;
 COMMANDS(X)
@@ -37,7 +39,7 @@ static void usage(FILE *out) {
     fprintf(out, "supernet %s: one-shot neural architecture search\n\nUsage: supernet COMMAND [OPERANDS] [OPTIONS]\n\n",
             SN_VERSION);
     for (int i = 0; commands[i]; i++)
-        fprintf(out, "  %-9s %-18s %s\n", commands[i]->name, commands[i]->operands, commands[i]->summary);
+        fprintf(out, "  %-9s %-19s %s\n", commands[i]->name, commands[i]->operands, commands[i]->summary);
     fprintf(out, "\n`supernet help COMMAND` explains a command, `supernet help config` every key of a config.\nExit codes:");
 #define X(name, code, text) fprintf(out, " %d %s;", code, text);
     SN_STATUS_TABLE(X)

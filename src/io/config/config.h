@@ -54,6 +54,7 @@ typedef struct sn_config {
         bool use_validation;
         int validate_every, save_every, keep;
         sn_config_optimizer optimizer;
+        bool tensorboard; // machine
     } train;
     struct {
         char *strategy;

@@ -1,6 +1,7 @@
 // The training loop and the verbs; see train.h. Read sn_train first, then sn_trainer_step.
 #include "supernet/train/train.h"
 #include "base/clock.h"
+#include "io/files/events.h"
 #include "io/files/runfolder.h"
 #include "sampler/method.h"
 #include "space/cost.h"
@@ -216,6 +217,7 @@ typedef struct {
     bool log_failed;       // and was warned of
     sn_climb climb;        // of the losses in the log
     int64_t end;           // the step to stop at
+    sn_events *events;     // for TensorBoard; NULL: none wanted, or no longer possible
 } loop;
 
 static void tell(const loop *l, sn_event e) {
@@ -244,6 +246,26 @@ static void log_line(loop *l, json_t *line) {
     log_result(l, s);
     free(text);
     json_decref(line);
+}
+
+// The same for what TensorBoard reads, which then ends.
+static void events_result(loop *l, sn_status s) {
+    if (s == SN_OK) return;
+    warn(l, "no more points for TensorBoard, training goes on");
+    sn_events_close(l->events);
+    l->events = NULL;
+}
+
+static void events_start(loop *l) {
+    const sn_run *r = l->trainer->run;
+    if (!r->config->train.tensorboard) return;
+    char *folder = sn_folder_file(r->folder, "tensorboard");
+    events_result(l, folder ? sn_events_open(folder, r->step, &l->events) : SN_RESOURCE);
+    free(folder);
+}
+
+static void events_add(loop *l, const sn_point *points, size_t n) {
+    if (l->events) events_result(l, sn_events_add(l->events, l->trainer->run->step, points, n));
 }
 
 // Which images feed the steps that follow: once per start of the program.
@@ -291,6 +313,11 @@ static void log_steps(loop *l) {
     log_line(l, json_pack("{s:I,s:f,s:f,s:f,s:f,s:f}", "step", (json_int_t)t->run->step, "epoch",
                           (double)t->run->step / (double)t->steps_per_epoch, "loss", loss, "accuracy",
                           l->accuracy / (double)l->logged, "lr", t->lr, "norm", t->run->optim->norm));
+    const sn_point points[] = {{"loss/train", loss},
+                               {"accuracy/train", l->accuracy / (double)l->logged},
+                               {"learning_rate", t->lr},
+                               {"images_per_second", l->speed}};
+    events_add(l, points, l->speed > 0 ? 4 : 3); // no speed is known yet
     tell_climb(l, loss);
     l->loss = l->accuracy = 0;
     l->logged = 0;
@@ -348,6 +375,7 @@ static sn_status validate_epoch(loop *l) {
     }
     if (!(mean <= r->best)) r->best = mean, r->best_step = r->step; // also when there is none yet (NaN)
     log_line(l, json_pack("{s:I,s:f,s:o}", "step", (json_int_t)r->step, "validation", mean, "paths", each));
+    events_add(l, &(sn_point){"accuracy/validation", mean}, 1);
     tell(l, (sn_event){.kind = SN_EVENT_VALIDATION, .validation = mean});
     return SN_OK;
 }
@@ -409,7 +437,7 @@ sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
         s = check_space(t);
         if (s == SN_OK && watch->log) log_result(&l, sn_log_cut(watch->log, r->step));
         if (s == SN_OK && watch->log) log_result(&l, sn_log_points(watch->log, &l.climb, recall_loss));
-        if (s == SN_OK) log_start(&l), tell_slow(&l);
+        if (s == SN_OK) log_start(&l), tell_slow(&l), events_start(&l);
     }
     while (s == SN_OK && r->step < l.end) {
         s = sn_trainer_step(t);
@@ -417,6 +445,7 @@ sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
         after_step(&l);
         s = end_of_step(&l);
     }
+    sn_events_close(l.events);
     sn_trainer_free(t);
     return s;
 }

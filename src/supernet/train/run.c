@@ -403,6 +403,12 @@ sn_status sn_run_inherit(sn_run *r, const char *path, int *taken) {
     return s;
 }
 
+sn_status sn_run_continue(sn_run *r, const char *path) {
+    SN_TRY(sn_run_load(r, path));
+    r->best = NAN, r->best_step = 0;
+    return SN_OK;
+}
+
 // ---------------------------------------------------------------- opening
 // What config.yaml says must be what the weights were trained with: with another seed, training images would score.
 static sn_status check_held(const newest *w, const sn_config *config, const char *folder, const char *const *overrides, int n) {

@@ -18,6 +18,15 @@
 static sn_status check_bn(const sn_trainer *t);
 static sn_status reserve(sn_trainer *t);
 
+// What comes before the first step of such a training is in another run.
+static sn_status check_extends(const sn_run *r) {
+    if (r->step || !*r->config->train.extends) return SN_OK;
+    return sn_error(SN_CONFIG,
+                    "train.extends is '%s': this training goes on from a checkpoint of another run, and cannot begin without it; "
+                    "`supernet train RUN --extend N -o NEW` begins it, allowed elsewhere is \"\"",
+                    r->config->train.extends);
+}
+
 static sn_status open_sampler(sn_trainer *t) {
     const char *name = t->run->config->train.sampler;
     t->sampler = sn_method_find(SN_SAMPLER, name);
@@ -33,7 +42,8 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     t->batch = run->config->train.batch;
     t->steps_per_epoch = sn_dataset_count(run->data, SN_TRAIN) / t->batch;
     t->steps = sn_run_steps(run);
-    sn_status s = check_bn(t);
+    sn_status s = check_extends(run);
+    if (s == SN_OK) s = check_bn(t);
     if (s == SN_OK) s = open_sampler(t);
     if (s == SN_OK) s = sn_loader_open(run, t->batch, t->steps, &t->loader);
     if (s == SN_OK) s = reserve(t);
@@ -88,10 +98,10 @@ static sn_status reserve(sn_trainer *t) {
 }
 
 // ---------------------------------------------------------------- one step
-double sn_trainer_lr(const sn_trainer *t, int64_t step) {
-    const sn_config_optimizer *o = &t->run->config->train.optimizer;
-    sn_schedule s = {o->schedule,       o->lr, o->lr_min, o->warmup, o->step_epochs, o->step_factor, t->run->config->train.epochs,
-                     t->steps_per_epoch};
+double sn_run_lr(const sn_run *r, int64_t step) {
+    const sn_config_optimizer *o = &r->config->train.optimizer;
+    int epochs = r->config->train.epochs;
+    sn_schedule s = {o->schedule, o->lr, o->lr_min, o->warmup, o->step_epochs, o->step_factor, epochs, sn_run_steps(r) / epochs};
     return sn_schedule_lr(&s, step);
 }
 
@@ -131,7 +141,7 @@ sn_status sn_trainer_step(sn_trainer *t) {
     sn_verbs verbs = {t, verb_pass, verb_update_weights};
     t->passes = 0;
     t->loss = t->top1 = 0;
-    t->lr = sn_trainer_lr(t, r->step);
+    t->lr = sn_run_lr(r, r->step);
     SN_TRY(sn_loader_take(t->loader, r->step, &t->in));
     if (t->hooks.begin) SN_TRY(t->hooks.begin(t->hooks.arg, t));
     SN_TRY(t->sampler->step(r->space, (uint32_t)r->config->train.seed, (uint32_t)r->step, t->state, &verbs));

@@ -699,7 +699,7 @@ START_TEST(bindings) {
         {"space.blocks.a.op=conv", SN_BINDS_TRAINING},
         {"space.preset=x", SN_BINDS_TRAINING},
         {"train.optimizer={}", SN_BINDS_TRAINING},
-        {"train={}", SN_BINDS_TRAINING | SN_BINDS_SAVING},
+        {"train={}", SN_BINDS_TRAINING | SN_BINDS_SAVING | SN_BINDS_MACHINE},
         {"data={}", SN_BINDS_TRAINING | SN_BINDS_STEPS | SN_BINDS_PLACE | SN_BINDS_MACHINE},
         {"data.augment={}", SN_BINDS_STEPS},
         {"data.source=/x", SN_BINDS_PLACE},
@@ -718,7 +718,8 @@ START_TEST(bindings) {
         ck_assert_msg(sn_config_binds(row[i].set) == row[i].binds, "%s: %x", row[i].set, sn_config_binds(row[i].set));
     char keys[256];
     ck_assert_str_eq(sn_config_free_keys(SN_BINDS_TRAINING, keys, sizeof keys),
-                     "data.source, data.augment, data.cache, data.memory, train.save_every, train.keep, rank, retrain, export, "
+                     "data.source, data.augment, data.cache, data.memory, train.save_every, train.keep, train.tensorboard, "
+                     "rank, retrain, export, "
                      "threads, device");
 }
 END_TEST
@@ -781,6 +782,58 @@ START_TEST(text_without_pad) {
         sn_config_free(c);
     }
     folder_remove();
+}
+END_TEST
+
+// Before data.seed one seed chose images and all else; a config that a user writes has the default.
+START_TEST(text_without_data_seed) {
+    static const struct {
+        const char *data, *set;
+        int64_t seed;
+    } row[] = {
+        {"", NULL, 5}, {"", "train.seed=6", 6}, {"", "data.seed=7", 7}, {", seed: 3", NULL, 3}, {", seed: 3", "train.seed=6", 3},
+    };
+    folder_make();
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        char text[1024];
+        sn_config *c;
+        int n = row[i].set != NULL;
+        snprintf(text, sizeof text, "data: {source: /d%s}\ntrain: {seed: 5}\n" SPACE, row[i].data);
+        put_text(at("config.yaml"), text);
+        ck_ok(sn_config_embedded(text, strlen(text), "e.h5", &row[i].set, n, &c));
+        ck_assert_int_eq(c->data.seed, row[i].seed);
+        sn_config_free(c);
+        ck_ok(sn_config_of_folder(at("config.yaml"), &row[i].set, n, &c));
+        ck_assert_int_eq(c->data.seed, row[i].seed);
+        sn_config_free(c);
+    }
+    sn_config *c;
+    ck_ok(sn_config_load(at("config.yaml"), NULL, 0, &c)); // the last row, as a user's
+    ck_assert_int_eq(c->data.seed, 3);
+    sn_config_free(c);
+    c = good("data: {source: /d}\ntrain: {seed: 5}\n" SPACE);
+    ck_assert_int_eq(c->data.seed, 1);
+    sn_config_free(c);
+    folder_remove();
+}
+END_TEST
+
+// A seed of its own for retraining leaves the images as they are.
+START_TEST(retraining_with_another_seed) {
+    static const struct {
+        const char *keys;
+        int64_t seed;
+    } row[] = {{"train: {seed: 4}\n", 4}, {"train: {seed: 4}\nretrain: {seed: 9}\n", 9}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "data: {source: /d, seed: 2}\n%s" SPACE, row[i].keys);
+        sn_config *c = good(text), *r = NULL;
+        ck_ok(sn_config_retrain(c, "b,a", &r));
+        ck_assert_int_eq(r->train.seed, row[i].seed);
+        ck_assert_int_eq(r->data.seed, 2);
+        sn_config_free(c);
+        sn_config_free(r);
+    }
 }
 END_TEST
 
@@ -967,6 +1020,9 @@ int main(void) {
     tcase_add_test(t, retraining);
     tcase_add_test(t, retraining_keeps_initial_weights);
     tcase_add_test(t, text_without_pad);
+    tcase_add_test(t, text_without_data_seed);
+    tcase_add_test(t, retraining_with_another_seed);
+    tcase_add_test(t, retraining_with_another_seed);
     tcase_add_test(t, docs_are_the_table);
     tcase_add_test(t, devices_are_backends);
     suite_add_tcase(s, t);

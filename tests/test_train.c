@@ -86,6 +86,41 @@ START_TEST(stops_after_the_step_in_hand) {
 }
 END_TEST
 
+// --- seeds
+
+// The images of a split in the order in which they score, FNV-1a over their labels and pixels.
+static uint64_t images_that_score(const sn_run *r, sn_split split) {
+    uint64_t h = 14695981039346656037u;
+    sn_view_of_split view;
+    sn_source s;
+    ck_ok(sn_run_source(r, split, 0, 1, &view, &s));
+    for (long i = 0; i < s.count; i++) h = (h ^ sn_dataset_sample_id(r->data, split, view.order[i])) * 1099511628211u;
+    sn_run_source_free(&view);
+    return h;
+}
+
+// train.seed draws weights, data.seed chooses the images: runs of several seeds can be compared image by image.
+START_TEST(seeds_of_weights_and_of_images) {
+    static const char *const set[][3] = {{"train.seed=1"}, {"train.seed=2"}, {"train.seed=1", "data.seed=2"}};
+    uint64_t weights[3], validation[3], calibration[3];
+    for (int i = 0; i < 3; i++) {
+        sn_run *r = new_run("run", set[i]);
+        ck_assert_int_gt(sn_dataset_count(r->data, SN_VALIDATION), 0);
+        ck_ok(sn_supernet_weights_hash(r->net, &weights[i]));
+        validation[i] = images_that_score(r, SN_VALIDATION);
+        calibration[i] = images_that_score(r, SN_TRAIN);
+        sn_run_free(r);
+        remove_tree(at("run"));
+    }
+    ck_assert_uint_ne(weights[0], weights[1]);
+    ck_assert_uint_eq(weights[0], weights[2]);
+    ck_assert_uint_eq(validation[0], validation[1]);
+    ck_assert_uint_ne(validation[0], validation[2]);
+    ck_assert_uint_eq(calibration[0], calibration[1]);
+    ck_assert_uint_ne(calibration[0], calibration[2]);
+}
+END_TEST
+
 // --- R13
 
 typedef enum { IMAGE, WEIGHT, GRADIENT } place;
@@ -511,6 +546,7 @@ int main(void) {
     tcase_add_checked_fixture(t, train_setup, folder_remove);
     tcase_set_timeout(t, 240);
     tcase_add_test(t, stops_after_the_step_in_hand);
+    tcase_add_test(t, seeds_of_weights_and_of_images);
     tcase_add_test(t, one_number_per_channel);
     tcase_add_test(t, poisoned);
     tcase_add_test(t, poisoned_at_rest);

@@ -24,7 +24,7 @@ typedef struct {
 sn_status sn_against_measure(const sn_run *, const sn_ranking *, const sn_truth *truth, const char *path, uint32_t resamples,
                              sn_against *out);
 void sn_against_free(sn_against *);
-void sn_against_print(const sn_against *);
+sn_status sn_against_print(const sn_against *);
 json_t *sn_against_json(const sn_against *);
 
 #endif

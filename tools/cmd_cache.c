@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "io/data/cachefolder.h"
 #include "io/data/source.h"
+#include "table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,26 +36,39 @@ static json_t *entry_json(const sn_cache_entry *e) {
 }
 
 // ---------------------------------------------------------------- list
+static sn_status list_json(const sn_cache_list *l, uint64_t bytes) {
+    json_t *all = json_array();
+    for (size_t i = 0; i < l->n; i++) json_array_append_new(all, entry_json(&l->entry[i]));
+    return cli_print_json(
+        json_pack("{s:i,s:s,s:o,s:I}", "schema", 1, "folder", l->folder, "caches", all, "bytes", (json_int_t)bytes));
+}
+
+static void list_row(const sn_cache_entry *e, table *t) {
+    char time[32], size[32];
+    table_cell(t, "%s", *e->source ? e->source : e->path);
+    table_cell(t, "%s", sn_cache_state_words[e->state]);
+    table_cell(t, "%llu", (unsigned long long)e->images);
+    table_cell(t, "%d x %d x %d", e->shape.channels, e->shape.height, e->shape.width);
+    table_cell(t, "%s", mib(e->bytes, size));
+    table_cell(t, "%s", e->in_use ? "in use now" : when(e->used, false, time));
+}
+
 static sn_status list(const cli *c, const sn_cache_list *l) {
     uint64_t bytes = 0;
-    char time[32], size[32], shape[40];
-    json_t *all = json_array();
+    char size[32];
     for (size_t i = 0; i < l->n; i++) bytes += l->entry[i].bytes;
-    if (!c->json && l->n)
-        printf("%10s  %9s  %-14s  %-16s  %-9s  %s\n", "size", "images", "shape", "last used", "source is", "source");
-    for (size_t i = 0; i < l->n; i++) {
-        const sn_cache_entry *e = &l->entry[i];
-        json_array_append_new(all, entry_json(e));
-        snprintf(shape, sizeof shape, "%d x %d x %d", e->shape.channels, e->shape.height, e->shape.width);
-        if (!c->json)
-            cli_print("%10s  %9llu  %-14s  %-16s  %-9s  %s\n", mib(e->bytes, size), (unsigned long long)e->images, shape,
-                      e->in_use ? "in use now" : when(e->used, false, time), sn_cache_state_words[e->state],
-                      *e->source ? e->source : e->path);
+    if (c->json) return list_json(l, bytes);
+    if (l->n) {
+        table *t = table_new();
+        table_column(t, TABLE_TEXT, 0, "source");
+        table_column(t, TABLE_TEXT, 0, "is");
+        table_column(t, TABLE_NUMBER, 1, "images");
+        table_column(t, TABLE_NUMBER, 2, "shape");
+        table_column(t, TABLE_NUMBER, 0, "size");
+        table_column(t, TABLE_NUMBER, 0, "last used");
+        for (size_t i = 0; i < l->n; i++) list_row(&l->entry[i], t);
+        SN_TRY(table_print(t));
     }
-    if (c->json)
-        return cli_print_json(
-            json_pack("{s:i,s:s,s:o,s:I}", "schema", 1, "folder", l->folder, "caches", all, "bytes", (json_int_t)bytes));
-    json_decref(all);
     cli_print("%zu cache%s in %s, %s\n", l->n, cli_plural((long)l->n), l->folder, mib(bytes, size));
     return SN_OK;
 }
@@ -111,7 +125,7 @@ static sn_status clean(const cli *c, const sn_cache_list *l) {
     json_decref(k.removed);
     json_decref(k.kept);
     SN_TRY(s);
-    if (stale) printf("removed %d unfinished file%s of killed programs\n", stale, cli_plural(stale));
+    if (stale) cli_print("removed %d unfinished file%s of killed programs\n", stale, cli_plural(stale));
     cli_print("%zu of %zu cache%s in %s removed, %s\n", removed, l->n, cli_plural((long)l->n), l->folder, mib(k.bytes, size));
     return k.worst;
 }

@@ -5,6 +5,7 @@
 #include "io/files/atomic.h"
 #include "space/words.h"
 #include "supernet/rank/archlist.h"
+#include "table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -64,8 +65,8 @@ static void progress(void *arg, double done, long all) {
     if (!(w->start > 0)) w->start = sn_now(), w->first = done;
     char left[32] = "";
     if (done > w->first) cli_duration((sn_now() - w->start) / (done - w->first) * ((double)all - done), left);
-    cli_progress(w->c, done / (double)all, "%ld of %ld architecture%s%s%s%s", (long)done, all, cli_plural(all), *left ? ", " : "",
-                 left, *left ? " left" : "");
+    cli_progress(w->c, done / (double)all, "%s%s%ld of %ld architecture%s", left, *left ? " left, " : "", (long)done, all,
+                 cli_plural(all));
 }
 
 static void layout(void *arg, const sn_score_layout *l) {
@@ -81,18 +82,79 @@ static json_t *item_json(const sn_run *r, const sn_ranked *x) {
                      cli_real(x->fitted_loss), "macs", (json_int_t)x->cost.macs, "params", (json_int_t)x->cost.params);
 }
 
-static void print_item(const sn_run *r, int width, long place, const sn_ranked *x) {
-    char text[SN_ARCH_TEXT], loss[32], fitted[32];
-    snprintf(loss, sizeof loss, isfinite(x->loss) ? "%.4f" : "-", x->loss);
-    snprintf(fitted, sizeof fitted, isnan(x->fitted_top1) ? "-" : "%.4f", x->fitted_top1);
-    printf("%5ld  %-*s  %.4f  %6s  %.4f  %8s  %9.3f  %9lld\n", place, width, sn_arch_text(r->space, &x->arch, text), x->top1,
-           fitted, x->top5, loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
+static const char *const score_words[] = {"top-1", "loss", "fitted top-1"}; // by SN_BEST_BY_...
+
+static void add_item(table *t, const sn_run *r, long place, const sn_ranked *x) {
+    char text[SN_ARCH_TEXT], figure[32];
+    table_cell(t, "%ld", place);
+    table_cell(t, "%s", sn_arch_text(r->space, &x->arch, text));
+    table_cell(t, "%s", cli_score(x->top1, figure));
+    table_cell(t, "%s", cli_score(x->fitted_top1, figure));
+    if (cli_has_top5(r->space)) table_cell(t, "%s", cli_score(x->top5, figure));
+    table_cell(t, "%s", cli_score(x->loss, figure));
+    table_cell(t, "%s", cli_mmacs(x->cost.macs, figure));
+    table_cell(t, "%lld", (long long)x->cost.params);
 }
 
-static void widen(const sn_run *r, const sn_ranked *x, int *width) {
-    char text[SN_ARCH_TEXT];
-    int n = (int)strlen(sn_arch_text(r->space, &x->arch, text));
-    if (n > *width) *width = n;
+// What a search has to beat: the arch of most MACs, that of fewest, and the one in the middle of the ranking.
+enum { LARGEST, SMALLEST, MIDDLE, BASELINES };
+static void find_baselines(const sn_ranking *k, long place[BASELINES]) {
+    place[LARGEST] = place[SMALLEST] = 0;
+    for (long i = 1; i < k->n; i++) {
+        int64_t macs = k->item[i].cost.macs;
+        if (macs > k->item[place[LARGEST]].cost.macs) place[LARGEST] = i;
+        if (macs < k->item[place[SMALLEST]].cost.macs) place[SMALLEST] = i;
+    }
+    place[MIDDLE] = (k->n - 1) / 2;
+}
+
+static void add_baselines(table *t, const sn_run *r, const sn_ranking *k) {
+    long place[BASELINES];
+    find_baselines(k, place);
+    table_heading(t, "\nFor comparison: most MACs, fewest, the middle of the ranking:");
+    for (int b = 0; b < BASELINES; b++) add_item(t, r, place[b] + 1, &k->item[place[b]]);
+}
+
+static json_t *baselines_json(const sn_run *r, const sn_ranking *k, double macs_tau) {
+    long place[BASELINES];
+    find_baselines(k, place);
+    return json_pack("{s:o,s:o,s:o,s:o}", "largest", item_json(r, &k->item[place[LARGEST]]), "smallest",
+                     item_json(r, &k->item[place[SMALLEST]]), "middle", item_json(r, &k->item[place[MIDDLE]]), "macs_tau",
+                     cli_real(macs_tau));
+}
+
+// Between the scores and MACs, as if more multiplications were all that counts. NAN for one arch.
+static sn_status tau_with_macs(const sn_ranking *k, double *tau) {
+    size_t n = (size_t)k->n;
+    double *score = sn_new(n, sizeof *score), *macs = sn_new(n, sizeof *macs);
+    sn_status s = score && macs ? SN_OK : SN_RESOURCE;
+    *tau = NAN;
+    for (size_t i = 0; s == SN_OK && i < n; i++) score[i] = k->item[i].score, macs[i] = (double)k->item[i].cost.macs;
+    bool known = s == SN_OK && n > 1;
+    for (size_t i = 0; known && i < n; i++) known = !isnan(score[i]);
+    if (known) s = sn_rank_tau(score, macs, n, tau);
+    free(score);
+    free(macs);
+    return s;
+}
+
+static sn_status print_items(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front) {
+    table *t = table_new();
+    char pareto[64];
+    table_column(t, TABLE_NUMBER, 0, "place");
+    table_column(t, TABLE_TEXT, 0, "architecture");
+    table_column(t, TABLE_NUMBER, 0, "top-1");
+    table_column(t, TABLE_NUMBER, 1, "fitted");
+    if (cli_has_top5(r->space)) table_column(t, TABLE_NUMBER, 4, "top-5");
+    table_column(t, TABLE_NUMBER, 3, "loss");
+    table_column(t, TABLE_NUMBER, 0, "MMACs");
+    table_column(t, TABLE_NUMBER, 2, "params");
+    for (long i = 0; i < k->n && i < top; i++) add_item(t, r, i + 1, &k->item[i]);
+    snprintf(pareto, sizeof pareto, "\nPareto list (%s against MACs):", score_words[k->by]);
+    table_heading(t, pareto);
+    for (size_t i = 0; i < n_front; i++) add_item(t, r, (long)front[i] + 1, &k->item[front[i]]);
+    if (k->n > BASELINES) add_baselines(t, r, k);
+    return table_print(t);
 }
 
 static sn_status pareto(const sn_ranking *k, size_t **index, size_t *count) {
@@ -113,25 +175,23 @@ static double mean_top1(const sn_ranking *k) {
     return sum / (double)k->n;
 }
 
-static const char *const score_words[] = {"top-1", "loss", "fitted top-1"}; // by SN_BEST_BY_...
-
 // The best as scored and the best by main effects, where they differ.
 static void print_picks(const sn_run *r, const sn_ranking *k) {
     const sn_ranked *raw = sn_ranking_first(k, SN_BEST_BY_ACCURACY), *fitted = sn_ranking_first(k, SN_BEST_BY_EFFECTS);
     char text[2][SN_ARCH_TEXT];
     if (!fitted || fitted == raw) return;
-    printf("\nbest of these by accuracy: %s (%.4f, fitted %.4f)\nbest of these by effects:  %s (%.4f, fitted %.4f)\n",
-           sn_arch_text(r->space, &raw->arch, text[0]), raw->top1, raw->fitted_top1,
-           sn_arch_text(r->space, &fitted->arch, text[1]), fitted->top1, fitted->fitted_top1);
+    cli_print("\nbest of these by accuracy: %s (%.4f, fitted %.4f)\nbest of these by effects:  %s (%.4f, fitted %.4f)\n",
+              sn_arch_text(r->space, &raw->arch, text[0]), raw->top1, raw->fitted_top1,
+              sn_arch_text(r->space, &fitted->arch, text[1]), fitted->top1, fitted->fitted_top1);
 }
 
 // The best by effects that the ranking did not hold (NULL: it did).
 static void print_whole(const sn_run *r, const sn_ranked *x) {
     char text[SN_ARCH_TEXT];
     if (!x) return;
-    printf("\nbest by effects of the whole space, scored beside the others: %s (%.4f, fitted %.4f; %.3f MMACs, %lld params)\n",
-           sn_arch_text(r->space, &x->arch, text), x->top1, x->fitted_top1, (double)x->cost.macs * 1e-6,
-           (long long)x->cost.params);
+    cli_print("\nbest by effects of the whole space, scored beside the others: %s (%.4f, fitted %.4f; %.3f MMACs, %lld params)\n",
+              sn_arch_text(r->space, &x->arch, text), x->top1, x->fitted_top1, (double)x->cost.macs * 1e-6,
+              (long long)x->cost.params);
 }
 
 static json_t *picks_json(const sn_run *r, const sn_ranking *k) {
@@ -145,29 +205,27 @@ static json_t *picks_json(const sn_run *r, const sn_ranking *k) {
 
 static sn_status print_text(const sn_run *r, const sn_ranking *k, const sn_ranked *whole, long top, const size_t *front,
                             size_t n_front, const sn_against *a) {
-    char tau[32];
-    int width = 24;
-    for (long i = 0; i < k->n && i < top; i++) widen(r, &k->item[i], &width);
-    for (size_t i = 0; i < n_front; i++) widen(r, &k->item[front[i]], &width);
-    printf("place  %-*s   top-1  fitted   top-5      loss      MMACs     params\n", width, "architecture");
-    for (long i = 0; i < k->n && i < top; i++) print_item(r, width, i + 1, &k->item[i]);
-    printf("\nPareto list (%s against MACs):\n", score_words[k->by]);
-    for (size_t i = 0; i < n_front; i++) print_item(r, width, (long)front[i] + 1, &k->item[front[i]]);
+    char tau[2][32];
+    double macs_tau;
+    SN_TRY(tau_with_macs(k, &macs_tau));
+    SN_TRY(print_items(r, k, top, front, n_front));
     print_picks(r, k);
     print_whole(r, whole);
-    printf("\n%ld architecture%s, %ld scored now on %llu image%s each", k->n, cli_plural(k->n), k->scored,
-           (unsigned long long)k->images, cli_plural((long)k->images));
+    cli_print("\n%ld architecture%s, %ld scored now on %llu image%s each", k->n, cli_plural(k->n), k->scored,
+              (unsigned long long)k->images, cli_plural((long)k->images));
     if (k->work.naive)
-        printf("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
-               (double)k->work.done / (double)k->work.naive);
-    printf("; weights of step %lld\nmean top-1 %.4f; agreement of the rankings on two halves of the images, over %ld: tau %s\n",
-           (long long)r->step, mean_top1(k), k->n, cli_figure(a->half_tau, tau));
-    if (a->truths) sn_against_print(a);
-    return SN_OK;
+        cli_print("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
+                  (double)k->work.done / (double)k->work.naive);
+    cli_print("; weights of step %lld\nmean top-1 %.4f, which one drawn at random has; a ranking by MACs agrees by tau %s\n"
+              "agreement of the rankings on two halves of the images, over %ld: tau %s\n",
+              (long long)r->step, mean_top1(k), cli_figure(macs_tau, tau[0]), k->n, cli_figure(a->half_tau, tau[1]));
+    return a->truths ? sn_against_print(a) : SN_OK;
 }
 
 static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranked *whole, long top, const size_t *front,
                             size_t n_front, const sn_against *a) {
+    double macs_tau;
+    SN_TRY(tau_with_macs(k, &macs_tau));
     json_t *best = json_array(), *list = json_array();
     for (long i = 0; i < k->n && i < top; i++) json_array_append_new(best, item_json(r, &k->item[i]));
     for (size_t i = 0; i < n_front; i++) json_array_append_new(list, item_json(r, &k->item[front[i]]));
@@ -181,6 +239,7 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranke
     if (out) json_object_set_new(out, "step", json_integer(r->step));
     if (out) json_object_set_new(out, "protocol", json_string(protocol));
     if (out) json_object_set_new(out, "mean_top1", cli_real(mean_top1(k)));
+    if (out) json_object_set_new(out, "baselines", baselines_json(r, k, macs_tau));
     if (out) json_object_set_new(out, "half_split_tau", cli_real(a->half_tau));
     if (out) json_object_set_new(out, "by", json_string(sn_best_by_words[k->by]));
     if (out) json_object_set_new(out, "picks", picks_json(r, k));
@@ -213,15 +272,16 @@ static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, cons
     sn_against against = {0};
     char text[2][SN_ARCH_TEXT];
     if (k->identical)
-        cli_say(c, "warning: %ld architecture%s the same logits as another on every image, such as %s and %s", k->identical,
-                k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
-                sn_arch_text(r->space, &k->twins[1], text[1]));
+        cli_warn("%ld architecture%s the same logits as another on every image, such as %s and %s", k->identical,
+                 k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
+                 sn_arch_text(r->space, &k->twins[1], text[1]));
     say_unfitted(c, r, k);
     if (cli_get(c, "csv")) SN_TRY(cli_write_csv(cli_get(c, "csv"), put_scores, k));
     SN_TRY(sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against));
     if (against.outside)
-        cli_say(c, "warning: %ld of %zu names are no architectures of this space, the first: %s", against.outside,
-                sn_truth_count(w->truth), against.first_outside);
+        if (!c->quiet)
+            cli_warn("%ld of %zu names are no architectures of this space, the first: %s", against.outside,
+                     sn_truth_count(w->truth), against.first_outside);
     sn_status s = pareto(k, &front, &n_front);
     if (s == SN_OK) s = (c->json ? print_json : print_text)(r, k, whole, w->top, front, n_front, &against);
     free(front);

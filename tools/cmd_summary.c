@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "space/cost.h"
 #include "supernet/train/bench.h"
+#include "table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -87,14 +88,14 @@ static sn_status print_json(const summary *m) {
 
 static sn_status print_csv(const summary *m) {
     char op[64], text[32];
-    printf("layer,op,channels,height,width,params,macs,share\n");
+    cli_print("layer,op,channels,height,width,params,macs,share\n");
     for (int i = 0; i < m->graph->n; i++) {
         const sn_node *n = &m->graph->node[i];
         if (!is_layer(m, i)) continue;
         sn_cost cost = sn_cost_node(m->graph, n);
         snprintf(text, sizeof text, "%.6f", share(m, i));
-        printf("%s,%s,%d,%d,%d,%lld,%lld,%s\n", n->name, op_text(n, op), n->c, n->h, n->w, (long long)cost.params,
-               (long long)cost.macs, m->seconds ? text : "");
+        cli_print("%s,%s,%d,%d,%d,%lld,%lld,%s\n", n->name, op_text(n, op), n->c, n->h, n->w, (long long)cost.params,
+                  (long long)cost.macs, m->seconds ? text : "");
     }
     return SN_OK;
 }
@@ -104,28 +105,43 @@ static const char *percent(double part, char text[16]) {
     return text;
 }
 
+static void layer_row(const summary *m, table *t, int i) {
+    const sn_node *n = &m->graph->node[i];
+    sn_cost cost = sn_cost_node(m->graph, n);
+    char op[64], time[16];
+    table_cell(t, "%s", n->name);
+    table_cell(t, "%s", op_text(n, op));
+    table_cell(t, "%d x %d x %d", n->c, n->h, n->w);
+    table_cell(t, "%lld", (long long)cost.params);
+    table_cell(t, "%.3f", (double)cost.macs * 1e-6);
+    if (m->seconds) table_cell(t, "%s", percent(share(m, i), time));
+}
+
+static void update_row(const summary *m, table *t) {
+    char time[16];
+    table_cell(t, "update");
+    for (int i = 0; i < 4; i++) table_cell(t, "%s", "");
+    table_cell(t, "%s", percent(share(m, m->graph->n), time));
+}
+
 static sn_status print_table(const summary *m) {
-    char text[SN_ARCH_TEXT], op[64], shape[48], time[16];
-    int width = 5;
+    char text[SN_ARCH_TEXT];
+    table *t = table_new();
+    cli_print("%s\n", sn_arch_text(m->space, &m->arch, text));
+    table_column(t, TABLE_TEXT, 0, "layer");
+    table_column(t, TABLE_TEXT, 2, "op");
+    table_column(t, TABLE_NUMBER, 1, "output");
+    table_column(t, TABLE_NUMBER, 0, "params");
+    table_column(t, TABLE_NUMBER, 0, "MMACs");
+    if (m->seconds) table_column(t, TABLE_NUMBER, 0, "time");
     for (int i = 0; i < m->graph->n; i++)
-        if (is_layer(m, i) && (int)strlen(m->graph->node[i].name) > width) width = (int)strlen(m->graph->node[i].name);
-    printf("%s\n%-*s  %-22s %15s %10s %10s %8s\n", sn_arch_text(m->space, &m->arch, text), width, "layer", "op", "output",
-           "params", "MMACs", "time");
-    for (int i = 0; i < m->graph->n; i++) {
-        const sn_node *n = &m->graph->node[i];
-        if (!is_layer(m, i)) continue;
-        sn_cost cost = sn_cost_node(m->graph, n);
-        snprintf(shape, sizeof shape, "%d x %d x %d", n->c, n->h, n->w);
-        printf("%-*s  %-22s %15s %10lld %10.3f %8s\n", width, n->name, op_text(n, op), shape, (long long)cost.params,
-               (double)cost.macs * 1e-6, percent(share(m, i), time));
-    }
+        if (is_layer(m, i)) layer_row(m, t, i);
+    if (m->seconds) update_row(m, t);
+    SN_TRY(table_print(t));
+    cli_print("in all: %lld params, %.2f MMACs\n", (long long)m->total.params, (double)m->total.macs * 1e-6);
     if (m->seconds)
-        printf("%-*s  %-22s %15s %10s %10s %8s\n", width, "update", "", "", "", "", percent(share(m, m->graph->n), time));
-    printf("in all: %lld params, %.2f MMACs", (long long)m->total.params, (double)m->total.macs * 1e-6);
-    if (m->seconds)
-        printf("; a training step at batch %ld takes %.4f s (measured now, on this machine)", m->batch,
-               m->spent / (double)m->steps);
-    printf("\n");
+        cli_print("a training step at batch %ld: %.4f s (measured now, on this machine)\n", m->batch,
+                  m->spent / (double)m->steps);
     return SN_OK;
 }
 
@@ -185,7 +201,7 @@ const cli_command cmd_summary = {
     .operands = "CONFIG",
     .summary = "one architecture layer by layer: shapes, parameters, multiplications, time",
     .details =
-        "The output of a layer is channels x height x width, for one image; activations are part of the layers that read them.\n"
+        "The output of a layer is channels x height x width, for one image; activations are part of the layers that read them. "
         "Times are of whole training steps, forward and backward, on random images; the data are not needed. The update is a "
         "line\nof its own.",
     .least = 1,

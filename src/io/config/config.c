@@ -4,12 +4,8 @@
 #include "io/config/config_table.h"
 #include "sampler/method.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct {
     sn_yaml *memory;
@@ -109,35 +105,6 @@ const char *sn_config_free_keys(unsigned binds, char *out, size_t size) {
         if (used < size) used += (size_t)snprintf(out + used, size - used, "%s%.*s", used ? ", " : "", (int)n, last);
     }
     return out;
-}
-
-sn_status sn_config_read_file(const char *path, char **out, size_t *size) {
-    enum { MOST = SN_YAML_BYTES + 1 }; // one more shows that it is too large
-    struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return sn_error(SN_CONFIG, "%s: cannot be opened: %s", path, strerror(errno));
-    char *text = NULL;
-    size_t n = 0;
-    sn_status status = SN_OK;
-    if (fstat(fd, &info) || !S_ISREG(info.st_mode))
-        status = sn_error(SN_CONFIG, "%s: not a regular file; a config is a YAML file", path);
-    else if (!(text = sn_new(MOST + 1, 1)))
-        status = SN_RESOURCE;
-    while (status == SN_OK && n < MOST) {
-        ssize_t got = read(fd, text + n, MOST - n);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) status = sn_error(SN_CONFIG, "%s: cannot be read: %s", path, strerror(errno));
-        if (got <= 0) break;
-        n += (size_t)got;
-    }
-    close(fd);
-    if (status != SN_OK) {
-        free(text);
-        return status;
-    }
-    *out = text;
-    *size = n;
-    return SN_OK;
 }
 
 // --- keys of the file against the table
@@ -248,15 +215,23 @@ static sn_status fill_defaults(reader *r) {
     return SN_OK;
 }
 
-// Whether the file itself, before overrides, sets data.augment.pad.
-static bool tells_pad(const reader *r) {
-    return sn_yaml_find(sn_yaml_find(sn_yaml_find(r->root, "data"), "augment"), "pad") != NULL;
+// Keys of `data` that a text of ours may be older than.
+typedef struct {
+    bool pad, seed; // the text itself, before overrides, lacks it
+} older;
+
+static older what_it_lacks(const reader *r) {
+    const sn_yaml_node *data = r->resolved ? sn_yaml_find(r->root, "data") : NULL;
+    return (older){.pad = r->resolved && !sn_yaml_find(sn_yaml_find(data, "augment"), "pad"),
+                   .seed = r->resolved && !sn_yaml_find(data, "seed")};
 }
 
-// A text of ours without the key is older than it: crops were padded with black. Without crops there was nothing to pad.
-static void pad_as_before(reader *r) {
-    if (!r->given[sn_key_find("data.augment.pad")] && r->config->data.augment.crop > 0)
-        r->config->data.augment.pad = SN_PAD_BLACK;
+// What was done before there were these keys: crops were padded with black (without crops there was nothing to pad), and one seed
+// chose images and all else.
+static void as_before(reader *r, older than) {
+    sn_config *c = r->config;
+    if (than.pad && !r->given[sn_key_find("data.augment.pad")] && c->data.augment.crop > 0) c->data.augment.pad = SN_PAD_BLACK;
+    if (than.seed && !r->given[sn_key_find("data.seed")]) c->data.seed = c->train.seed;
 }
 
 // --- relations between keys
@@ -357,7 +332,7 @@ static sn_status read_all(reader *r, const char *text, size_t size, const char *
     char *folder = folder_of(r, name);
     if (!folder) return SN_RESOURCE;
     if (!(r->root = sn_yaml_read(r->memory, name, text, size, &r->problems))) return SN_OK; // the problems say why
-    bool before_pad = r->resolved && !tells_pad(r);
+    older than = what_it_lacks(r);
     for (int i = 0; r->root->kind == SN_YAML_MAP && i < n_overrides; i++)
         sn_yaml_override(r->memory, r->root, overrides[i], &r->problems);
     sn_yaml_node *space = (sn_yaml_node *)sn_yaml_find(r->root, "space");
@@ -370,7 +345,7 @@ static sn_status read_all(reader *r, const char *text, size_t size, const char *
     read_section(r, r->root, "");
     if (r->root->kind != SN_YAML_MAP) return SN_OK;
     SN_TRY(fill_defaults(r));
-    if (before_pad) pad_as_before(r);
+    as_before(r, than);
     bool sound = !sn_problems_any(&r->problems); // relations and the arch need sound values
     if (sound) relate(r);
     if (space && space->kind == SN_YAML_MAP && r->space_known) sn_space_read(space, r->config, &r->problems);

@@ -27,7 +27,9 @@ typedef struct {
 typedef struct sn_config {
     struct {
         char *source;
-        int validation, images, resize, store;
+        int validation, images;
+        int64_t seed; // fits 32 bits
+        int resize, store;
         struct {
             int crop, pad;
             bool flip;
@@ -65,7 +67,9 @@ typedef struct sn_config {
         int64_t memory;
     } rank;
     struct {
-        int epochs, batch, init;
+        int epochs, batch;
+        int64_t seed; // fits 32 bits
+        int init;
         bool use_validation;
         sn_config_optimizer optimizer;
     } retrain;
@@ -93,7 +97,7 @@ sn_status sn_config_embedded(const char *text, size_t size, const char *name, co
                              sn_config **out);
 
 // The same from config.yaml of a run folder. Like the text in a checkpoint it has every key that there was when it was written:
-// a newer key that it lacks means what was done then (data.augment.pad: black), not the default.
+// a newer key that it lacks means what was done then (data.augment.pad: black, data.seed: as train.seed), not the default.
 sn_status sn_config_of_folder(const char *path, const char *const *overrides, int n_overrides, sn_config **out);
 
 // What another value of a key would change. Every key has one (config_keys.def).

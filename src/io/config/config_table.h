@@ -82,6 +82,8 @@ void sn_text_print(const char *text, FILE *);
 // The path made absolute: from the folder of the file that names it, or from the current one for an override. NULL with a
 // problem.
 char *sn_path_absolute(const sn_yaml_node *, sn_problems *);
+// Reads a file of at most 1 MiB. SN_CONFIG naming it. *out is owned by the caller, *size without the final 0.
+sn_status sn_config_read_file(const char *path, char **out, size_t *size);
 
 // --- the space section (config_space.c)
 
@@ -92,8 +94,5 @@ bool sn_space_preset(sn_yaml *, sn_yaml_node *space, const char *folder, sn_prob
 void sn_space_read(const sn_yaml_node *space, sn_config *, sn_problems *);
 // The keys `blocks` and `network` with everything written out, indented by two.
 void sn_space_print(const sn_space *, FILE *);
-
-// Reads a file of at most 1 MiB. SN_CONFIG naming it. *out is owned by the caller, *size without the final 0.
-sn_status sn_config_read_file(const char *path, char **out, size_t *size);
 
 #endif

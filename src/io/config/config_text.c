@@ -1,13 +1,17 @@
-// Texts and paths of a config: which are allowed, how paths become absolute, how texts are quoted; see config_table.h.
+// Texts and paths of a config: files read, which texts are allowed, how paths become absolute, how texts are quoted; see
+// config_table.h.
 // Not here: numbers and words (config_value.c).
 // Next: config.c.
 #include "base/utf8.h"
 #include "io/config/config_table.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 bool sn_text_clean(const char *text) {
     uint32_t code;
@@ -91,4 +95,33 @@ void sn_text_print(const char *text, FILE *out) {
             fprintf(out, code < 0x10000 ? "\\u%04X" : "\\U%08X", code);
     }
     fputc('"', out);
+}
+
+sn_status sn_config_read_file(const char *path, char **out, size_t *size) {
+    enum { MOST = SN_YAML_BYTES + 1 }; // one more shows that it is too large
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return sn_error(SN_CONFIG, "%s: cannot be opened: %s", path, strerror(errno));
+    char *text = NULL;
+    size_t n = 0;
+    sn_status status = SN_OK;
+    if (fstat(fd, &info) || !S_ISREG(info.st_mode))
+        status = sn_error(SN_CONFIG, "%s: not a regular file; a config is a YAML file", path);
+    else if (!(text = sn_new(MOST + 1, 1)))
+        status = SN_RESOURCE;
+    while (status == SN_OK && n < MOST) {
+        ssize_t got = read(fd, text + n, MOST - n);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) status = sn_error(SN_CONFIG, "%s: cannot be read: %s", path, strerror(errno));
+        if (got <= 0) break;
+        n += (size_t)got;
+    }
+    close(fd);
+    if (status != SN_OK) {
+        free(text);
+        return status;
+    }
+    *out = text;
+    *size = n;
+    return SN_OK;
 }

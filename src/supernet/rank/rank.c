@@ -53,7 +53,7 @@ static sn_status open_store(const sn_run *r, sn_rankstore **store, size_t *setti
     sn_status status = path ? sn_supernet_weights_hash(r->net, &hash) : SN_RESOURCE;
     snprintf(weights, sizeof weights, "%016llx", (unsigned long long)hash);
     sn_protocol_text(r, sn_rank_images(r), protocol, sizeof protocol);
-    snprintf(split, sizeof split, "validation, order of seed %lld", (long long)r->config->train.seed);
+    snprintf(split, sizeof split, "validation, order of seed %lld", (long long)r->config->data.seed);
     sn_rank_setting s = {weights, protocol, split, (uint64_t)sn_rank_images(r)};
     if (status == SN_OK) status = sn_rankstore_open(path, store);
     if (status == SN_DATA)

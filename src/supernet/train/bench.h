@@ -28,9 +28,9 @@ typedef struct {
 } sn_bench_result;
 
 // One untimed step of every arch's first use is not needed: `warmup` steps run first. Each arch is one step. loader: gives
-// batches of this size, warmup + n of them; NULL: random images.
+// batches of this size, warmup + n of them; NULL: random images. progress: NULL, or told of the steps done, between steps.
 sn_status sn_bench_steps(sn_supernet *, const sn_arch *archs, long n, int batch, int warmup, sn_bench_detail, sn_loader *loader,
-                         sn_bench_result *out);
+                         void *arg, void (*progress)(void *arg, long done, long all), sn_bench_result *out);
 
 // The same steps of one arch on random images: where their time goes, node by node. seconds: graph->n + 1 sums, the last one for
 // what belongs to no node: zeroed gradients and the update.

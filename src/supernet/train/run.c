@@ -82,7 +82,7 @@ static sn_status open_data(sn_run *r, const volatile sig_atomic_t *stop) {
                          .images = c->data.images,
                          .use_validation = c->train.use_validation,
                          .store = c->data.store,
-                         .seed = (uint32_t)c->train.seed,
+                         .seed = (uint32_t)c->data.seed,
                          .memory = (size_t)c->data.memory,
                          .stop = stop};
     SN_TRY(sn_dataset_open(&o, &r->data));
@@ -498,7 +498,7 @@ sn_status sn_run_source(const sn_run *r, sn_split split, long count, long batch,
         sn_run_source_free(view);
         return SN_RESOURCE;
     }
-    sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_CALIB, (uint32_t)split, 0, 0);
+    sn_rng rng = sn_rng_at((uint32_t)r->config->data.seed, SN_STREAM_CALIB, (uint32_t)split, 0, 0);
     sn_rng_permutation(&rng, (uint32_t)all, view->order);
     *out = (sn_source){count > 0 && count < all ? count : all, view, read_view};
     return SN_OK;

@@ -46,8 +46,8 @@ START_TEST(usage) {
 END_TEST
 
 START_TEST(help_of_commands) {
-    const char *const commands[] = {"train",  "rank",     "effects", "eval",  "retrain", "finals",
-                                    "export", "describe", "verify",  "trace", "bench"};
+    const char *const commands[] = {"train",    "rank",   "effects", "eval",  "retrain", "finals", "export",
+                                    "describe", "verify", "trace",   "bench", "summary", "cache"};
     ck_run(0, "\"$S\" help");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         ck_printed("out", commands[i]);

@@ -55,7 +55,9 @@ typedef struct sn_config {
         int init;
         bool use_validation;
         int validate_every, save_every, keep;
+        char *extends; // the checkpoint of another run that this training goes on from, "" for none
         sn_config_optimizer optimizer;
+        bool tensorboard; // machine
     } train;
     struct {
         char *strategy;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define COMMANDS(X)                                                                                                              \
+    X(init)                                                                                                                      \
     X(train) X(rank) X(effects) X(report) X(eval) X(retrain) X(finals) X(export) X(describe) X(trace) X(verify) X(bench) X(help)
 
 #define X(name) extern const cli_command cmd_##name;

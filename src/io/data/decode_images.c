@@ -188,6 +188,7 @@ static sn_status list_make(const char *source, char *const *path, size_t n, list
         l->count++;
     }
     qsort(l->item, l->count, sizeof *l->item, compare);
+    if (!l->count || l->item[0].part) return sn_error(SN_DATA, "%s: no .jpg, .jpeg or .png under [train/]CLASS/", source);
     for (size_t i = 1; i < l->count; i++)
         if (!compare(&l->item[i], &l->item[i - 1])) return sn_error(SN_DATA, "%s: %s: twice in it", source, l->item[i].path);
     return name_classes(source, l);
@@ -196,7 +197,6 @@ static sn_status list_make(const char *source, char *const *path, size_t n, list
 static sn_status begin(const char *source, const list *l, sn_cache_writer *w) {
     uint64_t count[SN_PARTS] = {0};
     for (size_t i = 0; i < l->count; i++) count[l->item[i].part]++;
-    if (!count[0]) return sn_error(SN_DATA, "%s: no .jpg, .jpeg or .png under [train/]CLASS/", source);
     sn_status status = sn_cache_begin(w, count, l->classes, l->name);
     return status == SN_OK ? SN_OK : sn_error_prefix(status, "%s", source);
 }

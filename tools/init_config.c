@@ -97,9 +97,7 @@ static void print_training(const proposal *p, FILE *f) {
     line(f, why, "  batch: %d", p->batch);
     line(f, "the same seed gives the same bits", "  seed: 1");
     fprintf(f, "  optimizer: {lr: %.4g, weight_decay: 3.0e-4, warmup: %.3g, clip: 5}  # lr: 0.1 at batch 128\n", p->lr,
-            p->epochs >= 20  ? p->epochs / 20
-            : p->epochs >= 2 ? 1
-                             : 0.5);
+            p->epochs > 1 ? 1 : 0.5);
 }
 
 static void print_rank(const proposal *p, FILE *f) {

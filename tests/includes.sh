@@ -1,6 +1,6 @@
 #!/bin/sh
-# Checks the order of includes (docs/design.md) and the form of files: each starts with a comment, none in src or tools is longer
-# than 700 lines. Prints what is wrong and fails. Usage: includes.sh [FOLDER]. Not here: what these rules refuse
+# Checks the order of includes (docs/design.md), that the program has one writer to terminals, and the form of files: each starts
+# with a comment, none in src or tools is longer than 700 lines. Prints what is wrong and fails. Usage: includes.sh [FOLDER]. Not here: what these rules refuse
 # (includes_refused.sh).
 set -eu
 cd "${1:-$(dirname "$0")/..}"
@@ -62,6 +62,12 @@ supernet/rank supernet/export'
     unruled
 }
 
+# What people read goes through terminal.c, which knows of the progress line and of widths.
+writers() {
+    grep -nE '(^|[^a-z_])(printf|puts|putchar)\(|stderr' tools/*.c /dev/null 2>/dev/null | grep -Ev '^tools/(terminal|cli|supernet)\.c' |
+        sed 's/:.*/ prints by itself: cli_print, cli_say and table.h are for that/' | uniq
+}
+
 forms() {
     find . \( -name 'build*' -o -name .git -o -path ./runs -o -path ./data -o -path ./shared \) -prune -o -type f -print |
         while read -r file; do
@@ -83,6 +89,7 @@ forms() {
 
 wrong=$(
     includes
+    writers
     forms
 )
 [ -z "$wrong" ] || {

@@ -1,5 +1,6 @@
 // Rankings against truths; see against.h. The figures are supernet/rank/rankquality.h's.
 #include "against.h"
+#include "table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -34,17 +35,13 @@ static sn_status new_sample(size_t n, sample *s) {
     return s->truth && s->score && s->cost && s->item && s->classes ? SN_OK : SN_RESOURCE;
 }
 
-static sn_rescore_job job_of(const sn_run *r, const sn_ranking *k, const sn_ranked *const *item, size_t n, uint32_t draws) {
-    return (sn_rescore_job){item, n, k->row, k->rows, &k->fitted, k->images, draws, (uint32_t)r->config->train.seed};
-}
-
 static sn_status measure(const sn_run *r, const sn_ranking *k, const sample *s, int by, uint32_t resamples,
                          sn_rank_quality *out) {
     static const int best_by[] = {SN_BEST_BY_ACCURACY, SN_BEST_BY_LOSS, SN_BEST_BY_EFFECTS}; // by SN_BY_...
     sn_rescored x = {0};
     bool scored = by <= SN_BY_EFFECTS;
-    sn_rescore_job job = job_of(r, k, s->item, s->n, resamples);
-    if (scored) SN_TRY(sn_rescore(&job, best_by[by], &x));
+    uint32_t seed = (uint32_t)r->config->train.seed;
+    if (scored) SN_TRY(sn_ranking_rescore(k, s->item, s->n, best_by[by], resamples, seed, &x));
     for (size_t i = 0; !scored && i < s->n; i++)
         s->score[i] = (double)(by == SN_BY_MACS ? s->item[i]->cost.macs : s->item[i]->cost.params);
     sn_rank_input in = {.archs = s->n,
@@ -55,7 +52,7 @@ static sn_status measure(const sn_run *r, const sn_ranking *k, const sample *s, 
                         .half = x.half,
                         .classes = s->classes,
                         .resamples = resamples,
-                        .seed = (uint32_t)r->config->train.seed};
+                        .seed = seed};
     sn_status status = sn_rank_measure(&in, out);
     sn_rescored_free(&x);
     return status;
@@ -68,8 +65,7 @@ static sn_status measure_halves(const sn_run *r, const sn_ranking *k, sn_against
     const sn_ranked **item = sn_new(n, sizeof *item);
     if (!item) return SN_RESOURCE;
     for (size_t i = 0; i < n; i++) item[i] = &k->item[i];
-    sn_rescore_job job = job_of(r, k, item, n, 0);
-    sn_status s = sn_rescore(&job, SN_BEST_BY_ACCURACY, &x);
+    sn_status s = sn_ranking_rescore(k, item, n, SN_BEST_BY_ACCURACY, 0, (uint32_t)r->config->train.seed, &x);
     if (s == SN_OK && x.half) s = sn_rank_tau(x.half, x.half + n, n, &out->half_tau);
     if (s == SN_OK) out->half = x.half, x.half = NULL;
     sn_rescored_free(&x);
@@ -151,70 +147,65 @@ sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, const sn_trut
     return s;
 }
 
-static int figure_width(void) {
-    size_t width = 0;
-    for (int f = 0; f < SN_RANK_FIGURES; f++) {
-        size_t n = strlen(sn_rank_figure_text((sn_rank_figure_id)f));
-        if (n > width) width = n;
-    }
-    return (int)width;
-}
-
 static const sn_rank_part *part_of(const sn_against *a, int by, bool distinct) {
     return distinct ? &a->by[by].distinct : &a->by[by].all;
 }
 
-static void print_values(const sn_against *a, bool distinct, int width) {
+static table *new_table(int rankings) {
+    static const int lesser[] = {0, 2, 1, 3, 4}; // by SN_BY_...
+    table *t = table_new();
+    table_column(t, TABLE_TEXT, 0, "by");
+    for (int by = 0; by < rankings; by++) table_column(t, TABLE_NUMBER, lesser[by], words[by]);
+    return t;
+}
+
+static sn_status print_values(const sn_against *a, bool distinct) {
     char text[32];
+    table *t = new_table(SN_RANKED_BY);
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
-        printf("%-*s", width, sn_rank_figure_text((sn_rank_figure_id)f));
+        table_cell(t, "%s", sn_rank_figure_text((sn_rank_figure_id)f));
         for (int by = 0; by < SN_RANKED_BY; by++) {
             const sn_rank_part *p = part_of(a, by, distinct);
-            printf("  %8s", cli_figure(p->archs ? p->figure[f].value : NAN, text));
+            table_cell(t, "%s", cli_figure(p->archs ? p->figure[f].value : NAN, text));
         }
-        printf("\n");
     }
+    return table_print(t);
 }
 
 // Of the scores; costs are known without images, and their intervals over archs are those of the archs alone.
-static void print_intervals(const sn_against *a, bool distinct, bool images, int width) {
-    char text[2][32], both[80];
-    printf("95 %% over %s\n", images ? "images" : "architectures");
+static sn_status print_intervals(const sn_against *a, bool distinct, bool images) {
+    char text[2][32];
+    int rankings = images ? SN_BY_MACS : SN_RANKED_BY;
+    table *t = new_table(rankings);
+    cli_print("\n95 %% over %s\n", images ? "images" : "architectures");
     for (int f = 0; f < SN_RANK_FIGURES; f++) {
-        printf("  %-*s", width - 2, sn_rank_figure_name((sn_rank_figure_id)f));
-        for (int by = 0; by < (images ? SN_BY_MACS : SN_RANKED_BY); by++) {
+        table_cell(t, "%s", sn_rank_figure_name((sn_rank_figure_id)f));
+        for (int by = 0; by < rankings; by++) {
             const sn_rank_part *p = part_of(a, by, distinct);
             const double *x = images ? p->figure[f].image : p->figure[f].arch;
-            bool known = p->archs && !isnan(x[0]);
-            snprintf(both, sizeof both, known ? "%s to %s" : "-", cli_figure(x[0], text[0]), cli_figure(x[1], text[1]));
-            printf("  %16s", both);
+            if (p->archs && !isnan(x[0]))
+                table_cell(t, "%s to %s", cli_figure(x[0], text[0]), cli_figure(x[1], text[1]));
+            else
+                table_cell(t, "-");
         }
-        printf("\n");
     }
+    return table_print(t);
 }
 
-static void print_part(const sn_against *a, const char *title, bool distinct) {
+static sn_status print_part(const sn_against *a, const char *title, bool distinct) {
     const sn_rank_part *first = part_of(a, 0, distinct);
-    int width = figure_width();
-    printf("\n%s: %zu, of these in the true top 10 %%: %zu\n", title, first->archs, first->top);
-    printf("%-*s", width, "by");
-    for (int by = 0; by < SN_RANKED_BY; by++) printf("  %8s", words[by]);
-    printf("\n");
-    print_values(a, distinct, width);
-    enum { NAMES = 24 };
-    printf("%-*s", NAMES, "by");
-    for (int by = 0; by < SN_RANKED_BY; by++) printf("  %16s", words[by]);
-    printf("\n");
-    print_intervals(a, distinct, true, NAMES);
-    print_intervals(a, distinct, false, NAMES);
+    cli_print("\n%s: %zu, of these in the true top 10 %%: %zu\n", title, first->archs, first->top);
+    SN_TRY(print_values(a, distinct));
+    SN_TRY(print_intervals(a, distinct, true));
+    return print_intervals(a, distinct, false);
 }
 
-void sn_against_print(const sn_against *a) {
+sn_status sn_against_print(const sn_against *a) {
     if (a->missing)
-        printf("\n%ld ranked architecture%s no true accuracy and %s left out\n", a->missing, a->missing == 1 ? " has" : "s have",
-               a->missing == 1 ? "is" : "are");
-    print_part(a, "architectures", false);
-    if (a->by[0].distinct.archs) print_part(a, "distinct as trained nets (score = mean over equal ones)", true);
+        cli_print("\n%ld ranked architecture%s no true accuracy and %s left out\n", a->missing,
+                  a->missing == 1 ? " has" : "s have", a->missing == 1 ? "is" : "are");
+    SN_TRY(print_part(a, "architectures", false));
+    return a->by[0].distinct.archs ? print_part(a, "distinct as trained nets (score = mean over equal ones)", true) : SN_OK;
 }
 
 static json_t *part_json(const sn_rank_part *p) {

@@ -4,9 +4,8 @@
 
 #include "cli.h"
 #include "io/files/truth.h"
-#include "supernet/rank/rank.h"
+#include "supernet/rank/joint.h"
 #include "supernet/rank/rankquality.h"
-#include "supernet/rank/rescore.h"
 
 enum { SN_BY_ACCURACY, SN_BY_LOSS, SN_BY_EFFECTS, SN_BY_MACS, SN_BY_PARAMS, SN_RANKED_BY };
 
@@ -24,7 +23,7 @@ typedef struct {
 sn_status sn_against_measure(const sn_run *, const sn_ranking *, const sn_truth *truth, const char *path, uint32_t resamples,
                              sn_against *out);
 void sn_against_free(sn_against *);
-void sn_against_print(const sn_against *);
+sn_status sn_against_print(const sn_against *);
 json_t *sn_against_json(const sn_against *);
 
 #endif

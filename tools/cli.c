@@ -1,11 +1,11 @@
 // Options, signals, progress and output shared by the commands; see cli.h.
 #include "cli.h"
-#include "base/clock.h"
-#include "base/utf8.h"
 #include "io/config/config_table.h"
 #include "io/config/problems.h"
 #include "io/files/atomic.h"
 #include "supernet/rank/archlist.h"
+#include "table.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <math.h>
@@ -26,8 +26,7 @@ static const cli_option common[] = { // first those of CLI_SET, CLI_JSON
     {"help", 'h', NULL, "this text"},
     {0}};
 
-// Option i of a command, its own ones first, then the shared ones that it takes; NULL at the end.
-static const cli_option *option_at(const cli_command *c, int i) {
+const cli_option *cli_option_at(const cli_command *c, int i) {
     for (const cli_option *o = c->options; o && o->name; o++)
         if (i-- == 0) return o;
     for (int k = 0; common[k].name; k++)
@@ -37,29 +36,38 @@ static const cli_option *option_at(const cli_command *c, int i) {
 
 static const cli_option *find(const cli_command *c, const char *name, size_t n, char letter) {
     const cli_option *o;
-    for (int i = 0; (o = option_at(c, i)); i++)
+    for (int i = 0; (o = cli_option_at(c, i)); i++)
         if (letter ? o->letter == letter : strlen(o->name) == n && !strncmp(o->name, name, n)) return o;
     return NULL;
 }
 
 static const char *option_word(const void *command, int i) {
-    const cli_option *o = option_at(command, i);
+    const cli_option *o = cli_option_at(command, i);
     return o ? o->name : NULL;
 }
 
 static void print_option(const cli_option *o) {
     char letter[5] = "    ", left[64];
     if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
-    snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
-    printf("  %-26s %s\n", left, o->help);
+    snprintf(left, sizeof left, "  %s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
+    terminal_pair(stdout, left, 29, o->help);
+}
+
+static void print_paragraph(const char *text) {
+    terminal_wrap(stdout, 0, 0, text);
+    cli_print("\n");
 }
 
 void cli_print_help(const cli_command *c) {
-    printf("Usage: supernet %s%s%s [OPTIONS]\n%s\n", c->name, c->operands[0] ? " " : "", c->operands, c->summary);
-    if (c->details) printf("\n%s\n", c->details);
-    printf("\nOptions:\n");
+    cli_print("Usage: supernet %s%s%s [OPTIONS]\n", c->name, c->operands[0] ? " " : "", c->operands);
+    print_paragraph(c->summary);
+    if (c->details) {
+        cli_print("\n");
+        print_paragraph(c->details);
+    }
+    cli_print("\nOptions:\n");
     const cli_option *o;
-    for (int i = 0; (o = option_at(c, i)); i++) print_option(o);
+    for (int i = 0; (o = cli_option_at(c, i)); i++) print_option(o);
 }
 
 static sn_status add_value(cli *c, const char *name, const char *value) {
@@ -221,7 +229,7 @@ sn_status cli_open_run(const cli *c, const char *path, sn_run **out) {
 sn_status cli_lock(const cli *c, const char *folder, sn_folder **out) {
     const char *warning;
     SN_TRY(sn_folder_open(folder, out, &warning));
-    if (warning) cli_say(c, "warning: %s", warning);
+    if (warning && !c->quiet) cli_warn("%s", warning);
     return SN_OK;
 }
 
@@ -252,71 +260,47 @@ bool cli_asked_to_stop(void *unused) {
     return cli_stop != 0;
 }
 
-// ---------------------------------------------------------------- stderr
-static bool line_open; // a progress line without its end
-static double last_line = -1e9;
-
-static bool on_terminal(void) {
-    const char *term = getenv("TERM");
-    return isatty(STDERR_FILENO) && term && strcmp(term, "dumb");
-}
-
-static void end_line(void) {
-    if (line_open) fputc('\n', stderr);
-    line_open = false;
-}
-
-// Text in it may be from a stranger's file, or a path: no terminal obeys it.
-__attribute__((format(printf, 3, 0))) static void put(FILE *to, const char *before, const char *format, va_list args,
-                                                      const char *after) {
-    char *text = NULL;
-    if (vasprintf(&text, format, args) < 0) return;
-    fprintf(to, "%s%s%s", before, sn_utf8_printable(text, "\n"), after);
-    free(text);
-}
-
+// ---------------------------------------------------------------- text
 void cli_print(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    put(stdout, "", format, args, "");
+    terminal_put(stdout, TERMINAL_PLAIN, "", format, args);
     va_end(args);
+}
+
+static void put_message(terminal_style style, const char *word, const char *format, va_list args) {
+    terminal_put(stderr, style, word, format, args);
+    fputc('\n', stderr);
 }
 
 void cli_say(const cli *c, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    end_line();
-    if (!c->quiet) put(stderr, "", format, args, "\n");
+    if (!c->quiet) put_message(TERMINAL_PLAIN, "", format, args);
     va_end(args);
 }
 
 void cli_warn(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    end_line();
-    put(stderr, "warning: ", format, args, "\n");
+    put_message(TERMINAL_YELLOW, "warning: ", format, args);
+    va_end(args);
+}
+
+void cli_fail(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    put_message(TERMINAL_RED, "supernet: ", format, args);
     va_end(args);
 }
 
 void cli_progress(const cli *c, double done, const char *format, ...) {
-    bool terminal = on_terminal();
-    double now = sn_now();
-    if (c->quiet || now - last_line < (terminal ? 0.2 : 30)) return;
-    last_line = now;
-    char text[256], bar[21];
+    char text[512];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    sn_utf8_printable(text, "");
-    for (int i = 0; i < 20; i++) bar[i] = i < (int)(done * 20) ? '=' : ' ';
-    bar[20] = 0;
-    if (terminal)
-        fprintf(stderr, "\r[%s] %3.0f %% %s\033[K", bar, done * 100, text);
-    else
-        fprintf(stderr, "%3.0f %% %s\n", done * 100, text);
-    line_open = terminal;
-    fflush(stderr);
+    if (!c->quiet) terminal_progress(done, text);
 }
 
 void cli_say_layout(const cli *c, const sn_score_layout *l) {
@@ -351,7 +335,7 @@ sn_status cli_write_csv(const char *path, sn_status (*fill)(const void *what, FI
 const char *cli_duration(double seconds, char text[32]) {
     long s = seconds > 0 ? (long)(seconds + 0.5) : 0;
     if (seconds < 100)
-        snprintf(text, 32, "%.1f s", seconds > 0 ? seconds : 0);
+        snprintf(text, 32, "%.*f s", seconds < 9.95 ? 1 : 0, seconds > 0 ? seconds : 0);
     else if (s < 6000)
         snprintf(text, 32, "%ld min %02ld s", s / 60, s % 60);
     else
@@ -364,11 +348,26 @@ const char *cli_figure(double v, char text[32]) {
     return text;
 }
 
+const char *cli_score(double v, char text[32]) {
+    snprintf(text, 32, isfinite(v) ? "%.4f" : "-", v);
+    return text;
+}
+
+const char *cli_mmacs(int64_t macs, char text[32]) {
+    snprintf(text, 32, "%.3f", (double)macs * 1e-6);
+    return text;
+}
+
+bool cli_has_top5(const sn_space *s) {
+    return s->classes > 5;
+}
+
 const char *cli_plural(long n) {
     return n == 1 ? "" : "s";
 }
 
 sn_status cli_print_json(json_t *value) {
+    terminal_clear();
     if (!value) return sn_error(SN_FAIL, "the result cannot be written as JSON: a number is not finite or a text is not UTF-8");
     int bad = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) || putchar('\n') == EOF;
     json_decref(value);
@@ -404,7 +403,7 @@ static char *test_log(const sn_run *r, const char *checkpoint) {
 sn_status cli_log_test(const cli *c, const sn_run *r, const char *checkpoint, const sn_score *s) {
     char *path = test_log(r, checkpoint), arch[SN_ARCH_TEXT];
     if (!path) {
-        cli_say(c, "warning: this use of test images is written down nowhere: %s lies in no run", checkpoint);
+        if (!c->quiet) cli_warn("this use of test images is written down nowhere: %s lies in no run", checkpoint);
         return SN_OK;
     }
     json_t *line = json_pack("{s:I,s:s,s:s,s:f,s:f,s:o,s:I}", "step", (json_int_t)r->step, "test_split", c->command->name, "arch",

@@ -53,6 +53,9 @@ typedef struct cli {
 // Fills *c from the arguments behind the command's name. SN_USAGE names the argument. *help: --help was asked for and printed.
 sn_status cli_parse(const cli_command *, int argc, char **argv, cli *c, bool *help);
 void cli_print_help(const cli_command *);
+extern const cli_command *const cli_commands[]; // all, ended by NULL (supernet.c)
+// Option i of a command, its own ones first, then the shared ones that it takes; NULL at the end.
+const cli_option *cli_option_at(const cli_command *, int i);
 const char *cli_get(const cli *, const char *name); // last value given, or NULL
 // A whole number within low .. high; the fallback when the option is not given.
 sn_status cli_word(const cli *, const char *name, const char *const *words, int *out); // *out as it is where not given
@@ -81,12 +84,14 @@ extern volatile sig_atomic_t cli_hung_up; // by SIGHUP: the terminal is gone
 void cli_watch_signals(void);
 bool cli_asked_to_stop(void *unused); // for sn_score_job
 
-// printf for results that name paths, or hold text of a file: what a terminal would obey is printed as '?'.
+// What a person reads, by the one writer (terminal.h). printf for results, on stdout; tables: table.h.
 void cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
-// stderr: a message line unless --quiet; a progress line that replaces itself on a terminal and appears at most every 30 s
-// elsewhere.
+// On stderr: a message unless --quiet; "warning: ..." and "supernet: ...", also with --quiet.
 void cli_say(const cli *, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2))); // "warning: ...", also with --quiet
+void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// How far a work is, unless --quiet; what is printed is the share that is done and fields separated by ", ", the most important
+// first (terminal_progress).
 void cli_progress(const cli *, double done, const char *format, ...) __attribute__((format(printf, 3, 4)));
 // Where scoring cannot take all images at once: how it does, and whether rank.memory was too little.
 void cli_say_layout(const cli *, const sn_score_layout *);
@@ -94,10 +99,14 @@ void cli_say_layout(const cli *, const sn_score_layout *);
 void cli_say_left_out(const cli *, const sn_ranking *);
 // What `fill` puts into a file, whole or not at all, as every output.
 sn_status cli_write_csv(const char *path, sn_status (*fill)(const void *what, FILE *), const void *what);
-// "12.3 s", "4 min 05 s", "1 h 02 min"
+// "1.2 s", "12 s", "4 min 05 s", "1 h 02 min"
 const char *cli_duration(double seconds, char text[32]);
 // "0.123", or "-" for a figure that does not exist (NaN).
 const char *cli_figure(double, char text[32]);
+// An accuracy or loss, "0.1234", or "-"; multiplications in millions, "12.345".
+const char *cli_score(double, char text[32]);
+const char *cli_mmacs(int64_t macs, char text[32]);
+bool cli_has_top5(const sn_space *); // whether it says something: of 5 classes every image is right
 // "s", or "" after 1.
 const char *cli_plural(long n);
 // One JSON object on stdout; takes the reference. What stdout refuses is told at the end (supernet.c).

@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "supernet/rank/archlist.h"
 #include "supernet/train/bench.h"
+#include "table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,6 +32,28 @@ static json_t *rows_json(const sn_bench_result *r) {
     return list;
 }
 
+static sn_status print_rows(const sn_bench_result *r) {
+    table *t = table_new();
+    bool sizes = false;
+    for (int i = 0; i < r->rows; i++) sizes = sizes || *r->row[i].size;
+    table_column(t, TABLE_TEXT, 0, "kernel");
+    table_column(t, TABLE_TEXT, 1, "implementation");
+    if (sizes) table_column(t, TABLE_TEXT, 0, "size");
+    table_column(t, TABLE_NUMBER, 0, "ms a step");
+    table_column(t, TABLE_NUMBER, 0, "GFLOP/s");
+    table_column(t, TABLE_NUMBER, 2, "GB/s");
+    for (int i = 0; i < r->rows; i++) {
+        const sn_bench_row *x = &r->row[i];
+        table_cell(t, "%s", x->kernel);
+        table_cell(t, "%s", x->impl);
+        if (sizes) table_cell(t, "%s", x->size);
+        table_cell(t, "%.2f", 1e3 * x->seconds / (double)r->steps);
+        table_cell(t, "%.1f", x->flops / x->seconds * 1e-9);
+        table_cell(t, "%.1f", x->bytes / x->seconds * 1e-9);
+    }
+    return table_print(t);
+}
+
 static sn_status print(const cli *c, const sn_backend *b, int batch, const sn_bench_result *r) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
@@ -49,19 +72,16 @@ static sn_status print(const cli *c, const sn_backend *b, int batch, const sn_be
                                           "waited_ms_per_step", 1e3 * r->loader.waiting / (double)r->steps));
         return cli_print_json(out);
     }
-    printf("%s, %d threads, batch %d: %.4f s a step, %.1f images/s\n", sn_backend_name(b), sn_backend_threads(b), batch, seconds,
-           batch / seconds);
-    printf("convolutions: %.1f GFLOP/s", gflops);
-    if (peak > 0) printf(", %.1f %% of the FMA peak of %.0f GFLOP/s (measured now)", 100 * gflops / peak, peak);
-    printf("\nmaking plans: %.2f %% of the time; arena %.0f MiB; peak memory of the process %ld MiB\n",
-           100 * r->plan_seconds / r->seconds, (double)r->arena_bytes / 0x1p20, usage.ru_maxrss / 1024);
-    for (int i = 0; i < r->rows; i++)
-        printf("  %-22s %-46s %s%s%8.2f ms a step  %7.1f GFLOP/s  %6.1f GB/s\n", r->row[i].kernel, r->row[i].impl, r->row[i].size,
-               *r->row[i].size ? " " : "", 1e3 * r->row[i].seconds / (double)r->steps, r->row[i].flops / r->row[i].seconds * 1e-9,
-               r->row[i].bytes / r->row[i].seconds * 1e-9);
+    cli_print("%s, %d threads, batch %d: %.4f s a step, %.1f images/s\n", sn_backend_name(b), sn_backend_threads(b), batch,
+              seconds, batch / seconds);
+    cli_print("convolutions: %.1f GFLOP/s", gflops);
+    if (peak > 0) cli_print(", %.1f %% of the FMA peak of %.0f GFLOP/s (measured now)", 100 * gflops / peak, peak);
+    cli_print("\nmaking plans: %.2f %% of the time; arena %.0f MiB; peak memory of the process %ld MiB\n",
+              100 * r->plan_seconds / r->seconds, (double)r->arena_bytes / 0x1p20, usage.ru_maxrss / 1024);
+    if (r->rows) SN_TRY(print_rows(r));
     if (r->loader.loading > 0)
-        printf("  %-22s %-32s %8.2f ms a step, %.2f ms of it waited for\n", "loader", "reading, augmenting",
-               1e3 * r->loader.loading / (double)r->steps, 1e3 * r->loader.waiting / (double)r->steps);
+        cli_print("loader: reading and augmenting take %.2f ms a step, %.2f ms of it waited for\n",
+                  1e3 * r->loader.loading / (double)r->steps, 1e3 * r->loader.waiting / (double)r->steps);
     return SN_OK;
 }
 
@@ -77,6 +97,11 @@ static sn_status choose(const cli *c, const sn_config *config, sn_arch **archs, 
     return SN_OK;
 }
 
+static void progress(void *arg, long done, long all) {
+    const cli *c = arg;
+    cli_progress(c, (double)done / (double)all, "%ld of %ld steps", done, all);
+}
+
 static sn_status measure(const cli *c, const sn_config *config, sn_supernet *net, const sn_run *r) {
     sn_arch *archs = NULL;
     sn_loader *loader = NULL;
@@ -88,7 +113,7 @@ static sn_status measure(const cli *c, const sn_config *config, sn_supernet *net
     SN_TRY(choose(c, config, &archs, &n));
     sn_status s = SN_OK;
     if (r && sn_dataset_count(r->data, SN_TRAIN) >= batch) s = sn_loader_open(r, (int)batch, warmup + n, &loader);
-    if (s == SN_OK) s = sn_bench_steps(net, archs, n, (int)batch, (int)warmup, detail, loader, &result);
+    if (s == SN_OK) s = sn_bench_steps(net, archs, n, (int)batch, (int)warmup, detail, loader, (void *)c, progress, &result);
     if (s == SN_OK) s = print(c, net->backend, (int)batch, &result);
     sn_loader_close(loader);
     free(archs);

@@ -21,7 +21,7 @@ static sn_status csv_line(const sn_space *s, const sn_graph *g, const sn_arch *a
     sn_cost cost;
     SN_TRY(sn_cost_arch(g, a, &cost));
     const char *quote = strchr(sn_arch_text(s, a, text), ',') ? "\"" : "";
-    printf("%s%s%s,%lld,%lld\n", quote, text, quote, (long long)cost.params, (long long)cost.macs);
+    cli_print("%s%s%s,%lld,%lld\n", quote, text, quote, (long long)cost.params, (long long)cost.macs);
     return SN_OK;
 }
 
@@ -32,7 +32,7 @@ static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *whi
         SN_TRY(sn_archs_read(s, which, &cli_stop, &archs, &n));
     else if (sn_space_size(s, NULL, 0) > 1e7)
         return sn_error(SN_USAGE, "--archs all: the space has more than 10^7 architectures");
-    printf("arch,params,macs\n");
+    cli_print("arch,params,macs\n");
     sn_status status = SN_OK;
     if (archs)
         for (long i = 0; status == SN_OK && i < n; i++) status = csv_line(s, g, &archs[i]);
@@ -57,8 +57,8 @@ static json_t *cost_json(const sn_space *s, const priced *p) {
 
 static void print_cost(const char *name, const sn_space *s, const priced *p) {
     char text[SN_ARCH_TEXT];
-    printf("%-9s %s: %.2f MMACs, %lld params\n", name, sn_arch_text(s, p->arch, text), (double)p->cost.macs * 1e-6,
-           (long long)p->cost.params);
+    cli_print("%-9s %s: %.2f MMACs, %lld params\n", name, sn_arch_text(s, p->arch, text), (double)p->cost.macs * 1e-6,
+              (long long)p->cost.params);
 }
 
 static json_t *decisions_json(const sn_space *s) {
@@ -95,12 +95,12 @@ static json_t *all_json(const sn_space *s, const sn_graph *g, const priced *smal
 static void print_decisions(const sn_space *s) {
     char size[SN_SIZE_TEXT];
     bool one = sn_space_size(s, size, sizeof size) == 1;
-    printf("space: %s architecture%s, %d decision%s\n", size, one ? "" : "s", s->n_decisions, cli_plural(s->n_decisions));
+    cli_print("space: %s architecture%s, %d decision%s\n", size, one ? "" : "s", s->n_decisions, cli_plural(s->n_decisions));
     for (int d = 0; d < s->n_decisions; d++) {
-        printf("  %-20s", s->decisions[d].name);
+        cli_print("  %-20s", s->decisions[d].name);
         for (int n = 0, k; (k = sn_decision_option(&s->decisions[d], n)) >= 0; n++)
-            printf("%s%s", n ? " | " : "", sn_space_option_name(s, d, k));
-        printf("\n");
+            cli_print("%s%s", n ? " | " : "", sn_space_option_name(s, d, k));
+        cli_print("\n");
     }
 }
 
@@ -125,15 +125,15 @@ static sn_status print_all(const cli *c, const sn_config *config, const sn_graph
     print_cost("smallest", s, &small);
     print_cost("largest", s, &large);
     if (asked) print_cost("asked", s, &one);
-    printf("supernet: %lld parameters\n", (long long)sn_params_count(&g->params));
-    if (f) printf("memory in training at batch %d: %.0f MiB\n", config->train.batch, (double)f->bytes / 0x1p20);
+    cli_print("supernet: %lld parameters\n", (long long)sn_params_count(&g->params));
+    if (f) cli_print("memory in training at batch %d: %.0f MiB\n", config->train.batch, (double)f->bytes / 0x1p20);
     if (known && known->ranking.blocks)
-        printf("memory of scoring in a ranking: %.0f MiB of the %.0f MiB that rank.memory allows, in %d block%s of images\n",
-               (double)known->ranking.bytes / 0x1p20, (double)known->ranking.allowed / 0x1p20, known->ranking.blocks,
-               cli_plural(known->ranking.blocks));
+        cli_print("memory of scoring in a ranking: %.0f MiB of the %.0f MiB that rank.memory allows, in %d block%s of images\n",
+                  (double)known->ranking.bytes / 0x1p20, (double)known->ranking.allowed / 0x1p20, known->ranking.blocks,
+                  cli_plural(known->ranking.blocks));
     if (f && f->step_seconds > 0)
-        printf("training: %lld steps of %.3f s (measured now, on this machine): %s\n", (long long)f->steps, f->step_seconds,
-               cli_duration(f->train_seconds, time));
+        cli_print("training: %lld steps of %.3f s (measured now, on this machine): %s\n", (long long)f->steps, f->step_seconds,
+                  cli_duration(f->train_seconds, time));
     return SN_OK;
 }
 

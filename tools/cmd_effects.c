@@ -6,6 +6,7 @@
 #include "io/files/csv.h"
 #include "supernet/rank/budget.h"
 #include "supernet/rank/findings.h"
+#include "table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,47 +21,63 @@ static const cli_option options[] = {
     {0}};
 
 // ---------------------------------------------------------------- text
-static const char *number(double v, int digits, char text[32]) {
-    snprintf(text, 32, isnan(v) ? "-" : "%+.*f", digits, v);
-    return text;
+static void add_number(table *t, double v, int digits) {
+    if (isnan(v))
+        table_cell(t, "-");
+    else
+        table_cell(t, "%+.*f", digits, v);
 }
 
-static void print_effects(const sn_findings *f) {
-    char text[8][32];
-    int width = 8;
+static void add_range(table *t, const double range[2]) {
+    if (isnan(range[0]) || isnan(range[1]))
+        table_cell(t, "-");
+    else
+        table_cell(t, "%+.2f to %+6.2f", range[0], range[1]);
+}
+
+static sn_status print_effects(const sn_findings *f) {
     const sn_effects *x = &f->fitted->accuracy;
-    for (int e = 0; e < x->n; e++) {
-        int n = (int)strlen(sn_findings_word(f->run->space, x->effect[e].decision, x->effect[e].option)) + 2;
-        if (n > width) width = n;
-    }
-    printf("%-*s  archs  points      over images       over archs      loss     MMACs  points per MMAC\n", width, "option");
+    table *t = table_new();
+    table_column(t, TABLE_TEXT, 0, "option");
+    table_column(t, TABLE_NUMBER, 5, "archs");
+    table_column(t, TABLE_NUMBER, 0, "points");
+    table_column(t, TABLE_NUMBER, 0, "over images");
+    table_column(t, TABLE_NUMBER, 2, "over archs");
+    table_column(t, TABLE_NUMBER, 4, "loss");
+    table_column(t, TABLE_NUMBER, 1, "MMACs");
+    table_column(t, TABLE_NUMBER, 3, "points per MMAC");
     for (int e = 0; e < x->n; e++) {
         sn_option_finding r = sn_findings_option(f, e);
-        if (e == x->first[x->effect[e].decision]) printf("%s\n", r.decision);
-        printf("  %-*s  %5ld  %6s  %6s to %6s  %6s to %6s  %8s  %8s  %8s\n", width - 2, r.option, r.archs,
-               number(r.points, 2, text[0]), number(r.images[0], 2, text[1]), number(r.images[1], 2, text[2]),
-               number(r.over[0], 2, text[3]), number(r.over[1], 2, text[4]), number(r.loss, 4, text[5]),
-               number(r.mmacs, 3, text[6]), number(r.per_mmac, 2, text[7]));
+        if (e == x->first[x->effect[e].decision]) table_heading(t, r.decision);
+        table_cell(t, "  %s", r.option);
+        table_cell(t, "%ld", r.archs);
+        add_number(t, r.points, 2);
+        add_range(t, r.images);
+        add_range(t, r.over);
+        add_number(t, r.loss, 4);
+        add_number(t, r.mmacs, 3);
+        add_number(t, r.per_mmac, 2);
     }
+    return table_print(t);
 }
 
 static void print_shares(const sn_findings *f, long most) {
     const sn_space *s = f->run->space;
     size_t decisions = (size_t)s->n_decisions;
     sn_share_sum main = sn_findings_main(f), pairs = sn_findings_interactions(f);
-    printf("\nshares of the variance of accuracy (as logit), in brackets what chance alone would give\n");
-    printf("main effects %.3f (%.3f)\n", main.share, main.by_chance);
+    cli_print("\nshares of the variance of accuracy (as logit), in brackets what chance alone would give\n");
+    cli_print("main effects %.3f (%.3f)\n", main.share, main.by_chance);
     for (size_t i = 0; i < decisions; i++)
-        printf("  %-24s %.3f (%.3f)\n", s->decisions[i].name, f->share[i].share, f->share[i].by_chance);
-    printf("interactions of pairs %.3f (%.3f)\n", pairs.share, pairs.by_chance);
+        cli_print("  %-24s %.3f (%.3f)\n", s->decisions[i].name, f->share[i].share, f->share[i].by_chance);
+    cli_print("interactions of pairs %.3f (%.3f)\n", pairs.share, pairs.by_chance);
     for (size_t i = 0; i < f->pairs && (long)i < most; i++) {
         const sn_effects_share *p = f->pair[i];
-        printf("  %.3f (%.3f)  %s with %s, such as %s with %s: %+.2f points beyond their effects\n", p->share, p->by_chance,
-               s->decisions[p->decision[0]].name, s->decisions[p->decision[1]].name,
-               sn_findings_word(s, p->decision[0], p->option[0]), sn_findings_word(s, p->decision[1], p->option[1]),
-               f->points * p->value);
+        cli_print("  %.3f (%.3f)  %s with %s, such as %s with %s: %+.2f points beyond their effects\n", p->share, p->by_chance,
+                  s->decisions[p->decision[0]].name, s->decisions[p->decision[1]].name,
+                  sn_findings_word(s, p->decision[0], p->option[0]), sn_findings_word(s, p->decision[1], p->option[1]),
+                  f->points * p->value);
     }
-    printf("What pairs do with shared weights need not hold for nets trained alone (docs/results.md).\n");
+    cli_print("What pairs do with shared weights need not hold for nets trained alone (docs/results.md).\n");
 }
 
 // Best of the whole space by main effects.
@@ -72,29 +89,29 @@ static void print_fitted(const sn_findings *f, const sn_arch *a) {
     char text[SN_ARCH_TEXT];
     const sn_ranked *x = sn_findings_scored(f, a);
     double top1 = sn_fitted_top1(f->fitted, a), loss = sn_fitted_loss(f->fitted, a);
-    printf("%s: ", sn_arch_text(f->run->space, a, text));
+    cli_print("%s: ", sn_arch_text(f->run->space, a, text));
     if (isnan(top1))
-        printf("nothing is fitted: it has an option that was never scored\n");
+        cli_print("nothing is fitted: it has an option that was never scored\n");
     else
-        printf("%s top-1 %.4f", x ? "fitted" : "predicted", top1);
-    if (!isnan(top1) && !isnan(loss)) printf(", loss %.4f", loss);
-    if (!isnan(top1) && x) printf("; scored top-1 %.4f, loss %.4f\n", x->top1, x->loss);
-    if (!isnan(top1) && !x) printf("; not scored\n");
+        cli_print("%s top-1 %.4f", x ? "fitted" : "predicted", top1);
+    if (!isnan(top1) && !isnan(loss)) cli_print(", loss %.4f", loss);
+    if (!isnan(top1) && x) cli_print("; scored top-1 %.4f, loss %.4f\n", x->top1, x->loss);
+    if (!isnan(top1) && !x) cli_print("; not scored\n");
 }
 
 static sn_status print_text(const sn_findings *f, const sn_arch *archs, long n, long most) {
     const sn_ranking *k = f->ranking;
     double mean = 0;
     for (long i = 0; i < k->rows; i++) mean += k->row[i].top1 / (double)k->rows;
-    print_effects(f);
+    SN_TRY(print_effects(f));
     print_shares(f, most);
     sn_arch best;
     SN_TRY(best_by_effects(f, &best));
-    printf("\nbest of the space by effects: ");
+    cli_print("\nbest of the space by effects: ");
     print_fitted(f, &best);
     for (long i = 0; i < n; i++) print_fitted(f, &archs[i]);
-    printf("\n%ld scored architectures on %llu images each, weights of step %lld; mean top-1 %.4f\n", k->rows,
-           (unsigned long long)k->images, (long long)f->run->step, mean);
+    cli_print("\n%ld scored architectures on %llu images each, weights of step %lld; mean top-1 %.4f\n", k->rows,
+              (unsigned long long)k->images, (long long)f->run->step, mean);
     return SN_OK;
 }
 

@@ -1,9 +1,11 @@
 // supernet eval RUN: loss, top-1, top-5, MACs and params of some archs, from a run or a bare checkpoint.
+#include "base/clock.h"
 #include "cli.h"
 #include "io/files/atomic.h"
 #include "io/files/h5file.h"
 #include "space/cost.h"
 #include "supernet/rank/rank.h"
+#include "table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +25,12 @@ typedef struct {
     const cli *c;
     sn_run *run;
     json_t *list;
-    sn_h5w *file;   // of --logits, or NULL
-    long n, images; // archs scored, images of each
-    bool test;      // on test images
+    table *table;        // or NULL: --json
+    sn_h5w *file;        // of --logits, or NULL
+    long n, images;      // archs scored, images of each
+    bool test;           // on test images
+    long wanted;         // archs to score
+    double start, first; // seconds, and archs done then
 } evaluation;
 
 static sn_status put_logits(evaluation *e, const sn_score *s) {
@@ -38,6 +43,29 @@ static sn_status put_logits(evaluation *e, const sn_score *s) {
 
 static sn_status out_of_memory(void) {
     return sn_error(SN_RESOURCE, "out of memory for the scores as JSON");
+}
+
+static table *new_table(const sn_space *s) {
+    table *t = table_new();
+    table_column(t, TABLE_TEXT, 0, "architecture");
+    table_column(t, TABLE_NUMBER, 0, "top-1");
+    if (cli_has_top5(s)) table_column(t, TABLE_NUMBER, 2, "top-5");
+    table_column(t, TABLE_NUMBER, 1, "loss");
+    table_column(t, TABLE_NUMBER, 0, "MMACs");
+    table_column(t, TABLE_NUMBER, 1, "params");
+    return t;
+}
+
+static void add_row(evaluation *e, const sn_score *s, const char *arch, const sn_cost *cost) {
+    char text[32];
+    table *t = e->table;
+    double n = (double)s->images;
+    table_cell(t, "%s", arch);
+    table_cell(t, "%s", cli_score((double)s->top1 / n, text));
+    if (cli_has_top5(e->run->space)) table_cell(t, "%s", cli_score((double)s->top5 / n, text));
+    table_cell(t, "%s", cli_score(s->loss, text));
+    table_cell(t, "%s", cli_mmacs(cost->macs, text));
+    table_cell(t, "%lld", (long long)cost->params);
 }
 
 static sn_status add(void *arg, const sn_score *s) {
@@ -58,8 +86,7 @@ static sn_status add(void *arg, const sn_score *s) {
                    ? out_of_memory()
                    : SN_OK;
     }
-    printf("%-24s top-1 %.4f  top-5 %.4f  loss %.4f  MACs %lld  params %lld\n", text, (double)s->top1 / n, (double)s->top5 / n,
-           s->loss, (long long)cost.macs, (long long)cost.params);
+    add_row(e, s, text, &cost);
     return SN_OK;
 }
 
@@ -94,6 +121,16 @@ static sn_status put_head(const evaluation *e, const char *split, const char *pr
     return sn_h5_attr_int(e->file, "/", "archs", e->n);
 }
 
+static sn_status progress(void *arg, double archs) {
+    evaluation *e = arg;
+    char left[32] = "";
+    if (!(e->start > 0)) e->start = sn_now(), e->first = archs;
+    if (archs > e->first) cli_duration((sn_now() - e->start) / (archs - e->first) * ((double)e->wanted - archs), left);
+    cli_progress(e->c, archs / (double)e->wanted, "%s%s%ld of %ld architecture%s", left, *left ? " left, " : "", (long)archs,
+                 e->wanted, cli_plural(e->wanted));
+    return SN_OK;
+}
+
 static void layout(void *arg, const sn_score_layout *l) {
     const evaluation *e = arg;
     cli_say_layout(e->c, l);
@@ -110,6 +147,7 @@ static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split) {
                         .want_logits = e->file != NULL,
                         .arg = e,
                         .scored = add,
+                        .progress = progress,
                         .layout = layout};
     sn_status s = SN_OK;
     if (protocol.kind == SN_PROTOCOL_RECALIBRATE)
@@ -125,7 +163,10 @@ static sn_status score(evaluation *e, sn_arch *archs, long n, sn_split split) {
 
 static sn_status print(evaluation *e, const char *split, const char *protocol) {
     if (!e->c->json) {
-        printf("%ld architecture%s with the weights of step %lld\n", e->n, cli_plural(e->n), (long long)e->run->step);
+        table *t = e->table;
+        e->table = NULL;
+        SN_TRY(table_print(t));
+        cli_print("%ld architecture%s with the weights of step %lld\n", e->n, cli_plural(e->n), (long long)e->run->step);
         return SN_OK;
     }
     json_t *list = e->list;
@@ -150,6 +191,7 @@ static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
     all = sn_dataset_count(r->data, split ? SN_TEST : SN_VALIDATION);
     e->images = wanted && wanted < all ? wanted : all;
     e->test = split;
+    e->wanted = n;
     sn_protocol_text(r, e->images, protocol, sizeof protocol);
     cli_say(c, "%ld architecture%s on %ld images of the %s split, BN %s", n, cli_plural(n), e->images, splits[split], protocol);
     SN_TRY(score(e, archs, n, split ? SN_TEST : SN_VALIDATION));
@@ -162,7 +204,7 @@ static sn_status run(const cli *c) {
     sn_run *r;
     if (cli_get(c, "logits")) SN_TRY(sn_file_replaceable(cli_get(c, "logits")));
     SN_TRY(cli_open_run(c, c->operand[0], &r));
-    evaluation e = {.c = c, .run = r, .list = json_array()};
+    evaluation e = {.c = c, .run = r, .list = json_array(), .table = c->json ? NULL : new_table(r->space)};
     sn_arch *archs = NULL, only = sn_arch_first(r->space);
     long n = 1;
     bool single = r->config->space.arch[0] && !cli_get(c, "arch") && !cli_get(c, "archs") && !cli_get(c, "sample");
@@ -170,6 +212,7 @@ static sn_status run(const cli *c) {
     if (s == SN_OK && !single) s = cli_archs(c, r, &archs, &n);
     if (s == SN_OK) s = evaluate(&e, single ? &only : archs, n);
     sn_h5w_free(e.file);
+    table_free(e.table);
     json_decref(e.list);
     free(archs);
     sn_run_free(r);

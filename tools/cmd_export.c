@@ -99,10 +99,10 @@ static sn_status print(const cli *c, const sn_run *r, const char *arch, const ch
     cli_print("%s: %s of step %lld, %lld parameters in %d tensors, %lld bytes\n", path, arch, (long long)r->step,
               (long long)x->params, x->tensors, (long long)x->bytes);
     if (x->nodes)
-        printf("checked: its %d nodes on %d images give our logits to %.2g (largest logit %.3g)\n", x->nodes, x->images,
-               x->difference, x->largest_logit);
+        cli_print("checked: its %d nodes on %d images give our logits to %.2g (largest logit %.3g)\n", x->nodes, x->images,
+                  x->difference, x->largest_logit);
     else
-        printf("checked: every tensor reads back bit-equal\n");
+        cli_print("checked: every tensor reads back bit-equal\n");
     return SN_OK;
 }
 

@@ -259,7 +259,7 @@ static sn_status run(const cli *c) {
         s = hold(&x);
         if (s == SN_OK) s = finish(&x);
     }
-    if (s == SN_OK) s = finals_print(c, &x.f, c->operand[0], x.folder, x.supernet->data.source);
+    if (s == SN_OK) s = finals_print(c, &x.f, c->operand[0], x.folder, x.supernet);
     finals_free(&x);
     sn_folder_close(lock);
     return s;

@@ -1,10 +1,11 @@
-// supernet rank RUN: scores archs with the shared weights, prints the best, the Pareto list, and, --against known accuracies,
-// what the ranking is worth.
+// supernet rank RUN...: scores archs with the shared weights, of one run or of several together, prints the best, the Pareto
+// list, and, --against known accuracies, what the ranking is worth. Not here: what only several runs tell (rankjoint.h).
 #include "against.h"
-#include "base/clock.h"
 #include "io/files/atomic.h"
+#include "rankjoint.h"
 #include "space/words.h"
 #include "supernet/rank/archlist.h"
+#include "table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@ static const cli_option options[] = {
     {"max-params", 0, "N", "only architectures of at most N parameters"},
     {"by", 0, "WHAT", "what is best: accuracy, loss or effects (default: rank.by)"},
     {"top", 0, "K", "print the K best (default 10)"},
-    {"csv", 0, "FILE", "also write every score of the store as CSV"},
+    {"csv", 0, "FILE", "also write every score of the store as CSV; of several runs what they say of the ranked architectures"},
     {"against", 0, "FILE", "hold scores against true accuracies: CSV arch,accuracy, or JSON by arch with --key"},
     {"key", 0, "KEY", "which value of the JSON objects, or which column"},
     {0}};
@@ -53,26 +54,6 @@ static sn_status choose(const cli *c, const sn_run *r, const wishes *w, sn_arch 
     return sn_archs_limit(r, w->most.macs, w->most.params, *archs, n);
 }
 
-// ---------------------------------------------------------------- progress
-typedef struct {
-    const cli *c;
-    double start, first; // seconds, and archs done then
-} watcher;
-
-static void progress(void *arg, double done, long all) {
-    watcher *w = arg;
-    if (!(w->start > 0)) w->start = sn_now(), w->first = done;
-    char left[32] = "";
-    if (done > w->first) cli_duration((sn_now() - w->start) / (done - w->first) * ((double)all - done), left);
-    cli_progress(w->c, done / (double)all, "%ld of %ld architecture%s%s%s%s", (long)done, all, cli_plural(all), *left ? ", " : "",
-                 left, *left ? " left" : "");
-}
-
-static void layout(void *arg, const sn_score_layout *l) {
-    const watcher *w = arg;
-    cli_say_layout(w->c, l);
-}
-
 // ---------------------------------------------------------------- printing
 static json_t *item_json(const sn_run *r, const sn_ranked *x) {
     char text[SN_ARCH_TEXT];
@@ -81,18 +62,79 @@ static json_t *item_json(const sn_run *r, const sn_ranked *x) {
                      cli_real(x->fitted_loss), "macs", (json_int_t)x->cost.macs, "params", (json_int_t)x->cost.params);
 }
 
-static void print_item(const sn_run *r, int width, long place, const sn_ranked *x) {
-    char text[SN_ARCH_TEXT], loss[32], fitted[32];
-    snprintf(loss, sizeof loss, isfinite(x->loss) ? "%.4f" : "-", x->loss);
-    snprintf(fitted, sizeof fitted, isnan(x->fitted_top1) ? "-" : "%.4f", x->fitted_top1);
-    printf("%5ld  %-*s  %.4f  %6s  %.4f  %8s  %9.3f  %9lld\n", place, width, sn_arch_text(r->space, &x->arch, text), x->top1,
-           fitted, x->top5, loss, (double)x->cost.macs * 1e-6, (long long)x->cost.params);
+static const char *const score_words[] = {"top-1", "loss", "fitted top-1"}; // by SN_BEST_BY_...
+
+static void add_item(table *t, const sn_run *r, long place, const sn_ranked *x) {
+    char text[SN_ARCH_TEXT], figure[32];
+    table_cell(t, "%ld", place);
+    table_cell(t, "%s", sn_arch_text(r->space, &x->arch, text));
+    table_cell(t, "%s", cli_score(x->top1, figure));
+    table_cell(t, "%s", cli_score(x->fitted_top1, figure));
+    if (cli_has_top5(r->space)) table_cell(t, "%s", cli_score(x->top5, figure));
+    table_cell(t, "%s", cli_score(x->loss, figure));
+    table_cell(t, "%s", cli_mmacs(x->cost.macs, figure));
+    table_cell(t, "%lld", (long long)x->cost.params);
 }
 
-static void widen(const sn_run *r, const sn_ranked *x, int *width) {
-    char text[SN_ARCH_TEXT];
-    int n = (int)strlen(sn_arch_text(r->space, &x->arch, text));
-    if (n > *width) *width = n;
+// What a search has to beat: the arch of most MACs, that of fewest, and the one in the middle of the ranking.
+enum { LARGEST, SMALLEST, MIDDLE, BASELINES };
+static void find_baselines(const sn_ranking *k, long place[BASELINES]) {
+    place[LARGEST] = place[SMALLEST] = 0;
+    for (long i = 1; i < k->n; i++) {
+        int64_t macs = k->item[i].cost.macs;
+        if (macs > k->item[place[LARGEST]].cost.macs) place[LARGEST] = i;
+        if (macs < k->item[place[SMALLEST]].cost.macs) place[SMALLEST] = i;
+    }
+    place[MIDDLE] = (k->n - 1) / 2;
+}
+
+static void add_baselines(table *t, const sn_run *r, const sn_ranking *k) {
+    long place[BASELINES];
+    find_baselines(k, place);
+    table_heading(t, "\nFor comparison: most MACs, fewest, the middle of the ranking:");
+    for (int b = 0; b < BASELINES; b++) add_item(t, r, place[b] + 1, &k->item[place[b]]);
+}
+
+static json_t *baselines_json(const sn_run *r, const sn_ranking *k, double macs_tau) {
+    long place[BASELINES];
+    find_baselines(k, place);
+    return json_pack("{s:o,s:o,s:o,s:o}", "largest", item_json(r, &k->item[place[LARGEST]]), "smallest",
+                     item_json(r, &k->item[place[SMALLEST]]), "middle", item_json(r, &k->item[place[MIDDLE]]), "macs_tau",
+                     cli_real(macs_tau));
+}
+
+// Between the scores and MACs, as if more multiplications were all that counts. NAN for one arch.
+static sn_status tau_with_macs(const sn_ranking *k, double *tau) {
+    size_t n = (size_t)k->n;
+    double *score = sn_new(n, sizeof *score), *macs = sn_new(n, sizeof *macs);
+    sn_status s = score && macs ? SN_OK : SN_RESOURCE;
+    *tau = NAN;
+    for (size_t i = 0; s == SN_OK && i < n; i++) score[i] = k->item[i].score, macs[i] = (double)k->item[i].cost.macs;
+    bool known = s == SN_OK && n > 1;
+    for (size_t i = 0; known && i < n; i++) known = !isnan(score[i]);
+    if (known) s = sn_rank_tau(score, macs, n, tau);
+    free(score);
+    free(macs);
+    return s;
+}
+
+static sn_status print_items(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front) {
+    table *t = table_new();
+    char pareto[64];
+    table_column(t, TABLE_NUMBER, 0, "place");
+    table_column(t, TABLE_TEXT, 0, "architecture");
+    table_column(t, TABLE_NUMBER, 0, "top-1");
+    table_column(t, TABLE_NUMBER, 1, "fitted");
+    if (cli_has_top5(r->space)) table_column(t, TABLE_NUMBER, 4, "top-5");
+    table_column(t, TABLE_NUMBER, 3, "loss");
+    table_column(t, TABLE_NUMBER, 0, "MMACs");
+    table_column(t, TABLE_NUMBER, 2, "params");
+    for (long i = 0; i < k->n && i < top; i++) add_item(t, r, i + 1, &k->item[i]);
+    snprintf(pareto, sizeof pareto, "\nPareto list (%s against MACs):", score_words[k->by]);
+    table_heading(t, pareto);
+    for (size_t i = 0; i < n_front; i++) add_item(t, r, (long)front[i] + 1, &k->item[front[i]]);
+    if (k->n > BASELINES) add_baselines(t, r, k);
+    return table_print(t);
 }
 
 static sn_status pareto(const sn_ranking *k, size_t **index, size_t *count) {
@@ -113,25 +155,23 @@ static double mean_top1(const sn_ranking *k) {
     return sum / (double)k->n;
 }
 
-static const char *const score_words[] = {"top-1", "loss", "fitted top-1"}; // by SN_BEST_BY_...
-
 // The best as scored and the best by main effects, where they differ.
 static void print_picks(const sn_run *r, const sn_ranking *k) {
     const sn_ranked *raw = sn_ranking_first(k, SN_BEST_BY_ACCURACY), *fitted = sn_ranking_first(k, SN_BEST_BY_EFFECTS);
     char text[2][SN_ARCH_TEXT];
     if (!fitted || fitted == raw) return;
-    printf("\nbest of these by accuracy: %s (%.4f, fitted %.4f)\nbest of these by effects:  %s (%.4f, fitted %.4f)\n",
-           sn_arch_text(r->space, &raw->arch, text[0]), raw->top1, raw->fitted_top1,
-           sn_arch_text(r->space, &fitted->arch, text[1]), fitted->top1, fitted->fitted_top1);
+    cli_print("\nbest of these by accuracy: %s (%.4f, fitted %.4f)\nbest of these by effects:  %s (%.4f, fitted %.4f)\n",
+              sn_arch_text(r->space, &raw->arch, text[0]), raw->top1, raw->fitted_top1,
+              sn_arch_text(r->space, &fitted->arch, text[1]), fitted->top1, fitted->fitted_top1);
 }
 
 // The best by effects that the ranking did not hold (NULL: it did).
 static void print_whole(const sn_run *r, const sn_ranked *x) {
     char text[SN_ARCH_TEXT];
     if (!x) return;
-    printf("\nbest by effects of the whole space, scored beside the others: %s (%.4f, fitted %.4f; %.3f MMACs, %lld params)\n",
-           sn_arch_text(r->space, &x->arch, text), x->top1, x->fitted_top1, (double)x->cost.macs * 1e-6,
-           (long long)x->cost.params);
+    cli_print("\nbest by effects of the whole space, scored beside the others: %s (%.4f, fitted %.4f; %.3f MMACs, %lld params)\n",
+              sn_arch_text(r->space, &x->arch, text), x->top1, x->fitted_top1, (double)x->cost.macs * 1e-6,
+              (long long)x->cost.params);
 }
 
 static json_t *picks_json(const sn_run *r, const sn_ranking *k) {
@@ -144,30 +184,31 @@ static json_t *picks_json(const sn_run *r, const sn_ranking *k) {
 }
 
 static sn_status print_text(const sn_run *r, const sn_ranking *k, const sn_ranked *whole, long top, const size_t *front,
-                            size_t n_front, const sn_against *a) {
-    char tau[32];
-    int width = 24;
-    for (long i = 0; i < k->n && i < top; i++) widen(r, &k->item[i], &width);
-    for (size_t i = 0; i < n_front; i++) widen(r, &k->item[front[i]], &width);
-    printf("place  %-*s   top-1  fitted   top-5      loss      MMACs     params\n", width, "architecture");
-    for (long i = 0; i < k->n && i < top; i++) print_item(r, width, i + 1, &k->item[i]);
-    printf("\nPareto list (%s against MACs):\n", score_words[k->by]);
-    for (size_t i = 0; i < n_front; i++) print_item(r, width, (long)front[i] + 1, &k->item[front[i]]);
+                            size_t n_front, const sn_against *a, const rank_joint *j) {
+    char tau[2][32], weights[48];
+    snprintf(weights, sizeof weights, k->runs ? "means of %lld runs" : "weights of step %lld",
+             k->runs ? (long long)k->runs : (long long)r->step);
+    double macs_tau;
+    SN_TRY(tau_with_macs(k, &macs_tau));
+    SN_TRY(print_items(r, k, top, front, n_front));
     print_picks(r, k);
     print_whole(r, whole);
-    printf("\n%ld architecture%s, %ld scored now on %llu image%s each", k->n, cli_plural(k->n), k->scored,
-           (unsigned long long)k->images, cli_plural((long)k->images));
+    cli_print("\n%ld architecture%s, %ld scored now on %llu image%s each", k->n, cli_plural(k->n), k->scored,
+              (unsigned long long)k->images, cli_plural((long)k->images));
     if (k->work.naive)
-        printf("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
-               (double)k->work.done / (double)k->work.naive);
-    printf("; weights of step %lld\nmean top-1 %.4f; agreement of the rankings on two halves of the images, over %ld: tau %s\n",
-           (long long)r->step, mean_top1(k), k->n, cli_figure(a->half_tau, tau));
-    if (a->truths) sn_against_print(a);
-    return SN_OK;
+        cli_print("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
+                  (double)k->work.done / (double)k->work.naive);
+    cli_print("; %s\nmean top-1 %.4f, which one drawn at random has; a ranking by MACs agrees by tau %s\n"
+              "agreement of the rankings on two halves of the images, over %ld: tau %s\n",
+              weights, mean_top1(k), cli_figure(macs_tau, tau[0]), k->n, cli_figure(a->half_tau, tau[1]));
+    if (k->runs) SN_TRY(rank_joint_print(j, top));
+    return a->truths ? sn_against_print(a) : SN_OK;
 }
 
 static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranked *whole, long top, const size_t *front,
-                            size_t n_front, const sn_against *a) {
+                            size_t n_front, const sn_against *a, const rank_joint *j) {
+    double macs_tau;
+    SN_TRY(tau_with_macs(k, &macs_tau));
     json_t *best = json_array(), *list = json_array();
     for (long i = 0; i < k->n && i < top; i++) json_array_append_new(best, item_json(r, &k->item[i]));
     for (size_t i = 0; i < n_front; i++) json_array_append_new(list, item_json(r, &k->item[front[i]]));
@@ -177,10 +218,12 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranke
                             "pareto", list);
     char protocol[128];
     sn_protocol_text(r, sn_rank_images(r), protocol, sizeof protocol);
-    if (out) json_object_set_new(out, "run", json_string(r->folder));
-    if (out) json_object_set_new(out, "step", json_integer(r->step));
+    if (out && !k->runs) json_object_set_new(out, "run", json_string(r->folder));
+    if (out && !k->runs) json_object_set_new(out, "step", json_integer(r->step));
+    if (out && k->runs) json_object_set_new(out, "joint", rank_joint_json(j, top));
     if (out) json_object_set_new(out, "protocol", json_string(protocol));
     if (out) json_object_set_new(out, "mean_top1", cli_real(mean_top1(k)));
+    if (out) json_object_set_new(out, "baselines", baselines_json(r, k, macs_tau));
     if (out) json_object_set_new(out, "half_split_tau", cli_real(a->half_tau));
     if (out) json_object_set_new(out, "by", json_string(sn_best_by_words[k->by]));
     if (out) json_object_set_new(out, "picks", picks_json(r, k));
@@ -208,23 +251,36 @@ static void say_unfitted(const cli *c, const sn_run *r, const sn_ranking *k) {
     cli_say_left_out(c, k);
 }
 
-static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, const sn_ranked *whole, const wishes *w) {
+static sn_status write_csv(const cli *c, const sn_ranking *k, const rank_joint *j) {
+    const char *path = cli_get(c, "csv");
+    if (!path) return SN_OK;
+    return k->runs ? cli_write_csv(path, rank_joint_csv, j) : cli_write_csv(path, put_scores, k);
+}
+
+static sn_status report(const cli *c, const rank_runs *x, const sn_ranking *k, const sn_ranked *whole, const wishes *w) {
+    const sn_run *r = x->run;
     size_t *front = NULL, n_front = 0;
     sn_against against = {0};
+    rank_joint joint;
     char text[2][SN_ARCH_TEXT];
     if (k->identical)
-        cli_say(c, "warning: %ld architecture%s the same logits as another on every image, such as %s and %s", k->identical,
-                k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
-                sn_arch_text(r->space, &k->twins[1], text[1]));
+        cli_warn("%ld architecture%s the same logits as another on every image, such as %s and %s", k->identical,
+                 k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
+                 sn_arch_text(r->space, &k->twins[1], text[1]));
     say_unfitted(c, r, k);
-    if (cli_get(c, "csv")) SN_TRY(cli_write_csv(cli_get(c, "csv"), put_scores, k));
-    SN_TRY(sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against));
+    if (x->left_out)
+        cli_say(c, "left out: %ld architecture%s with a score in some of the runs only", x->left_out, cli_plural(x->left_out));
+    SN_TRY(rank_joint_make(x, k, RESAMPLES, &joint));
+    sn_status s = write_csv(c, k, &joint);
+    if (s == SN_OK) s = sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against);
     if (against.outside)
-        cli_say(c, "warning: %ld of %zu names are no architectures of this space, the first: %s", against.outside,
-                sn_truth_count(w->truth), against.first_outside);
-    sn_status s = pareto(k, &front, &n_front);
-    if (s == SN_OK) s = (c->json ? print_json : print_text)(r, k, whole, w->top, front, n_front, &against);
+        if (!c->quiet)
+            cli_warn("%ld of %zu names are no architectures of this space, the first: %s", against.outside,
+                     sn_truth_count(w->truth), against.first_outside);
+    if (s == SN_OK) s = pareto(k, &front, &n_front);
+    if (s == SN_OK) s = (c->json ? print_json : print_text)(r, k, whole, w->top, front, n_front, &against, &joint);
     free(front);
+    rank_joint_free(&joint);
     sn_against_free(&against);
     return s;
 }
@@ -239,20 +295,20 @@ static bool holds(const sn_ranking *k, const sn_arch *a) {
 
 // Scores the best of the whole space within the limits by effects, which moves the effects a little, until it is one that was
 // scored: *best. *extra: how many were scored for it, with their work.
-static sn_status settle(const cli *c, sn_run *r, const wishes *w, const sn_rank_watch *watch, const sn_ranking *k, sn_arch *best,
-                        sn_ranking *extra) {
+static sn_status settle(const cli *c, rank_runs *x, const wishes *w, const sn_ranking *k, sn_arch *best, sn_ranking *extra) {
     enum { ROUNDS = 20 };
+    sn_run *r = x->run;
     char text[SN_ARCH_TEXT];
     *extra = (sn_ranking){0};
-    SN_TRY(sn_ranking_whole(r, k, w->most, watch->stop, best));
+    SN_TRY(sn_ranking_whole(r, k, w->most, &cli_stop, best));
     for (int i = 0;; i++) {
         sn_ranking one;
         if (holds(k, best)) return SN_OK;
-        SN_TRY(sn_rank(r, best, 1, watch, &one));
+        SN_TRY(rank_runs_score(x, best, 1, &one));
         bool known = !one.scored;
         extra->scored += one.scored;
         extra->work.done += one.work.done, extra->work.naive += one.work.naive;
-        sn_status s = known ? SN_OK : sn_ranking_whole(r, &one, w->most, watch->stop, best);
+        sn_status s = known ? SN_OK : sn_ranking_whole(r, &one, w->most, &cli_stop, best);
         sn_ranking_free(&one);
         if (known || s != SN_OK) return s;
         cli_say(c, "best of the whole space by effects: %s scored too", sn_arch_text(r->space, best, text));
@@ -266,42 +322,41 @@ static sn_status settle(const cli *c, sn_run *r, const wishes *w, const sn_rank_
 
 // Where the ranking is by effects: if the list does not hold the best of the whole space, that is scored beside it, *whole is it,
 // and the list is ranked again with what the store then knows. Else whole->arch.n stays 0.
-static sn_status score_whole(const cli *c, sn_run *r, const sn_arch *archs, long n, const wishes *w, const sn_rank_watch *watch,
-                             sn_ranking *k, sn_ranked *whole) {
+static sn_status score_whole(const cli *c, rank_runs *x, const sn_arch *archs, long n, const wishes *w, sn_ranking *k,
+                             sn_ranked *whole) {
     sn_ranking one, again, extra;
     sn_arch best;
     if (k->by != SN_BEST_BY_EFFECTS) return SN_OK;
-    SN_TRY(settle(c, r, w, watch, k, &best, &extra));
+    SN_TRY(settle(c, x, w, k, &best, &extra));
     if (extra.scored) {
-        SN_TRY(sn_rank(r, archs, n, watch, &again));
+        SN_TRY(rank_runs_score(x, archs, n, &again));
         again.scored = k->scored + extra.scored;
         again.work = (sn_score_work){k->work.done + extra.work.done, k->work.naive + extra.work.naive};
         sn_ranking_free(k);
         *k = again;
     }
     if (holds(k, &best)) return SN_OK;
-    SN_TRY(sn_rank(r, &best, 1, watch, &one));
+    SN_TRY(rank_runs_score(x, &best, 1, &one));
     *whole = one.item[0];
     whole->hits = NULL, whole->losses = NULL; // they go with that store
     sn_ranking_free(&one);
     return SN_OK;
 }
 
-static sn_status rank(const cli *c, sn_run *r, const wishes *wanted) {
+static sn_status rank(const cli *c, rank_runs *x, const wishes *wanted) {
+    const sn_run *r = x->run;
     sn_arch *archs = NULL;
     long n;
     sn_ranking k;
     sn_ranked whole = {0};
-    watcher w = {.c = c};
-    sn_rank_watch watch = {&cli_stop, &w, progress, layout};
     char protocol[128];
     sn_status s = choose(c, r, wanted, &archs, &n);
     sn_protocol_text(r, sn_rank_images(r), protocol, sizeof protocol);
     if (s == SN_OK) cli_say(c, "ranking %ld architecture%s; BN %s", n, cli_plural(n), protocol);
-    if (s == SN_OK) s = sn_rank(r, archs, n, &watch, &k);
+    if (s == SN_OK) s = rank_runs_score(x, archs, n, &k);
     if (s == SN_OK) {
-        s = score_whole(c, r, archs, n, wanted, &watch, &k, &whole);
-        if (s == SN_OK) s = report(c, r, &k, whole.arch.n ? &whole : NULL, wanted);
+        s = score_whole(c, x, archs, n, wanted, &k, &whole);
+        if (s == SN_OK) s = report(c, x, &k, whole.arch.n ? &whole : NULL, wanted);
         sn_ranking_free(&k);
     }
     free(archs);
@@ -309,18 +364,14 @@ static sn_status rank(const cli *c, sn_run *r, const wishes *wanted) {
 }
 
 static sn_status run(const cli *c) {
-    sn_run *r = NULL;
-    sn_folder *lock = NULL;
+    rank_runs x = {0};
     wishes wanted;
     cli_watch_signals();
     sn_status s = read_wishes(c, &wanted);
-    if (s == SN_OK) s = cli_lock_run(c, c->operand[0], &lock);
-    if (s == SN_OK) s = cli_open_run(c, c->operand[0], &r);
-    if (s == SN_OK && wanted.by >= 0) r->config->rank.by = wanted.by;
-    if (s == SN_OK) s = rank(c, r, &wanted);
+    if (s == SN_OK) s = rank_runs_open(c, wanted.by, &x);
+    if (s == SN_OK) s = rank(c, &x, &wanted);
     sn_truth_free(wanted.truth);
-    sn_folder_close(lock);
-    sn_run_free(r);
+    rank_runs_close(&x);
     return s;
 }
 
@@ -328,11 +379,14 @@ static const cli_rule rules[] = {{"sample", CLI_EXCLUDES, "archs"}, {"key", CLI_
 
 const cli_command cmd_rank = {
     .name = "rank",
-    .operands = "RUN",
+    .operands = "RUN...",
     .summary = "score architectures with the shared weights, best first",
-    .details = "Scores are kept in RUN/ranking.h5 and never measured twice; stopped or killed, the same command goes on.",
+    .details =
+        "Scores are kept in RUN/ranking.h5 and never measured twice; stopped or killed, the same command goes on. Several runs\n"
+        "of one space, or checkpoints of a run (RUN/checkpoints/*.h5), are ranked together: by the mean of their scores, each\n"
+        "with the same weight, with the spread between them and what is tied with the first.",
     .least = 1,
-    .most = 1,
+    .most = CLI_OPERANDS,
     .options = options,
     .rules = rules,
     .run = run,

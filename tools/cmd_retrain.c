@@ -17,9 +17,7 @@ static sn_status print(const cli *c, const sn_run *r, const char *arch, int64_t 
                                         "supernet_step", (json_int_t)from, "test_top1", cli_real(t->top1), "test_top5",
                                         cli_real(t->top5), "test_loss", cli_real(t->loss), "images", (json_int_t)t->images));
     cli_print("%s retrained in %s, from the supernet of step %lld\n", arch, r->folder, (long long)from);
-    if (!t->images) cli_print("test: %s has no test images\n", r->config->data.source);
-    if (t->images)
-        printf("test: top-1 %.4f  top-5 %.4f  loss %.4f on %lld images\n", t->top1, t->top5, t->loss, (long long)t->images);
+    retrained_print(r->config, t);
     return SN_OK;
 }
 

@@ -29,14 +29,15 @@ static sn_status print_result(const cli *c, const sn_run *r) {
                                         "best_validation", best, "best_step", (json_int_t)r->best_step, "passes", passes));
     }
     cli_print("trained %lld steps in %s\n", (long long)r->step, r->folder);
-    if (r->best_step) printf("best mean accuracy of the validation paths: %.4f at step %lld\n", r->best, (long long)r->best_step);
-    printf("passes per option:\n");
+    if (r->best_step)
+        cli_print("best mean accuracy of the validation paths: %.4f at step %lld\n", r->best, (long long)r->best_step);
+    cli_print("passes per option:\n");
     for (int d = 0; d < r->space->n_decisions; d++) {
-        printf("  %-20s", r->space->decisions[d].name);
+        cli_print("  %-20s", r->space->decisions[d].name);
         for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++)
-            printf(" %s %lld", sn_space_option_name(r->space, d, k),
-                   (long long)r->option_passes[sn_space_option_place(r->space, d, k)]);
-        printf("\n");
+            cli_print(" %s %lld", sn_space_option_name(r->space, d, k),
+                      (long long)r->option_passes[sn_space_option_place(r->space, d, k)]);
+        cli_print("\n");
     }
     return SN_OK;
 }
@@ -66,9 +67,9 @@ const cli_command cmd_train = {
     .summary = "train a supernet; the same command line resumes",
     .details =
         "Trains until the last epoch or a signal (SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2: the step is finished, a checkpoint "
-        "saved, exit "
-        "code 75).\n"
-        "The run folder holds config.yaml (resolved), log.jsonl and checkpoints/. A folder of another config is refused.",
+        "saved, exit code 75).\n"
+        "The run folder holds config.yaml (resolved), log.jsonl and checkpoints/. A folder of another config is refused.\n"
+        "Loss and top-1 beside the progress are means over the paths trained since the epoch began.",
     .least = 1,
     .most = 1,
     .options = options,

@@ -284,7 +284,7 @@ static sn_status verify_all(const cli *c, json_t *list) {
         if (!bad++) first = found;
         if (c->operands == 1) return found;
         fflush(stdout);
-        fprintf(stderr, "supernet: %s\n", sn_error_text());
+        cli_fail("%s", sn_error_text());
     }
     return bad ? sn_error(first, "not whole: %d of %d files", bad, c->operands) : SN_OK;
 }

@@ -1,5 +1,6 @@
 // The table of the finals, the winner, what they changed; see finals_print.h.
 #include "finals_print.h"
+#include "table.h"
 #include "training.h"
 
 #include <math.h>
@@ -32,17 +33,17 @@ static void print_change(const sn_finals *f, const sn_finals_change *c) {
     char place[16], epochs[32];
     if (f->n == 1) return;
     if (c->place == 1) {
-        printf("the finals confirm the ranking: its first of these wins\n");
+        cli_print("the finals confirm the ranking: its first of these wins\n");
         return;
     }
-    printf("the ranking's first of these, %s, came out %s of %d", f->finalist[0].arch, ordinal(c->place, place), f->n);
+    cli_print("the ranking's first of these, %s, came out %s of %d", f->finalist[0].arch, ordinal(c->place, place), f->n);
     if (c->rung < 0) {
-        printf(": its training diverged\n");
+        cli_print(": its training diverged\n");
         return;
     }
-    printf(": %.4f after %s, where the winner had %.4f\ndifference %+.4f, 95 %% over images %+.4f to %+.4f%s\n", c->top1[0],
-           finals_epochs(f->rung[c->rung], epochs), c->top1[1], c->paired.difference, c->paired.from, c->paired.to,
-           tells_apart(&c->paired) ? "" : ": these images cannot tell the two apart");
+    cli_print(": %.4f after %s, where the winner had %.4f\ndifference %+.4f, 95 %% over images %+.4f to %+.4f%s\n", c->top1[0],
+              finals_epochs(f->rung[c->rung], epochs), c->top1[1], c->paired.difference, c->paired.from, c->paired.to,
+              tells_apart(&c->paired) ? "" : ": these images cannot tell the two apart");
 }
 
 static json_t *change_json(const sn_finals *f, const sn_finals_change *c) {
@@ -55,47 +56,49 @@ static json_t *change_json(const sn_finals *f, const sn_finals_change *c) {
 }
 
 // ---------------------------------------------------------------- text
-static void print_finalist(const sn_finals *f, const sn_finalist *a, int width) {
-    char fitted[32];
-    snprintf(fitted, sizeof fitted, isnan(a->fitted_top1) ? "-" : "%.4f", a->fitted_top1);
-    printf("%5lld  %-*s  %.4f  %6s  %9.3f  %9lld", (long long)a->place, width, a->arch, a->top1, fitted, (double)a->macs * 1e-6,
-           (long long)a->params);
-    for (int j = 0; j < f->rungs; j++) {
-        char text[32] = "-";
-        if (j < a->scores && a->score[j].right < 0) snprintf(text, sizeof text, "diverged");
-        if (j < sn_finals_scored(a)) snprintf(text, sizeof text, "%.4f", share(f, a, j));
-        printf("  %*s", 10, text);
-    }
-    printf("\n");
-}
-
-static void print_table(const sn_finals *f, const int *order) {
-    int width = 12;
+static void add_finalist(table *t, const sn_finals *f, const sn_finalist *a) {
     char text[32];
-    for (int i = 0; i < f->n; i++)
-        if ((int)strlen(f->finalist[i].arch) > width) width = (int)strlen(f->finalist[i].arch);
-    printf("place  %-*s  shared  fitted      MMACs     params", width, "architecture");
-    for (int j = 0; j < f->rungs; j++) printf("  %10s", finals_epochs(f->rung[j], text));
-    printf("\n");
-    for (int i = 0; i < f->n; i++) print_finalist(f, &f->finalist[order[i]], width);
+    table_cell(t, "%lld", (long long)a->place);
+    table_cell(t, "%s", a->arch);
+    table_cell(t, "%s", cli_score(a->top1, text));
+    table_cell(t, "%s", cli_score(a->fitted_top1, text));
+    table_cell(t, "%s", cli_mmacs(a->macs, text));
+    table_cell(t, "%lld", (long long)a->params);
+    for (int j = 0; j < f->rungs; j++) {
+        if (j < sn_finals_scored(a))
+            table_cell(t, "%s", cli_score(share(f, a, j), text));
+        else
+            table_cell(t, j < a->scores && a->score[j].right < 0 ? "diverged" : "-");
+    }
 }
 
-static void print_text(const sn_finals *f, const int *order, const char *folder, const char *source) {
+static sn_status print_table(const sn_finals *f, const int *order) {
+    table *t = table_new();
+    char epochs[SN_MOST_RUNGS][32];
+    table_column(t, TABLE_NUMBER, 0, "place");
+    table_column(t, TABLE_TEXT, 0, "architecture");
+    table_column(t, TABLE_NUMBER, 1, "shared");
+    table_column(t, TABLE_NUMBER, 4, "fitted");
+    table_column(t, TABLE_NUMBER, 2, "MMACs");
+    table_column(t, TABLE_NUMBER, 3, "params");
+    for (int j = 0; j < f->rungs; j++) table_column(t, TABLE_NUMBER, 0, finals_epochs(f->rung[j], epochs[j]));
+    for (int i = 0; i < f->n; i++) add_finalist(t, f, &f->finalist[order[i]]);
+    return table_print(t);
+}
+
+static sn_status print_text(const sn_finals *f, const int *order, const char *folder, const sn_config *config) {
+    SN_TRY(print_table(f, order));
     char *winner = retraining_folder(folder, NULL, f->finalist[f->winner].arch), epochs[32];
     sn_finals_change c = sn_finals_changed(f, order);
-    print_table(f, order);
-    printf(
+    cli_print(
         "\nplace and shared, fitted top-1: of the ranking, by %s; then top-1 of each trained alone, on %lld validation image%s\n",
         sn_best_by_words[f->by], (long long)f->images, cli_plural((long)f->images));
     cli_print("winner: %s, trained for %s in %s\n", f->finalist[f->winner].arch, finals_epochs(f->rung[f->rungs - 1], epochs),
               winner ? winner : folder);
     print_change(f, &c);
-    if (f->test.images)
-        printf("test: top-1 %.4f  top-5 %.4f  loss %.4f on %lld images\n", f->test.top1, f->test.top5, f->test.loss,
-               (long long)f->test.images);
-    else
-        cli_print("test: %s has no test images\n", source);
+    retrained_print(config, &f->test);
     free(winner);
+    return SN_OK;
 }
 
 // ---------------------------------------------------------------- JSON
@@ -133,10 +136,9 @@ static json_t *all_json(const sn_finals *f, const int *order, const char *run, c
                      (json_int_t)f->images, "rungs", rungs, "winner", winner, "change", change_json(f, &c), "finalists", list);
 }
 
-sn_status finals_print(const cli *c, const sn_finals *f, const char *run, const char *folder, const char *source) {
+sn_status finals_print(const cli *c, const sn_finals *f, const char *run, const char *folder, const sn_config *config) {
     int order[SN_MOST_FINALISTS];
     sn_finals_order(f, order);
     if (c->json) return cli_print_json(all_json(f, order, run, folder));
-    print_text(f, order, folder, source);
-    return SN_OK;
+    return print_text(f, order, folder, config);
 }

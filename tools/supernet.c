@@ -1,6 +1,7 @@
 // The program: one table of commands. main is the only place that exits. Next: cmd_train.c, the main job.
 #include "cli.h"
 #include "io/files/atomic.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 COMMANDS(X)
 #undef X
 
-static const cli_command *const commands[] = {
+const cli_command *const cli_commands[] = {
 #define X(name) &cmd_##name,
     COMMANDS(X)
 #undef X
@@ -24,29 +25,33 @@ static const cli_command *const commands[] = {
 
 static const char *command_word(const void *list, int i) {
     (void)list;
-    return i < (int)(sizeof commands / sizeof *commands) - 1 ? commands[i]->name : NULL;
+    return i < (int)(sizeof cli_commands / sizeof *cli_commands) - 1 ? cli_commands[i]->name : NULL;
 }
 
 static const cli_command *find(const char *name) {
-    for (int i = 0; commands[i]; i++)
-        if (!strcmp(commands[i]->name, name)) return commands[i];
+    for (int i = 0; cli_commands[i]; i++)
+        if (!strcmp(cli_commands[i]->name, name)) return cli_commands[i];
     return NULL;
 }
 
 static void usage(FILE *out) {
-    fprintf(out, "supernet %s: one-shot neural architecture search\n\nUsage: supernet COMMAND [OPERANDS] [OPTIONS]\n\n",
-            SN_VERSION);
-    for (int i = 0; commands[i]; i++)
-        fprintf(out, "  %-9s %-18s %s\n", commands[i]->name, commands[i]->operands, commands[i]->summary);
-    fprintf(out, "\n`supernet help COMMAND` explains a command, `supernet help config` every key of a config.\nExit codes:");
-#define X(name, code, text) fprintf(out, " %d %s;", code, text);
+    char left[64], codes[512] = "Exit codes:";
+    terminal_print(out, "supernet %s: one-shot neural architecture search\n\nUsage: supernet COMMAND [OPERANDS] [OPTIONS]\n\n",
+                   SN_VERSION);
+    for (int i = 0; cli_commands[i]; i++) {
+        snprintf(left, sizeof left, "  %-9s %s", cli_commands[i]->name, cli_commands[i]->operands);
+        terminal_pair(out, left, 31, cli_commands[i]->summary);
+    }
+    terminal_print(out, "\n`supernet help COMMAND` explains a command,\n`supernet help config` every key of a config.\n");
+#define X(name, code, text) snprintf(codes + strlen(codes), sizeof codes - strlen(codes), " %d %s;", code, text);
     SN_STATUS_TABLE(X)
 #undef X
-    fprintf(out, "\n");
+    terminal_wrap(out, 0, 2, codes);
+    terminal_print(out, "\n");
 }
 
 static sn_status fail(sn_status s) {
-    fprintf(stderr, "supernet: %s\n", sn_error_text());
+    cli_fail("%s", sn_error_text());
     return s;
 }
 
@@ -73,7 +78,7 @@ static sn_status finish(void) {
 // `help` and `help COMMAND`; `help config` is the command's own.
 static bool general_help(const cli *c) {
     const cli_command *about = c->operands ? find(c->operand[0]) : NULL;
-    if (c->command != &cmd_help || cli_get(c, "markdown") || (c->operands && !about)) return false;
+    if (c->command != &cmd_help || cli_get(c, "markdown") || cli_get(c, "as") || (c->operands && !about)) return false;
     if (about)
         cli_print_help(about);
     else
@@ -93,8 +98,8 @@ static sn_status run(const cli_command *command, int argc, char **argv) {
     SN_TRY(cli_parse(command, argc, argv, &c, &help));
     if (help || general_help(&c)) return SN_OK;
     sn_status s = command->run(&c);
-    if (s != SN_OK) cli_say(&(cli){.quiet = true}, "%s", ""); // ends an open progress line
-    return s;
+    terminal_clear();
+    return s == SN_OK && terminal_lost() ? sn_error(SN_RESOURCE, "out of memory for what was to be printed") : s;
 }
 
 int main(int argc, char **argv) {
@@ -110,7 +115,7 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
         usage(stdout);
     else if (!strcmp(argv[1], "--version"))
-        printf("supernet %s\n", SN_VERSION);
+        cli_print("supernet %s\n", SN_VERSION);
     else
         s = command ? run(command, argc - 2, argv + 2) : unknown_command(argv[1]);
     return (int)(s == SN_OK ? finish() : fail(s));

@@ -13,21 +13,25 @@
 typedef struct {
     const cli *c;
     double start;
-    int64_t first, end; // steps at the start and where it ends
-    const char *name;   // or ""
-    bool forecast;      // of the end was printed, or need not be
+    int64_t first, end;    // steps at the start and where it ends
+    const char *name;      // or ""
+    int64_t epoch, steps;  // the epoch under way, and how many of its steps were seen
+    double loss, accuracy; // sums over these
 } watcher;
 
 static void on_step(watcher *w, const sn_event *e) {
     double spent = sn_now() - w->start, each = spent / (double)(e->step - w->first), left = each * (double)(w->end - e->step);
-    char text[32];
-    char speed[32] = "";
-    if (e->images_per_second > 0) snprintf(speed, sizeof speed, " %.0f images/s,", e->images_per_second);
-    cli_progress(w->c, (double)e->step / (double)w->end, "%sepoch %.2f, loss %.3f, accuracy %.3f, lr %.4f,%s %s left", w->name,
-                 (double)e->step / (double)e->steps_per_epoch, e->loss, e->accuracy, e->lr, speed, cli_duration(left, text));
-    if (w->forecast || spent < 60) return;
-    w->forecast = true;
-    cli_say(w->c, "forecast after a minute: %s more", cli_duration(left, text));
+    char text[32], speed[32] = "";
+    int64_t epoch = (e->step - 1) / e->steps_per_epoch;
+    if (epoch != w->epoch) w->epoch = epoch, w->steps = 0, w->loss = w->accuracy = 0;
+    w->steps++;
+    w->loss += e->loss;
+    w->accuracy += e->accuracy;
+    if (e->images_per_second > 0) snprintf(speed, sizeof speed, ", %.0f images/s", e->images_per_second);
+    cli_progress(w->c, (double)e->step / (double)w->end, "%s%s left, epoch %.2f/%lld, mean loss %.3f, top-1 %.3f%s, lr %.4f",
+                 w->name, cli_duration(left, text), (double)e->step / (double)e->steps_per_epoch,
+                 (long long)(e->steps / e->steps_per_epoch), w->loss / (double)w->steps, w->accuracy / (double)w->steps, speed,
+                 e->lr);
 }
 
 static void on_event(void *arg, const sn_event *e) {
@@ -42,7 +46,7 @@ static void on_event(void *arg, const sn_event *e) {
                     e->validation);
         break;
     case SN_EVENT_WARNING:
-        cli_say(w->c, "warning: %s%s", w->name, e->text);
+        if (!w->c->quiet) cli_warn("%s%s", w->name, e->text);
         break;
     case SN_EVENT_SAVED:
         break;
@@ -77,7 +81,7 @@ static sn_status train_run(const cli *c, sn_run *r, const training *t, const sn_
     int64_t before = r->step, steps = sn_run_steps(r), end = t->epochs ? steps / r->config->train.epochs * t->epochs : steps;
     char *log = sn_folder_file(r->folder, "log.jsonl"), text[32];
     if (!log) return SN_RESOURCE;
-    watcher w = {.c = c, .start = sn_now(), .first = before, .end = end, .name = t->name ? t->name : "", .forecast = t->name};
+    watcher w = {.c = c, .start = sn_now(), .first = before, .end = end, .name = t->name ? t->name : ""};
     sn_train_watch watch = {.stop = &cli_stop, .arg = &w, .event = on_event, .log = log, .folder = folder, .until = end};
     sn_status s = before > end
                       ? sn_error(SN_FAIL, "%s is at step %lld already, beyond step %lld, after which it was to be scored",
@@ -176,4 +180,14 @@ sn_status retrained_test(const cli *c, sn_run *r, sn_log_score *out) {
     tested t = {c, r, out};
     *out = (sn_log_score){NAN, NAN, NAN, 0};
     return sn_dataset_count(r->data, SN_TEST) ? retrained_score(r, SN_TEST, &t, keep_test) : SN_OK;
+}
+
+void retrained_print(const sn_config *config, const sn_log_score *t) {
+    if (!t->images) {
+        cli_print("test: %s has no test images\n", config->data.source);
+        return;
+    }
+    cli_print("test: top-1 %.4f", t->top1);
+    if (cli_has_top5(config->space.built)) cli_print("  top-5 %.4f", t->top5);
+    cli_print("  loss %.4f on %lld images\n", t->loss, (long long)t->images);
 }

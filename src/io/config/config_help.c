@@ -12,32 +12,32 @@ typedef struct {
     bool markdown;
 } writer;
 
-static const char head[] = "A config is one YAML file. Every key has a type and a range; a key that is not in this list is "
-                           "refused with its line and the nearest known key.\n"
-                           "Relative paths count from the folder of the config. On the command line `--set a.b=value` replaces a "
-                           "key (paths there count from the current\n"
-                           "folder). Keys marked *machine* say where to run, not what to compute: other values do not make "
-                           "another config. The run folder keeps the\n"
-                           "config with every key written out. What a training began with stays: it goes on only with the same "
-                           "`data`, `space` and `train` (but\n"
-                           "`data.source` may move, and `train.save_every` and `train.keep` may change).\n";
+static const char head[] = "A config is one YAML file. Every key has a type and a range; a key that is not\n"
+                           "in this list is refused with its line and the nearest known key. Relative\n"
+                           "paths count from the folder of the config. On the command line `--set\n"
+                           "a.b=value` replaces a key (paths there count from the current folder). Keys\n"
+                           "marked *machine* say where to run, not what to compute: other values do not\n"
+                           "make another config. The run folder keeps the config with every key written\n"
+                           "out. What a training began with stays: it goes on only with the same `data`,\n"
+                           "`space` and `train` (but `data.source` may move, and `train.save_every` and\n"
+                           "`train.keep` may change).\n";
 
-static const char language[] = "`space.blocks` names candidate operations: `NAME: {op: OPERATION, ATTRIBUTE: VALUE, ...}`. "
-                               "`space.network` lists what an image passes through:\n"
+static const char language[] = "`space.blocks` names candidate operations: `NAME: {op: OPERATION, ATTRIBUTE:\n"
+                               "VALUE, ...}`. `space.network` lists what an image passes through:\n"
                                "\n"
-                               "- a fixed operation, `{op: OPERATION, ATTRIBUTE: VALUE, ..., out: CHANNELS, stride: 1, name: "
-                               "NAME}`; the last one is `{op: classifier}`, which has no\n"
+                               "- a fixed operation, `{op: OPERATION, ATTRIBUTE: VALUE, ..., out: CHANNELS,\n"
+                               "  stride: 1, name: NAME}`; the last one is `{op: classifier}`, which has no\n"
                                "  `out` or `stride`;\n"
-                               "- a choice, `{layers: N, out: CHANNELS, stride: 1, choose: [NAME, ...], shared: false, name: "
-                               "NAME}`: N layers that choose one block each; the\n"
-                               "  stride is the first layer's, the others have 1. With `shared: true` one decision, named after "
-                               "the entry, holds for all its layers: they take the\n"
-                               "  same block, each with weights of its own.\n"
+                               "- a choice, `{layers: N, out: CHANNELS, stride: 1, choose: [NAME, ...],\n"
+                               "  shared: false, name: NAME}`: N layers that choose one block each; the stride\n"
+                               "  is the first layer's, the others have 1. With `shared: true` one decision,\n"
+                               "  named after the entry, holds for all its layers: they take the same block,\n"
+                               "  each with weights of its own.\n"
                                "\n"
-                               "Where `name` is not given, choices are called stage1, stage2, ..., a fixed operation stem if it "
-                               "is first, head before the classifier, else by its\n"
-                               "operation and position. Layers are called layer1, layer2, ...: parameters have names such as "
-                               "`stage2.layer1.mb6_k5.dw.weight`.\n";
+                               "Where `name` is not given, choices are called stage1, stage2, ..., a fixed\n"
+                               "operation stem if it is first, head before the classifier, else by its\n"
+                               "operation and position. Layers are called layer1, layer2, ...: parameters have\n"
+                               "names such as `stage2.layer1.mb6_k5.dw.weight`.\n";
 
 static void write_default(const writer *w, const sn_key *k, char *text, size_t size) {
     const char *tick = w->markdown ? "`" : "";

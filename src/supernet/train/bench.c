@@ -67,7 +67,7 @@ static sn_status random_batch(const sn_supernet *n, int batch, sn_batch *out) {
 }
 
 sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int batch, int warmup, sn_bench_detail detail,
-                         sn_loader *loader, sn_bench_result *out) {
+                         sn_loader *loader, void *arg, void (*progress)(void *arg, long done, long all), sn_bench_result *out) {
     sn_optim_settings settings = {.kind = SN_OPTIM_SGD, .momentum = n->slots ? 0.9 : 0, .weight_decay = 3e-4, .decay_bn = true};
     sn_optim *o = NULL;
     sn_bench_result r = {0};
@@ -85,6 +85,7 @@ sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int b
         if (loader) s = sn_loader_take(loader, i + warmup, &in);
         if (s == SN_OK) s = step(n, o, &archs[i < 0 ? (i + warmup) % count : i], batch, &in, &r);
         r.seconds += sn_now() - start;
+        if (s == SN_OK && progress) progress(arg, i + warmup + 1, count + warmup);
     }
     if (loader) after = sn_loader_spent(loader);
     r.loader = (sn_loader_times){after.loading - before.loading, after.waiting - before.waiting};

@@ -28,8 +28,8 @@ typedef struct {
 } sn_bench_result;
 
 // One untimed step of every arch's first use is not needed: `warmup` steps run first. Each arch is one step. loader: gives
-// batches of this size, warmup + n of them; NULL: random images.
+// batches of this size, warmup + n of them; NULL: random images. progress: NULL, or told of the steps done, between steps.
 sn_status sn_bench_steps(sn_supernet *, const sn_arch *archs, long n, int batch, int warmup, sn_bench_detail, sn_loader *loader,
-                         sn_bench_result *out);
+                         void *arg, void (*progress)(void *arg, long done, long all), sn_bench_result *out);
 
 #endif

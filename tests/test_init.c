@@ -334,10 +334,10 @@ START_TEST(warnings) {
     ck_printed("out", "splits: train 51, test 5, of which 46 to train, 5 held out for validation\n");
     ck_printed("err", "warning: the classes are uneven: 'cat' has 41 images, 'dog' 10; accuracy counts images, so large classes "
                       "count more\n");
-    ck_printed("err", "warning: 1 images of val and test are in train too, pixel by pixel: scores on them say nothing\n");
-    ck_printed("err", "warning: 1 images of train are copies of others, pixel by pixel; some will be held out while their twins "
-                      "are trained on\n");
-    ck_printed("err", "warning: 1 images of train have the very pixels of another one, but another class\n");
+    ck_printed("err", "warning: 1 image of val and test also in train, pixel by pixel: scores on them say nothing\n");
+    ck_printed("err", "warning: 1 image of train copied from others, pixel by pixel; some will be held out while their twins are "
+                      "trained on\n");
+    ck_printed("err", "warning: 1 image of train with the very pixels of another one, but of another class\n");
 }
 END_TEST
 

@@ -16,7 +16,7 @@
 enum { LEAST_EPOCHS = 10, MOST_EPOCHS = 200 };
 
 static const cli_option options[] = {
-    {"output", 'o', "FILE", "the config (default: the source's name and .yaml); -: stdout, what else is said goes to stderr"},
+    {"output", 'o', "FILE", "the config (default: the source's name and .yaml); -: stdout, and no other results"},
     {"force", 0, NULL, "replace FILE if it is there"},
     {"hours", 0, "H", "that training is to take on this machine (default: 1)"},
     {"size", 0, "N", "shorter side of the pictures that the network takes (default: by the pictures, at most 128)"},
@@ -145,6 +145,7 @@ static sn_status time_space(job *j) {
 static sn_status choose_space(job *j) {
     bool timed = false;
     for (int i = 0; i < INIT_SIZES; i++) {
+        if (cli_stop) return sn_error(SN_INTERRUPTED, "stopped before a config was written");
         if (!init_size(&j->p, i)) break;
         SN_TRY(measure_space(j));
         if (j->p.mean_macs > (double)j->max_macs) continue;
@@ -195,8 +196,9 @@ static void print_result(const job *j) {
     char time[32];
     cli_print("%s: %.0f architectures of %.2f MMACs on average, for pictures of %dx%d, %d channel%s\n", j->file, p->archs,
               p->mean_macs * 1e-6, p->height, p->width, p->channels, cli_plural(p->channels));
-    printf("forecast: %d epochs of %lld steps at batch %d: %s, %.0f MiB\n", p->epochs, (long long)(j->forecast.steps / p->epochs),
-           p->batch, cli_duration(j->forecast.train_seconds, time), (double)j->forecast.bytes / 0x1p20);
+    cli_print("forecast: %d epochs of %lld steps at batch %d: %s, %.0f MiB\n", p->epochs,
+              (long long)(j->forecast.steps / p->epochs), p->batch, cli_duration(j->forecast.train_seconds, time),
+              (double)j->forecast.bytes / 0x1p20);
     cli_print("next:\n  supernet describe %s\n  supernet train %s\n  supernet rank runs/%.*s\n  supernet report runs/%.*s -o "
               "%.*s.html\n  supernet retrain runs/%.*s --arch best\n",
               j->file, j->file, n, name, n, name, n, name, n, name);
@@ -220,7 +222,7 @@ static sn_status propose(job *j, const sn_survey *s) {
     init_warnings w;
     SN_TRY(init_choose(s, j->source, (int)j->size, j->hours, &j->p));
     if (!j->c->json && strcmp(j->file, "-")) init_print_survey(&j->p);
-    fflush(stdout);
+
     init_warn(&j->p, &w);
     for (int i = 0; i < w.n; i++) cli_warn("%s", w.text[i]);
     SN_TRY(choose_space(j));
@@ -248,9 +250,10 @@ const cli_command cmd_init = {
     .name = "init",
     .operands = "SOURCE",
     .summary = "look at data and write a config for it that trains as it is",
-    .details =
-        "SOURCE: a folder of pictures by class, with train, val and test above the classes or without; a tar of one; IDX files,\n"
-        "CIFAR binary batches, HDF5. Every picture is read once. The config says why each value is what it is.",
+    .details = "SOURCE is a folder of pictures by class, with train, val and test above the classes or without; a tar of one; a "
+               "folder of "
+               "IDX files or CIFAR binary batches; an HDF5 file. Every picture is read once. The config gives the reason beside "
+               "each value.",
     .least = 1,
     .most = 1,
     .options = options,

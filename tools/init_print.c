@@ -19,21 +19,21 @@ static void print_classes(const sn_survey *s) {
 static void print_sizes(const sn_survey *s) {
     const char *colour = s->grey ? "grey" : s->channels == 3 ? "colour" : "arrays";
     if (s->one_size)
-        printf("pictures: %dx%d (height x width), %s\n", s->height.median, s->width.median, colour);
+        cli_print("pictures: %dx%d (height x width), %s\n", s->height.median, s->width.median, colour);
     else
-        printf("pictures: %d to %d high, %d to %d wide, median %dx%d (height x width), %s\n", s->height.least, s->height.most,
-               s->width.least, s->width.most, s->height.median, s->width.median, colour);
+        cli_print("pictures: %d to %d high, %d to %d wide, median %dx%d (height x width), %s\n", s->height.least, s->height.most,
+                  s->width.least, s->width.most, s->height.median, s->width.median, colour);
 }
 
 static void print_splits(const proposal *p) {
     const sn_survey *s = p->s;
-    printf("splits:");
+    cli_print("splits:");
     for (int i = 0; i < SN_PARTS; i++)
-        if (s->count[i]) printf(" %s %llu,", part_name[i], (unsigned long long)s->count[i]);
-    printf(" of which %ld to train", p->train);
-    if (p->held) printf(", %ld held out for validation", p->held);
-    if (p->test) printf(", %ld held out for test", p->test);
-    printf("\n");
+        if (s->count[i]) cli_print(" %s %llu,", part_name[i], (unsigned long long)s->count[i]);
+    cli_print(" of which %ld to train", p->train);
+    if (p->held) cli_print(", %ld held out for validation", p->held);
+    if (p->test) cli_print(", %ld held out for test", p->test);
+    cli_print("\n");
 }
 
 void init_print_survey(const proposal *p) {
@@ -69,14 +69,15 @@ static void warn_classes(const sn_survey *s, init_warnings *w) {
 }
 
 static void warn_copies(const sn_survey *s, init_warnings *w) {
-    if (s->copies)
-        add(w, "%llu images of val and test are in train too, pixel by pixel: scores on them say nothing",
-            (unsigned long long)s->copies);
-    if (s->twice)
-        add(w, "%llu images of train are copies of others, pixel by pixel%s", (unsigned long long)s->twice,
+    unsigned long long copies = s->copies, twice = s->twice, torn = s->torn;
+    if (copies)
+        add(w, "%llu image%s of val and test also in train, pixel by pixel: scores on them say nothing", copies,
+            cli_plural((long)copies));
+    if (twice)
+        add(w, "%llu image%s of train copied from others, pixel by pixel%s", twice, cli_plural((long)twice),
             s->count[1] && s->count[2] ? "" : "; some will be held out while their twins are trained on");
-    if (s->torn)
-        add(w, "%llu images of train have the very pixels of another one, but another class", (unsigned long long)s->torn);
+    if (torn)
+        add(w, "%llu image%s of train with the very pixels of another one, but of another class", torn, cli_plural((long)torn));
 }
 
 void init_warn(const proposal *p, init_warnings *out) {

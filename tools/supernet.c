@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define COMMANDS(X)                                                                                                              \
+    X(init)                                                                                                                      \
     X(train)                                                                                                                     \
     X(rank)                                                                                                                      \
     X(effects)                                                                                                                   \

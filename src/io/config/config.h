@@ -27,7 +27,7 @@ typedef struct {
 typedef struct sn_config {
     struct {
         char *source;
-        int validation, images;
+        int validation, test, images;
         int64_t seed; // fits 32 bits
         int resize, store;
         struct {

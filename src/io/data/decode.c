@@ -24,6 +24,9 @@ sn_status sn_decoder_find(const char *source, const sn_decoder **out) {
             *out = formats[i];
             return SN_OK;
         }
+    if (sn_file_has(source, 0, "PK\3\4", 4))
+        return sn_error(SN_DATA, "data.source: %s: zip files are not read: unpack it and name the folder, or make a tar of it",
+                        source);
     char text[2048] = "";
     for (size_t i = 0, used = 0; i < FORMATS && used < sizeof text; i++)
         used +=

@@ -79,6 +79,7 @@ static sn_status open_data(sn_run *r, const volatile sig_atomic_t *stop) {
                          .width = c->space.input.width,
                          .fit = c->data.resize == SN_RESIZE_STRETCH ? SN_FIT_STRETCH : SN_FIT_CROP,
                          .validation = c->data.validation,
+                         .test = c->data.test,
                          .images = c->data.images,
                          .use_validation = c->train.use_validation,
                          .store = c->data.store,

@@ -493,6 +493,34 @@ START_TEST(part_of_a_space) {
     json_decref(out);
     ck_run(2, "\"$S\" rank run --max-params 10");
     ck_printed("err", "none of 27 architectures is within the limits; the smallest have 133920 MACs and 2994 params");
+    // drawn within limits, which numbers as tables print them may say
+    const char *const same[] = {"300000", "3e5", "300k", "0.3M"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        ck_run(0, "\"$S\" rank run --sample 5 --max-macs %s --json", same[i]);
+        out = printed_json();
+        ck_assert_int_eq((int)number(out, "archs"), 5);
+        ck_assert(number(json_object_get(json_object_get(out, "baselines"), "largest"), "macs") <= 300000);
+        json_decref(out);
+    }
+    ck_run(0, "\"$S\" rank run --sample 20 --max-macs 200k && \"$S\" eval run --sample 20 --max-macs 200k");
+    ck_printed("err", "only ");
+    ck_printed("err", " are within the limits, not 20");
+    const char *const bad[] = {"6X", "0", "-3", "nan", "1e30", "6 M", ""};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_run(2, "\"$S\" rank run --max-macs '%s'", bad[i]);
+        ck_printed("err", "allowed are numbers from 1 on, such as 6000000, 6e6, 6M (k, M, G)");
+    }
+    // the best within
+    ck_run(0, "\"$S\" eval run --arch best --max-macs 0.2M --json");
+    out = printed_json();
+    ck_assert(number(json_array_get(json_object_get(out, "archs"), 0), "macs") <= 200000);
+    json_decref(out);
+    ck_run(0, "\"$S\" export run --arch best --max-params 3k -o least.onnx --json");
+    ck_printed("out", "\"arch\": \"skip,skip,skip\"");
+    ck_run(2, "\"$S\" retrain run --max-params 10");
+    ck_printed("err", "ranked architectures is within the limits");
+    ck_run(2, "\"$S\" eval run --arch mb3_k3,mb3_k3,mb3_k3 --max-macs 200k");
+    ck_printed("err", "mb3_k3,mb3_k3,mb3_k3 has 673920 MACs and 10354 params, which is not within the limits");
     write_all("archs.txt", "skip,skip,skip\nskip,skip,mb3_k4\n");
     ck_run(2, "\"$S\" rank run --archs archs.txt");
     ck_printed("err", "archs.txt:2");

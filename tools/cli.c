@@ -3,10 +3,11 @@
 #include "io/config/config_table.h"
 #include "io/config/problems.h"
 #include "io/files/atomic.h"
-#include "supernet/rank/archlist.h"
+#include "space/within.h"
 #include "table.h"
 #include "terminal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -154,6 +155,30 @@ sn_status cli_number(const cli *c, const char *name, long low, long high, long f
         return sn_error(SN_USAGE, "--%s: found '%s'; allowed are whole numbers from %ld to %ld", name, text, low, high);
     *out = v;
     return SN_OK;
+}
+
+// A number with a suffix or an exponent, rounded down.
+static sn_status parse_amount(const char *name, const char *text, int64_t *out) {
+    static const struct {
+        const char *suffix;
+        double factor;
+    } units[] = {{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}};
+    char *end = NULL;
+    double v = *text == '+' || isdigit((unsigned char)*text) || *text == '.' ? strtod(text, &end) : NAN;
+    for (size_t i = 0; end && end > text && i < sizeof units / sizeof *units; i++) {
+        double amount = floor(v * units[i].factor * (1 + 1e-15)); // 2.3M is 2300000, whatever binary makes of 2.3
+        if (strcmp(end, units[i].suffix) || !(amount >= 1 && amount < 9e18)) continue;
+        *out = (int64_t)amount;
+        return SN_OK;
+    }
+    return sn_error(SN_USAGE, "--%s: found '%s'; allowed are numbers from 1 on, such as 6000000, 6e6, 6M (k, M, G)", name, text);
+}
+
+sn_status cli_limits(const cli *c, sn_cost *most) {
+    const char *macs = cli_get(c, "max-macs"), *params = cli_get(c, "max-params");
+    *most = SN_NO_LIMIT;
+    if (macs) SN_TRY(parse_amount("max-macs", macs, &most->macs));
+    return params ? parse_amount("max-params", params, &most->params) : SN_OK;
 }
 
 sn_status cli_word(const cli *c, const char *name, const char *const *words, int *out) {
@@ -424,23 +449,36 @@ static sn_status more_room(sn_arch **list, size_t *capacity, long have, long n) 
     return sn_grow(list, capacity, (size_t)have + (size_t)n, sizeof **list);
 }
 
-static sn_status collect(const cli *c, const sn_run *r, sn_arch **list, long *n) {
+// As many as there are within the limits.
+static sn_status add_random(const cli *c, const sn_run *r, sn_cost most, sn_arch *list, long *n) {
+    long sample, got;
+    SN_TRY(cli_number(c, "sample", 1, SN_MOST_ARCHS, 0, &sample));
+    sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 0, 0, 0);
+    bool limited = most.macs != INT64_MAX || most.params != INT64_MAX;
+    for (long i = 0; i < sample && !limited; i++) list[(*n)++] = sn_arch_random(r->space, &rng);
+    if (!sample || !limited) return SN_OK;
+    SN_TRY(sn_arch_sample_within(r->graph, r->space, &rng, most, sample, list + *n, &got));
+    if (got < sample) cli_say(c, "only %ld architecture%s within the limits, not %ld", got, got == 1 ? " is" : "s are", sample);
+    *n += got;
+    return SN_OK;
+}
+
+static sn_status collect(const cli *c, const sn_run *r, sn_cost most, sn_arch **list, long *n) {
     size_t capacity = 0;
     long sample;
     for (int i = 0; i < c->values; i++) {
         if (strcmp(c->name[i], "arch")) continue;
         SN_TRY(more_room(list, &capacity, *n, 1));
-        SN_TRY(sn_arch_named(r, c->value[i], &(*list)[*n]));
+        SN_TRY(sn_arch_named(r, c->value[i], most, &(*list)[*n]));
         ++*n;
     }
     SN_TRY(cli_number(c, "sample", 1, SN_MOST_ARCHS, 0, &sample));
     SN_TRY(more_room(list, &capacity, *n, sample));
-    sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 0, 0, 0);
-    for (long i = 0; i < sample; i++) (*list)[(*n)++] = sn_arch_random(r->space, &rng);
+    SN_TRY(add_random(c, r, most, *list, n));
     if (cli_get(c, "archs")) {
         sn_arch *more;
         long m;
-        SN_TRY(sn_archs_read(r->space, cli_get(c, "archs"), &cli_stop, &more, &m));
+        SN_TRY(sn_archs_choose(r, cli_get(c, "archs"), 0, most, &cli_stop, &more, &m));
         sn_status s = more_room(list, &capacity, *n, m);
         if (s == SN_OK) memcpy(*list + *n, more, (size_t)m * sizeof *more), *n += m;
         free(more);
@@ -449,10 +487,10 @@ static sn_status collect(const cli *c, const sn_run *r, sn_arch **list, long *n)
     return *n ? SN_OK : sn_error(SN_USAGE, "which architecture? give --arch A (a text, or best), --sample N or --archs FILE");
 }
 
-sn_status cli_archs(const cli *c, const sn_run *r, sn_arch **archs, long *n) {
+sn_status cli_archs(const cli *c, const sn_run *r, sn_cost most, sn_arch **archs, long *n) {
     sn_arch *list = NULL;
     long count = 0;
-    sn_status s = collect(c, r, &list, &count);
+    sn_status s = collect(c, r, most, &list, &count);
     if (s != SN_OK)
         free(list);
     else

@@ -4,7 +4,7 @@
 #define CLI_H
 
 #include "io/files/runfolder.h"
-#include "supernet/rank/rank.h"
+#include "supernet/rank/archlist.h"
 
 #include <jansson.h>
 #include <signal.h>
@@ -57,6 +57,13 @@ const char *cli_get(const cli *, const char *name); // last value given, or NULL
 // A whole number within low .. high; the fallback when the option is not given.
 sn_status cli_word(const cli *, const char *name, const char *const *words, int *out); // *out as it is where not given
 sn_status cli_number(const cli *, const char *name, long low, long high, long fallback, long *out);
+
+// --max-macs, --max-params: numbers such as 6000000, 6e6, 6M, 500k; SN_NO_LIMIT where they are not given.
+#define CLI_LIMITS                                                                                                               \
+    {"max-macs", 0, "N", "only architectures of at most N multiplications, such as 6M"}, {                                       \
+        "max-params", 0, "N", "only architectures of at most N parameters, such as 500k"                                         \
+    }
+sn_status cli_limits(const cli *, sn_cost *most);
 
 // Overrides for the config from --set, --threads and --device. Texts are owned (cli_free_overrides).
 typedef struct {
@@ -117,7 +124,7 @@ const char *cli_digits(const sn_space *, char text[SN_SIZE_TEXT]);
 // elsewhere there is only a warning).
 sn_status cli_log_test(const cli *, const sn_run *, const char *checkpoint, const sn_score *);
 
-// The archs asked for by --arch (several), --sample N, --archs FILE. *archs is the caller's.
-sn_status cli_archs(const cli *, const sn_run *, sn_arch **archs, long *n);
+// The archs asked for by --arch (several), --sample N, --archs FILE; within limits. *archs is the caller's.
+sn_status cli_archs(const cli *, const sn_run *, sn_cost most, sn_arch **archs, long *n);
 
 #endif

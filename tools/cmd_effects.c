@@ -214,7 +214,7 @@ static sn_status report(const cli *c, const sn_run *r, long most) {
     sn_findings f = {0};
     sn_arch *archs = NULL;
     long n = 0;
-    sn_status s = cli_get(c, "arch") || cli_get(c, "archs") ? cli_archs(c, r, &archs, &n) : SN_OK;
+    sn_status s = cli_get(c, "arch") || cli_get(c, "archs") ? cli_archs(c, r, SN_NO_LIMIT, &archs, &n) : SN_OK;
     if (s == SN_OK) s = sn_rank_stored(r, &ranking);
     if (s == SN_OK) s = sn_findings_make(r, &ranking, &f);
     if (s == SN_OK && !f.fitted->loss.n) cli_say(c, "no effects on the loss: %s", f.fitted->unfitted[1]);

@@ -15,8 +15,7 @@
 static const cli_option options[] = {
     {"sample", 0, "N", "N different random architectures (default: rank.strategy)"},
     {"archs", 0, "FILE", "one architecture a line"},
-    {"max-macs", 0, "N", "only architectures of at most N multiplications (by effects: the best of the whole space too)"},
-    {"max-params", 0, "N", "only architectures of at most N parameters"},
+    CLI_LIMITS,
     {"by", 0, "WHAT", "what is best: accuracy, loss or effects (default: rank.by)"},
     {"top", 0, "K", "print the K best (default 10)"},
     {"csv", 0, "FILE", "also write every score of the store as CSV"},
@@ -40,8 +39,7 @@ static sn_status read_wishes(const cli *c, wishes *w) {
     *w = (wishes){.by = -1};
     SN_TRY(cli_number(c, "top", 1, SN_MOST_ARCHS, 10, &w->top));
     SN_TRY(cli_word(c, "by", sn_best_by_words, &w->by));
-    SN_TRY(cli_number(c, "max-macs", 1, INT64_MAX, INT64_MAX, &w->most.macs));
-    SN_TRY(cli_number(c, "max-params", 1, INT64_MAX, INT64_MAX, &w->most.params));
+    SN_TRY(cli_limits(c, &w->most));
     if (csv) SN_TRY(sn_file_replaceable(csv));
     return against ? sn_truth_read(against, cli_get(c, "key"), &cli_stop, &w->truth) : SN_OK;
 }
@@ -50,8 +48,9 @@ static sn_status read_wishes(const cli *c, wishes *w) {
 static sn_status choose(const cli *c, const sn_run *r, const wishes *w, sn_arch **archs, long *n) {
     long sample;
     SN_TRY(cli_number(c, "sample", 1, SN_MOST_ARCHS, 0, &sample));
-    SN_TRY(sn_archs_choose(r, cli_get(c, "archs"), sample, &cli_stop, archs, n));
-    return sn_archs_limit(r, w->most.macs, w->most.params, *archs, n);
+    SN_TRY(sn_archs_choose(r, cli_get(c, "archs"), sample, w->most, &cli_stop, archs, n));
+    if (*n < sample) cli_say(c, "only %ld architecture%s within the limits, not %ld", *n, *n == 1 ? " is" : "s are", sample);
+    return SN_OK;
 }
 
 // ---------------------------------------------------------------- progress

@@ -23,6 +23,8 @@ sn_status sn_arch_parse(const sn_space *, const char *text, sn_arch *out);
 sn_arch sn_arch_random(const sn_space *, sn_rng *);
 // n different ones, at most as many as there are, every set equally likely; in order.
 sn_status sn_arch_sample(const sn_space *, sn_rng *, long n, sn_arch *out);
+// The same of what `draw` draws; it says false where that does not count. SN_RESOURCE after a great many draws in vain.
+sn_status sn_arch_draw_different(void *arg, bool (*draw)(void *arg, sn_arch *), long n, sn_arch *out);
 // All allowed archs in the order of option indices, last decision fastest: the first, and from each the next. False after the
 // last one.
 sn_arch sn_arch_first(const sn_space *);

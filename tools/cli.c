@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "io/config/config_table.h"
 #include "io/config/problems.h"
+#include "io/data/decode.h"
 #include "io/files/atomic.h"
 #include "space/within.h"
 #include "table.h"
@@ -79,7 +80,27 @@ static sn_status add_value(cli *c, const char *name, const char *value) {
     return SN_OK;
 }
 
-static sn_status unknown_option(const cli_command *command, const char *text) {
+// A key of the config that ends in such a word, of those that a user most likely means; NULL: there is none.
+static const char *key_named(const cli_command *command, const char *word, size_t n) {
+    char own[32];
+    snprintf(own, sizeof own, "%s.", command->name);
+    const char *const sections[] = {own, "train.", "data.", "rank.", "train.optimizer.", "retrain.", "space.", "export."};
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        for (const sn_key *k = sn_keys; k->path; k++) {
+            size_t m = strlen(sections[i]);
+            if (!strncmp(k->path, sections[i], m) && strlen(k->path + m) == n && !strncmp(k->path + m, word, n)) return k->path;
+        }
+    return NULL;
+}
+
+static sn_status unknown_option(const cli_command *command, const char *text, const char *next) {
+    const char *word = text + strspn(text, "-"), *equal = strchr(text, '='), *key = key_named(command, word, strcspn(word, "="));
+    if (key && text[1] == '-' && find(command, "set", 3, 0))
+        return sn_error(SN_USAGE, "unknown option '%s' of `supernet %s`; a key of the config is set with --set %s=%s", text,
+                        command->name, key,
+                        equal                  ? equal + 1
+                        : next && *next != '-' ? next
+                                               : "VALUE");
     const char *near = sn_nearest(text + strspn(text, "-"), option_word, command);
     return sn_error(SN_USAGE, "unknown option '%s' of `supernet %s`%s%s%s; `supernet %s --help` lists them", text, command->name,
                     near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", command->name);
@@ -89,9 +110,9 @@ static sn_status parse_option(const cli_command *command, cli *c, int argc, char
     const char *text = argv[*i], *equal = strchr(text, '=');
     bool is_long = text[1] == '-';
     size_t n = is_long ? (equal ? (size_t)(equal - text) : strlen(text)) - 2 : 1;
-    if (!is_long && text[2]) return unknown_option(command, text);
+    if (!is_long && text[2]) return unknown_option(command, text, argv[*i + 1]);
     const cli_option *o = find(command, text + 2, n, is_long ? 0 : text[1]);
-    if (!o) return unknown_option(command, text);
+    if (!o) return unknown_option(command, text, argv[*i + 1]);
     if (!o->value)
         return equal && is_long ? sn_error(SN_USAGE, "option --%s takes no value", o->name) : add_value(c, o->name, "");
     if (is_long && equal) return add_value(c, o->name, equal + 1);
@@ -247,6 +268,11 @@ sn_status cli_open_run(const cli *c, const char *path, sn_run **out) {
     SN_TRY(cli_overrides_of(c, &o));
     sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, &cli_stop, out);
     cli_free_overrides(&o);
+    if (s == SN_DATA && !strncmp(sn_error_text(), "data.source: ", 13) && !cli_get(c, "set"))
+        sn_error(s, "%s; if the data have moved: --set data.source=PLACE", sn_error_text());
+    if (s == SN_OK && (*out)->step < sn_run_steps(*out))
+        cli_say(c, "%s is unfinished: the weights are those of step %lld of %lld", path, (long long)(*out)->step,
+                (long long)sn_run_steps(*out));
     if (s == SN_OK && (*out)->passed_over)
         cli_warn("the weights are older ones, of step %lld: passed over: %s", (long long)(*out)->step, (*out)->passed_over);
     return s;
@@ -337,6 +363,19 @@ void cli_say_layout(const cli *c, const sn_score_layout *l) {
         cli_say(c, "scoring in %d blocks of images, %.0f MiB; rank.memory allows %.0f MiB", l->blocks, bytes, allowed);
 }
 
+void cli_say_data(const cli *c, const sn_run *r) {
+    long validation = sn_dataset_count(r->data, SN_VALIDATION), test = sn_dataset_count(r->data, SN_TEST);
+    char *unread = sn_images_unread(r->config->data.source);
+    cli_say(c, "data: %ld training, %ld validation, %ld test images%s%s%s; cache %s", sn_dataset_count(r->data, SN_TRAIN),
+            validation, test, unread && *unread ? " (not read: folder " : "", unread ? unread : "", unread && *unread ? ")" : "",
+            sn_dataset_cache(r->data));
+    if (!validation && !r->config->space.arch[0] && !r->config->train.use_validation && !c->quiet)
+        cli_warn("no validation images, so nothing can be ranked: data.validation holds some of the training images out%s",
+                 unread && *unread ? "; or name their folder val" : "");
+    if (!test) cli_say(c, "no test images: a retrained net will have no test score");
+    free(unread);
+}
+
 void cli_say_left_out(const cli *c, const sn_ranking *k) {
     if (k->unscored)
         cli_say(c, "%ld option%s never scored; architectures with such an option have no fitted score", k->unscored,
@@ -346,14 +385,31 @@ void cli_say_left_out(const cli *c, const sn_ranking *k) {
                 cli_plural(k->fitted.overflowed));
 }
 
-sn_status cli_write_csv(const char *path, sn_status (*fill)(const void *what, FILE *), const void *what) {
+bool cli_csv_only(const cli *c) {
+    const char *path = cli_get(c, "csv");
+    return path && !strcmp(path, "-");
+}
+
+sn_status cli_check_csv(const cli *c) {
+    if (cli_csv_only(c) && c->json)
+        return sn_error(SN_USAGE, "--csv - is found beside --json, and both print to stdout; allowed is one of them");
+    return cli_get(c, "csv") && !cli_csv_only(c) ? sn_file_replaceable(cli_get(c, "csv")) : SN_OK;
+}
+
+sn_status cli_write_csv(const cli *c, sn_status (*fill)(const void *what, FILE *), const void *what) {
+    const char *path = cli_get(c, "csv");
     char *text = NULL;
     size_t size;
     FILE *f = open_memstream(&text, &size);
     if (!f) return sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
     sn_status s = fill(what, f);
     if (fclose(f) && s == SN_OK) s = sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
-    if (s == SN_OK) s = sn_text_write(path, text);
+    if (s == SN_OK && cli_csv_only(c)) {
+        terminal_clear();
+        fwrite(text, 1, size, stdout);
+    } else if (s == SN_OK) {
+        s = sn_text_write(path, text);
+    }
     free(text);
     return s;
 }

@@ -99,10 +99,15 @@ void cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_progress(const cli *, double done, const char *format, ...) __attribute__((format(printf, 3, 4)));
 // Where scoring cannot take all images at once: how it does, and whether rank.memory was too little.
 void cli_say_layout(const cli *, const sn_score_layout *);
+// Images of each split, where they are kept, and what is missing.
+void cli_say_data(const cli *, const sn_run *);
 // What fitted scores do not speak of: options never scored, losses that are not finite.
 void cli_say_left_out(const cli *, const sn_ranking *);
-// What `fill` puts into a file, whole or not at all, as every output.
-sn_status cli_write_csv(const char *path, sn_status (*fill)(const void *what, FILE *), const void *what);
+// --csv FILE: whether it can be written; what `fill` puts into it, whole or not at all, as every output. FILE may be -, stdout,
+// which then holds nothing else.
+sn_status cli_check_csv(const cli *);
+bool cli_csv_only(const cli *);
+sn_status cli_write_csv(const cli *, sn_status (*fill)(const void *what, FILE *), const void *what);
 // "1.2 s", "12 s", "4 min 05 s", "1 h 02 min"
 const char *cli_duration(double seconds, char text[32]);
 // "0.123", or "-" for a figure that does not exist (NaN).

@@ -31,6 +31,10 @@ static sn_status choose_format(const cli *c, int *format) {
     int ending = -1;
     if (file && ends_with(file, ".onnx")) ending = SN_FORMAT_ONNX;
     if (file && ends_with(file, ".safetensors")) ending = SN_FORMAT_SAFETENSORS;
+    const char *name_only = file && strrchr(file, '/') ? strrchr(file, '/') : file, *dot = file ? strrchr(name_only, '.') : NULL;
+    if (ending < 0 && dot && !name)
+        return sn_error(SN_USAGE, "-o: found the ending '%s' of %s; allowed are .onnx and .safetensors, or any with --format",
+                        dot, file);
     if (ending >= 0) *format = ending;
     SN_TRY(cli_word(c, "format", sn_format_words, format));
     if (ending >= 0 && *format != ending)

@@ -18,7 +18,7 @@ static const cli_option options[] = {
     CLI_LIMITS,
     {"by", 0, "WHAT", "what is best: accuracy, loss or effects (default: rank.by)"},
     {"top", 0, "K", "print the K best (default 10)"},
-    {"csv", 0, "FILE", "also write every score of the store as CSV"},
+    {"csv", 0, "FILE", "also write every score of the store as CSV, best first; -: that alone, to stdout"},
     {"against", 0, "FILE", "hold scores against true accuracies: CSV arch,accuracy, or JSON by arch with --key"},
     {"key", 0, "KEY", "which value of the JSON objects, or which column"},
     {0}};
@@ -35,12 +35,12 @@ typedef struct {
 } wishes;
 
 static sn_status read_wishes(const cli *c, wishes *w) {
-    const char *csv = cli_get(c, "csv"), *against = cli_get(c, "against");
+    const char *against = cli_get(c, "against");
     *w = (wishes){.by = -1};
     SN_TRY(cli_number(c, "top", 1, SN_MOST_ARCHS, 10, &w->top));
     SN_TRY(cli_word(c, "by", sn_best_by_words, &w->by));
     SN_TRY(cli_limits(c, &w->most));
-    if (csv) SN_TRY(sn_file_replaceable(csv));
+    SN_TRY(cli_check_csv(c));
     return against ? sn_truth_read(against, cli_get(c, "key"), &cli_stop, &w->truth) : SN_OK;
 }
 
@@ -57,6 +57,7 @@ static sn_status choose(const cli *c, const sn_run *r, const wishes *w, sn_arch 
 typedef struct {
     const cli *c;
     double start, first; // seconds, and archs done then
+    bool told;           // that a sample would do, or need not be
 } watcher;
 
 static void progress(void *arg, double done, long all) {
@@ -64,6 +65,17 @@ static void progress(void *arg, double done, long all) {
     if (!(w->start > 0)) w->start = sn_now(), w->first = done;
     char left[32] = "";
     if (done > w->first) cli_duration((sn_now() - w->start) / (done - w->first) * ((double)all - done), left);
+    double spent = sn_now() - w->start, whole = done > w->first ? spent / (done - w->first) * ((double)all - w->first) : 0;
+    enum { PATIENCE = 3600, SAMPLE = 1000 };
+    if (!w->told && spent > 5 && whole > PATIENCE) {
+        char all_time[32], some_time[32];
+        w->told = true;
+        cli_say(
+            w->c,
+            "all %ld architectures take about %s; --sample %d of them about %s, and effects speak of the rest. Scores are kept "
+            "when this is stopped",
+            all, cli_duration(whole, all_time), SAMPLE, cli_duration(whole / (double)all * SAMPLE, some_time));
+    }
     cli_progress(w->c, done / (double)all, "%s%s%ld of %ld architecture%s", left, *left ? " left, " : "", (long)done, all,
                  cli_plural(all));
 }
@@ -249,7 +261,15 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranke
 
 static sn_status put_scores(const void *what, FILE *out) {
     const sn_ranking *k = what;
-    return sn_rankstore_csv(k->store, &k->fits, out);
+    sn_rank_fits fits = k->fits;
+    size_t *order = sn_new((size_t)k->n, sizeof *order);
+    if (!order) return SN_RESOURCE;
+    for (long i = 0; i < k->n; i++) order[i] = k->item[i].row;
+    fits.order = order;
+    fits.ranked = (size_t)k->n;
+    sn_status s = sn_rankstore_csv(k->store, &fits, out);
+    free(order);
+    return s;
 }
 
 // What is not fitted, and why; of a space of one there is nothing to say.
@@ -275,7 +295,8 @@ static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, cons
                  k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
                  sn_arch_text(r->space, &k->twins[1], text[1]));
     say_unfitted(c, r, k);
-    if (cli_get(c, "csv")) SN_TRY(cli_write_csv(cli_get(c, "csv"), put_scores, k));
+    if (cli_get(c, "csv")) SN_TRY(cli_write_csv(c, put_scores, k));
+    if (cli_csv_only(c)) return SN_OK;
     SN_TRY(sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against));
     if (against.outside)
         if (!c->quiet)
@@ -351,7 +372,7 @@ static sn_status rank(const cli *c, sn_run *r, const wishes *wanted) {
     long n;
     sn_ranking k;
     sn_ranked whole = {0};
-    watcher w = {.c = c};
+    watcher w = {.c = c, .told = cli_get(c, "sample") || cli_get(c, "archs")};
     sn_rank_watch watch = {&cli_stop, &w, progress, layout};
     char protocol[128];
     sn_status s = choose(c, r, wanted, &archs, &n);

@@ -74,7 +74,8 @@ static sn_status parse_names(const sn_space *s, const char *text, sn_arch *out) 
     const char *p = text;
     for (int i = 0; i < s->n_decisions; i++) {
         const sn_decision *d = &s->decisions[i];
-        size_t n = strcspn(p, ",");
+        p += strspn(p, " ");
+        size_t n = strcspn(p, ", ");
         int found = same_word("-", p, n) ? SN_ABSENT : -1;
         for (int k = 0; k < d->options && found < 0; k++)
             if (sn_decision_allows(d, k) && same_word(sn_space_option_name(s, i, k), p, n)) found = k;
@@ -85,6 +86,7 @@ static sn_status parse_names(const sn_space *s, const char *text, sn_arch *out) 
         }
         out->option[i] = (uint8_t)found;
         p += n;
+        p += strspn(p, " ");
         if (i + 1 < s->n_decisions) {
             if (*p != ',')
                 return sn_error(SN_USAGE, "arch '%.200s' ends after %d options; this space has %d decisions (next: %s)", text,

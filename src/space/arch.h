@@ -17,7 +17,8 @@ typedef struct sn_arch {
 // Canonical text: option names joined by commas, or digits: numbers of options, restricted or not. out holds at least
 // SN_ARCH_TEXT bytes; returns out.
 char *sn_arch_text(const sn_space *, const sn_arch *, char *out);
-// The reverse. SN_USAGE: where in the string, what was found, what is allowed there, the nearest known word.
+// The reverse; blanks around the names are passed over. SN_USAGE: where in the string, what was found, what is allowed there, the
+// nearest known word.
 sn_status sn_arch_parse(const sn_space *, const char *text, sn_arch *out);
 // Every allowed option uniform and independent.
 sn_arch sn_arch_random(const sn_space *, sn_rng *);

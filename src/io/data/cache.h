@@ -58,6 +58,7 @@ typedef struct sn_cache sn_cache;
 
 // Opens a cache and checks its header, key, length and labels. SN_DATA: absent, of another key, or damaged.
 sn_status sn_cache_open(const char *path, const char *key, sn_cache **out);
+const char *sn_cache_path(const sn_cache *); // borrowed
 void sn_cache_close(sn_cache *);
 // One pass over all pixels: checks them, and keeps them in memory when they take at most `memory` bytes. SN_DATA: damaged.
 sn_status sn_cache_load(sn_cache *, size_t memory);

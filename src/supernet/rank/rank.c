@@ -242,7 +242,8 @@ static sn_status load_fitted(const sn_run *r, size_t setting, sn_ranking *out) {
     size_t n = (size_t)out->rows;
     qsort(out->row, n, sizeof *out->row, by_arch);
     SN_TRY(sn_fitted_make(r->space, out->row, out->rows, out->images, &out->fitted));
-    out->fits = (sn_rank_fits){setting, sn_new(n, sizeof(double)), sn_new(n, sizeof(double))};
+    out->fits =
+        (sn_rank_fits){.setting = setting, .fitted_top1 = sn_new(n, sizeof(double)), .fitted_loss = sn_new(n, sizeof(double))};
     out->item = sn_new(n, sizeof *out->item);
     if (!out->fits.fitted_top1 || !out->fits.fitted_loss || !out->item) return SN_RESOURCE;
     for (size_t i = 0; i < n; i++) {

@@ -35,17 +35,13 @@ static sn_status new_sample(size_t n, sample *s) {
     return s->truth && s->score && s->cost && s->item && s->classes ? SN_OK : SN_RESOURCE;
 }
 
-static sn_rescore_job job_of(const sn_run *r, const sn_ranking *k, const sn_ranked *const *item, size_t n, uint32_t draws) {
-    return (sn_rescore_job){item, n, k->row, k->rows, &k->fitted, k->images, draws, (uint32_t)r->config->train.seed};
-}
-
 static sn_status measure(const sn_run *r, const sn_ranking *k, const sample *s, int by, uint32_t resamples,
                          sn_rank_quality *out) {
     static const int best_by[] = {SN_BEST_BY_ACCURACY, SN_BEST_BY_LOSS, SN_BEST_BY_EFFECTS}; // by SN_BY_...
     sn_rescored x = {0};
     bool scored = by <= SN_BY_EFFECTS;
-    sn_rescore_job job = job_of(r, k, s->item, s->n, resamples);
-    if (scored) SN_TRY(sn_rescore(&job, best_by[by], &x));
+    uint32_t seed = (uint32_t)r->config->train.seed;
+    if (scored) SN_TRY(sn_ranking_rescore(k, s->item, s->n, best_by[by], resamples, seed, &x));
     for (size_t i = 0; !scored && i < s->n; i++)
         s->score[i] = (double)(by == SN_BY_MACS ? s->item[i]->cost.macs : s->item[i]->cost.params);
     sn_rank_input in = {.archs = s->n,
@@ -56,7 +52,7 @@ static sn_status measure(const sn_run *r, const sn_ranking *k, const sample *s, 
                         .half = x.half,
                         .classes = s->classes,
                         .resamples = resamples,
-                        .seed = (uint32_t)r->config->train.seed};
+                        .seed = seed};
     sn_status status = sn_rank_measure(&in, out);
     sn_rescored_free(&x);
     return status;
@@ -69,8 +65,7 @@ static sn_status measure_halves(const sn_run *r, const sn_ranking *k, sn_against
     const sn_ranked **item = sn_new(n, sizeof *item);
     if (!item) return SN_RESOURCE;
     for (size_t i = 0; i < n; i++) item[i] = &k->item[i];
-    sn_rescore_job job = job_of(r, k, item, n, 0);
-    sn_status s = sn_rescore(&job, SN_BEST_BY_ACCURACY, &x);
+    sn_status s = sn_ranking_rescore(k, item, n, SN_BEST_BY_ACCURACY, 0, (uint32_t)r->config->train.seed, &x);
     if (s == SN_OK && x.half) s = sn_rank_tau(x.half, x.half + n, n, &out->half_tau);
     if (s == SN_OK) out->half = x.half, x.half = NULL;
     sn_rescored_free(&x);

@@ -4,9 +4,8 @@
 
 #include "cli.h"
 #include "io/files/truth.h"
-#include "supernet/rank/rank.h"
+#include "supernet/rank/joint.h"
 #include "supernet/rank/rankquality.h"
-#include "supernet/rank/rescore.h"
 
 enum { SN_BY_ACCURACY, SN_BY_LOSS, SN_BY_EFFECTS, SN_BY_MACS, SN_BY_PARAMS, SN_RANKED_BY };
 

@@ -28,8 +28,7 @@ static const cli_option common[] = { // first those of CLI_SET, CLI_JSON
     {"help", 'h', NULL, "this text"},
     {0}};
 
-// Option i of a command, its own ones first, then the shared ones that it takes; NULL at the end.
-static const cli_option *option_at(const cli_command *c, int i) {
+const cli_option *cli_option_at(const cli_command *c, int i) {
     for (const cli_option *o = c->options; o && o->name; o++)
         if (i-- == 0) return o;
     for (int k = 0; common[k].name; k++)
@@ -39,13 +38,13 @@ static const cli_option *option_at(const cli_command *c, int i) {
 
 static const cli_option *find(const cli_command *c, const char *name, size_t n, char letter) {
     const cli_option *o;
-    for (int i = 0; (o = option_at(c, i)); i++)
+    for (int i = 0; (o = cli_option_at(c, i)); i++)
         if (letter ? o->letter == letter : strlen(o->name) == n && !strncmp(o->name, name, n)) return o;
     return NULL;
 }
 
 static const char *option_word(const void *command, int i) {
-    const cli_option *o = option_at(command, i);
+    const cli_option *o = cli_option_at(command, i);
     return o ? o->name : NULL;
 }
 
@@ -70,7 +69,7 @@ void cli_print_help(const cli_command *c) {
     }
     cli_print("\nOptions:\n");
     const cli_option *o;
-    for (int i = 0; (o = option_at(c, i)); i++) print_option(o);
+    for (int i = 0; (o = cli_option_at(c, i)); i++) print_option(o);
 }
 
 static sn_status add_value(cli *c, const char *name, const char *value) {

@@ -53,6 +53,9 @@ typedef struct cli {
 // Fills *c from the arguments behind the command's name. SN_USAGE names the argument. *help: --help was asked for and printed.
 sn_status cli_parse(const cli_command *, int argc, char **argv, cli *c, bool *help);
 void cli_print_help(const cli_command *);
+extern const cli_command *const cli_commands[]; // all, ended by NULL (supernet.c)
+// Option i of a command, its own ones first, then the shared ones that it takes; NULL at the end.
+const cli_option *cli_option_at(const cli_command *, int i);
 const char *cli_get(const cli *, const char *name); // last value given, or NULL
 // A whole number within low .. high; the fallback when the option is not given.
 sn_status cli_word(const cli *, const char *name, const char *const *words, int *out); // *out as it is where not given

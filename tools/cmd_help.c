@@ -1,14 +1,30 @@
-// supernet help config: every key, from the parser's own table. (Plain `help` and `help COMMAND` are in supernet.c.)
+// supernet help config: every key, from the parser's own table; help --as: what is installed beside the program. (Plain `help`
+// and `help COMMAND` are in supernet.c.)
 #include "cli.h"
+#include "manual.h"
 #include "terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_option options[] = {{"markdown", 0, NULL, "with config: as docs/config.md is made"}, {0}};
+static const cli_option options[] = {
+    {"markdown", 0, NULL, "with config: as docs/config.md is made"},
+    {"as", 0, "FORM", "all commands as a manual page (man), or what completes them in a shell (bash, zsh)"},
+    {0}};
+
+static const cli_rule rules[] = {{"as", CLI_EXCLUDES, "markdown"}, {0}};
+
+static sn_status manual(const cli *c) {
+    int form = 0;
+    if (c->operands) return sn_error(SN_USAGE, "--as is found beside '%s'; it is of all commands", c->operand[0]);
+    SN_TRY(cli_word(c, "as", manual_words, &form));
+    manual_write((manual_form)form, stdout);
+    return SN_OK;
+}
 
 static sn_status run(const cli *c) {
+    if (cli_get(c, "as")) return manual(c);
     if (cli_get(c, "markdown") && (!c->operands || strcmp(c->operand[0], "config")))
         return sn_error(SN_USAGE, "--markdown is found without config; allowed is `supernet help config --markdown`");
     if (strcmp(c->operand[0], "config"))
@@ -30,6 +46,7 @@ const cli_command cmd_help = {
     .summary = "the commands, one of them, or every key of a config: meaning, type, unit, range, default",
     .most = 1,
     .options = options,
+    .rules = rules,
     .without = CLI_SET | CLI_JSON,
     .run = run,
 };

@@ -1,8 +1,8 @@
-// supernet rank RUN: scores archs with the shared weights, prints the best, the Pareto list, and, --against known accuracies,
-// what the ranking is worth.
+// supernet rank RUN...: scores archs with the shared weights, of one run or of several together, prints the best, the Pareto
+// list, and, --against known accuracies, what the ranking is worth. Not here: what only several runs tell (rankjoint.h).
 #include "against.h"
-#include "base/clock.h"
 #include "io/files/atomic.h"
+#include "rankjoint.h"
 #include "space/words.h"
 #include "supernet/rank/archlist.h"
 #include "table.h"
@@ -18,7 +18,7 @@ static const cli_option options[] = {
     CLI_LIMITS,
     {"by", 0, "WHAT", "what is best: accuracy, loss or effects (default: rank.by)"},
     {"top", 0, "K", "print the K best (default 10)"},
-    {"csv", 0, "FILE", "also write every score of the store as CSV, best first; -: that alone, to stdout"},
+    {"csv", 0, "FILE", "also every score of the store as CSV, best first, or what several runs say; -: that alone, to stdout"},
     {"against", 0, "FILE", "hold scores against true accuracies: CSV arch,accuracy, or JSON by arch with --key"},
     {"key", 0, "KEY", "which value of the JSON objects, or which column"},
     {0}};
@@ -51,38 +51,6 @@ static sn_status choose(const cli *c, const sn_run *r, const wishes *w, sn_arch 
     SN_TRY(sn_archs_choose(r, cli_get(c, "archs"), sample, w->most, &cli_stop, archs, n));
     if (*n < sample) cli_say(c, "only %ld architecture%s within the limits, not %ld", *n, *n == 1 ? " is" : "s are", sample);
     return SN_OK;
-}
-
-// ---------------------------------------------------------------- progress
-typedef struct {
-    const cli *c;
-    double start, first; // seconds, and archs done then
-    bool told;           // that a sample would do, or need not be
-} watcher;
-
-static void progress(void *arg, double done, long all) {
-    watcher *w = arg;
-    if (!(w->start > 0)) w->start = sn_now(), w->first = done;
-    char left[32] = "";
-    if (done > w->first) cli_duration((sn_now() - w->start) / (done - w->first) * ((double)all - done), left);
-    double spent = sn_now() - w->start, whole = done > w->first ? spent / (done - w->first) * ((double)all - w->first) : 0;
-    enum { PATIENCE = 3600, SAMPLE = 1000 };
-    if (!w->told && spent > 5 && whole > PATIENCE) {
-        char all_time[32], some_time[32];
-        w->told = true;
-        cli_say(
-            w->c,
-            "all %ld architectures take about %s; --sample %d of them about %s, and effects speak of the rest. Scores are kept "
-            "when this is stopped",
-            all, cli_duration(whole, all_time), SAMPLE, cli_duration(whole / (double)all * SAMPLE, some_time));
-    }
-    cli_progress(w->c, done / (double)all, "%s%s%ld of %ld architecture%s", left, *left ? " left, " : "", (long)done, all,
-                 cli_plural(all));
-}
-
-static void layout(void *arg, const sn_score_layout *l) {
-    const watcher *w = arg;
-    cli_say_layout(w->c, l);
 }
 
 // ---------------------------------------------------------------- printing
@@ -215,8 +183,10 @@ static json_t *picks_json(const sn_run *r, const sn_ranking *k) {
 }
 
 static sn_status print_text(const sn_run *r, const sn_ranking *k, const sn_ranked *whole, long top, const size_t *front,
-                            size_t n_front, const sn_against *a) {
-    char tau[2][32];
+                            size_t n_front, const sn_against *a, const rank_joint *j) {
+    char tau[2][32], weights[48];
+    snprintf(weights, sizeof weights, k->runs ? "means of %lld runs" : "weights of step %lld",
+             k->runs ? (long long)k->runs : (long long)r->step);
     double macs_tau;
     SN_TRY(tau_with_macs(k, &macs_tau));
     SN_TRY(print_items(r, k, top, front, n_front));
@@ -227,14 +197,15 @@ static sn_status print_text(const sn_run *r, const sn_ranking *k, const sn_ranke
     if (k->work.naive)
         cli_print("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
                   (double)k->work.done / (double)k->work.naive);
-    cli_print("; weights of step %lld\nmean top-1 %.4f, which one drawn at random has; a ranking by MACs agrees by tau %s\n"
+    cli_print("; %s\nmean top-1 %.4f, which one drawn at random has; a ranking by MACs agrees by tau %s\n"
               "agreement of the rankings on two halves of the images, over %ld: tau %s\n",
-              (long long)r->step, mean_top1(k), cli_figure(macs_tau, tau[0]), k->n, cli_figure(a->half_tau, tau[1]));
+              weights, mean_top1(k), cli_figure(macs_tau, tau[0]), k->n, cli_figure(a->half_tau, tau[1]));
+    if (k->runs) SN_TRY(rank_joint_print(j, top));
     return a->truths ? sn_against_print(a) : SN_OK;
 }
 
 static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranked *whole, long top, const size_t *front,
-                            size_t n_front, const sn_against *a) {
+                            size_t n_front, const sn_against *a, const rank_joint *j) {
     double macs_tau;
     SN_TRY(tau_with_macs(k, &macs_tau));
     json_t *best = json_array(), *list = json_array();
@@ -246,8 +217,9 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranke
                             "pareto", list);
     char protocol[128];
     sn_protocol_text(r, sn_rank_images(r), protocol, sizeof protocol);
-    if (out) json_object_set_new(out, "run", json_string(r->folder));
-    if (out) json_object_set_new(out, "step", json_integer(r->step));
+    if (out && !k->runs) json_object_set_new(out, "run", json_string(r->folder));
+    if (out && !k->runs) json_object_set_new(out, "step", json_integer(r->step));
+    if (out && k->runs) json_object_set_new(out, "joint", rank_joint_json(j, top));
     if (out) json_object_set_new(out, "protocol", json_string(protocol));
     if (out) json_object_set_new(out, "mean_top1", cli_real(mean_top1(k)));
     if (out) json_object_set_new(out, "baselines", baselines_json(r, k, macs_tau));
@@ -286,25 +258,39 @@ static void say_unfitted(const cli *c, const sn_run *r, const sn_ranking *k) {
     cli_say_left_out(c, k);
 }
 
-static sn_status report(const cli *c, const sn_run *r, const sn_ranking *k, const sn_ranked *whole, const wishes *w) {
+static sn_status write_csv(const cli *c, const sn_ranking *k, const rank_joint *j) {
+    if (!cli_get(c, "csv")) return SN_OK;
+    return k->runs ? cli_write_csv(c, rank_joint_csv, j) : cli_write_csv(c, put_scores, k);
+}
+
+static sn_status report(const cli *c, const rank_runs *x, const sn_ranking *k, const sn_ranked *whole, const wishes *w) {
+    const sn_run *r = x->run;
     size_t *front = NULL, n_front = 0;
     sn_against against = {0};
+    rank_joint joint;
     char text[2][SN_ARCH_TEXT];
     if (k->identical)
         cli_warn("%ld architecture%s the same logits as another on every image, such as %s and %s", k->identical,
                  k->identical == 1 ? " gives" : "s give", sn_arch_text(r->space, &k->twins[0], text[0]),
                  sn_arch_text(r->space, &k->twins[1], text[1]));
     say_unfitted(c, r, k);
-    if (cli_get(c, "csv")) SN_TRY(cli_write_csv(c, put_scores, k));
-    if (cli_csv_only(c)) return SN_OK;
-    SN_TRY(sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against));
+    if (x->left_out)
+        cli_say(c, "left out: %ld architecture%s with a score in some of the runs only", x->left_out, cli_plural(x->left_out));
+    SN_TRY(rank_joint_make(x, k, RESAMPLES, &joint));
+    sn_status s = write_csv(c, k, &joint);
+    if (s != SN_OK || cli_csv_only(c)) {
+        rank_joint_free(&joint);
+        return s;
+    }
+    s = sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against);
     if (against.outside)
         if (!c->quiet)
             cli_warn("%ld of %zu names are no architectures of this space, the first: %s", against.outside,
                      sn_truth_count(w->truth), against.first_outside);
-    sn_status s = pareto(k, &front, &n_front);
-    if (s == SN_OK) s = (c->json ? print_json : print_text)(r, k, whole, w->top, front, n_front, &against);
+    if (s == SN_OK) s = pareto(k, &front, &n_front);
+    if (s == SN_OK) s = (c->json ? print_json : print_text)(r, k, whole, w->top, front, n_front, &against, &joint);
     free(front);
+    rank_joint_free(&joint);
     sn_against_free(&against);
     return s;
 }
@@ -319,20 +305,20 @@ static bool holds(const sn_ranking *k, const sn_arch *a) {
 
 // Scores the best of the whole space within the limits by effects, which moves the effects a little, until it is one that was
 // scored: *best. *extra: how many were scored for it, with their work.
-static sn_status settle(const cli *c, sn_run *r, const wishes *w, const sn_rank_watch *watch, const sn_ranking *k, sn_arch *best,
-                        sn_ranking *extra) {
+static sn_status settle(const cli *c, rank_runs *x, const wishes *w, const sn_ranking *k, sn_arch *best, sn_ranking *extra) {
     enum { ROUNDS = 20 };
+    sn_run *r = x->run;
     char text[SN_ARCH_TEXT];
     *extra = (sn_ranking){0};
-    SN_TRY(sn_ranking_whole(r, k, w->most, watch->stop, best));
+    SN_TRY(sn_ranking_whole(r, k, w->most, &cli_stop, best));
     for (int i = 0;; i++) {
         sn_ranking one;
         if (holds(k, best)) return SN_OK;
-        SN_TRY(sn_rank(r, best, 1, watch, &one));
+        SN_TRY(rank_runs_score(x, best, 1, &one));
         bool known = !one.scored;
         extra->scored += one.scored;
         extra->work.done += one.work.done, extra->work.naive += one.work.naive;
-        sn_status s = known ? SN_OK : sn_ranking_whole(r, &one, w->most, watch->stop, best);
+        sn_status s = known ? SN_OK : sn_ranking_whole(r, &one, w->most, &cli_stop, best);
         sn_ranking_free(&one);
         if (known || s != SN_OK) return s;
         cli_say(c, "best of the whole space by effects: %s scored too", sn_arch_text(r->space, best, text));
@@ -346,42 +332,41 @@ static sn_status settle(const cli *c, sn_run *r, const wishes *w, const sn_rank_
 
 // Where the ranking is by effects: if the list does not hold the best of the whole space, that is scored beside it, *whole is it,
 // and the list is ranked again with what the store then knows. Else whole->arch.n stays 0.
-static sn_status score_whole(const cli *c, sn_run *r, const sn_arch *archs, long n, const wishes *w, const sn_rank_watch *watch,
-                             sn_ranking *k, sn_ranked *whole) {
+static sn_status score_whole(const cli *c, rank_runs *x, const sn_arch *archs, long n, const wishes *w, sn_ranking *k,
+                             sn_ranked *whole) {
     sn_ranking one, again, extra;
     sn_arch best;
     if (k->by != SN_BEST_BY_EFFECTS) return SN_OK;
-    SN_TRY(settle(c, r, w, watch, k, &best, &extra));
+    SN_TRY(settle(c, x, w, k, &best, &extra));
     if (extra.scored) {
-        SN_TRY(sn_rank(r, archs, n, watch, &again));
+        SN_TRY(rank_runs_score(x, archs, n, &again));
         again.scored = k->scored + extra.scored;
         again.work = (sn_score_work){k->work.done + extra.work.done, k->work.naive + extra.work.naive};
         sn_ranking_free(k);
         *k = again;
     }
     if (holds(k, &best)) return SN_OK;
-    SN_TRY(sn_rank(r, &best, 1, watch, &one));
+    SN_TRY(rank_runs_score(x, &best, 1, &one));
     *whole = one.item[0];
     whole->hits = NULL, whole->losses = NULL; // they go with that store
     sn_ranking_free(&one);
     return SN_OK;
 }
 
-static sn_status rank(const cli *c, sn_run *r, const wishes *wanted) {
+static sn_status rank(const cli *c, rank_runs *x, const wishes *wanted) {
+    const sn_run *r = x->run;
     sn_arch *archs = NULL;
     long n;
     sn_ranking k;
     sn_ranked whole = {0};
-    watcher w = {.c = c, .told = cli_get(c, "sample") || cli_get(c, "archs")};
-    sn_rank_watch watch = {&cli_stop, &w, progress, layout};
     char protocol[128];
     sn_status s = choose(c, r, wanted, &archs, &n);
     sn_protocol_text(r, sn_rank_images(r), protocol, sizeof protocol);
     if (s == SN_OK) cli_say(c, "ranking %ld architecture%s; BN %s", n, cli_plural(n), protocol);
-    if (s == SN_OK) s = sn_rank(r, archs, n, &watch, &k);
+    if (s == SN_OK) s = rank_runs_score(x, archs, n, &k);
     if (s == SN_OK) {
-        s = score_whole(c, r, archs, n, wanted, &watch, &k, &whole);
-        if (s == SN_OK) s = report(c, r, &k, whole.arch.n ? &whole : NULL, wanted);
+        s = score_whole(c, x, archs, n, wanted, &k, &whole);
+        if (s == SN_OK) s = report(c, x, &k, whole.arch.n ? &whole : NULL, wanted);
         sn_ranking_free(&k);
     }
     free(archs);
@@ -389,18 +374,14 @@ static sn_status rank(const cli *c, sn_run *r, const wishes *wanted) {
 }
 
 static sn_status run(const cli *c) {
-    sn_run *r = NULL;
-    sn_folder *lock = NULL;
+    rank_runs x = {0};
     wishes wanted;
     cli_watch_signals();
     sn_status s = read_wishes(c, &wanted);
-    if (s == SN_OK) s = cli_lock_run(c, c->operand[0], &lock);
-    if (s == SN_OK) s = cli_open_run(c, c->operand[0], &r);
-    if (s == SN_OK && wanted.by >= 0) r->config->rank.by = wanted.by;
-    if (s == SN_OK) s = rank(c, r, &wanted);
+    if (s == SN_OK) s = rank_runs_open(c, wanted.by, &x);
+    if (s == SN_OK) s = rank(c, &x, &wanted);
     sn_truth_free(wanted.truth);
-    sn_folder_close(lock);
-    sn_run_free(r);
+    rank_runs_close(&x);
     return s;
 }
 
@@ -408,11 +389,14 @@ static const cli_rule rules[] = {{"sample", CLI_EXCLUDES, "archs"}, {"key", CLI_
 
 const cli_command cmd_rank = {
     .name = "rank",
-    .operands = "RUN",
+    .operands = "RUN...",
     .summary = "score architectures with the shared weights, best first",
-    .details = "Scores are kept in RUN/ranking.h5 and never measured twice; stopped or killed, the same command goes on.",
+    .details =
+        "Scores are kept in RUN/ranking.h5 and never measured twice; stopped or killed, the same command goes on. Several runs\n"
+        "of one space, or checkpoints of a run (RUN/checkpoints/*.h5), are ranked together: by the mean of their scores, each\n"
+        "with the same weight, with the spread between them and what is tied with the first.",
     .least = 1,
-    .most = 1,
+    .most = CLI_OPERANDS,
     .options = options,
     .rules = rules,
     .run = run,

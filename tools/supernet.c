@@ -16,7 +16,7 @@
 COMMANDS(X)
 #undef X
 
-static const cli_command *const commands[] = {
+const cli_command *const cli_commands[] = {
 #define X(name) &cmd_##name,
     COMMANDS(X)
 #undef X
@@ -24,12 +24,12 @@ static const cli_command *const commands[] = {
 
 static const char *command_word(const void *list, int i) {
     (void)list;
-    return i < (int)(sizeof commands / sizeof *commands) - 1 ? commands[i]->name : NULL;
+    return i < (int)(sizeof cli_commands / sizeof *cli_commands) - 1 ? cli_commands[i]->name : NULL;
 }
 
 static const cli_command *find(const char *name) {
-    for (int i = 0; commands[i]; i++)
-        if (!strcmp(commands[i]->name, name)) return commands[i];
+    for (int i = 0; cli_commands[i]; i++)
+        if (!strcmp(cli_commands[i]->name, name)) return cli_commands[i];
     return NULL;
 }
 
@@ -37,9 +37,9 @@ static void usage(FILE *out) {
     char left[64], codes[512] = "Exit codes:";
     terminal_print(out, "supernet %s: one-shot neural architecture search\n\nUsage: supernet COMMAND [OPERANDS] [OPTIONS]\n\n",
                    SN_VERSION);
-    for (int i = 0; commands[i]; i++) {
-        snprintf(left, sizeof left, "  %-9s %s", commands[i]->name, commands[i]->operands);
-        terminal_pair(out, left, 31, commands[i]->summary);
+    for (int i = 0; cli_commands[i]; i++) {
+        snprintf(left, sizeof left, "  %-9s %s", cli_commands[i]->name, cli_commands[i]->operands);
+        terminal_pair(out, left, 31, cli_commands[i]->summary);
     }
     terminal_print(out, "\n`supernet help COMMAND` explains a command,\n`supernet help config` every key of a config.\n");
 #define X(name, code, text) snprintf(codes + strlen(codes), sizeof codes - strlen(codes), " %d %s;", code, text);
@@ -77,7 +77,7 @@ static sn_status finish(void) {
 // `help` and `help COMMAND`; `help config` is the command's own.
 static bool general_help(const cli *c) {
     const cli_command *about = c->operands ? find(c->operand[0]) : NULL;
-    if (c->command != &cmd_help || cli_get(c, "markdown") || (c->operands && !about)) return false;
+    if (c->command != &cmd_help || cli_get(c, "markdown") || cli_get(c, "as") || (c->operands && !about)) return false;
     if (about)
         cli_print_help(about);
     else

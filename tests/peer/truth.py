@@ -4,11 +4,13 @@
 The architectures of the run's space are sorted by multiplications and cut into N parts of equal size; one of each part is drawn.
 Each is retrained from fresh weights with every seed (`supernet retrain --init scratch`) and scored on the test split. The CSV has
 arch, accuracy (mean over seeds), spread (their standard deviation), macs and one column per seed: what `rank --against` reads.
-Stopped, it goes on where it was, and writes the CSV after each architecture.
+The seeds of an architecture are trained side by side, with one thread each. Stopped, it goes on where it was, and writes the CSV
+after each architecture.
 
   python tests/peer/truth.py RUN -o truth.csv [--archs 40] [--seeds 11 12] [--epochs 4] [--program build/supernet]
 """
 import argparse, csv, json, os, random, statistics, subprocess, sys
+from concurrent.futures import ThreadPoolExecutor
 
 
 def sample(a):
@@ -23,7 +25,7 @@ def sample(a):
 
 def trained(a, arch, index, seed):
     command = [a.program, "retrain", a.run, "--arch", arch, "--init", "scratch", "--name", f"truth-{index}-{seed}", "--set",
-               f"retrain.epochs={a.epochs}", "--set", f"retrain.seed={seed}", "--json", "--quiet"]
+               f"retrain.epochs={a.epochs}", "--set", f"retrain.seed={seed}", "--threads", "1", "--json", "--quiet"]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["test_top1"]
 
 
@@ -38,8 +40,9 @@ def main():
     p.add_argument("--draw", type=int, default=1, help="seed of the choice of architectures")
     a = p.parse_args()
     rows = []
+    pool = ThreadPoolExecutor(len(a.seeds))
     for i, r in enumerate(sample(a)):
-        scores = [trained(a, r["arch"], i, s) for s in a.seeds]
+        scores = list(pool.map(lambda s: trained(a, r["arch"], i, s), a.seeds))
         spread = statistics.stdev(scores) if len(scores) > 1 else ""
         rows.append([r["arch"], statistics.mean(scores), spread, r["macs"], *scores])
         with open(a.out + ".new", "w", newline="") as f:

@@ -131,6 +131,9 @@ typedef struct {
 // The first key whose values differ, of those that bind any of `binds`; for the networks of the spaces the first differing line.
 sn_status sn_config_difference(const sn_config *first, const sn_config *second, unsigned binds, sn_config_change *out);
 
+// The same of one key, or of all in a section: "data.seed", "space".
+sn_status sn_config_difference_in(const char *part, const sn_config *first, const sn_config *second, sn_config_change *out);
+
 // Every key with meaning, type, unit, range and default, and the operations of spaces; as Markdown this is docs/config.md
 // (`supernet help config --markdown`). NULL with the message set; free() it.
 char *sn_config_help(bool markdown);

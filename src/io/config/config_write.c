@@ -122,12 +122,7 @@ static sn_status key_difference(const sn_key *k, const sn_config *first, const s
     return status;
 }
 
-sn_status sn_config_difference(const sn_config *first, const sn_config *second, unsigned binds, sn_config_change *out) {
-    out->key[0] = out->first[0] = out->second[0] = 0;
-    for (const sn_key *k = sn_keys; k->path; k++)
-        if (k->binds & binds && k->type != SN_KEY_TREE && !sn_value_equal(k, first, second))
-            return key_difference(k, first, second, out);
-    if (!(binds & SN_BINDS_TRAINING)) return SN_OK;
+static sn_status space_difference(const sn_config *first, const sn_config *second, sn_config_change *out) {
     char *a = space_text(first), *b = space_text(second);
     sn_status status = a && b ? SN_OK : SN_RESOURCE;
     if (status == SN_OK && strcmp(a, b)) {
@@ -137,6 +132,24 @@ sn_status sn_config_difference(const sn_config *first, const sn_config *second, 
     free(a);
     free(b);
     return status;
+}
+
+sn_status sn_config_difference(const sn_config *first, const sn_config *second, unsigned binds, sn_config_change *out) {
+    out->key[0] = out->first[0] = out->second[0] = 0;
+    for (const sn_key *k = sn_keys; k->path; k++)
+        if (k->binds & binds && k->type != SN_KEY_TREE && !sn_value_equal(k, first, second))
+            return key_difference(k, first, second, out);
+    return binds & SN_BINDS_TRAINING ? space_difference(first, second, out) : SN_OK;
+}
+
+sn_status sn_config_difference_in(const char *part, const sn_config *first, const sn_config *second, sn_config_change *out) {
+    size_t n = strlen(part);
+    out->key[0] = out->first[0] = out->second[0] = 0;
+    for (const sn_key *k = sn_keys; k->path; k++)
+        if (!strncmp(k->path, part, n) && (!k->path[n] || k->path[n] == '.') && k->type != SN_KEY_TREE &&
+            !sn_value_equal(k, first, second))
+            return key_difference(k, first, second, out);
+    return strcmp(part, "space") ? SN_OK : space_difference(first, second, out);
 }
 
 // --- retraining

@@ -237,8 +237,7 @@ static double squares(const double *x, long n) {
     return sum;
 }
 
-// Quantile 97.5 % of Student's t: Abramowitz & Stegun 26.7.5; to 1 % from 2 degrees of freedom on, 0.1 % from 3.
-static double student(double freedom) {
+double sn_student(double freedom) {
     const double z = 1.959963984540054, q = z * z, v = freedom;
     return z * (1 + (q + 1) / (4 * v) + ((5 * q + 16) * q + 3) / (96 * v * v) +
                 (((3 * q + 19) * q + 17) * q - 15) / (384 * v * v * v) +
@@ -268,7 +267,7 @@ typedef struct {
 } room;
 
 static void fit(const sn_effects_design *d, const double *y, room *w, sn_effects *f) {
-    double n = (double)d->archs, left = n - 1 - freedom_of(d, 0), t = student(left);
+    double n = (double)d->archs, left = n - 1 - freedom_of(d, 0), t = sn_student(left);
     project(d, y, w->b, w->a);
     solve(d, w->a, 0, w->b, w->value);
     leave_over(d, y, w->value, w->rest);
@@ -327,6 +326,12 @@ const sn_effect *sn_effects_of(const sn_effects *f, int decision, int option) {
     for (int e = f->first[decision]; e < f->first[decision + 1]; e++)
         if (f->effect[e].option == option) return f->effect[e].archs ? &f->effect[e] : NULL;
     return NULL;
+}
+
+double sn_effects_add_up(const sn_effects *f, const double *value, const sn_arch *a) {
+    double sum = 0;
+    for (int k = 0; k < a->n; k++) sum += value[sn_effects_of(f, k, a->option[k]) - f->effect];
+    return sum;
 }
 
 double sn_effects_predict(const sn_effects *f, const sn_arch *a) {

@@ -57,6 +57,8 @@ void sn_effects_close(sn_effects_design *);
 sn_status sn_effects_fit(const sn_effects_design *, const char *what, const double *response, sn_effects *out);
 // The values alone, (n of sn_effects), for another response with a lambda that is known. work: as many numbers, twice.
 void sn_effects_refit(const sn_effects_design *, const double *response, double lambda, double *value, double *work);
+// Those of an arch added up, without the mean of the response; its options must have been scored.
+double sn_effects_add_up(const sn_effects *, const double *value, const sn_arch *);
 void sn_effects_free(sn_effects *);
 
 // The effect of an option, or NULL where it was never scored.
@@ -81,6 +83,9 @@ typedef struct {
 // Shares of all decisions, then of all pairs, in order. *out is the caller's. The response is the one that was fitted.
 sn_status sn_effects_shares(const sn_effects_design *, const double *response, const sn_effects *, sn_effects_share **out,
                             size_t *n);
+
+// Quantile 97.5 % of Student's t: Abramowitz & Stegun 26.7.5; to 1 % from 2 degrees of freedom on, 0.1 % from 3.
+double sn_student(double freedom);
 
 // log(h + 1/2) - log(n - h + 1/2): the logit of h of n images, finite for none and all (J. Haldane, Annals of Human Genetics 20,
 // 1956); and back, without the halves.

@@ -24,9 +24,7 @@ static sn_status excuse(sn_status s, char why[SN_UNFITTED_TEXT]) {
     return SN_OK;
 }
 
-static sn_status fit_accuracy(const sn_space *space, const sn_arch *archs, const sn_ranked *item, long n, double images,
-                              sn_fitted *f) {
-    for (long i = 0; i < n; i++) f->logit[i] = sn_effects_logit(round(item[i].top1 * images), images);
+static sn_status fit_accuracy(const sn_space *space, const sn_arch *archs, long n, sn_fitted *f) {
     SN_TRY(sn_effects_open(space, archs, n, &f->design));
     return sn_effects_fit(f->design, "top-1", f->logit, &f->accuracy);
 }
@@ -46,12 +44,18 @@ static sn_status fit_loss(const sn_space *space, sn_arch *archs, double *loss, c
 }
 
 sn_status sn_fitted_make(const sn_space *space, const sn_ranked *item, long n, uint64_t images, sn_fitted *out) {
-    sn_fitted f = {.logit = sn_new((size_t)n, sizeof *f.logit)};
+    double *logit = sn_new((size_t)n, sizeof *logit);
+    for (long i = 0; logit && i < n; i++) logit[i] = sn_effects_logit(round(item[i].top1 * (double)images), (double)images);
+    return logit ? sn_fitted_of(space, item, n, logit, out) : SN_RESOURCE;
+}
+
+sn_status sn_fitted_of(const sn_space *space, const sn_ranked *item, long n, double *logit, sn_fitted *out) {
+    sn_fitted f = {.logit = logit};
     sn_arch *archs = sn_new((size_t)n, sizeof *archs);
     double *loss = sn_new((size_t)n, sizeof *loss);
-    sn_status s = f.logit && archs && loss ? SN_OK : SN_RESOURCE;
+    sn_status s = archs && loss ? SN_OK : SN_RESOURCE;
     for (long i = 0; s == SN_OK && i < n; i++) archs[i] = item[i].arch;
-    if (s == SN_OK) s = excuse(fit_accuracy(space, archs, item, n, (double)images, &f), f.unfitted[0]);
+    if (s == SN_OK) s = excuse(fit_accuracy(space, archs, n, &f), f.unfitted[0]);
     if (s == SN_OK) s = excuse(fit_loss(space, archs, loss, item, n, &f), f.unfitted[1]);
     free(archs);
     free(loss);

@@ -21,6 +21,8 @@ typedef struct {
 // Items in the order of archs (for the same bits whatever was scored first). Where something cannot be fitted, that is told in
 // unfitted and is no failure.
 sn_status sn_fitted_make(const sn_space *, const sn_ranked *item, long n, uint64_t images, sn_fitted *out);
+// The same with the logits given, which it takes over; on failure too.
+sn_status sn_fitted_of(const sn_space *, const sn_ranked *item, long n, double *logit, sn_fitted *out);
 void sn_fitted_free(sn_fitted *);
 
 // Of any arch of the space; NAN where there are no effects, or an option of it was never scored.

@@ -314,6 +314,12 @@ static void keep_wanted(sn_ranking *k, const sn_arch *sorted, long n) {
     k->n = kept;
 }
 
+void sn_ranking_choose(sn_ranking *k, const sn_arch *sorted, long n, int by) {
+    keep_wanted(k, sorted, n);
+    find_identical(k);
+    order(k, by);
+}
+
 static sn_status rank_in(ranker *r, const sn_arch *sorted, long n) {
     char text[SN_ARCH_TEXT];
     r->missing = sn_new((size_t)n, sizeof *r->missing);
@@ -326,9 +332,7 @@ static sn_status rank_in(ranker *r, const sn_arch *sorted, long n) {
     }
     if (r->n) SN_TRY(score_missing(r));
     SN_TRY(load_fitted(r->run, r->setting, r->out));
-    keep_wanted(r->out, sorted, n);
-    find_identical(r->out);
-    order(r->out, r->run->config->rank.by);
+    sn_ranking_choose(r->out, sorted, n, r->run->config->rank.by);
     return SN_OK;
 }
 
@@ -363,6 +367,8 @@ void sn_ranking_free(sn_ranking *r) {
     free(r->fits.fitted_top1);
     free(r->fits.fitted_loss);
     sn_rankstore_close(r->store);
+    for (int i = 0; i < r->runs; i++) sn_ranking_free(&r->run[i]);
+    free(r->run);
     *r = (sn_ranking){0};
 }
 

@@ -7,7 +7,7 @@
 #include "supernet/rank/fitted.h"
 #include "supernet/train/run.h"
 
-typedef struct {
+typedef struct sn_ranking {
     sn_ranked *item; // best first: by score, then top-1, loss, fewer MACs, order of archs
     long n;
     int by;         // SN_BEST_BY_...: the config's rank.by; accuracy where that is effects and there are none
@@ -18,11 +18,13 @@ typedef struct {
     uint64_t images;
     long scored; // now; the others were in the store
     sn_score_work work;
-    long identical;      // archs whose logits equal another's on every image
-    sn_arch twins[2];    // the first such pair
-    sn_rank_fits fits;   // of the rows of the store
-    sn_rankstore *store; // hits and losses live there
-} sn_ranking;            // owns all of it
+    long identical;         // archs whose logits equal another's on every image
+    sn_arch twins[2];       // the first such pair
+    sn_rank_fits fits;      // of the rows of the store
+    sn_rankstore *store;    // hits and losses live there
+    struct sn_ranking *run; // of several (joint.h): the ranking of each, its rows the same archs in the same order
+    int runs;               // 0: this is of one
+} sn_ranking;               // owns all of it
 
 typedef struct {
     const volatile sig_atomic_t *stop;
@@ -35,6 +37,8 @@ typedef struct {
 // Saved now and then, after a subtree three decisions deep. SN_INTERRUPTED after a stop, with everything scored saved.
 sn_status sn_rank(sn_run *, const sn_arch *archs, long n, const sn_rank_watch *, sn_ranking *out);
 void sn_ranking_free(sn_ranking *);
+// Of items in the order of archs keeps those of a list in the same order, and ranks these.
+void sn_ranking_choose(sn_ranking *, const sn_arch *sorted, long n, int by);
 
 // How the ranking of a large space is scored: a forecast, nothing is run. All 0 without validation images.
 sn_status sn_rank_layout(const sn_run *, sn_score_layout *);

@@ -74,17 +74,11 @@ static void draw_images(drawing *d, bool halves, uint32_t k) {
 }
 
 // ---------------------------------------------------------------- scores on them
-static double fitted_by(const sn_effects *e, const double *value, const sn_arch *a) {
-    double sum = 0;
-    for (int k = 0; k < a->n; k++) sum += value[sn_effects_of(e, k, a->option[k]) - e->effect];
-    return sum;
-}
-
 static void score_effects(drawing *d, double images, double *out) {
     const sn_fitted *f = d->job->fitted;
     for (size_t i = 0; i < d->hit_archs; i++) d->count[i] = sn_effects_logit(d->count[i], images);
     sn_effects_refit(f->design, d->count, f->accuracy.lambda, d->value, d->work);
-    for (size_t i = 0; i < d->job->archs; i++) out[i] = fitted_by(&f->accuracy, d->value, &d->job->item[i]->arch);
+    for (size_t i = 0; i < d->job->archs; i++) out[i] = sn_effects_add_up(&f->accuracy, d->value, &d->job->item[i]->arch);
 }
 
 // out (draws, archs): losses added up as often as each image counts.

@@ -2,6 +2,7 @@
 // space far too large to list it equals what an order of its options gives.
 // Not here: effects (test_effects.c). Next: src/supernet/rank/budget.h.
 #include "io/config/config.h"
+#include "long_space.h"
 #include "random_space.h"
 #include "supernet/rank/budget.h"
 
@@ -94,23 +95,8 @@ END_TEST
 // number that falls. What fits is then the best first, as far as it goes, where all layers cost the same.
 START_TEST(larger_than_any_list) {
     enum { LAYERS = 60 };
-    sn_space *s = sn_space_new();
     sn_graph *g;
-    s->channels = 2, s->height = s->width = 4, s->classes = 2;
-    int attr[SN_OP_ATTRS];
-    const sn_op *conv = sn_op_find("conv");
-    sn_entry e = {.choice = true, .options = 3, .layers = LAYERS, .out = 2, .stride = 1};
-    for (int k = 0; k < 3; k++) {
-        for (int i = 0; conv->attrs[i].type != SN_ATTR_END; i++)
-            attr[i] = strcmp(conv->attrs[i].name, "kernel") ? conv->attrs[i].preset : 1 + 2 * k;
-        e.block[k] = sn_space_add_block(s, (char[]){(char)('a' + k), 0}, conv, attr);
-    }
-    sn_space_add_entry(s, "part", &e);
-    e = (sn_entry){.options = 1, .layers = 1, .stride = 1};
-    e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), attr);
-    sn_space_add_entry(s, "last", &e);
-    ck_ok(sn_space_finish(s));
-    ck_ok(sn_graph_build(s, &g));
+    sn_space *s = long_space(LAYERS, &g);
     sn_effects f = {.effect = sn_new(3 * LAYERS, sizeof *f.effect), .n = 3 * LAYERS};
     for (int i = 0; i < f.n; i++)
         f.effect[i] = (sn_effect){i / 3, i % 3, 1, (double[]){0, 2, 3}[i % 3] * (100 - i / 3), NAN, NAN}; // 5x5: little more

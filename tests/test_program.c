@@ -23,6 +23,11 @@ START_TEST(usage) {
     ck_printed("err", "did you mean train?");
     ck_run(2, "\"$S\" train x.yaml --outptu run");
     ck_printed("err", "--output");
+    ck_run(2, "\"$S\" train x.yaml --epochs 5");
+    ck_printed("err", "a key of the config is set with --set train.epochs=5");
+    ck_run(2, "\"$S\" rank x --images=100");
+    ck_printed("err", "--set rank.images=100");
+    ck_run(0, "\"$S\" version >one && \"$S\" -V >two && \"$S\" --version | cmp - one && cmp one two");
     ck_run(2, "\"$S\" train x.yaml -o");
     ck_run(2, "\"$S\" train");
     ck_run(2, "\"$S\" train x.yaml y.yaml");
@@ -464,8 +469,16 @@ START_TEST(effects) {
 }
 END_TEST
 
-// The CSV is replaced whole or not at all, and takes the place of nothing but a file.
+// The CSV is replaced whole or not at all, and takes the place of nothing but a file. It begins with the best.
 START_TEST(ranked_to_csv) {
+    ck_run(0, "\"$S\" rank run --csv - -q >rank.csv && \"$S\" rank run --csv same.csv -q && cmp rank.csv same.csv");
+    ck_run(0, "test \"$(\"$S\" rank run --top 1 | sed -n '2s/^ *1  \\([a-z0-9_,]*\\) .*/\\1/p')\" = \"$(sed -n "
+              "'2s/^1,\"\\(.*\\)\",.*/\\1/p' "
+              "rank.csv)\"");
+    ck_run(0, "\"$S\" effects run --csv - | head -n 1");
+    ck_printed("out", "decision,option,archs,");
+    ck_run(2, "\"$S\" rank run --csv - --json");
+    ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --archs all --csv | head -n 1 | grep '^arch,macs,params$'");
     ck_run(0, "\"$S\" rank run --csv table.csv && cp table.csv whole.csv");
     ck_run(5, "ulimit -f 4; \"$S\" rank run --csv table.csv --json --top 1");
     ck_printed("err", "table.csv: cannot write");
@@ -518,6 +531,34 @@ START_TEST(part_of_a_space) {
     json_decref(out);
     ck_run(2, "\"$S\" rank run --max-params 10");
     ck_printed("err", "none of 27 architectures is within the limits; the smallest have 133920 MACs and 2994 params");
+    // drawn within limits, which numbers as tables print them may say
+    const char *const same[] = {"300000", "3e5", "300k", "0.3M"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        ck_run(0, "\"$S\" rank run --sample 5 --max-macs %s --json", same[i]);
+        out = printed_json();
+        ck_assert_int_eq((int)number(out, "archs"), 5);
+        ck_assert(number(json_object_get(json_object_get(out, "baselines"), "largest"), "macs") <= 300000);
+        json_decref(out);
+    }
+    ck_run(0, "\"$S\" rank run --sample 20 --max-macs 200k && \"$S\" eval run --sample 20 --max-macs 200k");
+    ck_printed("err", "only ");
+    ck_printed("err", " are within the limits, not 20");
+    const char *const bad[] = {"6X", "0", "-3", "nan", "1e30", "6 M", ""};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_run(2, "\"$S\" rank run --max-macs '%s'", bad[i]);
+        ck_printed("err", "allowed are numbers from 1 on, such as 6000000, 6e6, 6M (k, M, G)");
+    }
+    // the best within
+    ck_run(0, "\"$S\" eval run --arch best --max-macs 0.2M --json");
+    out = printed_json();
+    ck_assert(number(json_array_get(json_object_get(out, "archs"), 0), "macs") <= 200000);
+    json_decref(out);
+    ck_run(0, "\"$S\" export run --arch best --max-params 3k -o least.onnx --json");
+    ck_printed("out", "\"arch\": \"skip,skip,skip\"");
+    ck_run(2, "\"$S\" retrain run --max-params 10");
+    ck_printed("err", "ranked architectures is within the limits");
+    ck_run(2, "\"$S\" eval run --arch mb3_k3,mb3_k3,mb3_k3 --max-macs 200k");
+    ck_printed("err", "mb3_k3,mb3_k3,mb3_k3 has 674488 MACs and 10354 params, which is not within the limits");
     write_all("archs.txt", "skip,skip,skip\nskip,skip,mb3_k4\n");
     ck_run(2, "\"$S\" rank run --archs archs.txt");
     ck_printed("err", "archs.txt:2");
@@ -677,6 +718,48 @@ START_TEST(shared_decision) {
     ck_run(0, "grep -a -c stage2.layer1.mb3_k3.dw sites.onnx && grep -a -c stage2.layer2.mb3_k3.dw sites.onnx");
     ck_run(1, "grep -a -c stage2.layer2.sep_k5.dw sites.onnx");
     ck_run(0, "\"$S\" trace sites.yaml --steps 1:1 -o sites.h5 && grep -a -c '\"shared\":true' sites.h5");
+}
+END_TEST
+
+// What new users stumbled over.
+START_TEST(traps) {
+    ck_run(0, "\"$S\" rank run -q && \"$S\" eval run --arch 'mb3_k3, skip ,sep_k5' --json"); // blanks around names
+    ck_printed("out", "\"arch\": \"mb3_k3,skip,sep_k5\"");
+    ck_run(2, "\"$S\" export run --arch skip,skip,skip -o x.pt");
+    ck_printed("err", "found the ending '.pt' of x.pt; allowed are .onnx and .safetensors");
+    ck_run(0, "\"$S\" export run --arch skip,skip,skip -o x.bin --format onnx && rm x.bin");
+    ck_run(2, "mkdir -p theirs && touch theirs/letter.txt && \"$S\" train \"$SRC/configs/smoke.yaml\" -o theirs");
+    ck_printed("err", "-o theirs: it holds 'letter.txt' and is no run");
+    ck_run(0, "test \"$(ls -A theirs)\" = letter.txt && mkdir empty && \"$S\" train \"$SRC/configs/smoke.yaml\" -o empty");
+    ck_printed("err", "data: 2048 training, 500 validation, 10000 test images; cache /");
+    // a run that is not finished says so, and whose data moved, what to do
+    ck_run(75, "timeout --preserve-status -s TERM 1 \"$S\" train \"$SRC/configs/smoke.yaml\" -o part --set train.epochs=1000 "
+               "--set train.save_every=1");
+    ck_run(0, "\"$S\" rank part --sample 3");
+    ck_printed("err", "part is unfinished: the weights are those of step ");
+    ck_run(0, "cp -r run moved && sed -i 's#source: .*#source: /nowhere/data#' moved/config.yaml");
+    ck_run(4, "\"$S\" eval moved --arch skip,skip,skip");
+    ck_printed("err", "if the data have moved: --set data.source=PLACE");
+    ck_run(0, "\"$S\" eval moved --arch skip,skip,skip --set data.source=/usr/share/datasets/fashion-mnist");
+    // keys as the user's config has them
+    ck_run(0, "\"$S\" retrain run --arch skip,skip,skip --name once -q");
+    ck_run(3, "\"$S\" retrain run --arch skip,skip,skip --name once --set retrain.epochs=2");
+    ck_printed("err", "retrain.epochs was 1, now 2; go on with --set retrain.epochs=1");
+    ck_run(0, "\"$S\" verify run --json"); // every file of a run
+    json_t *out = printed_json();
+    ck_assert_uint_ge(json_array_size(json_object_get(out, "files")), 3);
+    json_decref(out);
+    ck_run(2, "\"$S\" verify theirs");
+    ck_printed("err", "theirs: there is no .h5 file in it");
+    // data
+    ck_run(0, "mkdir -p classes/a classes/b && touch classes/a/1.png pictures.zip");
+    ck_run(4, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o none --set data.source=classes");
+    ck_printed("err", "no train folder above them; wanted is train/CLASS/PICTURE");
+    ck_run(4, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o none --set data.source=pictures.zip");
+    ck_printed("err", "a .zip is not read; unpack it");
+    ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o blank --set data.validation=0");
+    ck_printed("err", "warning: no validation images, so nothing can be ranked");
+    ck_run(0, "rm -r theirs empty part moved classes blank");
 }
 END_TEST
 
@@ -971,6 +1054,7 @@ int main(void) {
     tcase_add_test(c, own_validation_and_no_test);
     tcase_add_test(c, digits);
     tcase_add_test(c, shared_decision);
+    tcase_add_test(c, traps);
     tcase_add_test(c, exported);
     tcase_add_test(c, traced);
 #if !defined(__SANITIZE_ADDRESS__)

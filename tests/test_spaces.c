@@ -503,7 +503,7 @@ static void check_ranking(sn_run *r, const char *many, uint32_t seed) {
     sources s;
     open_sources(r, &s);
     snprintf(sample, sizeof sample, "%d", r->config->rank.sample);
-    ck_ok(sn_archs_choose(r, NULL, all ? 0 : r->config->rank.sample, NULL, &a.arch, &a.n));
+    ck_ok(sn_archs_choose(r, NULL, all ? 0 : r->config->rank.sample, SN_NO_LIMIT, NULL, &a.arch, &a.n));
     ck_ok(sn_rank(r, a.arch, a.n, &(sn_rank_watch){0}, &k));
     sn_protocol p = sn_run_protocol(r);
     for (long i = 0; i < k.n; i += 1 + k.n / 3) {

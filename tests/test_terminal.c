@@ -60,7 +60,10 @@ static void draw(void) {
             if (at > end) end = at;
         }
         int columns = 0;
-        for (size_t i = begin; i < end; i++) columns += (screen[i] & 0xc0) != 0x80;
+        screen[end] = 0;
+        const char *first = screen + begin + strspn(screen + begin, " ");
+        for (size_t i = begin; strchr(first, ' ') && i < end; i++)
+            columns += (screen[i] & 0xc0) != 0x80; // a word alone may be longer
         if (columns > widest) widest = columns;
     }
     screen[end] = 0;

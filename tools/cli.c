@@ -2,11 +2,13 @@
 #include "cli.h"
 #include "io/config/config_table.h"
 #include "io/config/problems.h"
+#include "io/data/decode.h"
 #include "io/files/atomic.h"
-#include "supernet/rank/archlist.h"
+#include "space/within.h"
 #include "table.h"
 #include "terminal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -77,7 +79,27 @@ static sn_status add_value(cli *c, const char *name, const char *value) {
     return SN_OK;
 }
 
-static sn_status unknown_option(const cli_command *command, const char *text) {
+// A key of the config that ends in such a word, of those that a user most likely means; NULL: there is none.
+static const char *key_named(const cli_command *command, const char *word, size_t n) {
+    char own[32];
+    snprintf(own, sizeof own, "%s.", command->name);
+    const char *const sections[] = {own, "train.", "data.", "rank.", "train.optimizer.", "retrain.", "space.", "export."};
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        for (const sn_key *k = sn_keys; k->path; k++) {
+            size_t m = strlen(sections[i]);
+            if (!strncmp(k->path, sections[i], m) && strlen(k->path + m) == n && !strncmp(k->path + m, word, n)) return k->path;
+        }
+    return NULL;
+}
+
+static sn_status unknown_option(const cli_command *command, const char *text, const char *next) {
+    const char *word = text + strspn(text, "-"), *equal = strchr(text, '='), *key = key_named(command, word, strcspn(word, "="));
+    if (key && text[1] == '-' && find(command, "set", 3, 0))
+        return sn_error(SN_USAGE, "unknown option '%s' of `supernet %s`; a key of the config is set with --set %s=%s", text,
+                        command->name, key,
+                        equal                  ? equal + 1
+                        : next && *next != '-' ? next
+                                               : "VALUE");
     const char *near = sn_nearest(text + strspn(text, "-"), option_word, command);
     return sn_error(SN_USAGE, "unknown option '%s' of `supernet %s`%s%s%s; `supernet %s --help` lists them", text, command->name,
                     near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", command->name);
@@ -87,9 +109,9 @@ static sn_status parse_option(const cli_command *command, cli *c, int argc, char
     const char *text = argv[*i], *equal = strchr(text, '=');
     bool is_long = text[1] == '-';
     size_t n = is_long ? (equal ? (size_t)(equal - text) : strlen(text)) - 2 : 1;
-    if (!is_long && text[2]) return unknown_option(command, text);
+    if (!is_long && text[2]) return unknown_option(command, text, argv[*i + 1]);
     const cli_option *o = find(command, text + 2, n, is_long ? 0 : text[1]);
-    if (!o) return unknown_option(command, text);
+    if (!o) return unknown_option(command, text, argv[*i + 1]);
     if (!o->value)
         return equal && is_long ? sn_error(SN_USAGE, "option --%s takes no value", o->name) : add_value(c, o->name, "");
     if (is_long && equal) return add_value(c, o->name, equal + 1);
@@ -153,6 +175,30 @@ sn_status cli_number(const cli *c, const char *name, long low, long high, long f
         return sn_error(SN_USAGE, "--%s: found '%s'; allowed are whole numbers from %ld to %ld", name, text, low, high);
     *out = v;
     return SN_OK;
+}
+
+// A number with a suffix or an exponent, rounded down.
+static sn_status parse_amount(const char *name, const char *text, int64_t *out) {
+    static const struct {
+        const char *suffix;
+        double factor;
+    } units[] = {{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}};
+    char *end = NULL;
+    double v = *text == '+' || isdigit((unsigned char)*text) || *text == '.' ? strtod(text, &end) : NAN;
+    for (size_t i = 0; end && end > text && i < sizeof units / sizeof *units; i++) {
+        double amount = floor(v * units[i].factor * (1 + 1e-15)); // 2.3M is 2300000, whatever binary makes of 2.3
+        if (strcmp(end, units[i].suffix) || !(amount >= 1 && amount < 9e18)) continue;
+        *out = (int64_t)amount;
+        return SN_OK;
+    }
+    return sn_error(SN_USAGE, "--%s: found '%s'; allowed are numbers from 1 on, such as 6000000, 6e6, 6M (k, M, G)", name, text);
+}
+
+sn_status cli_limits(const cli *c, sn_cost *most) {
+    const char *macs = cli_get(c, "max-macs"), *params = cli_get(c, "max-params");
+    *most = SN_NO_LIMIT;
+    if (macs) SN_TRY(parse_amount("max-macs", macs, &most->macs));
+    return params ? parse_amount("max-params", params, &most->params) : SN_OK;
 }
 
 sn_status cli_word(const cli *c, const char *name, const char *const *words, int *out) {
@@ -221,6 +267,11 @@ sn_status cli_open_run(const cli *c, const char *path, sn_run **out) {
     SN_TRY(cli_overrides_of(c, &o));
     sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, &cli_stop, out);
     cli_free_overrides(&o);
+    if (s == SN_DATA && !strncmp(sn_error_text(), "data.source: ", 13) && !cli_get(c, "set"))
+        sn_error(s, "%s; if the data have moved: --set data.source=PLACE", sn_error_text());
+    if (s == SN_OK && (*out)->step < sn_run_steps(*out))
+        cli_say(c, "%s is unfinished: the weights are those of step %lld of %lld", path, (long long)(*out)->step,
+                (long long)sn_run_steps(*out));
     if (s == SN_OK && (*out)->passed_over)
         cli_warn("the weights are older ones, of step %lld: passed over: %s", (long long)(*out)->step, (*out)->passed_over);
     return s;
@@ -311,6 +362,19 @@ void cli_say_layout(const cli *c, const sn_score_layout *l) {
         cli_say(c, "scoring in %d blocks of images, %.0f MiB; rank.memory allows %.0f MiB", l->blocks, bytes, allowed);
 }
 
+void cli_say_data(const cli *c, const sn_run *r) {
+    long validation = sn_dataset_count(r->data, SN_VALIDATION), test = sn_dataset_count(r->data, SN_TEST);
+    char *unread = sn_images_unread(r->config->data.source);
+    cli_say(c, "data: %ld training, %ld validation, %ld test images%s%s%s; cache %s", sn_dataset_count(r->data, SN_TRAIN),
+            validation, test, unread && *unread ? " (not read: folder " : "", unread ? unread : "", unread && *unread ? ")" : "",
+            sn_dataset_cache(r->data));
+    if (!validation && !r->config->space.arch[0] && !r->config->train.use_validation && !c->quiet)
+        cli_warn("no validation images, so nothing can be ranked: data.validation holds some of the training images out%s",
+                 unread && *unread ? "; or name their folder val" : "");
+    if (!test) cli_say(c, "no test images: a retrained net will have no test score");
+    free(unread);
+}
+
 void cli_say_left_out(const cli *c, const sn_ranking *k) {
     if (k->unscored)
         cli_say(c, "%ld option%s never scored; architectures with such an option have no fitted score", k->unscored,
@@ -320,14 +384,31 @@ void cli_say_left_out(const cli *c, const sn_ranking *k) {
                 cli_plural(k->fitted.overflowed));
 }
 
-sn_status cli_write_csv(const char *path, sn_status (*fill)(const void *what, FILE *), const void *what) {
+bool cli_csv_only(const cli *c) {
+    const char *path = cli_get(c, "csv");
+    return path && !strcmp(path, "-");
+}
+
+sn_status cli_check_csv(const cli *c) {
+    if (cli_csv_only(c) && c->json)
+        return sn_error(SN_USAGE, "--csv - is found beside --json, and both print to stdout; allowed is one of them");
+    return cli_get(c, "csv") && !cli_csv_only(c) ? sn_file_replaceable(cli_get(c, "csv")) : SN_OK;
+}
+
+sn_status cli_write_csv(const cli *c, sn_status (*fill)(const void *what, FILE *), const void *what) {
+    const char *path = cli_get(c, "csv");
     char *text = NULL;
     size_t size;
     FILE *f = open_memstream(&text, &size);
     if (!f) return sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
     sn_status s = fill(what, f);
     if (fclose(f) && s == SN_OK) s = sn_error(SN_RESOURCE, "%s: out of memory for the CSV", path);
-    if (s == SN_OK) s = sn_text_write(path, text);
+    if (s == SN_OK && cli_csv_only(c)) {
+        terminal_clear();
+        fwrite(text, 1, size, stdout);
+    } else if (s == SN_OK) {
+        s = sn_text_write(path, text);
+    }
     free(text);
     return s;
 }
@@ -423,23 +504,36 @@ static sn_status more_room(sn_arch **list, size_t *capacity, long have, long n) 
     return sn_grow(list, capacity, (size_t)have + (size_t)n, sizeof **list);
 }
 
-static sn_status collect(const cli *c, const sn_run *r, sn_arch **list, long *n) {
+// As many as there are within the limits.
+static sn_status add_random(const cli *c, const sn_run *r, sn_cost most, sn_arch *list, long *n) {
+    long sample, got;
+    SN_TRY(cli_number(c, "sample", 1, SN_MOST_ARCHS, 0, &sample));
+    sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 0, 0, 0);
+    bool limited = most.macs != INT64_MAX || most.params != INT64_MAX;
+    for (long i = 0; i < sample && !limited; i++) list[(*n)++] = sn_arch_random(r->space, &rng);
+    if (!sample || !limited) return SN_OK;
+    SN_TRY(sn_arch_sample_within(r->graph, r->space, &rng, most, sample, list + *n, &got));
+    if (got < sample) cli_say(c, "only %ld architecture%s within the limits, not %ld", got, got == 1 ? " is" : "s are", sample);
+    *n += got;
+    return SN_OK;
+}
+
+static sn_status collect(const cli *c, const sn_run *r, sn_cost most, sn_arch **list, long *n) {
     size_t capacity = 0;
     long sample;
     for (int i = 0; i < c->values; i++) {
         if (strcmp(c->name[i], "arch")) continue;
         SN_TRY(more_room(list, &capacity, *n, 1));
-        SN_TRY(sn_arch_named(r, c->value[i], &(*list)[*n]));
+        SN_TRY(sn_arch_named(r, c->value[i], most, &(*list)[*n]));
         ++*n;
     }
     SN_TRY(cli_number(c, "sample", 1, SN_MOST_ARCHS, 0, &sample));
     SN_TRY(more_room(list, &capacity, *n, sample));
-    sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 0, 0, 0);
-    for (long i = 0; i < sample; i++) (*list)[(*n)++] = sn_arch_random(r->space, &rng);
+    SN_TRY(add_random(c, r, most, *list, n));
     if (cli_get(c, "archs")) {
         sn_arch *more;
         long m;
-        SN_TRY(sn_archs_read(r->space, cli_get(c, "archs"), &cli_stop, &more, &m));
+        SN_TRY(sn_archs_choose(r, cli_get(c, "archs"), 0, most, &cli_stop, &more, &m));
         sn_status s = more_room(list, &capacity, *n, m);
         if (s == SN_OK) memcpy(*list + *n, more, (size_t)m * sizeof *more), *n += m;
         free(more);
@@ -448,10 +542,10 @@ static sn_status collect(const cli *c, const sn_run *r, sn_arch **list, long *n)
     return *n ? SN_OK : sn_error(SN_USAGE, "which architecture? give --arch A (a text, or best), --sample N or --archs FILE");
 }
 
-sn_status cli_archs(const cli *c, const sn_run *r, sn_arch **archs, long *n) {
+sn_status cli_archs(const cli *c, const sn_run *r, sn_cost most, sn_arch **archs, long *n) {
     sn_arch *list = NULL;
     long count = 0;
-    sn_status s = collect(c, r, &list, &count);
+    sn_status s = collect(c, r, most, &list, &count);
     if (s != SN_OK)
         free(list);
     else

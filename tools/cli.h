@@ -4,7 +4,7 @@
 #define CLI_H
 
 #include "io/files/runfolder.h"
-#include "supernet/rank/rank.h"
+#include "supernet/rank/archlist.h"
 
 #include <jansson.h>
 #include <signal.h>
@@ -61,6 +61,13 @@ const char *cli_get(const cli *, const char *name); // last value given, or NULL
 sn_status cli_word(const cli *, const char *name, const char *const *words, int *out); // *out as it is where not given
 sn_status cli_number(const cli *, const char *name, long low, long high, long fallback, long *out);
 
+// --max-macs, --max-params: numbers such as 6000000, 6e6, 6M, 500k; SN_NO_LIMIT where they are not given.
+#define CLI_LIMITS                                                                                                               \
+    {"max-macs", 0, "N", "only architectures of at most N multiplications, such as 6M"}, {                                       \
+        "max-params", 0, "N", "only architectures of at most N parameters, such as 500k"                                         \
+    }
+sn_status cli_limits(const cli *, sn_cost *most);
+
 // Overrides for the config from --set, --threads and --device. Texts are owned (cli_free_overrides).
 typedef struct {
     char *text[CLI_VALUES];
@@ -95,10 +102,15 @@ void cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_progress(const cli *, double done, const char *format, ...) __attribute__((format(printf, 3, 4)));
 // Where scoring cannot take all images at once: how it does, and whether rank.memory was too little.
 void cli_say_layout(const cli *, const sn_score_layout *);
+// Images of each split, where they are kept, and what is missing.
+void cli_say_data(const cli *, const sn_run *);
 // What fitted scores do not speak of: options never scored, losses that are not finite.
 void cli_say_left_out(const cli *, const sn_ranking *);
-// What `fill` puts into a file, whole or not at all, as every output.
-sn_status cli_write_csv(const char *path, sn_status (*fill)(const void *what, FILE *), const void *what);
+// --csv FILE: whether it can be written; what `fill` puts into it, whole or not at all, as every output. FILE may be -, stdout,
+// which then holds nothing else.
+sn_status cli_check_csv(const cli *);
+bool cli_csv_only(const cli *);
+sn_status cli_write_csv(const cli *, sn_status (*fill)(const void *what, FILE *), const void *what);
 // "1.2 s", "12 s", "4 min 05 s", "1 h 02 min"
 const char *cli_duration(double seconds, char text[32]);
 // "0.123", or "-" for a figure that does not exist (NaN).
@@ -120,7 +132,7 @@ const char *cli_digits(const sn_space *, char text[SN_SIZE_TEXT]);
 // elsewhere there is only a warning).
 sn_status cli_log_test(const cli *, const sn_run *, const char *checkpoint, const sn_score *);
 
-// The archs asked for by --arch (several), --sample N, --archs FILE. *archs is the caller's.
-sn_status cli_archs(const cli *, const sn_run *, sn_arch **archs, long *n);
+// The archs asked for by --arch (several), --sample N, --archs FILE; within limits. *archs is the caller's.
+sn_status cli_archs(const cli *, const sn_run *, sn_cost most, sn_arch **archs, long *n);
 
 #endif

@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const cli_option options[] = {{"arch", 'a', "A", "costs of this architecture too"},
-                                     {"archs", 0, "all|FILE", "with --csv: print arch,params,macs of all, or of those in FILE"},
+                                     {"archs", 0, "all|FILE", "with --csv: print arch,macs,params of all, or of those in FILE"},
                                      {"csv", 0, NULL, "see --archs"},
                                      {"no-timing", 0, NULL, "do not time a few steps to forecast the training time"},
                                      {0}};
@@ -21,7 +21,7 @@ static sn_status csv_line(const sn_space *s, const sn_graph *g, const sn_arch *a
     sn_cost cost;
     SN_TRY(sn_cost_arch(g, a, &cost));
     const char *quote = strchr(sn_arch_text(s, a, text), ',') ? "\"" : "";
-    cli_print("%s%s%s,%lld,%lld\n", quote, text, quote, (long long)cost.params, (long long)cost.macs);
+    cli_print("%s%s%s,%lld,%lld\n", quote, text, quote, (long long)cost.macs, (long long)cost.params);
     return SN_OK;
 }
 
@@ -32,7 +32,7 @@ static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *whi
         SN_TRY(sn_archs_read(s, which, &cli_stop, &archs, &n));
     else if (sn_space_size(s, NULL, 0) > 1e7)
         return sn_error(SN_USAGE, "--archs all: the space has more than 10^7 architectures");
-    cli_print("arch,params,macs\n");
+    cli_print("arch,macs,params\n");
     sn_status status = SN_OK;
     if (archs)
         for (long i = 0; status == SN_OK && i < n; i++) status = csv_line(s, g, &archs[i]);
@@ -56,8 +56,8 @@ static json_t *cost_json(const sn_space *s, const priced *p) {
 }
 
 static void print_cost(const char *name, const sn_space *s, const priced *p) {
-    char text[SN_ARCH_TEXT];
-    cli_print("%-9s %s: %.2f MMACs, %lld params\n", name, sn_arch_text(s, p->arch, text), (double)p->cost.macs * 1e-6,
+    char text[SN_ARCH_TEXT], macs[32];
+    cli_print("%-9s %s: %s MMACs, %lld params\n", name, sn_arch_text(s, p->arch, text), cli_mmacs(p->cost.macs, macs),
               (long long)p->cost.params);
 }
 
@@ -172,6 +172,7 @@ static sn_status describe(const cli *c, sn_run *r) {
     sn_arch asked;
     forecast f;
     if (cli_get(c, "arch")) SN_TRY(sn_arch_parse(r->space, cli_get(c, "arch"), &asked));
+    cli_say_data(c, r);
     SN_TRY(sn_rank_layout(r, &f.ranking));
     SN_TRY(sn_forecast_run(r, !cli_get(c, "no-timing"), &f.training));
     return print_all(c, r->config, r->graph, cli_get(c, "arch") ? &asked : NULL, &f);

@@ -17,7 +17,7 @@ static const cli_option options[] = {
     {"arch", 'a', "A", "also the fitted scores of this architecture, scored or not; may be repeated"},
     {"archs", 0, "FILE", "also those of the architectures in a file, one a line"},
     {"pairs", 0, "K", "print the K largest interactions (default 5)"},
-    {"csv", 0, "FILE", "also write the effects as CSV"},
+    {"csv", 0, "FILE", "also write the effects as CSV; -: that alone, to stdout"},
     {0}};
 
 // ---------------------------------------------------------------- text
@@ -217,13 +217,13 @@ static sn_status report(const cli *c, const sn_run *r, long most) {
     sn_findings f = {0};
     sn_arch *archs = NULL;
     long n = 0;
-    sn_status s = cli_get(c, "arch") || cli_get(c, "archs") ? cli_archs(c, r, &archs, &n) : SN_OK;
+    sn_status s = cli_get(c, "arch") || cli_get(c, "archs") ? cli_archs(c, r, SN_NO_LIMIT, &archs, &n) : SN_OK;
     if (s == SN_OK) s = sn_rank_stored(r, &ranking);
     if (s == SN_OK) s = sn_findings_make(r, &ranking, &f);
     if (s == SN_OK && !f.fitted->loss.n) cli_say(c, "no effects on the loss: %s", f.fitted->unfitted[1]);
     if (s == SN_OK) cli_say_left_out(c, &ranking);
-    if (s == SN_OK && cli_get(c, "csv")) s = cli_write_csv(cli_get(c, "csv"), put_rows, &f);
-    if (s == SN_OK) s = c->json ? print_json(&f, archs, n) : print_text(&f, archs, n, most);
+    if (s == SN_OK && cli_get(c, "csv")) s = cli_write_csv(c, put_rows, &f);
+    if (s == SN_OK && !cli_csv_only(c)) s = c->json ? print_json(&f, archs, n) : print_text(&f, archs, n, most);
     sn_findings_free(&f);
     sn_ranking_free(&ranking);
     free(archs);
@@ -234,7 +234,7 @@ static sn_status run(const cli *c) {
     sn_run *r;
     long most;
     SN_TRY(cli_number(c, "pairs", 0, SN_MAX_DECISIONS * SN_MAX_DECISIONS, 5, &most));
-    if (cli_get(c, "csv")) SN_TRY(sn_file_replaceable(cli_get(c, "csv")));
+    SN_TRY(cli_check_csv(c));
     SN_TRY(cli_open_run(c, c->operand[0], &r));
     sn_status s = report(c, r, most);
     sn_run_free(r);

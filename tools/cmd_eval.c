@@ -15,6 +15,7 @@ static const cli_option options[] = {
     {"arch", 'a', "A", "an architecture, or best (of the ranking); may be repeated"},
     {"sample", 0, "N", "N random architectures"},
     {"archs", 0, "FILE", "one architecture a line"},
+    CLI_LIMITS,
     {"split", 0, "NAME", "validation (default) or test; each use of test is logged in the run"},
     {"images", 0, "N", "score on the first N images of the split's order (default: rank.images)"},
     {"bn", 0, "NAME", "recalibrate, batch or running (default: rank.bn; of a retrained run: running)"},
@@ -202,6 +203,8 @@ static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
 
 static sn_status run(const cli *c) {
     sn_run *r;
+    sn_cost most;
+    SN_TRY(cli_limits(c, &most));
     if (cli_get(c, "logits")) SN_TRY(sn_file_replaceable(cli_get(c, "logits")));
     SN_TRY(cli_open_run(c, c->operand[0], &r));
     evaluation e = {.c = c, .run = r, .list = json_array(), .table = c->json ? NULL : new_table(r->space)};
@@ -209,7 +212,7 @@ static sn_status run(const cli *c) {
     long n = 1;
     bool single = r->config->space.arch[0] && !cli_get(c, "arch") && !cli_get(c, "archs") && !cli_get(c, "sample");
     sn_status s = e.list ? SN_OK : out_of_memory();
-    if (s == SN_OK && !single) s = cli_archs(c, r, &archs, &n);
+    if (s == SN_OK && !single) s = cli_archs(c, r, most, &archs, &n);
     if (s == SN_OK) s = evaluate(&e, single ? &only : archs, n);
     sn_h5w_free(e.file);
     table_free(e.table);

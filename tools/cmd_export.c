@@ -14,6 +14,7 @@
 
 static const cli_option options[] = {
     {"arch", 'a', "A", "the architecture, or best of the ranking (default: export.arch; of a retrained run: its own)"},
+    CLI_LIMITS,
     {"output", 'o', "FILE", "where to (default: RUN/export/ and a hash of the architecture)"},
     {"format", 0, "NAME", "onnx or safetensors (default: by the ending of FILE, else export.format)"},
     {"bn", 0, "NAME", "fold (normalisations into convolutions) or keep (default: export.bn)"},
@@ -30,6 +31,10 @@ static sn_status choose_format(const cli *c, int *format) {
     int ending = -1;
     if (file && ends_with(file, ".onnx")) ending = SN_FORMAT_ONNX;
     if (file && ends_with(file, ".safetensors")) ending = SN_FORMAT_SAFETENSORS;
+    const char *name_only = file && strrchr(file, '/') ? strrchr(file, '/') : file, *dot = file ? strrchr(name_only, '.') : NULL;
+    if (ending < 0 && dot && !name)
+        return sn_error(SN_USAGE, "-o: found the ending '%s' of %s; allowed are .onnx and .safetensors, or any with --format",
+                        dot, file);
     if (ending >= 0) *format = ending;
     SN_TRY(cli_word(c, "format", sn_format_words, format));
     if (ending >= 0 && *format != ending)
@@ -108,6 +113,7 @@ static sn_status print(const cli *c, const sn_run *r, const char *arch, const ch
 
 static sn_status export_run(const cli *c, sn_run *r, char **path) {
     sn_arch a;
+    sn_cost most;
     char arch[SN_ARCH_TEXT];
     score_notes scores;
     sn_export_result result;
@@ -116,7 +122,8 @@ static sn_status export_run(const cli *c, sn_run *r, char **path) {
     SN_TRY(cli_word(c, "bn", sn_export_bn_words, &bn));
     if (format == SN_FORMAT_SAFETENSORS && cli_get(c, "bn") && bn == SN_EXPORT_FOLD)
         return sn_error(SN_USAGE, "--bn fold is found beside safetensors, which hold the tensors of training; allowed is keep");
-    SN_TRY(sn_arch_named(r, cli_get(c, "arch"), &a));
+    SN_TRY(cli_limits(c, &most));
+    SN_TRY(sn_arch_named(r, cli_get(c, "arch"), most, &a));
     SN_TRY(choose_file(c, r, sn_arch_text(r->space, &a, arch), format, path));
     SN_TRY(sn_file_replaceable(*path));
     SN_TRY(find_scores(r, &a, &scores));

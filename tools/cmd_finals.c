@@ -16,8 +16,7 @@
 enum { TOP = 8 };
 static const cli_option options[] = {{"top", 0, "K", "the K best of the ranking take part (default 8)"},
                                      {"by", 0, "WHAT", "what is best: accuracy, loss or effects (default: rank.by)"},
-                                     {"max-macs", 0, "N", "only architectures of at most N multiplications"},
-                                     {"max-params", 0, "N", "only architectures of at most N parameters"},
+                                     CLI_LIMITS,
                                      {"init", 0, "NAME", "first weights: scratch or inherited (default: retrain.init)"},
                                      {"name", 0, "NAME", "folder below RUN/finals (default: top and K)"},
                                      {0}};
@@ -45,8 +44,10 @@ static sn_status read_wishes(const cli *c, const sn_run *r, sn_finals *f) {
     *f = (sn_finals){.by = r->config->rank.by};
     SN_TRY(cli_number(c, "top", 1, SN_MOST_FINALISTS, TOP, &f->top));
     SN_TRY(cli_word(c, "by", sn_best_by_words, &f->by));
-    SN_TRY(cli_number(c, "max-macs", 1, INT64_MAX, INT64_MAX, &f->max_macs));
-    SN_TRY(cli_number(c, "max-params", 1, INT64_MAX, INT64_MAX, &f->max_params));
+    sn_cost most;
+    SN_TRY(cli_limits(c, &most));
+    f->max_macs = most.macs;
+    f->max_params = most.params;
     return retraining_init(c, r->config, &f->init);
 }
 

@@ -20,14 +20,15 @@ static const cli_option options[] = {
     {"force", 0, NULL, "replace FILE if it is there"},
     {"hours", 0, "H", "that training is to take on this machine (default: 1)"},
     {"size", 0, "N", "shorter side of the pictures that the network takes (default: by the pictures, at most 128)"},
-    {"max-macs", 0, "N", "multiplications of an architecture on average, at most"},
+    {"max-macs", 0, "N", "multiplications of an architecture on average, at most, such as 6M"},
     {0}};
 
 typedef struct {
     const cli *c;
     char *file, *source; // as the config says it; file: where to, "-" for stdout
     double hours;
-    long size, max_macs;
+    long size;
+    int64_t max_macs;
     proposal p;
     sn_forecast forecast;
 } job;
@@ -68,7 +69,9 @@ static sn_status prepare(job *j) {
     const char *file = cli_get(c, "output");
     SN_TRY(read_hours(c, &j->hours));
     SN_TRY(cli_number(c, "size", 8, 1024, 0, &j->size));
-    SN_TRY(cli_number(c, "max-macs", 1, INT64_MAX, INT64_MAX, &j->max_macs));
+    sn_cost most;
+    SN_TRY(cli_limits(c, &most));
+    j->max_macs = most.macs;
     if (!(j->file = file ? sn_strdup(file) : default_file(c->operand[0]))) return SN_RESOURCE;
     if (strcmp(j->file, "-")) {
         SN_TRY(sn_file_replaceable(j->file));

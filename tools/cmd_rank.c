@@ -15,11 +15,10 @@
 static const cli_option options[] = {
     {"sample", 0, "N", "N different random architectures (default: rank.strategy)"},
     {"archs", 0, "FILE", "one architecture a line"},
-    {"max-macs", 0, "N", "only architectures of at most N multiplications (by effects: the best of the whole space too)"},
-    {"max-params", 0, "N", "only architectures of at most N parameters"},
+    CLI_LIMITS,
     {"by", 0, "WHAT", "what is best: accuracy, loss or effects (default: rank.by)"},
     {"top", 0, "K", "print the K best (default 10)"},
-    {"csv", 0, "FILE", "also write every score of the store as CSV; of several runs what they say of the ranked architectures"},
+    {"csv", 0, "FILE", "also every score of the store as CSV, best first, or what several runs say; -: that alone, to stdout"},
     {"against", 0, "FILE", "hold scores against true accuracies: CSV arch,accuracy, or JSON by arch with --key"},
     {"key", 0, "KEY", "which value of the JSON objects, or which column"},
     {0}};
@@ -36,13 +35,12 @@ typedef struct {
 } wishes;
 
 static sn_status read_wishes(const cli *c, wishes *w) {
-    const char *csv = cli_get(c, "csv"), *against = cli_get(c, "against");
+    const char *against = cli_get(c, "against");
     *w = (wishes){.by = -1};
     SN_TRY(cli_number(c, "top", 1, SN_MOST_ARCHS, 10, &w->top));
     SN_TRY(cli_word(c, "by", sn_best_by_words, &w->by));
-    SN_TRY(cli_number(c, "max-macs", 1, INT64_MAX, INT64_MAX, &w->most.macs));
-    SN_TRY(cli_number(c, "max-params", 1, INT64_MAX, INT64_MAX, &w->most.params));
-    if (csv) SN_TRY(sn_file_replaceable(csv));
+    SN_TRY(cli_limits(c, &w->most));
+    SN_TRY(cli_check_csv(c));
     return against ? sn_truth_read(against, cli_get(c, "key"), &cli_stop, &w->truth) : SN_OK;
 }
 
@@ -50,8 +48,9 @@ static sn_status read_wishes(const cli *c, wishes *w) {
 static sn_status choose(const cli *c, const sn_run *r, const wishes *w, sn_arch **archs, long *n) {
     long sample;
     SN_TRY(cli_number(c, "sample", 1, SN_MOST_ARCHS, 0, &sample));
-    SN_TRY(sn_archs_choose(r, cli_get(c, "archs"), sample, &cli_stop, archs, n));
-    return sn_archs_limit(r, w->most.macs, w->most.params, *archs, n);
+    SN_TRY(sn_archs_choose(r, cli_get(c, "archs"), sample, w->most, &cli_stop, archs, n));
+    if (*n < sample) cli_say(c, "only %ld architecture%s within the limits, not %ld", *n, *n == 1 ? " is" : "s are", sample);
+    return SN_OK;
 }
 
 // ---------------------------------------------------------------- printing
@@ -236,7 +235,15 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranke
 
 static sn_status put_scores(const void *what, FILE *out) {
     const sn_ranking *k = what;
-    return sn_rankstore_csv(k->store, &k->fits, out);
+    sn_rank_fits fits = k->fits;
+    size_t *order = sn_new((size_t)k->n, sizeof *order);
+    if (!order) return SN_RESOURCE;
+    for (long i = 0; i < k->n; i++) order[i] = k->item[i].row;
+    fits.order = order;
+    fits.ranked = (size_t)k->n;
+    sn_status s = sn_rankstore_csv(k->store, &fits, out);
+    free(order);
+    return s;
 }
 
 // What is not fitted, and why; of a space of one there is nothing to say.
@@ -254,9 +261,8 @@ static void say_unfitted(const cli *c, const sn_run *r, const sn_ranking *k) {
 }
 
 static sn_status write_csv(const cli *c, const sn_ranking *k, const rank_joint *j) {
-    const char *path = cli_get(c, "csv");
-    if (!path) return SN_OK;
-    return k->runs ? cli_write_csv(path, rank_joint_csv, j) : cli_write_csv(path, put_scores, k);
+    if (!cli_get(c, "csv")) return SN_OK;
+    return k->runs ? cli_write_csv(c, rank_joint_csv, j) : cli_write_csv(c, put_scores, k);
 }
 
 static sn_status report(const cli *c, const rank_runs *x, const sn_ranking *k, const sn_ranked *whole, const wishes *w) {
@@ -274,7 +280,11 @@ static sn_status report(const cli *c, const rank_runs *x, const sn_ranking *k, c
         cli_say(c, "left out: %ld architecture%s with a score in some of the runs only", x->left_out, cli_plural(x->left_out));
     SN_TRY(rank_joint_make(x, k, RESAMPLES, &joint));
     sn_status s = write_csv(c, k, &joint);
-    if (s == SN_OK) s = sn_against_measure(r, k, k->by, w->truth, cli_get(c, "against"), RESAMPLES, &against);
+    if (s != SN_OK || cli_csv_only(c)) {
+        rank_joint_free(&joint);
+        return s;
+    }
+    s = sn_against_measure(r, k, k->by, w->truth, cli_get(c, "against"), RESAMPLES, &against);
     if (against.outside)
         if (!c->quiet)
             cli_warn("%ld of %zu names are no architectures of this space, the first: %s", against.outside,

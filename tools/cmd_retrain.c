@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 static const cli_option options[] = {{"arch", 'a', "A", "the architecture, or best of the ranking (default)"},
+                                     CLI_LIMITS,
                                      {"init", 0, "NAME", "first weights: scratch or inherited (default: retrain.init)"},
                                      {"name", 0, "NAME", "folder below RUN/retrain (default: a hash of the architecture)"},
                                      {0}};
@@ -24,9 +25,11 @@ static sn_status print(const cli *c, const sn_run *r, const char *arch, int64_t 
 // What to train and where, from the supernet's run.
 static sn_status plan_retrain(const cli *c, const sn_run *r, char arch[SN_ARCH_TEXT], sn_config **config, char **folder) {
     sn_arch a;
+    sn_cost most;
     int init;
     const char *text = cli_get(c, "arch"), *name;
-    SN_TRY(sn_arch_named(r, text ? text : "best", &a));
+    SN_TRY(cli_limits(c, &most));
+    SN_TRY(sn_arch_named(r, text ? text : "best", most, &a));
     sn_arch_text(r->space, &a, arch);
     SN_TRY(retraining_init(c, r->config, &init));
     SN_TRY(retraining_name(c, &name));

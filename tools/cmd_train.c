@@ -1,6 +1,7 @@
 // supernet train CONFIG: the main job; and the part of it that retrain shares.
 #include "training.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,25 @@ static char *default_folder(const char *config) {
     name = name ? name + 1 : config;
     const char *dot = strrchr(name, '.');
     return sn_format("runs/%.*s", (int)(dot && dot > name ? dot - name : (long)strlen(name)), name);
+}
+
+// A folder that holds something, but nothing of a run, is somebody's.
+static sn_status check_folder(const char *folder) {
+    static const char *const own[] = {"config.yaml", "checkpoints", "lock", ".lock", "log.jsonl"};
+    char *other = NULL;
+    bool is_run = false;
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        for (size_t i = 0; i < sizeof own / sizeof *own; i++) is_run = is_run || !strcmp(e->d_name, own[i]);
+        if (!other && strcmp(e->d_name, ".") && strcmp(e->d_name, "..")) other = sn_strdup(e->d_name);
+    }
+    if (d) closedir(d);
+    sn_status s = SN_OK;
+    if (other && !is_run)
+        s = sn_error(SN_USAGE, "-o %s: it holds '%s' and is no run; allowed are a new folder, an empty one, or a run's", folder,
+                     other);
+    free(other);
+    return s;
 }
 
 static sn_status print_result(const cli *c, const sn_run *r) {
@@ -99,7 +119,9 @@ static sn_status run(const cli *c) {
         return SN_RESOURCE;
     }
     sn_run *r;
-    sn_status s = train_in_folder(c, config, folder, &(training){0}, &r);
+    sn_status s = check_folder(folder);
+    if (s != SN_OK) sn_config_free(config);
+    if (s == SN_OK) s = train_in_folder(c, config, folder, &(training){0}, &r);
     if (s == SN_OK) {
         s = print_result(c, r);
         sn_run_free(r);

@@ -1,15 +1,18 @@
-// supernet verify FILE...: whether checkpoints, rankings, traces and logits are whole, and what they hold.
+// supernet verify FILE|RUN...: whether checkpoints, rankings, traces and logits are whole, and what they hold.
 // Not here: the checks themselves (io/files/h5file.h, and the readers of each kind).
 #include "base/utf8.h"
 #include "cli.h"
+#include "io/files/atomic.h"
 #include "io/files/checkpoint.h"
 #include "io/files/h5file.h"
 #include "io/files/rankstore.h"
 #include "space/graph.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 // What is said of one file: the members of its JSON object, and its line.
 typedef struct {
@@ -273,36 +276,101 @@ static sn_status verify(const cli *c, const char *path, json_t *list, sn_status 
     return s;
 }
 
+// ---------------------------------------------------------------- run folders
+typedef struct {
+    char **path;
+    size_t n, capacity;
+} files;
+
+static void free_files(files *f) {
+    for (size_t i = 0; i < f->n; i++) free(f->path[i]);
+    free(f->path);
+}
+
+static bool is_folder(const char *path) {
+    struct stat st;
+    return !lstat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static sn_status collect(files *f, const char *path, int depth);
+
+// The HDF5 files below, those in checkpoints/ of retrained nets too, by name.
+static sn_status collect_below(files *f, const char *folder, int depth) {
+    enum { DEEPEST = 5 };
+    DIR *d = depth < DEEPEST ? opendir(folder) : NULL;
+    sn_status s = SN_OK;
+    if (!d) return depth < DEEPEST ? sn_file_failed(folder, "read", SN_USAGE) : SN_OK;
+    for (struct dirent *e; s == SN_OK && (e = readdir(d));) {
+        size_t n = strlen(e->d_name);
+        if (e->d_name[0] == '.') continue;
+        char *path = sn_folder_file(folder, e->d_name);
+        if (!path) s = SN_RESOURCE;
+        if (path && (is_folder(path) || (n > 3 && !strcmp(e->d_name + n - 3, ".h5")))) s = collect(f, path, depth + 1);
+        free(path);
+    }
+    closedir(d);
+    return s;
+}
+
+static sn_status collect(files *f, const char *path, int depth) {
+    if (is_folder(path)) return collect_below(f, path, depth);
+    SN_TRY(sn_grow(&f->path, &f->capacity, f->n + 1, sizeof *f->path));
+    if (!(f->path[f->n] = sn_strdup(path))) return SN_RESOURCE;
+    f->n++;
+    return SN_OK;
+}
+
+static sn_status collect_all(const cli *c, files *f) {
+    for (int i = 0; i < c->operands; i++) {
+        size_t before = f->n;
+        SN_TRY(collect(f, c->operand[i], 0));
+        if (is_folder(c->operand[i])) qsort(f->path + before, f->n - before, sizeof *f->path, by_name);
+        if (f->n == before) return sn_error(SN_USAGE, "%s: there is no .h5 file in it", c->operand[i]);
+    }
+    return SN_OK;
+}
+
 // ---------------------------------------------------------------- the command
 // One bad file is told by the program's own last message; of several, each is told here.
-static sn_status verify_all(const cli *c, json_t *list) {
+static sn_status verify_all(const cli *c, const files *f, json_t *list) {
     sn_status first = SN_OK, found = SN_OK;
-    int bad = 0;
-    for (int i = 0; i < c->operands; i++) {
-        SN_TRY(verify(c, c->operand[i], list, &found));
+    size_t bad = 0;
+    for (size_t i = 0; i < f->n; i++) {
+        SN_TRY(verify(c, f->path[i], list, &found));
         if (found == SN_OK) continue;
         if (!bad++) first = found;
-        if (c->operands == 1) return found;
+        if (f->n == 1) return found;
         fflush(stdout);
         cli_fail("%s", sn_error_text());
     }
-    return bad ? sn_error(first, "not whole: %d of %d files", bad, c->operands) : SN_OK;
+    return bad ? sn_error(first, "not whole: %zu of %zu files", bad, f->n) : SN_OK;
 }
 
 static sn_status run(const cli *c) {
+    files f = {0};
     json_t *list = json_array();
     if (!list) return sn_error(SN_RESOURCE, "out of memory for the report");
-    sn_status s = verify_all(c, list), printed = SN_OK;
-    if (c->json) printed = cli_print_json(json_pack("{s:i,s:O}", "schema", 1, "files", list));
+    sn_status s = collect_all(c, &f), printed = SN_OK;
+    if (s == SN_OK) {
+        s = verify_all(c, &f, list);
+        if (c->json) printed = cli_print_json(json_pack("{s:i,s:O}", "schema", 1, "files", list));
+    }
+    free_files(&f);
     json_decref(list);
     return s == SN_OK ? printed : s;
 }
 
 const cli_command cmd_verify = {
     .name = "verify",
-    .operands = "FILE...",
+    .operands = "FILE|RUN...",
     .summary = "whether checkpoints, rankings, traces and logits are whole, and what they hold",
-    .details = "Every file is checked and told of, also after a bad one; the exit code is that of the first bad one.",
+    .details = "Every file is checked and told of, also after a bad one; the exit code is that of the first bad one. Of a run "
+               "folder: all "
+               "its .h5 files, retrained nets included.",
     .least = 1,
     .most = CLI_OPERANDS,
     .without = CLI_SET,

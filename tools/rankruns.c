@@ -98,13 +98,29 @@ void rank_runs_close(rank_runs *x) {
 typedef struct {
     const cli *c;
     double start, first; // seconds, and archs done then
+    bool told;           // that a sample would do, or need not be
 } watcher;
+
+// Once, where all of a large space would take long.
+static void propose_sample(watcher *w, double done, long all) {
+    enum { PATIENCE = 3600, SAMPLE = 1000 };
+    char all_time[32], some_time[32];
+    double spent = sn_now() - w->start, each = done > w->first ? spent / (done - w->first) : 0;
+    if (w->told || spent < 5 || each * (double)all < PATIENCE) return;
+    w->told = true;
+    cli_say(
+        w->c,
+        "all %ld architectures take about %s; --sample %d of them about %s, and effects speak of the rest. Scores are kept when "
+        "this is stopped",
+        all, cli_duration(each * (double)all, all_time), SAMPLE, cli_duration(each * SAMPLE, some_time));
+}
 
 static void progress(void *arg, double done, long all) {
     watcher *w = arg;
     if (!(w->start > 0)) w->start = sn_now(), w->first = done;
     char left[32] = "";
     if (done > w->first) cli_duration((sn_now() - w->start) / (done - w->first) * ((double)all - done), left);
+    propose_sample(w, done, all);
     cli_progress(w->c, done / (double)all, "%s%s%ld of %ld architecture%s", left, *left ? " left, " : "", (long)done, all,
                  cli_plural(all));
 }
@@ -115,7 +131,7 @@ static void layout(void *arg, const sn_score_layout *l) {
 }
 
 static sn_status score_one(const rank_runs *x, sn_run *r, const sn_arch *archs, long n, sn_ranking *out) {
-    watcher w = {.c = x->c};
+    watcher w = {.c = x->c, .told = cli_get(x->c, "sample") || cli_get(x->c, "archs")};
     sn_rank_watch watch = {&cli_stop, &w, progress, layout};
     return sn_rank(r, archs, n, &watch, out);
 }

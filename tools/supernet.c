@@ -117,7 +117,7 @@ int main(int argc, char **argv) {
     sn_status s = SN_OK;
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
         usage(stdout);
-    else if (!strcmp(argv[1], "--version"))
+    else if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V") || !strcmp(argv[1], "version"))
         cli_print("supernet %s\n", SN_VERSION);
     else
         s = command ? run(command, argc - 2, argv + 2) : unknown_command(argv[1]);

@@ -69,6 +69,7 @@ static sn_status extend(const cli *c, sn_run *r, const sn_extension *e) {
 static sn_status start(const cli *c, sn_run *r, const training *t) {
     int taken;
     if (r->passed_over) cli_warn("passed over and renamed *.damaged: %s", r->passed_over);
+    if (!t->name) cli_say_data(c, r);
     if (r->step && r->step < sn_run_steps(r) && !t->name) cli_say(c, "resuming after step %lld", (long long)r->step);
     if (!r->step && t->extension) return extend(c, r, t->extension);
     if (r->step || !t->inherit) return SN_OK;
@@ -110,14 +111,26 @@ static sn_status train_run(const cli *c, sn_run *r, const training *t, const sn_
     return s;
 }
 
+// Of one architecture alone, the keys of `train` are those of `retrain` in the supernet's config.
+static void name_keys(void) {
+    char text[2048] = "";
+    const char *from = sn_error_text();
+    for (const char *p; (p = strstr(from, " train.")); from = p + 7)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%.*s retrain.", (int)(p - from), from);
+    snprintf(text + strlen(text), sizeof text - strlen(text), "%s", from);
+    sn_error(sn_error_code(), "%s", text);
+}
+
 sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, const training *t, sn_run **out) {
     sn_folder *lock = NULL;
     sn_run *r = NULL;
+    bool one = config->space.arch[0];
     sn_status s = cli_lock(c, folder, &lock);
     if (s == SN_OK)
         s = sn_run_begin(config, folder, &cli_stop, &r);
     else
         sn_config_free(config);
+    if (s == SN_CONFIG && one) name_keys();
     if (s == SN_OK) s = start(c, r, t);
     if (s == SN_OK) s = train_run(c, r, t, lock);
     sn_folder_close(lock);

@@ -5,6 +5,7 @@
 #define SN_METHOD_H
 
 #include "space/arch.h"
+#include "space/cost.h"
 
 typedef enum { SN_SAMPLER, SN_STRATEGY } sn_method_kind;
 
@@ -15,9 +16,12 @@ typedef struct {
     sn_status (*update_weights)(void *trainer);        // one optimiser update of everything the passes used
 } sn_verbs;
 
-// What a strategy may know: `sample` is its own number of archs (rank.sample), `most` what one ranking may hold.
+// What a strategy may know: `sample` is its own number of archs (rank.sample), `most` what one ranking may hold; limits on costs,
+// which those who draw keep to (graph NULL: there are none), while of lists what is beyond is left out by the caller.
 typedef struct {
     const sn_space *space;
+    const sn_graph *graph;
+    sn_cost limit;
     uint32_t seed;
     long sample, most;
 } sn_question;

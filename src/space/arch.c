@@ -74,7 +74,8 @@ static sn_status parse_names(const sn_space *s, const char *text, sn_arch *out) 
     const char *p = text;
     for (int i = 0; i < s->n_decisions; i++) {
         const sn_decision *d = &s->decisions[i];
-        size_t n = strcspn(p, ",");
+        p += strspn(p, " ");
+        size_t n = strcspn(p, ", ");
         int found = same_word("-", p, n) ? SN_ABSENT : -1;
         for (int k = 0; k < d->options && found < 0; k++)
             if (sn_decision_allows(d, k) && same_word(sn_space_option_name(s, i, k), p, n)) found = k;
@@ -85,6 +86,7 @@ static sn_status parse_names(const sn_space *s, const char *text, sn_arch *out) 
         }
         out->option[i] = (uint8_t)found;
         p += n;
+        p += strspn(p, " ");
         if (i + 1 < s->n_decisions) {
             if (*p != ',')
                 return sn_error(SN_USAGE, "arch '%.200s' ends after %d options; this space has %d decisions (next: %s)", text,
@@ -140,24 +142,44 @@ static int by_order(const void *a, const void *b) {
     return sn_arch_compare(a, b);
 }
 
-// Draws until n different ones are there, then sorts. They are found in a table of their numbers + 1, 0 where free: open
-// addressing, at most half full.
-static sn_status draw_different(const sn_space *s, sn_rng *r, long n, sn_arch *out) {
+// They are found in a table of their numbers + 1, 0 where free: open addressing, at most half full.
+sn_status sn_arch_draw_different(void *arg, bool (*draw)(void *arg, sn_arch *), long n, sn_arch *out) {
+    enum { MOST_IN_VAIN = 1 << 22 };
     size_t slots = 64;
     while (slots < 2 * (size_t)n) slots *= 2;
     uint32_t *slot = sn_new(slots, sizeof *slot);
     if (!slot) return SN_RESOURCE;
-    for (long have = 0; have < n;) {
-        sn_arch a = sn_arch_random(s, r);
+    long have = 0, in_vain = 0;
+    while (have < n && in_vain < MOST_IN_VAIN) {
+        sn_arch a;
+        in_vain++;
+        if (!draw(arg, &a)) continue;
         size_t i = sn_hash_bytes(SN_HASH_START, a.option, (size_t)a.n) & (slots - 1);
         while (slot[i] && !sn_arch_equal(&out[slot[i] - 1], &a)) i = (i + 1) & (slots - 1);
         if (slot[i]) continue;
         out[have] = a;
         slot[i] = (uint32_t)++have;
+        in_vain = 0;
     }
     free(slot);
+    if (have < n) return sn_error(SN_RESOURCE, "only %ld of %ld architectures were found among very many drawn", have, n);
     qsort(out, (size_t)n, sizeof *out, by_order);
     return SN_OK;
+}
+
+typedef struct {
+    const sn_space *space;
+    sn_rng *rng;
+} source;
+
+static bool draw_any(void *arg, sn_arch *out) {
+    const source *from = arg;
+    *out = sn_arch_random(from->space, from->rng);
+    return true;
+}
+
+static sn_status draw_different(const sn_space *s, sn_rng *r, long n, sn_arch *out) {
+    return sn_arch_draw_different(&(source){s, r}, draw_any, n, out);
 }
 
 // All but those.

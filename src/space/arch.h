@@ -17,12 +17,15 @@ typedef struct sn_arch {
 // Canonical text: option names joined by commas, or digits: numbers of options, restricted or not. out holds at least
 // SN_ARCH_TEXT bytes; returns out.
 char *sn_arch_text(const sn_space *, const sn_arch *, char *out);
-// The reverse. SN_USAGE: where in the string, what was found, what is allowed there, the nearest known word.
+// The reverse; blanks around the names are passed over. SN_USAGE: where in the string, what was found, what is allowed there, the
+// nearest known word.
 sn_status sn_arch_parse(const sn_space *, const char *text, sn_arch *out);
 // Every allowed option uniform and independent.
 sn_arch sn_arch_random(const sn_space *, sn_rng *);
 // n different ones, at most as many as there are, every set equally likely; in order.
 sn_status sn_arch_sample(const sn_space *, sn_rng *, long n, sn_arch *out);
+// The same of what `draw` draws; it says false where that does not count. SN_RESOURCE after a great many draws in vain.
+sn_status sn_arch_draw_different(void *arg, bool (*draw)(void *arg, sn_arch *), long n, sn_arch *out);
 // All allowed archs in the order of option indices, last decision fastest: the first, and from each the next. False after the
 // last one.
 sn_arch sn_arch_first(const sn_space *);

@@ -6,6 +6,7 @@
 #include "space/graph.h"
 #include "space/ops.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,6 +42,23 @@ static int preset_places(sn_yaml *y, const char *name, const char *folder, char 
         free(made[i]);
     }
     return complete ? n : 0;
+}
+
+// Names of the spaces in the folder of a place; the config's own folder holds configs too, so only spaces/ counts.
+static void add_names(const char *place, sn_phrase *known) {
+    char folder[4096];
+    const char *slash = strrchr(place, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - place) : 0, place);
+    size_t length = strlen(folder);
+    DIR *d = length >= 6 && !strcmp(folder + length - 6, "spaces") ? opendir(folder) : NULL;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        size_t n = strlen(e->d_name), used = strlen(known->text);
+        char name[256];
+        if (e->d_name[0] == '.' || n < 6 || strcmp(e->d_name + n - 5, ".yaml")) continue;
+        snprintf(name, sizeof name, "%.*s", (int)(n - 5), e->d_name);
+        if (!strstr(known->text, name)) snprintf(known->text + used, sizeof known->text - used, "%s%s", used ? ", " : "", name);
+    }
+    if (d) closedir(d);
 }
 
 static sn_yaml_node *read_preset(sn_yaml *y, const char *path, const sn_yaml_node *named, sn_problems *problems) {
@@ -80,13 +98,14 @@ bool sn_space_preset(sn_yaml *y, sn_yaml_node *space, const char *folder, sn_pro
     }
     while (at < n && access(places[at], F_OK)) at++;
     if (at == n) {
-        sn_phrase looked = {""};
-        for (int i = 0; i < n; i++) {
-            size_t used = strlen(looked.text);
-            snprintf(looked.text + used, sizeof looked.text - used, "%s%s", i ? ", " : "", places[i]);
-        }
-        sn_problem(problems, named->place, "space.preset: found %s, but no such file; looked for %s", sn_yaml_found(named, found),
-                   looked.text);
+        sn_phrase known = {""};
+        for (int i = 0; i < n; i++) add_names(places[i], &known);
+        if (strchr(named->text, '/') || !*known.text)
+            sn_problem(problems, named->place, "space.preset: found %s, but there is no file %s", sn_yaml_found(named, found),
+                       places[0]);
+        else
+            sn_problem(problems, named->place, "space.preset: found %s; allowed are %s, or the path of a file",
+                       sn_yaml_found(named, found), known.text);
         return false;
     }
     sn_yaml_node *preset = read_preset(y, places[at], named, problems);

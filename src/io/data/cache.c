@@ -142,6 +142,10 @@ static sn_status begin_use(const sn_cache *c) {
     return SN_OK;
 }
 
+const char *sn_cache_path(const sn_cache *c) {
+    return c->path;
+}
+
 sn_status sn_cache_open(const char *path, const char *key, sn_cache **out) {
     sn_cache *c = sn_new(1, sizeof *c);
     if (!c) return SN_RESOURCE;

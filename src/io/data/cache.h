@@ -62,6 +62,7 @@ typedef struct sn_cache sn_cache;
 sn_status sn_cache_open(const char *path, const char *key, sn_cache **out);
 const char *sn_cache_key(const sn_cache *);         // borrowed
 sn_cache_shape sn_cache_shape_of(const sn_cache *); // fit is in the key alone: SN_FIT_CROP here
+const char *sn_cache_path(const sn_cache *);        // borrowed
 void sn_cache_close(sn_cache *);
 // One pass over all pixels: checks them, and keeps them in memory when they take at most `memory` bytes. SN_DATA: damaged.
 sn_status sn_cache_load(sn_cache *, size_t memory);

@@ -30,6 +30,10 @@ void sn_dataset_close(sn_dataset *d) {
 long sn_dataset_count(const sn_dataset *d, sn_split split) {
     return d->count[split];
 }
+const char *sn_dataset_cache(const sn_dataset *d) {
+    return sn_cache_path(d->cache);
+}
+
 int sn_dataset_classes(const sn_dataset *d) {
     return sn_cache_classes(d->cache);
 }

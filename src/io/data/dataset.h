@@ -43,6 +43,7 @@ sn_status sn_dataset_open(const sn_data_options *, sn_dataset **out);
 void sn_dataset_close(sn_dataset *);
 
 long sn_dataset_count(const sn_dataset *, sn_split);
+const char *sn_dataset_cache(const sn_dataset *); // path of the cache file; borrowed
 int sn_dataset_classes(const sn_dataset *);
 const char *sn_dataset_class_name(const sn_dataset *, int label); // borrowed; the number where the source has no names
 int sn_dataset_height(const sn_dataset *);                        // of the pictures kept: see `store`

@@ -33,6 +33,9 @@ extern const sn_decoder sn_decoder_idx, sn_decoder_cifar10, sn_decoder_cifar100,
 // The format of a source; SN_DATA with all that was looked for.
 sn_status sn_decoder_find(const char *source, const sn_decoder **out);
 
+// Folders beside the train folder of a folder of images that are not read, such as "validation": their names, or "". New memory.
+char *sn_images_unread(const char *source);
+
 // --- shared by the formats
 
 // source/path, or source when path is "". New memory.

@@ -161,6 +161,12 @@ static sn_status open_images(const h5 *f, part *p) {
         h = size[2];
         w = size[3];
     }
+    bool swapped = p->ranks == 4 && !p->planar && c > SN_MOST_CHANNELS && (h == 1 || h == 3);
+    if (swapped)
+        return sn_error(SN_DATA,
+                        "%s: %s: sizes (N, %llu, %llu, %llu): the order is N,H,W,C; where it is N,C,H,W, the attribute layout of "
+                        "the data set says so: \"NCHW\"",
+                        f->source, p->images_path, (unsigned long long)h, (unsigned long long)w, (unsigned long long)c);
     if (!h || !w || !c || h > SN_MOST_SIDE || w > SN_MOST_SIDE || c > SN_MOST_CHANNELS)
         return sn_error(SN_DATA, "%s: %s: images of %llux%llux%llu: sides of 1 to %d and 1 to %d channels are allowed", f->source,
                         p->images_path, (unsigned long long)h, (unsigned long long)w, (unsigned long long)c, SN_MOST_SIDE,

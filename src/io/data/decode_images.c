@@ -270,6 +270,24 @@ static bool has_picture(const char *folder, int below) {
     return yes;
 }
 
+static bool is_part(const char *name) {
+    for (int p = 0; p < SN_PARTS; p++)
+        if (!strcmp(name, part_name[p])) return true;
+    return false;
+}
+
+char *sn_images_unread(const char *source) {
+    char *top = find_top(source), *folder = top ? sn_path_join(source, top) : NULL, names[512] = "";
+    DIR *d = folder ? opendir(folder) : NULL;
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.' && is_folder(folder, e->d_name) && !is_part(e->d_name))
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s'%s'", *names ? ", " : "", e->d_name);
+    if (d) closedir(d);
+    free(folder);
+    free(top);
+    return sn_strdup(names);
+}
+
 static bool folder_found(const char *source) {
     char *top = find_top(source);
     bool parts = top != NULL;

@@ -192,26 +192,41 @@ static void put_known(FILE *out, const double *x, size_t i) {
     if (x && !isnan(x[i])) fprintf(out, "%.10g", x[i]);
 }
 
+static void put_row(const sn_rankstore *s, size_t group, size_t row, const sn_rank_fits *fits, FILE *out) {
+    const sn_rank_group *g = &s->group[group];
+    double images = (double)g->images;
+    sn_rank_row r = sn_rankstore_row(s, group, row);
+    sn_csv_text(out, r.arch);
+    fprintf(out, ",%.10g,%.10g,%.10g,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",", (double)r.top1 / images, (double)r.top5 / images,
+            r.loss, r.macs, r.params, g->images);
+    sn_csv_text(out, g->split);
+    fputc(',', out);
+    sn_csv_text(out, g->protocol);
+    fputc(',', out);
+    sn_csv_text(out, g->weights);
+    put_known(out, fits ? fits->fitted_top1 : NULL, row);
+    put_known(out, fits ? fits->fitted_loss : NULL, row);
+    fputc('\n', out);
+}
+
 sn_status sn_rankstore_csv(const sn_rankstore *s, const sn_rank_fits *fits, FILE *out) {
-    fputs("arch,top1,top5,loss,macs,params,images,split,protocol,weights,fitted_top1,fitted_loss\n", out);
+    size_t ranked = fits ? fits->ranked : 0;
+    bool *put = sn_new(fits ? s->group[fits->setting].rows : 1, sizeof *put);
+    if (!put) return SN_RESOURCE;
+    fputs("place,arch,top1,top5,loss,macs,params,images,split,protocol,weights,fitted_top1,fitted_loss\n", out);
+    for (size_t i = 0; i < ranked; i++) {
+        fprintf(out, "%zu,", i + 1);
+        put_row(s, fits->setting, fits->order[i], fits, out);
+        put[fits->order[i]] = true;
+    }
     for (size_t k = 0; k < s->groups; k++) {
-        const sn_rank_group *g = &s->group[k];
-        double images = (double)g->images;
         bool fitted = fits && fits->setting == k;
-        for (size_t i = 0; i < g->rows; i++) {
-            sn_rank_row r = sn_rankstore_row(s, k, i);
-            sn_csv_text(out, r.arch);
-            fprintf(out, ",%.10g,%.10g,%.10g,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",", (double)r.top1 / images,
-                    (double)r.top5 / images, r.loss, r.macs, r.params, g->images);
-            sn_csv_text(out, g->split);
+        for (size_t i = 0; i < s->group[k].rows; i++) {
+            if (fitted && put[i]) continue;
             fputc(',', out);
-            sn_csv_text(out, g->protocol);
-            fputc(',', out);
-            sn_csv_text(out, g->weights);
-            put_known(out, fitted ? fits->fitted_top1 : NULL, i);
-            put_known(out, fitted ? fits->fitted_loss : NULL, i);
-            fputc('\n', out);
+            put_row(s, k, i, fitted ? fits : NULL, out);
         }
     }
+    free(put);
     return ferror(out) ? sn_error(SN_RESOURCE, "the CSV of %s could not be written", s->path) : SN_OK;
 }

@@ -51,14 +51,17 @@ sn_status sn_rankstore_add(sn_rankstore *s, size_t setting, const sn_rank_row *r
 size_t sn_rankstore_count(const sn_rankstore *s, size_t setting);
 sn_rank_row sn_rankstore_row(const sn_rankstore *s, size_t setting, size_t row); // borrowed until the next add or close
 
-// Two more numbers of the rows of one setting, NAN where there is none.
+// More of the rows of one setting: two numbers, NAN where there is none; and the ranking, row numbers from the first place on.
 typedef struct {
     size_t setting;
     double *fitted_top1, *fitted_loss; // (rows)
+    const size_t *order;               // (ranked)
+    size_t ranked;
 } sn_rank_fits;
 
-// Every row as CSV: arch,top1,top5,loss,macs,params,images,split,protocol,weights,fitted_top1,fitted_loss; top1 and top5 as
-// shares of the images. fits: or NULL; what is not known stays empty. SN_RESOURCE when out cannot be written.
+// Every row as CSV: place,arch,top1,top5,loss,macs,params,images,split,protocol,weights,fitted_top1,fitted_loss; top1 and top5 as
+// shares of the images. The ranked ones first, then the others as they were measured. fits: or NULL; what is not known stays
+// empty. SN_RESOURCE when memory runs out or out cannot be written.
 sn_status sn_rankstore_csv(const sn_rankstore *s, const sn_rank_fits *fits, FILE *out);
 
 #endif

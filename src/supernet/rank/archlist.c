@@ -61,25 +61,20 @@ sn_status sn_archs_read(const sn_space *s, const char *path, const volatile sig_
 }
 
 // ---------------------------------------------------------------- of a run
-sn_status sn_archs_choose(const sn_run *r, const char *path, long sample, const volatile sig_atomic_t *stop, sn_arch **archs,
-                          long *n) {
-    const sn_config *c = r->config;
-    const sn_method *m = sn_method_find(SN_STRATEGY, path ? "list" : sample ? "random" : c->rank.strategy);
-    if (!m) return sn_error(SN_CONFIG, "no strategy '%s'", c->rank.strategy);
-    if (!m->ask) return sn_archs_read(r->space, path ? path : c->rank.archs, stop, archs, n);
-    const sn_question q = {r->space, (uint32_t)c->train.seed, sample ? sample : c->rank.sample, SN_MOST_ARCHS};
-    return m->ask(&q, archs, n);
+static bool limited(sn_cost most) {
+    return most.macs != INT64_MAX || most.params != INT64_MAX;
 }
 
-sn_status sn_archs_limit(const sn_run *r, int64_t macs, int64_t params, sn_arch *archs, long *n) {
+// Keeps, in place, those within the limits.
+static sn_status keep_within(const sn_run *r, sn_cost most, sn_arch *archs, long *n) {
     long kept = 0, all = *n;
-    sn_cost least = {.macs = INT64_MAX, .params = INT64_MAX};
+    sn_cost least = SN_NO_LIMIT;
     for (long i = 0; i < all; i++) {
         sn_cost cost;
         SN_TRY(sn_cost_arch(r->graph, &archs[i], &cost));
         if (cost.macs < least.macs) least.macs = cost.macs;
         if (cost.params < least.params) least.params = cost.params;
-        if (cost.macs <= macs && cost.params <= params) archs[kept++] = archs[i];
+        if (cost.macs <= most.macs && cost.params <= most.params) archs[kept++] = archs[i];
     }
     if (!kept)
         return sn_error(SN_USAGE, "none of %ld architecture%s is within the limits; the smallest have %lld MACs and %lld params",
@@ -88,7 +83,30 @@ sn_status sn_archs_limit(const sn_run *r, int64_t macs, int64_t params, sn_arch 
     return SN_OK;
 }
 
-sn_status sn_arch_named(const sn_run *r, const char *text, sn_arch *out) {
+sn_status sn_archs_choose(const sn_run *r, const char *path, long sample, sn_cost most, const volatile sig_atomic_t *stop,
+                          sn_arch **archs, long *n) {
+    const sn_config *c = r->config;
+    const sn_method *m = sn_method_find(SN_STRATEGY, path ? "list" : sample ? "random" : c->rank.strategy);
+    if (!m) return sn_error(SN_CONFIG, "no strategy '%s'", c->rank.strategy);
+    const sn_question q = {.space = r->space,
+                           .graph = limited(most) ? r->graph : NULL,
+                           .limit = most,
+                           .seed = (uint32_t)c->train.seed,
+                           .sample = sample ? sample : c->rank.sample,
+                           .most = SN_MOST_ARCHS};
+    SN_TRY(m->ask ? m->ask(&q, archs, n) : sn_archs_read(r->space, path ? path : c->rank.archs, stop, archs, n));
+    sn_status s = limited(most) ? keep_within(r, most, *archs, n) : SN_OK;
+    if (s != SN_OK) free(*archs), *archs = NULL;
+    return s;
+}
+
+sn_status sn_arch_named(const sn_run *r, const char *text, sn_cost most, sn_arch *out) {
+    sn_cost cost;
+    char shown[SN_ARCH_TEXT];
     if (!text) text = r->config->space.arch[0] ? "best" : r->config->export.arch; // of one, that one is the best
-    return strcmp(text, "best") ? sn_arch_parse(r->space, text, out) : sn_rank_best(r, out);
+    SN_TRY(strcmp(text, "best") ? sn_arch_parse(r->space, text, out) : sn_rank_best(r, most, out));
+    SN_TRY(sn_cost_arch(r->graph, out, &cost));
+    if (cost.macs <= most.macs && cost.params <= most.params) return SN_OK;
+    return sn_error(SN_USAGE, "%s has %lld MACs and %lld params, which is not within the limits",
+                    sn_arch_text(r->space, out, shown), (long long)cost.macs, (long long)cost.params);
 }

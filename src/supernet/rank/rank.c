@@ -242,7 +242,8 @@ static sn_status load_fitted(const sn_run *r, size_t setting, sn_ranking *out) {
     size_t n = (size_t)out->rows;
     qsort(out->row, n, sizeof *out->row, by_arch);
     SN_TRY(sn_fitted_make(r->space, out->row, out->rows, out->images, &out->fitted));
-    out->fits = (sn_rank_fits){setting, sn_new(n, sizeof(double)), sn_new(n, sizeof(double))};
+    out->fits =
+        (sn_rank_fits){.setting = setting, .fitted_top1 = sn_new(n, sizeof(double)), .fitted_loss = sn_new(n, sizeof(double))};
     out->item = sn_new(n, sizeof *out->item);
     if (!out->fits.fitted_top1 || !out->fits.fitted_loss || !out->item) return SN_RESOURCE;
     for (size_t i = 0; i < n; i++) {
@@ -385,18 +386,31 @@ sn_status sn_rank_stored(const sn_run *r, sn_ranking *out) {
     return s;
 }
 
-sn_status sn_rank_best(const sn_run *r, sn_arch *out) {
+static sn_status best_within(const sn_ranking *k, sn_cost most, sn_arch *out) {
+    sn_cost least = {INT64_MAX, INT64_MAX};
+    for (long i = 0; i < k->n; i++) {
+        const sn_cost *c = &k->item[i].cost;
+        *out = k->item[i].arch;
+        if (c->macs <= most.macs && c->params <= most.params) return SN_OK;
+        if (c->macs < least.macs) least.macs = c->macs;
+        if (c->params < least.params) least.params = c->params;
+    }
+    return sn_error(SN_USAGE,
+                    "none of the %ld ranked architectures is within the limits; the smallest have %lld MACs and %lld params; "
+                    "rank some that are: `supernet rank` takes the same limits",
+                    k->n, (long long)least.macs, (long long)least.params);
+}
+
+sn_status sn_rank_best(const sn_run *r, sn_cost most, sn_arch *out) {
     sn_ranking k;
     *out = sn_arch_first(r->space);
     sn_arch second = *out;
     if (!sn_arch_next(r->space, &second)) return SN_OK; // the only one
     SN_TRY(sn_rank_stored(r, &k));
-    sn_status s = SN_OK;
-    if (k.by == r->config->rank.by)
-        *out = k.item[0].arch;
-    else
-        s = sn_error(SN_USAGE, "best by effects: %s; or take the best by accuracy with --set rank.by=accuracy",
-                     k.fitted.unfitted[0]);
+    sn_status s = k.by == r->config->rank.by
+                      ? best_within(&k, most, out)
+                      : sn_error(SN_USAGE, "best by effects: %s; or take the best by accuracy with --set rank.by=accuracy",
+                                 k.fitted.unfitted[0]);
     sn_ranking_free(&k);
     return s;
 }

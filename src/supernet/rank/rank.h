@@ -47,9 +47,9 @@ sn_status sn_rank_layout(const sn_run *, sn_score_layout *);
 sn_status sn_rank_stored(const sn_run *, sn_ranking *out);
 // The first of a ranking if it were by something else (SN_BEST_BY_...); NULL where that is effects and there are none.
 const sn_ranked *sn_ranking_first(const sn_ranking *, int by);
-// The first of the stored ranking; of a space of one, that one. SN_USAGE when nothing is ranked yet, or rank.by is effects and
-// there are none.
-sn_status sn_rank_best(const sn_run *, sn_arch *out);
+// The first of the stored ranking within limits (INT64_MAX: none); of a space of one, that one. SN_USAGE when nothing is ranked
+// yet, none of it is within, or rank.by is effects and there are none.
+sn_status sn_rank_best(const sn_run *, sn_cost most, sn_arch *out);
 // The best of the whole space by the main effects of the rows, within limits (INT64_MAX: none), scored or not. As
 // sn_budget_best; SN_USAGE too when there are no effects.
 sn_status sn_ranking_whole(const sn_run *, const sn_ranking *, sn_cost most, const volatile sig_atomic_t *stop, sn_arch *out);

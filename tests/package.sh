@@ -27,7 +27,7 @@ fi
 dpkg-deb -x "$package" "$scratch/unpacked"
 share=$scratch/unpacked/usr/share
 gzip -dc "$share/man/man1/supernet.1.gz" >"$scratch/supernet.1"
-for command in $("$build/supernet" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+for command in $("$build/supernet" help | sed -n '/^Exit/q; s/^  \([a-z]*\) .*/\1/p'); do
     grep -q "^\.SS supernet $command " "$scratch/supernet.1" || fail "the manual page lacks $command"
 done
 if command -v groff >/dev/null; then

@@ -32,7 +32,7 @@ for document in $documents; do
 done
 
 cd "$copy"
-for command in $(build/supernet help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+for command in $(build/supernet help | sed -n '/^Exit/q; s/^  \([a-z]*\) .*/\1/p'); do
     grep -q "^| \`$command " README.md || {
         echo "readme.sh: README.md has no line on the command $command" >&2
         exit 1

@@ -319,7 +319,8 @@ void cli_print(const char *format, ...) {
     va_end(args);
 }
 
-static void put_message(terminal_style style, const char *word, const char *format, va_list args) {
+__attribute__((format(printf, 3, 0))) static void put_message(terminal_style style, const char *word, const char *format,
+                                                              va_list args) {
     terminal_put(stderr, style, word, format, args);
     fputc('\n', stderr);
 }

@@ -89,7 +89,8 @@ sn_status report_figure_end(report *r, report_figure *f, const report_key *key, 
     va_start(args, format);
     bool formed = vasprintf(&caption, format, args) >= 0;
     va_end(args);
-    sn_status s = (fclose(f->to) == 0) & formed ? SN_OK : sn_error(SN_RESOURCE, "out of memory for a figure");
+    bool whole = !fclose(f->to) && formed;
+    sn_status s = whole ? SN_OK : sn_error(SN_RESOURCE, "out of memory for a figure");
     if (s == SN_OK) s = sn_gnuplot_run(f->script, f->size, &svg);
     if (s == SN_OK) s = put_figure(r->out, f, ++r->figures, key, svg, caption);
     if (formed) free(caption);

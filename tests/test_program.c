@@ -448,7 +448,7 @@ END_TEST
 START_TEST(ranked_to_csv) {
     ck_run(0, "\"$S\" rank run --csv - -q >rank.csv && \"$S\" rank run --csv same.csv -q && cmp rank.csv same.csv");
     ck_run(0, "test \"$(\"$S\" rank run --top 1 | sed -n '2s/^ *1  \\([a-z0-9_,]*\\) .*/\\1/p')\" = \"$(sed -n "
-              "'2s/^1,\"\\(.*\\)\",.*/\\1/p' "
+              "'2s/^1,\"\\([^\"]*\\)\",.*/\\1/p' "
               "rank.csv)\"");
     ck_run(0, "\"$S\" effects run --csv - | head -n 1");
     ck_printed("out", "decision,option,archs,");
@@ -708,10 +708,10 @@ START_TEST(traps) {
     ck_run(0, "test \"$(ls -A theirs)\" = letter.txt && mkdir empty && \"$S\" train \"$SRC/configs/smoke.yaml\" -o empty");
     ck_printed("err", "data: 2048 training, 500 validation, 10000 test images; cache /");
     // a run that is not finished says so, and whose data moved, what to do
-    ck_run(75, "timeout --preserve-status -s TERM 1 \"$S\" train \"$SRC/configs/smoke.yaml\" -o part --set train.epochs=1000 "
+    ck_run(75, "timeout --preserve-status -s TERM 1 \"$S\" train \"$SRC/configs/smoke.yaml\" -o halfway --set train.epochs=1000 "
                "--set train.save_every=1");
-    ck_run(0, "\"$S\" rank part --sample 3");
-    ck_printed("err", "part is unfinished: the weights are those of step ");
+    ck_run(0, "\"$S\" rank halfway --sample 3");
+    ck_printed("err", "halfway is unfinished: the weights are those of step ");
     ck_run(0, "cp -r run moved && sed -i 's#source: .*#source: /nowhere/data#' moved/config.yaml");
     ck_run(4, "\"$S\" eval moved --arch skip,skip,skip");
     ck_printed("err", "if the data have moved: --set data.source=PLACE");
@@ -734,7 +734,7 @@ START_TEST(traps) {
     ck_printed("err", "a .zip is not read; unpack it");
     ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o blank --set data.validation=0");
     ck_printed("err", "warning: no validation images, so nothing can be ranked");
-    ck_run(0, "rm -r theirs empty part moved classes blank");
+    ck_run(0, "rm -r theirs empty halfway moved classes blank");
 }
 END_TEST
 

@@ -524,7 +524,7 @@ static inline void build_sgd(kase *k) { // variant: bit 0 momentum, 1 Nesterov, 
     if (v & 1) put(k, FIRST_SLOT, n, UPDATED, GRADIENT);
 }
 
-static inline void build_adam(kase *k) { // variant: bit 0 decay, 1 a later update, 2 refused, 3 rows
+static inline void build_adam(kase *k) { // variant: bit 0 decay, 1 a later update, 2 refused, 3 rows, 4 AdamW
     sn_adam *p = &k->call.as.adam;
     int v = k->o.variant;
     *p = (sn_adam){.box = box_for(k, 8),
@@ -532,7 +532,8 @@ static inline void build_adam(kase *k) { // variant: bit 0 decay, 1 a later upda
                    .beta1 = 0.9,
                    .beta2 = 0.999,
                    .eps = 1e-8,
-                   .decay = v & 1 ? 0.01 : 0,
+                   .decay = (v & 1) && !(v & 16) ? 0.01 : 0,
+                   .keep = (v & 1) && (v & 16) ? 0.9 : 1,
                    .clip = put_result(k, 3, IN, v & 4 ? refused : clipped),
                    .t = v & 2 ? 7 : 1};
     int64_t n = box_reach(&p->box);
@@ -665,7 +666,7 @@ typedef struct {
 #define USES_squares SHAPES(flat_shapes), 0, 2
 #define USES_clip SHAPES(flat_shapes), 0, 4
 #define USES_sgd SHAPES(flat_shapes), 0, 32
-#define USES_adam SHAPES(flat_shapes), 0, 16
+#define USES_adam SHAPES(flat_shapes), 0, 32
 
 static const kernel_cases all_cases[SN_KERNELS] = {
 #define X(ENUM, name, record) [SN_##ENUM] = {#name, USES_##name, build_##name},

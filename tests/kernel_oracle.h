@@ -388,8 +388,9 @@ static inline void expect_adam(kase *k) {
         v[i] = num_add(num_scale(v[i], p->beta2), num_scale(num_mul(d, d), 1 - p->beta2));
         double root = sqrt(v[i].v / (1 - pow(p->beta2, (double)p->t)));
         double slack = v[i].v > 0 ? v[i].m / v[i].v : 1; // the error of d may be larger than d's own rounding
-        w[i] = num_sub(w[i], (num){p->lr * m[i].v / (1 - pow(p->beta1, (double)p->t)) / (root + p->eps),
-                                   p->lr * m[i].m * slack / (1 - pow(p->beta1, (double)p->t)) / (root + p->eps)});
+        w[i] = num_sub(num_scale(w[i], p->keep),
+                       (num){p->lr * m[i].v / (1 - pow(p->beta1, (double)p->t)) / (root + p->eps),
+                             p->lr * m[i].m * slack / (1 - pow(p->beta1, (double)p->t)) / (root + p->eps)});
     }
     expect(k, WEIGHTS, p->box.offset, w, 1, false);
     expect(k, FIRST_SLOT, p->box.offset, m, 1, false);

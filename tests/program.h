@@ -10,7 +10,7 @@
 
 #define PLACE "a place" // the working folder of all commands; its name has a space
 
-static char *read_all(const char *name) {
+static inline char *read_all(const char *name) {
     static char text[2][1 << 20];
     static int turn;
     char *out = text[turn = !turn];
@@ -18,11 +18,11 @@ static char *read_all(const char *name) {
     return out;
 }
 
-static void write_all(const char *name, const char *text) {
+static inline void write_all(const char *name, const char *text) {
     put_text(at(PLACE "/%s", name), text);
 }
 
-static void place_make(void) {
+static inline void place_make(void) {
     folder_make();
     ck_assert_int_eq(mkdir(at(PLACE), 0777), 0);
     ck_assert_int_eq(setenv("XDG_CACHE_HOME", at(PLACE "/cache"), 1), 0);

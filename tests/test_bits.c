@@ -61,11 +61,12 @@ END_TEST
 
 // Every part of the state comes back: samplers, optimisers, schedules, broken off in the middle of an epoch, on another machine.
 START_TEST(broken_off) {
-    static const char *const settings[] = {"train.sampler=fair", "train.sampler=uniform", "train.optimizer.nesterov=false"};
+    static const char *const settings[] = {"train.sampler=fair", "train.sampler=uniform", "train.optimizer.nesterov=false",
+                                           "train.sampler=uniform"};
     static const char *const optimizers[] = {"train.optimizer.name=adam", "train.optimizer.name=sgd",
-                                             "train.optimizer.momentum=0"};
+                                             "train.optimizer.momentum=0", "train.optimizer.name=adamw"};
     static const char *const schedules[] = {"train.optimizer.schedule=cosine", "train.optimizer.schedule=step",
-                                            "train.optimizer.warmup=1.5"};
+                                            "train.optimizer.warmup=1.5", "train.optimizer.schedule=cosine"};
     const char *one = lasting(at("one%d", _i)), *two = lasting(at("two%d", _i));
 #define SETTINGS "--set", settings[_i], "--set", optimizers[_i], "--set", schedules[_i], "--set", "train.save_every=7", "--quiet"
     ck_code(0, RUN(PLAIN, "train", at("c.yaml"), "-o", one, SETTINGS));
@@ -93,7 +94,7 @@ int main(void) {
     tcase_add_loop_test(t, lanes_and_threads, 0, 4);
     tcase_add_test(t, streamed);
     tcase_add_test(t, addresses);
-    tcase_add_loop_test(t, broken_off, 0, 3);
+    tcase_add_loop_test(t, broken_off, 0, 4);
     tcase_add_test(t, other_seed);
     suite_add_tcase(s, t);
     return run_suite(s);

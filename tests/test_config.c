@@ -85,7 +85,7 @@ START_TEST(values) {
              "                    eps: 1e-6, schedule: step, warmup: 1.5, step_epochs: 2, step_factor: 0.5, lr_min: 1e-5, clip: "
              "2, label_smoothing: 0.1}}\n"
              "rank: {strategy: list, archs: archs.txt, sample: 5, bn: batch, calibrate: 11, calibrate_batch: 12, images: 13}\n"
-             "retrain: {epochs: 6, init: inherited, use_validation: true, optimizer: {lr: 0.01, name: sgd}}\n"
+             "retrain: {epochs: 6, init: inherited, use_validation: true, optimizer: {lr: 0.01, name: adamw}}\n"
              "export: {arch: 'a,b', format: safetensors, bn: keep}\nthreads: 2\ndevice: ref64\n" SPACE);
     char here[1024], expected[1100];
     ck_assert_ptr_nonnull(getcwd(here, sizeof here));
@@ -109,7 +109,8 @@ START_TEST(values) {
     ck_assert(!strcmp(c->rank.strategy, "list") && c->rank.bn == SN_PROTOCOL_BATCH && c->rank.images == 13);
     ck_assert(c->retrain.epochs == 6 && c->retrain.init == SN_START_INHERITED && c->retrain.use_validation);
     ck_assert_int_eq(c->retrain.batch, 4); // as train
-    ck_assert(c->retrain.optimizer.lr == 0.01 && c->retrain.optimizer.name == SN_OPTIMIZER_SGD && c->retrain.optimizer.clip == 2);
+    ck_assert(c->retrain.optimizer.lr == 0.01 && c->retrain.optimizer.name == SN_OPTIMIZER_ADAMW &&
+              c->retrain.optimizer.clip == 2);
     ck_assert(c->export.format == SN_FORMAT_SAFETENSORS && c->export.bn == SN_EXPORT_KEEP && c->threads == 2);
     ck_assert_str_eq(c->export.arch, "a,b");
     ck_assert_str_eq(c->device, "ref64");
@@ -215,6 +216,8 @@ static const struct {
     // relations
     {SMALL "train:\n  optimizer: {momentum: 0}\n",
      "11:25: train.optimizer.momentum: found 0; nesterov: true needs a momentum above 0"},
+    {SMALL "train: {optimizer: {name: adamw, lr: 4, weight_decay: 0.25}}\n",
+     "10:55: train.optimizer.weight_decay: found 0.25; adamw takes lr * weight_decay of a weight off it: allowed is below 0.25"},
     {SMALL "train: {epochs: 2, optimizer: {warmup: 2.5}}\n",
      "10:40: train.optimizer.warmup: found 2.5 epochs; allowed are at most the 2 of train.epochs"},
     {SMALL "train: {optimizer: {lr: 0.1, lr_min: 0.2}}\n",
@@ -696,7 +699,7 @@ START_TEST(bindings) {
         {"space.blocks.a.op=conv", SN_BINDS_TRAINING},
         {"space.preset=x", SN_BINDS_TRAINING},
         {"train.optimizer={}", SN_BINDS_TRAINING},
-        {"train={}", SN_BINDS_TRAINING | SN_BINDS_SAVING},
+        {"train={}", SN_BINDS_TRAINING | SN_BINDS_SAVING | SN_BINDS_MACHINE},
         {"data={}", SN_BINDS_TRAINING | SN_BINDS_STEPS | SN_BINDS_PLACE | SN_BINDS_MACHINE},
         {"data.augment={}", SN_BINDS_STEPS},
         {"data.source=/x", SN_BINDS_PLACE},
@@ -715,7 +718,8 @@ START_TEST(bindings) {
         ck_assert_msg(sn_config_binds(row[i].set) == row[i].binds, "%s: %x", row[i].set, sn_config_binds(row[i].set));
     char keys[256];
     ck_assert_str_eq(sn_config_free_keys(SN_BINDS_TRAINING, keys, sizeof keys),
-                     "data.source, data.augment, data.cache, data.memory, train.save_every, train.keep, rank, retrain, export, "
+                     "data.source, data.augment, data.cache, data.memory, train.save_every, train.keep, train.tensorboard, "
+                     "rank, retrain, export, "
                      "threads, device");
 }
 END_TEST

@@ -3,6 +3,7 @@
 // Next: test_augment.c.
 #include "datafiles.h"
 #include "io/data/cache.h"
+#include "pngfile.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -285,6 +286,11 @@ END_TEST
 
 // --- splits
 
+static void put_png_grey(const char *path, int value) {
+    const uint8_t pixels[4] = {(uint8_t)value, (uint8_t)(2 * value), (uint8_t)(3 * value), 0};
+    put_png(path, 2, 2, false, pixels);
+}
+
 START_TEST(splits) {
     uint8_t label[90];
     for (int i = 0; i < 87; i++) label[i] = i % 29 < 17 ? 0 : i % 29 < 26 ? 1 : 2; // 51, 27, 9
@@ -335,6 +341,56 @@ START_TEST(splits) {
             o.source);
     o.validation = -1;
     refused(&o, SN_CONFIG, "data.validation: -1: 0 or more is allowed");
+}
+END_TEST
+
+// Images held out for testing: by class, in the source's order, the same whatever is held out for validation besides.
+START_TEST(held_for_test) {
+    uint8_t label[60];
+    for (int i = 0; i < 60; i++) label[i] = (uint8_t)(i % 4 == 3); // 45, 15
+    put_idx(at("idx"), 59, 1, 1, 2, label);
+    sn_data_options o = options(at("idx"), 1, 1, 2);
+    o.test = 4;
+    refused(&o, SN_CONFIG, "data.test: 4 images are to be held out, but %s has a test part of 1: 0 is allowed", o.source);
+    o.test = -1;
+    refused(&o, SN_CONFIG, "data.test: -1: 0 or more is allowed");
+
+    for (int i = 0; i < 40; i++) put_png_grey(at("set/%s/%02d.png", i % 4 == 3 ? "b" : "a", i), i);
+    o = options(at("set"), 1, 2, 2);
+    o.test = 8;
+    sn_dataset *alone = good(&o);
+    o.validation = 12;
+    sn_dataset *d = good(&o);
+    ck_assert(sn_dataset_count(d, SN_TRAIN) == 20 && sn_dataset_count(d, SN_VALIDATION) == 12 &&
+              sn_dataset_count(d, SN_TEST) == 8);
+    ck_assert(sn_dataset_count(alone, SN_TRAIN) == 32 && sn_dataset_count(alone, SN_TEST) == 8);
+    long per_class[3][2] = {{0}};
+    uint8_t seen[40] = {0};
+    for (sn_split s = SN_TRAIN; s <= SN_TEST; s++)
+        for (uint32_t i = 0; i < sn_dataset_count(d, s); i++) {
+            per_class[s][read_one(d, s, i, NULL)]++;
+            ck_assert(!seen[sn_dataset_sample_id(d, s, i)]++);
+        }
+    ck_assert(per_class[SN_TEST][0] == 6 && per_class[SN_TEST][1] == 2); // 30 and 10 of 40
+    ck_assert(per_class[SN_VALIDATION][0] == 9 && per_class[SN_VALIDATION][1] == 3);
+    for (uint32_t i = 0; i < 8; i++) {
+        ck_assert_uint_eq(sn_dataset_sample_id(d, SN_TEST, i), sn_dataset_sample_id(alone, SN_TEST, i));
+        if (i) ck_assert_uint_gt(sn_dataset_sample_id(d, SN_TEST, i), sn_dataset_sample_id(d, SN_TEST, i - 1));
+    }
+    o.seed++;
+    sn_dataset *other = good(&o);
+    int same = 0;
+    for (uint32_t i = 0; i < 8; i++) same += sn_dataset_sample_id(d, SN_TEST, i) == sn_dataset_sample_id(other, SN_TEST, i);
+    ck_assert_int_lt(same, 8);
+    sn_dataset_close(alone);
+    sn_dataset_close(d);
+    sn_dataset_close(other);
+    o.test = 39;
+    o.validation = 1;
+    refused(&o, SN_CONFIG, "data.validation: 1 images are to be held out, but %s has 1 for training: 0 to 0 are allowed",
+            o.source);
+    o.test = 40;
+    refused(&o, SN_CONFIG, "data.test: 40 images are to be held out, but %s has 40 for training: 0 to 39 are allowed", o.source);
 }
 END_TEST
 
@@ -745,7 +801,7 @@ START_TEST(bad_options) {
                                          "train-images-idx3-ubyte",
                                          "data_batch_1.bin",
                                          "train.bin",
-                                         "train/CLASS/",
+                                         "[train/]CLASS/",
                                          "/train/images",
                                          "tar.gz"};
     for (size_t i = 0; i < sizeof looked / sizeof *looked; i++) ck_message(looked[i]);
@@ -799,6 +855,7 @@ int main(void) {
     tcase_add_test(t, fashion_mnist);
     tcase_add_test(t, cifar);
     tcase_add_test(t, splits);
+    tcase_add_test(t, held_for_test);
     tcase_add_test(t, fewer_images);
     tcase_add_test(t, statistics);
     tcase_add_test(t, epoch_order);

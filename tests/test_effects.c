@@ -300,6 +300,49 @@ START_TEST(shares_of_variance) {
 }
 END_TEST
 
+// Of archs of which some options go together often, shares of decisions overlap; that of all main effects is the R^2 of least
+// squares all the same: the squared correlation of the fitted with the response.
+START_TEST(share_of_all_main_effects) {
+    enum { N = 40 };
+    sn_space *s = plain_space(3, 3);
+    sn_rng r = sn_rng_at(3, SN_STREAM_ARCHS, 4, 0, 0);
+    sn_arch a[N];
+    double y[N], value[9], work[18], fitted[N], mean[2] = {0}, xx = 0, yy = 0, xy = 0, sum = 0;
+    sn_effects_design *d;
+    sn_effects f;
+    sn_effects_share *share;
+    size_t n;
+    for (int i = 0; i < N; i++) {
+        int same = (int)sn_rng_below(&r, 3);
+        a[i] = sn_arch_first(s);
+        for (int k = 0; k < 3; k++) a[i].option[k] = (uint8_t)(sn_rng_below(&r, 10) < 6 ? same : (int)sn_rng_below(&r, 3));
+        y[i] = a[i].option[0] + a[i].option[1] + a[i].option[2] + sn_rng_normal(&r);
+    }
+    ck_ok(sn_effects_open(s, a, N, &d));
+    ck_ok(sn_effects_fit(d, "y", y, &f));
+    ck_ok(sn_effects_shares(d, y, &f, &share, &n));
+    sn_effects_refit(d, y, 0, value, work);
+    for (int i = 0; i < N; i++) {
+        fitted[i] = 0;
+        for (int k = 0; k < 3; k++) fitted[i] += value[3 * k + a[i].option[k]];
+        mean[0] += fitted[i] / N, mean[1] += y[i] / N;
+    }
+    for (int i = 0; i < N; i++) {
+        double x = fitted[i] - mean[0], z = y[i] - mean[1];
+        xx += x * x, yy += z * z, xy += x * z;
+    }
+    ck_near(f.main.share, xy * xy / (xx * yy), 1e-12, "R^2");
+    ck_near(f.main.by_chance, 6 * f.sigma * f.sigma / (N * f.variance), 1e-12, "by chance");
+    ck_assert(f.main.share >= f.explained);
+    for (int k = 0; k < 3; k++) sum += share[k].share;
+    ck_assert(fabs(sum - f.main.share) > 0.05);
+    free(share);
+    sn_effects_free(&f);
+    sn_effects_close(d);
+    sn_space_free(s);
+}
+END_TEST
+
 START_TEST(refit_is_the_fit) {
     sn_space *s = plain_space(4, 4);
     sn_rng r = sn_rng_at(9, SN_STREAM_ARCHS, 4, 0, 0);
@@ -342,6 +385,12 @@ START_TEST(too_little_to_fit) {
     ck_message("the loss of a,b,b is nan");
     sn_effects_close(d);
     sn_effects_close(NULL);
+    sn_space_free(s);
+    free(a);
+    s = plain_space(1, 4); // nobody can score more than there are
+    a = all_archs(s, 4);
+    ck_assert_int_eq(sn_effects_open(s, a, 4, &d), SN_USAGE);
+    ck_message("3 effects need at least 6 scored architectures, and this space has 4 in all");
     sn_space_free(s);
     free(a);
 }
@@ -459,6 +508,7 @@ int main(void) {
     tcase_add_test(t, absent_decisions);
     tcase_add_test(t, options_never_scored);
     tcase_add_test(t, shares_of_variance);
+    tcase_add_test(t, share_of_all_main_effects);
     tcase_add_test(t, refit_is_the_fit);
     tcase_add_test(t, too_little_to_fit);
     tcase_add_test(t, image_intervals_cover);

@@ -116,6 +116,8 @@ START_TEST(paired) {
     ck_near(p.to, mean + half, 1e-15, "to");
     p = sn_paired_difference(a, a, 70);
     ck_assert(p.difference == 0 && p.from == 0 && p.to == 0);
+    p = sn_paired_difference((uint64_t[]){0}, (uint64_t[]){1}, 2); // a difference of shares ends at 1
+    ck_assert(p.difference == 0.5 && p.from < 0 && p.to == 1);
 }
 END_TEST
 
@@ -480,7 +482,7 @@ START_TEST(refused_beforehand) {
     ck_code(3, RUN(PLAIN, FINALS(run), "--set", "retrain.use_validation=true"));
     ck_said("retrain.use_validation is true");
     ck_code(2, RUN(PLAIN, FINALS(run), "--max-macs", "10"));
-    ck_said("none of 27 ranked architectures is within the limits; the cheapest, ");
+    ck_said("none of 27 ranked architectures is within the limits; the fewest MACs are ");
     ck_code(2, RUN(PLAIN, FINALS(run), "--top", "0"));
     ck_code(2, RUN(PLAIN, FINALS(run), "--top", "257"));
     ck_code(2, RUN(PLAIN, FINALS(run), "--by", "size"));

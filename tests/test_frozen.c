@@ -16,8 +16,9 @@ static const struct {
     sn_optim_kind kind;
 } files[] = {{"frozen-uniform.h5", {"momentum"}, SN_OPTIM_SGD},
              {"frozen-fair.h5", {"momentum"}, SN_OPTIM_SGD},
-             {"frozen-adam.h5", {"exp_avg", "exp_avg_sq"}, SN_OPTIM_ADAM}};
-enum { BACKENDS = 4, ADAM = 2, FILES = 3, NAMES = 256 };
+             {"frozen-adam.h5", {"exp_avg", "exp_avg_sq"}, SN_OPTIM_ADAM},
+             {"frozen-adamw.h5", {"exp_avg", "exp_avg_sq"}, SN_OPTIM_ADAMW}};
+enum { BACKENDS = 4, ADAM = 2, ADAMW = 3, FILES = 4, NAMES = 256 };
 
 // Things of the graph in the file's order, each with its place in the flat arrays.
 typedef struct {
@@ -127,8 +128,8 @@ static void bed_open(bed *b, int i, const char *backend, bool decay) {
     b->buffers = floats(b, "/before", "stats");
     int64_t updates[NAMES];
     size_t n = (size_t)b->params.n;
-    if (s.kind == SN_OPTIM_ADAM) ck_ok(sn_h5_read(b->file, "/before/updates", SN_I64, 1, &n, updates));
-    for (int p = 0; s.kind == SN_OPTIM_ADAM && p < b->params.n; p++) b->optim->updates[b->params.id[p]] = updates[p];
+    if (s.kind != SN_OPTIM_SGD) ck_ok(sn_h5_read(b->file, "/before/updates", SN_I64, 1, &n, updates));
+    for (int p = 0; s.kind != SN_OPTIM_SGD && p < b->params.n; p++) b->optim->updates[b->params.id[p]] = updates[p];
 }
 
 static void bed_close(bed *b) {
@@ -343,13 +344,14 @@ START_TEST(steps_equal_pytorch) {
 }
 END_TEST
 
-// The same comparison finds a missing weight decay, in weights and slots only.
+// The same comparison finds a missing weight decay, in weights and slots only; AdamW's in weights only.
 START_TEST(missing_decay_is_found) {
     bed b;
     bed_open(&b, _i, "ref", false);
     replay_step(&b, 0);
+    int slots = _i == ADAMW ? 0 : b.slots;
     for (int i = LOSS; i <= STATISTICS; i++)
-        ck_assert_msg((b.worst[i] <= 1) != (i >= WEIGHTS && i < SLOT0 + b.slots), "%s: %.3g", figures[i], b.worst[i]);
+        ck_assert_msg((b.worst[i] <= 1) != (i >= WEIGHTS && i < SLOT0 + slots), "%s: %.3g", figures[i], b.worst[i]);
     bed_close(&b);
 }
 END_TEST
@@ -357,7 +359,7 @@ END_TEST
 // And updates of one parameter counted wrongly by one, in weights only.
 START_TEST(wrong_count_is_found) {
     bed b;
-    bed_open(&b, ADAM, "ref", true);
+    bed_open(&b, ADAM + _i, "ref", true);
     b.optim->updates[b.params.id[0]]++;
     replay_step(&b, 0);
     for (int i = LOSS; i <= STATISTICS; i++)
@@ -372,7 +374,7 @@ int main(void) {
     tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, steps_equal_pytorch, 0, BACKENDS * FILES);
     tcase_add_loop_test(t, missing_decay_is_found, 0, FILES);
-    tcase_add_test(t, wrong_count_is_found);
+    tcase_add_loop_test(t, wrong_count_is_found, 0, 2);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -442,7 +442,52 @@ START_TEST(folder_bad) {
     remove_tree(at("set/val"));
     remove_tree(at("set/test"));
     mkdir(at("set/train"), 0777);
-    refused(&o, SN_DATA, "%s: no .jpg, .jpeg or .png under train/CLASS/", s);
+    refused(&o, SN_DATA, "%s: no .jpg, .jpeg or .png under [train/]CLASS/", s);
+}
+END_TEST
+
+// Classes without train above them: all pictures are for training.
+static void check_flat(const sn_dataset *d) {
+    ck_assert(sn_dataset_count(d, SN_TRAIN) == 5 && !sn_dataset_count(d, SN_VALIDATION) && !sn_dataset_count(d, SN_TEST));
+    ck_assert_int_eq(sn_dataset_classes(d), 2);
+    ck_assert_str_eq(sn_dataset_class_name(d, 0), "cat");
+    ck_assert_str_eq(sn_dataset_class_name(d, 1), "dog");
+    for (uint32_t i = 0; i < 5; i++) {
+        uint8_t pixels[192];
+        ck_assert_int_eq(read_one(d, SN_TRAIN, i, pixels), i >= 2);
+        ck_assert_int_eq(pixels[0], (int)i);
+    }
+}
+
+static const char *const flat[] = {"cat/0.png", "cat/more/1.png", "dog/2.png", "dog/3.PNG", "dog/4.png"};
+
+START_TEST(folder_flat) {
+    for (int i = 0; i < 5; i++) put_file(at("set/%s", flat[i]), plain(i)->data, plain(i)->n);
+    for (int i = 0; i < 5; i++) put_file(at("above/set/%s", flat[i]), plain(i)->data, plain(i)->n);
+    put_file(at("set/README"), "x", 1);
+    sn_data_options o = options(at("set"), 3, 8, 8), above = options(at("above"), 3, 8, 8);
+    const char *s = o.source;
+    sn_dataset *d = good(&o), *e = good(&above);
+    check_flat(d);
+    check_flat(e);
+    sn_dataset_close(d);
+    sn_dataset_close(e);
+    mkdir(at("set/docs"), 0777);
+    refused(&o, SN_DATA, "%s/docs: a class without .jpg, .jpeg or .png files", s);
+    rmdir(at("set/docs"));
+    put_file(at("set/9.png"), "", 0);
+    refused(&o, SN_DATA, "%s: 9.png: a picture in no class folder", s);
+    unlink(at("set/9.png"));
+    put_file(at("set/Validation/9.png"), "", 0);
+    refused(&o, SN_DATA,
+            "%s: Validation/9.png: is this a split? they are called train, val and test; rename it, or put it elsewhere", s);
+    remove_tree(at("set/Validation"));
+    put_file(at("set/test/cat/9.png"), "", 0); // splits then, of which train is missing
+    refused(&o, SN_DATA, "%s: no .jpg, .jpeg or .png under [train/]CLASS/", s);
+    remove_tree(at("set"));
+    put_tree(at("set"));
+    put_file(at("set/valid/a/9.png"), "", 0);
+    refused(&o, SN_DATA, "%s: valid: is this a split? they are called train, val and test; rename it, or put it elsewhere", s);
 }
 END_TEST
 
@@ -536,6 +581,51 @@ START_TEST(tar) {
 }
 END_TEST
 
+START_TEST(tar_flat) {
+    static encoded content[5];
+    member m[6];
+    static char name[6][64];
+    static const char *const prefix[] = {"", "./", "top/", "/top/"};
+    for (int k = 0; k < 4; k++) {
+        for (int i = 0; i < 5; i++) {
+            int from = i * 3 % 5;
+            content[from] = *plain(from);
+            snprintf(name[i], sizeof name[i], "%s%s", prefix[k], flat[from]);
+            m[i] = (member){name[i], NULL, &content[from]};
+        }
+        m[5] = (member){"README", NULL, NULL};
+        put_tar(at("%d.tar", k), k % 2, m, 6);
+        sn_data_options o = options(at("%d.tar", k), 3, 8, 8);
+        sn_dataset *d = good(&o);
+        check_flat(d);
+        sn_dataset_close(d);
+    }
+}
+END_TEST
+
+// Facts in place of pixels: sizes, colour, equal hashes of equal pictures only.
+START_TEST(facts) {
+    static uint8_t bytes[3][300];
+    sn_facts f[6];
+    uint8_t out[SN_FACTS];
+    for (int i = 0; i < 300; i++) bytes[0][i] = noise(i), bytes[1][i] = noise(i / 3), bytes[2][i] = noise(i % 100);
+    const sn_picture p[] = {{bytes[0], 3, 10, 10, false}, {bytes[1], 3, 10, 10, false}, {bytes[2], 3, 10, 10, true},
+                            {bytes[0], 1, 10, 10, false}, {bytes[0], 3, 20, 5, false},  {bytes[0], 3, 10, 10, false}};
+    for (int i = 0; i < 6; i++) {
+        if (i == 5) bytes[0][299] ^= 1;
+        ck_ok(sn_picture_fit(&p[i], SN_FIT_FACTS, 1, 1, SN_FACTS, out));
+        sn_facts_read(out, &f[i]);
+        ck_assert(f[i].channels == p[i].channels && f[i].height == p[i].height && f[i].width == p[i].width);
+        ck_assert_int_eq(f[i].grey, i >= 1 && i <= 3);
+        for (int k = 0; k < i; k++) ck_assert(f[i].hash != f[k].hash);
+    }
+    bytes[0][299] ^= 1;
+    ck_ok(sn_picture_fit(&p[5], SN_FIT_FACTS, 1, 1, SN_FACTS, out));
+    sn_facts_read(out, &f[5]);
+    ck_assert(f[5].hash == f[0].hash);
+}
+END_TEST
+
 START_TEST(tar_bad) {
     static encoded one, two, empty;
     one = *plain(1);
@@ -557,7 +647,14 @@ START_TEST(tar_bad) {
     TAR({"train/a/1.png", NULL, &empty});
     refused(&o, SN_DATA, "%s: train/a/1.png: an empty file", s);
     TAR({"images/1.png", NULL, &one});
-    refused(&o, SN_DATA, "%s: no .jpg, .jpeg or .png under train/CLASS/", s);
+    refused(&o, SN_DATA, "%s: images/1.png: a picture in no class folder", s);
+    TAR({"README", NULL, &one});
+    refused(&o, SN_DATA, "%s: no .jpg, .jpeg or .png under [train/]CLASS/", s);
+    TAR({"x/train/a/1.png", NULL, &one}, {"x/valid/a/2.png", NULL, &one});
+    refused(&o, SN_DATA,
+            "%s: x/valid/a/2.png: is this a split? they are called train, val and test; rename it, or put it elsewhere", s);
+    put_file(at("x.tar"), "PK\3\4 and more", 13);
+    refused(&o, SN_DATA, "data.source: %s: zip files are not read: unpack it and name the folder, or make a tar of it", s);
     TAR({"train/\xc3\xa9t\xc3\xa9/1.png", NULL, &one}); // a class beyond ASCII, in any locale
     sn_dataset *d = good(&o);
     ck_assert_str_eq(sn_dataset_class_name(d, 0), "\xc3\xa9t\xc3\xa9");
@@ -635,8 +732,11 @@ int main(void) {
     tcase_add_test(t, picture_extremes);
     tcase_add_test(t, folder);
     tcase_add_test(t, folder_bad);
+    tcase_add_test(t, folder_flat);
     tcase_add_test(t, folder_sizes);
     tcase_add_test(t, tar);
+    tcase_add_test(t, tar_flat);
+    tcase_add_test(t, facts);
     tcase_add_test(t, tar_bad);
     tcase_add_test(t, tar_large);
     tcase_add_test(t, tar_cut);

@@ -51,8 +51,8 @@ START_TEST(usage) {
 END_TEST
 
 START_TEST(help_of_commands) {
-    const char *const commands[] = {"train",  "rank",     "effects", "eval",  "retrain", "finals",
-                                    "export", "describe", "verify",  "trace", "bench"};
+    const char *const commands[] = {"train",    "rank",   "effects", "eval",  "retrain", "finals", "export",
+                                    "describe", "verify", "trace",   "bench", "summary", "cache"};
     ck_run(0, "\"$S\" help");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         ck_printed("out", commands[i]);
@@ -341,6 +341,18 @@ START_TEST(ranked_by) {
     json_t *all = json_object_get(json_object_get(json_object_get(out, "against"), "effects"), "all");
     ck_assert_double_eq(number(json_object_get(json_object_get(all, "figures"), "tau"), "value"), 1);
     json_decref(out);
+    // halves agree by what is ranked by
+    const char *const by[] = {"accuracy", "loss", "effects"};
+    double tau[3];
+    for (int i = 0; i < 3; i++) {
+        ck_run(0, "\"$S\" rank run --by %s --json", by[i]);
+        out = printed_json();
+        tau[i] = number(out, "half_split_tau");
+        json_decref(out);
+    }
+    ck_assert(tau[0] != tau[1] && tau[1] != tau[2] && tau[0] != tau[2]);
+    ck_run(0, "\"$S\" rank run --by loss");
+    ck_printed("out", "agreement of the rankings by loss on two halves of the images, over 27: tau ");
     // what another ranking would begin with, ties included
     ck_run(0, "\"$S\" rank run --by accuracy --json --set rank.images=10 --top 1");
     out = printed_json();
@@ -415,6 +427,7 @@ START_TEST(effects) {
     }
     ck_near(number(json_object_get(out, "main_effects"), "share"), shares, 1e-6, "sum of shares");
     ck_assert(shares > 0 && shares + number(json_object_get(out, "interactions"), "share") <= 1 + 1e-6);
+    ck_assert(json_is_false(json_object_get(out, "shares_overlap")));
     ck_assert_uint_eq(json_array_size(json_object_get(out, "pairs")), 3);
     x = json_array_get(json_object_get(out, "fitted"), 0);
     ck_assert(json_is_false(json_object_get(x, "predicted")) && number(x, "top1") > 0 && number(x, "fitted_top1") > 0);
@@ -424,8 +437,20 @@ START_TEST(effects) {
     ck_run(0, "\"$S\" effects run --pairs 1");
     ck_printed("out", "\nstage2.layer2\n  skip ");
     ck_printed("out", "points beyond their effects\nWhat pairs do with shared weights need not hold");
-    // archs that were not scored
+    // what two options cost that always go together cannot be told of either
     ck_run(0, "\"$S\" describe \"$SRC/configs/smoke.yaml\" --archs all --csv | tail -n +2 | cut -d '\"' -f 2 >all.txt");
+    ck_run(0, "grep -E '^([a-z0-9_]*),.*,\\1$' all.txt >tied.txt; \"$S\" rank run -q --archs tied.txt --set rank.calibrate=395 "
+              ">ranked && "
+              "\"$S\" effects run --json --set rank.calibrate=395");
+    out = printed_json(), decisions = json_object_get(out, "decisions");
+    json_array_foreach(decisions, d, x) for (k = 0; k < 3; k++) {
+        json_t *o = json_array_get(json_object_get(x, "options"), k);
+        ck_assert_int_eq(json_is_number(json_object_get(o, "mmacs")), d == 1);
+        ck_assert_int_eq(json_is_number(json_object_get(o, "points_per_mmac")), d == 1 && k > 0);
+    }
+    ck_assert(json_is_true(json_object_get(out, "shares_overlap")));
+    json_decref(out);
+    // archs that were not scored
     ck_run(0, "grep -v ^sep_k5 all.txt | head -n 16 >some.txt; \"$S\" rank run --archs some.txt --set rank.calibrate=385");
     ck_run(0, "\"$S\" effects run --set rank.calibrate=385 --archs all.txt >text");
     ck_printed("err", "1 option was never scored; architectures with such an option have no");

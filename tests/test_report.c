@@ -168,6 +168,53 @@ START_TEST(one_architecture) {
 }
 END_TEST
 
+// What finals.json says: the winner, the table, what changed; and what is told of finals that are not done or damaged.
+START_TEST(finals) {
+    char text[256];
+    json_error_t error;
+    ck_run(0, "\"$S\" rank run -q && \"$S\" report run -o page.html");
+    load_page("page.html");
+    ck_figures(6);
+    ck_page("None were held: <code>supernet finals</code> trains");
+    ck_run(0, "\"$S\" finals run --top 3 --set retrain.epochs=3 --max-macs 400000 -q --json");
+    json_t *done = printed_json(), *winner = json_object_get(done, "winner");
+    ck_run(0, "\"$S\" report run -o page.html && \"$S\" report run -o again.html && cmp page.html again.html");
+    load_page("page.html");
+    ck_whole_html();
+    ck_figures(7); // the lines of finalists
+    ck_page("<h3>top3</h3>\n<p>3 architectures of at most 400000 multiplications, the best of the ranking by accuracy with the "
+            "weights of step 32, were trained alone, first weights: scratch.</p>");
+    snprintf(text, sizeof text,
+             "<p>The winner, %s, classifies %.2f&#160;%% of 10000 test images right, which were used for this alone.",
+             json_string_value(json_object_get(winner, "arch")), 100 * number(winner, "test_top1"));
+    ck_page(text);
+    ck_page("<th>params</th><th>1 epoch</th><th>2 epochs</th><th>3 epochs</th></tr>");
+    ck_assert_int_eq(count("<td>winner"), 1);
+    ck_page("Finals <code>top3</code>: ");
+    json_decref(done);
+    // as a stop leaves them, before any score, damaged, of one finalist
+    json_t *file = json_load_file(at(PLACE "/run/finals/top3/finals.json"), 0, &error);
+    ck_assert_msg(file != NULL, "%s", error.text);
+    json_object_set_new(file, "winner", json_null());
+    json_t *list = json_object_get(file, "finalists"), *one;
+    size_t i;
+    json_array_foreach(list, i, one) json_array_clear(json_object_get(one, "scores"));
+    ck_assert_int_eq(mkdir(at(PLACE "/run/finals/a_stopped"), 0777), 0);
+    ck_assert_int_eq(json_dump_file(file, at(PLACE "/run/finals/a_stopped/finals.json"), 0), 0);
+    json_decref(file);
+    ck_run(0, "mkdir run/finals/empty run/finals/bad && echo '{' >run/finals/bad/finals.json && "
+              "\"$S\" finals run --top 1 -q && \"$S\" report run -o page.html");
+    load_page("page.html");
+    ck_whole_html();
+    ck_figures(7);
+    ck_page("Not finished: 0 of 6 epochs are done; <code>supernet finals</code> goes on.");
+    ck_page("<h3>bad</h3>\n<p class=\"missing\">Nothing to show: run/finals/bad/finals.json: damaged: ");
+    ck_page("<h3>empty</h3>\n<p class=\"missing\">Nothing to show: no finalist has a score yet");
+    ck_page("<td>winner, ranked first</td>");
+    ck_no_page("Finals <code>top1</code>: ");
+}
+END_TEST
+
 // Names that would be tags, shell commands or gnuplot commands.
 START_TEST(names) {
     write_all("name", "<b>&\"'`$(touch hit)`%s");
@@ -183,6 +230,12 @@ START_TEST(names) {
     load_page("page.html");
     ck_whole_html();
     ck_page(">a_block_with…</text>");
+    // an arch of long names breaks between them, in tables alone
+    ck_run(0, "\"$S\" rank long -q && \"$S\" report long -o page.html");
+    load_page("page.html");
+    ck_whole_html();
+    ck_page("skip,<wbr/>a_block_with_a_rather_long_name-and_more");
+    ck_no_page("The best by accuracy is skip,<wbr/>");
 }
 END_TEST
 
@@ -236,6 +289,7 @@ int main(void) {
     tcase_add_test(c, without_ranking);
     tcase_add_test(c, ranked);
     tcase_add_test(c, one_architecture);
+    tcase_add_test(c, finals);
     tcase_add_test(c, names);
     tcase_add_test(c, without_gnuplot);
     tcase_add_test(c, refused);

@@ -219,7 +219,8 @@ END_TEST
 
 // Learning rates beyond all reason end in SN_DIVERGED within the run, with every checkpoint finite and the last one whole.
 START_TEST(huge_learning_rate) {
-    static const char *const optimizers[] = {"train.optimizer.name=sgd", "train.optimizer.name=adam"};
+    static const char *const optimizers[] = {"train.optimizer.name=sgd", "train.optimizer.name=adam",
+                                             "train.optimizer.name=adamw"};
     const char *overrides[] = {optimizers[_i], "train.save_every=1", "train.epochs=3", "train.optimizer.schedule=constant", NULL};
     sn_run *r = new_run("huge", overrides);
     r->config->train.optimizer.lr = _i ? 1e38 : 1e9; // more than a config may ask for
@@ -549,7 +550,7 @@ int main(void) {
     tcase_add_test(t, one_number_per_channel);
     tcase_add_test(t, poisoned);
     tcase_add_test(t, poisoned_at_rest);
-    tcase_add_loop_test(t, huge_learning_rate, 0, 2);
+    tcase_add_loop_test(t, huge_learning_rate, 0, 3);
     tcase_add_test(t, constant_images);
     tcase_add_test(t, log_cannot_be_written);
     tcase_add_test(t, log_is_cut_back);

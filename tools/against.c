@@ -59,13 +59,13 @@ static sn_status measure(const sn_run *r, const sn_ranking *k, const sample *s, 
 }
 
 // Of all ranked archs.
-static sn_status measure_halves(const sn_run *r, const sn_ranking *k, sn_against *out) {
+static sn_status measure_halves(const sn_run *r, const sn_ranking *k, int by, sn_against *out) {
     size_t n = (size_t)k->n;
     sn_rescored x = {0};
     const sn_ranked **item = sn_new(n, sizeof *item);
     if (!item) return SN_RESOURCE;
     for (size_t i = 0; i < n; i++) item[i] = &k->item[i];
-    sn_status s = sn_ranking_rescore(k, item, n, SN_BEST_BY_ACCURACY, 0, (uint32_t)r->config->train.seed, &x);
+    sn_status s = sn_ranking_rescore(k, item, n, by, 0, (uint32_t)r->config->train.seed, &x);
     if (s == SN_OK && x.half) s = sn_rank_tau(x.half, x.half + n, n, &out->half_tau);
     if (s == SN_OK) out->half = x.half, x.half = NULL;
     sn_rescored_free(&x);
@@ -135,10 +135,10 @@ static sn_status measure_truths(const sn_run *r, const sn_ranking *k, const sn_t
     return status;
 }
 
-sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, const sn_truth *truth, const char *path, uint32_t resamples,
-                             sn_against *out) {
+sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, int half_by, const sn_truth *truth, const char *path,
+                             uint32_t resamples, sn_against *out) {
     *out = (sn_against){.half_tau = NAN};
-    sn_status s = k->n > 1 ? measure_halves(r, k, out) : SN_OK;
+    sn_status s = k->n > 1 ? measure_halves(r, k, half_by, out) : SN_OK;
     if (s == SN_OK && truth) {
         find_outside(r, truth, path, out);
         s = measure_truths(r, k, truth, resamples, out);

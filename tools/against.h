@@ -10,8 +10,9 @@
 enum { SN_BY_ACCURACY, SN_BY_LOSS, SN_BY_EFFECTS, SN_BY_MACS, SN_BY_PARAMS, SN_RANKED_BY };
 
 typedef struct {
-    double half_tau; // between the rankings on two halves of the images, by accuracy
-    double *half;    // (2, ranked archs) right images of these, in the order of the ranking; NULL: fewer than 2 archs or images
+    double half_tau; // between the rankings on two halves of the images
+    double *half;    // (2, ranked archs) scores on these (rescore.h), in the order of the ranking; NULL: fewer than 2 archs or
+                     // images, or by a loss whose images are not known
     long truths;     // archs with a known accuracy; 0: no file was given
     long missing;    // ranked archs without
     long outside;    // names in the file that are no archs of the space
@@ -19,9 +20,10 @@ typedef struct {
     sn_rank_quality by[SN_RANKED_BY]; // by effects: archs = 0 where there are none
 } sn_against;                         // sn_against_free
 
-// half_tau is over all ranked archs, the rest over those with a truth (NULL: half_tau alone). path: of the truth, for messages.
-sn_status sn_against_measure(const sn_run *, const sn_ranking *, const sn_truth *truth, const char *path, uint32_t resamples,
-                             sn_against *out);
+// half_tau is over all ranked archs, by what half_by says (SN_BEST_BY_...); the rest over those with a truth (NULL: half_tau
+// alone). path: of the truth, for messages.
+sn_status sn_against_measure(const sn_run *, const sn_ranking *, int half_by, const sn_truth *truth, const char *path,
+                             uint32_t resamples, sn_against *out);
 void sn_against_free(sn_against *);
 sn_status sn_against_print(const sn_against *);
 json_t *sn_against_json(const sn_against *);

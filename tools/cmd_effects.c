@@ -77,6 +77,9 @@ static void print_shares(const sn_findings *f, long most) {
                   sn_findings_word(s, p->decision[0], p->option[0]), sn_findings_word(s, p->decision[1], p->option[1]),
                   f->points * p->value);
     }
+    if (sn_findings_overlap(f))
+        cli_print(
+            "Not all combinations are scored equally often: single shares overlap, and may add up to more than there is.\n");
     cli_print("What pairs do with shared weights need not hold for nets trained alone (docs/results.md).\n");
 }
 
@@ -175,13 +178,13 @@ static sn_status print_json(const sn_findings *f, const sn_arch *archs, long n) 
     json_t *list = json_array();
     for (long i = 0; i < n; i++) json_array_append_new(list, fitted_json(f, &archs[i]));
     sn_protocol_text(f->run, sn_rank_images(f->run), protocol, sizeof protocol);
-    return cli_print_json(
-        json_pack("{s:i,s:s,s:I,s:s,s:I,s:I,s:f,s:f,s:f,s:f,s:o,s:{s:o,s:o},s:{s:o,s:o},s:o,s:o,s:o}", "schema", 1, "run",
-                  f->run->folder, "step", (json_int_t)f->run->step, "protocol", protocol, "archs", (json_int_t)x->archs, "images",
-                  (json_int_t)f->ranking->images, "lambda", x->lambda, "freedom", x->freedom, "explained", x->explained,
-                  "points_per_logit", f->points, "decisions", decisions_json(f), "main_effects", "share", cli_real(main.share),
-                  "by_chance", cli_real(main.by_chance), "interactions", "share", cli_real(pairs.share), "by_chance",
-                  cli_real(pairs.by_chance), "pairs", pairs_json(f), "best", fitted_json(f, &best), "fitted", list));
+    return cli_print_json(json_pack(
+        "{s:i,s:s,s:I,s:s,s:I,s:I,s:f,s:f,s:f,s:f,s:o,s:{s:o,s:o},s:{s:o,s:o},s:b,s:o,s:o,s:o}", "schema", 1, "run",
+        f->run->folder, "step", (json_int_t)f->run->step, "protocol", protocol, "archs", (json_int_t)x->archs, "images",
+        (json_int_t)f->ranking->images, "lambda", x->lambda, "freedom", x->freedom, "explained", x->explained, "points_per_logit",
+        f->points, "decisions", decisions_json(f), "main_effects", "share", cli_real(main.share), "by_chance",
+        cli_real(main.by_chance), "interactions", "share", cli_real(pairs.share), "by_chance", cli_real(pairs.by_chance),
+        "shares_overlap", sn_findings_overlap(f), "pairs", pairs_json(f), "best", fitted_json(f, &best), "fitted", list));
 }
 
 // ---------------------------------------------------------------- CSV

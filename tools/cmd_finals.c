@@ -159,7 +159,7 @@ static sn_status train_one(const finals *x, const sn_finalist *a, const char *na
     sn_config *config;
     char *folder;
     SN_TRY(retraining_of(x->supernet, a->arch, x->f.init, x->folder, NULL, &config, &folder));
-    sn_status s = train_in_folder(x->c, config, folder, &(training){x->inherit, epochs, name}, out);
+    sn_status s = train_in_folder(x->c, config, folder, &(training){.inherit = x->inherit, .epochs = epochs, .name = name}, out);
     free(folder);
     return s;
 }

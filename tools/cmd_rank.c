@@ -157,6 +157,8 @@ static double mean_top1(const sn_ranking *k) {
     return sum / (double)k->n;
 }
 
+static const char *const halves_by[] = {"", " by loss", " by effects"}; // by SN_BEST_BY_...
+
 // The best as scored and the best by main effects, where they differ.
 static void print_picks(const sn_run *r, const sn_ranking *k) {
     const sn_ranked *raw = sn_ranking_first(k, SN_BEST_BY_ACCURACY), *fitted = sn_ranking_first(k, SN_BEST_BY_EFFECTS);
@@ -201,8 +203,8 @@ static sn_status print_text(const sn_run *r, const sn_ranking *k, const sn_ranke
         cli_print("; block evaluations %lld of %lld (%.3f)", (long long)k->work.done, (long long)k->work.naive,
                   (double)k->work.done / (double)k->work.naive);
     cli_print("; %s\nmean top-1 %.4f, which one drawn at random has; a ranking by MACs agrees by tau %s\n"
-              "agreement of the rankings on two halves of the images, over %ld: tau %s\n",
-              weights, mean_top1(k), cli_figure(macs_tau, tau[0]), k->n, cli_figure(a->half_tau, tau[1]));
+              "agreement of the rankings%s on two halves of the images, over %ld: tau %s\n",
+              weights, mean_top1(k), cli_figure(macs_tau, tau[0]), halves_by[k->by], k->n, cli_figure(a->half_tau, tau[1]));
     if (k->runs) SN_TRY(rank_joint_print(j, top));
     return a->truths ? sn_against_print(a) : SN_OK;
 }
@@ -285,7 +287,7 @@ static sn_status report(const cli *c, const rank_runs *x, const sn_ranking *k, c
         rank_joint_free(&joint);
         return s;
     }
-    s = sn_against_measure(r, k, w->truth, cli_get(c, "against"), RESAMPLES, &against);
+    s = sn_against_measure(r, k, k->by, w->truth, cli_get(c, "against"), RESAMPLES, &against);
     if (against.outside)
         if (!c->quiet)
             cli_warn("%ld of %zu names are no architectures of this space, the first: %s", against.outside,

@@ -2,6 +2,7 @@
 // sections (report.h).
 #include "io/files/atomic.h"
 #include "report.h"
+#include "space/words.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -67,10 +68,11 @@ static sn_status read_scores(report *r, const char *truth_path) {
     r->raw = sn_ranking_first(k, SN_BEST_BY_ACCURACY);
     r->fitted = sn_ranking_first(k, SN_BEST_BY_EFFECTS);
     if (r->fitted) SN_TRY(sn_findings_make(r->run, k, &r->found));
-    return sn_against_measure(r->run, k, r->truth, truth_path, RESAMPLES, &r->against);
+    return sn_against_measure(r->run, k, SN_BEST_BY_ACCURACY, r->truth, truth_path, RESAMPLES, &r->against);
 }
 
 static void report_free(report *r) {
+    report_finals_free(r);
     sn_against_free(&r->against);
     sn_findings_free(&r->found);
     sn_ranking_free(&r->ranking);
@@ -125,6 +127,7 @@ static sn_status make(const cli *c, sn_run *run, const sn_truth *truth) {
     if (s == SN_OK) s = read_scores(&r, against);
     if (s == SN_OK && truth && !r.ranking.n)
         s = sn_error(SN_USAGE, "--against: there are no scores to hold against %s: %s", against, r.unranked);
+    if (s == SN_OK) s = report_finals_read(&r);
     if (s == SN_OK) s = save_page(&r, path);
     report_free(&r);
     if (s == SN_OK) cli_print("%s\n", path);
@@ -152,7 +155,7 @@ const cli_command cmd_report = {
     .operands = "RUN",
     .summary = "what a run has to show, as one HTML page",
     .details =
-        "Training, scores, effects and what may be concluded from them, with figures that gnuplot draws (Debian package\n"
+        "Training, scores, effects, finals and what may be concluded from them, with figures that gnuplot draws (Debian package\n"
         "gnuplot-nox). Nothing is trained or scored. The page needs no network and no script; the same run gives the same bytes.",
     .least = 1,
     .most = 1,

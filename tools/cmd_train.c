@@ -5,8 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-static const cli_option options[] = {{"output", 'o', "RUN", "run folder (default: runs/ and the config's name)"}, {0}};
+static const cli_option options[] = {
+    {"output", 'o', "RUN", "run folder (default: runs/ and the config's name)"},
+    {"extend", 0, "N", "the operand is a finished run: N more epochs of it, in the folder of --output"},
+    {0}};
 
 static char *default_folder(const char *config) {
     const char *name = strrchr(config, '/');
@@ -62,8 +66,51 @@ static sn_status print_result(const cli *c, const sn_run *r) {
     return SN_OK;
 }
 
+// ---------------------------------------------------------------- more epochs for a finished run
+static sn_status check_extend(const cli *c) {
+    const char *run = c->operand[0], *folder = cli_get(c, "output");
+    struct stat a, b;
+    if (!folder) return sn_error(SN_USAGE, "--extend is found without --output; the folder of the new run is needed");
+    if (stat(run, &a) || !S_ISDIR(a.st_mode))
+        return sn_error(SN_USAGE, "--extend: found '%s'; allowed is the folder of a finished run", run);
+    if (!stat(folder, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+        return sn_error(SN_USAGE, "--extend: found --output %s, the run itself; allowed is another folder", folder);
+    for (int i = 0; i < c->values; i++)
+        if (!strcmp(c->name[i], "set") &&
+            (!strncmp(c->value[i], "train.epochs=", 13) || !strncmp(c->value[i], "train.extends=", 14)))
+            return sn_error(SN_USAGE, "--extend says how many epochs there are: found --set %s beside it", c->value[i]);
+    return SN_OK;
+}
+
+static sn_status extended_config(const cli *c, sn_extension *e, sn_config **out) {
+    long more;
+    cli_overrides o;
+    SN_TRY(check_extend(c));
+    SN_TRY(cli_number(c, "extend", 1, 100000, 1, &more));
+    SN_TRY(sn_extension_open(c->operand[0], &cli_stop, e));
+    SN_TRY(cli_overrides_of(c, &o));
+    sn_status s = sn_extension_config(e, more, (const char *const *)o.text, o.n, out);
+    cli_free_overrides(&o);
+    return s;
+}
+
+static sn_status run_extended(const cli *c) {
+    sn_extension e = {0};
+    sn_config *config;
+    sn_run *r;
+    sn_status s = extended_config(c, &e, &config);
+    if (s == SN_OK) s = train_in_folder(c, config, cli_get(c, "output"), &(training){.extension = &e}, &r);
+    if (s == SN_OK) {
+        s = print_result(c, r);
+        sn_run_free(r);
+    }
+    sn_extension_free(&e);
+    return s;
+}
+
 static sn_status run(const cli *c) {
     cli_watch_signals();
+    if (cli_get(c, "extend")) return run_extended(c);
     sn_config *config;
     SN_TRY(cli_config(c, c->operand[0], &config));
     char *folder = cli_get(c, "output") ? sn_strdup(cli_get(c, "output")) : default_folder(c->operand[0]);
@@ -85,13 +132,17 @@ static sn_status run(const cli *c) {
 
 const cli_command cmd_train = {
     .name = "train",
-    .operands = "CONFIG",
+    .operands = "CONFIG|RUN",
     .summary = "train a supernet; the same command line resumes",
     .details =
         "Trains until the last epoch or a signal (SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2: the step is finished, a checkpoint "
         "saved, exit code 75).\n"
         "The run folder holds config.yaml (resolved), log.jsonl and checkpoints/. A folder of another config is refused.\n"
-        "Loss and top-1 beside the progress are means over the paths trained since the epoch began.",
+        "Loss and top-1 beside the progress are means over the paths trained since the epoch began.\n"
+        "With --extend N the operand is the folder of a finished run. A new run in --output goes on from its last checkpoint, "
+        "with the optimiser's state, for N epochs more; the old one stays as it is. The learning rate is that of the config's "
+        "schedule over all epochs, old and new: a cosine that had ended rises again to where the longer one is. --set may change "
+        "train.optimizer.lr and the like. The same command line resumes.",
     .least = 1,
     .most = 1,
     .options = options,

@@ -6,6 +6,7 @@
 
 #include "against.h"
 #include "gnuplot.h"
+#include "supernet/rank/finals.h"
 #include "supernet/rank/findings.h"
 
 #define REPORT_SECTIONS(X)                                                                                                       \
@@ -15,9 +16,18 @@
     X(halves, "Would other images give the same ranking?")                                                                       \
     X(effects, "What each option adds")                                                                                          \
     X(truth, "Scores against known accuracies")                                                                                  \
+    X(finals, "Finals: the best of the ranking trained alone")                                                                   \
     X(conclusions, "What may be concluded")
 
 enum { REPORT_REASON = 640 };
+
+// RUN/finals/NAME.
+typedef struct {
+    char *name;
+    char unknown[REPORT_REASON]; // why nothing of it can be shown, else ""
+    sn_finals f;
+    int order[SN_MOST_FINALISTS]; // best first
+} report_contest;
 
 typedef struct {
     FILE *out;   // the page
@@ -33,11 +43,16 @@ typedef struct {
     sn_findings found;             // fitted NULL: none; ranking.fitted.unfitted says why
     const sn_truth *truth;         // NULL: none was given
     sn_against against;            // without truth: the agreement of halves alone
+    report_contest *finals;        // (n_finals) in the order of their names
+    size_t n_finals;
 } report;
 
 #define X(name, title) sn_status report_##name(report *);
 REPORT_SECTIONS(X)
 #undef X
+// Fills finals.
+sn_status report_finals_read(report *);
+void report_finals_free(report *);
 // Options that had fewer than half of the equal share of passes of their decision; the first of them.
 int report_neglected(const report *, int *decision, int *option);
 // 95 % interval of an accuracy over images, in per cent (E. Wilson, JASA 22, 1927).

@@ -94,8 +94,8 @@ static void on_effects(report *r) {
     if (pairs.by_chance > 0.5)
         ITEM(r, "Too few architectures are scored to tell interactions of options from chance.");
     else
-        ITEM(r, "Interactions of pairs of options make %.0f %%; chance alone would give %.1f %%. %s", 100 * pairs.share,
-             100 * pairs.by_chance,
+        ITEM(r, "Interactions of pairs of options make %.0f %%%s; chance alone would give %.1f %%. %s", 100 * pairs.share,
+             sn_findings_overlap(f) ? ", added up pair by pair though they overlap" : "", 100 * pairs.by_chance,
              pairs.share > main.share ? "Options do not simply add up here: read the effects with care."
              : pairs.share > 2 * pairs.by_chance
                  ? "A sum of effects leaves that out; but what pairs do with shared weights need not "
@@ -139,6 +139,30 @@ static void on_truth(report *r) {
              regret, other);
 }
 
+static void on_finals(report *r) {
+    for (size_t i = 0; i < r->n_finals; i++) {
+        const sn_finals *f = &r->finals[i].f;
+        if (r->finals[i].unknown[0] || f->winner < 0 || f->n < 2) continue;
+        sn_finals_change c = sn_finals_changed(f, r->finals[i].order);
+        const char *name = r->finals[i].name, *winner = f->finalist[f->winner].arch;
+        if (c.place == 1)
+            ITEM(r, "Finals `%s`: trained alone, the ranking's first of %d wins too, %s.", name, f->n, winner);
+        else if (c.rung < 0)
+            ITEM(r, "Finals `%s`: %s wins; the training of the ranking's first of %d diverged.", name, winner, f->n);
+        else
+            ITEM(r,
+                 "Finals `%s`: %s wins; the ranking's first came out at place %d of %d. After %d epoch%s they had %.2f %% and "
+                 "%.2f "
+                 "%%: "
+                 "a difference of %+.2f points (95 %% over images %+.2f to %+.2f), %s.",
+                 name, winner, c.place, f->n, f->rung[c.rung], cli_plural(f->rung[c.rung]), 100 * c.top1[1], 100 * c.top1[0],
+                 100 * c.paired.difference, 100 * c.paired.from, 100 * c.paired.to,
+                 c.paired.from > 0 || c.paired.to < 0 ? "more than these images give by chance; another seed may still train "
+                                                        "another winner"
+                                                      : "in which these images cannot tell the two apart");
+    }
+}
+
 static void on_all(report *r) {
     if (r->ranking.n)
         ITEM(r, "A score is the accuracy of shared weights, which were trained for all architectures at once. It is not the "
@@ -157,6 +181,7 @@ sn_status report_conclusions(report *r) {
     on_effects(r);
     SN_TRY(on_costs(r));
     on_truth(r);
+    on_finals(r);
     on_all(r);
     fputs("</ul>\n", r->out);
     return SN_OK;

@@ -69,8 +69,8 @@ sn_status report_effects(report *r) {
     collect(&r->found, bar);
     report_figures(r->out);
     sn_status s = draw(r, bar);
-    if (s == SN_OK) put_table(r);
     report_figures_end(r->out);
+    if (s == SN_OK) put_table(r);
     free(bar);
     return s;
 }

@@ -61,7 +61,7 @@ static void put_tiles(report *r, const char *archs) {
     put_tile(r, text, "training images of %d classes; %ld held out for validation", run->space->classes,
              sn_dataset_count(run->data, SN_VALIDATION));
     snprintf(text, sizeof text, "%lld of %lld", (long long)run->step, (long long)sn_run_steps(run));
-    put_tile(r, text, "steps: %d epochs, batches of %d", c->train.epochs, c->train.batch);
+    put_tile(r, text, "steps: %d epoch%s, batches of %d", c->train.epochs, cli_plural(c->train.epochs), c->train.batch);
     if (r->ranking.n) {
         snprintf(text, sizeof text, "%ld", r->ranking.n);
         put_tile(r, text, "architecture%s scored, on %llu images each", cli_plural(r->ranking.n),

@@ -18,6 +18,7 @@ static const char style[] =
     "font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Liberation Sans',Arial,sans-serif}\n"
     "h1{font-size:1.6rem;line-height:1.25;margin:.5rem 0 .8rem;overflow-wrap:anywhere}\n"
     "h2{font-size:1.2rem;margin:2.4rem 0 .6rem;padding-top:.8rem;border-top:1px solid var(--edge)}\n"
+    "h3{font-size:1.02rem;margin:1.4rem 0 .4rem;overflow-wrap:anywhere}\n"
     "p,li,figcaption{overflow-wrap:anywhere}p,.conclusions{max-width:75ch;margin:.5rem 0}\n"
     "code{font-size:.92em;overflow-wrap:anywhere}\n"
     ".missing{color:var(--muted);border-left:3px solid var(--edge);padding-left:.8rem}\n"
@@ -41,11 +42,10 @@ static const char style[] =
     "svg text{font-size:14px;font-family:inherit}path{fill:none}.dots{stroke-linecap:round}\n"
     "@media(max-width:520px){svg text{font-size:16px}}\n"
     ".scroll{overflow-x:auto;border:1px solid var(--edge);border-radius:8px;margin:1rem 0;max-width:100%}\n"
-    ".figures .scroll{margin:0;min-width:0;max-height:60rem;overflow:auto;align-self:start}\n"
     "table{border-collapse:collapse;font-size:.9rem;width:100%;font-variant-numeric:tabular-nums}\n"
     "th,td{text-align:right;padding:.3rem .7rem;white-space:nowrap;border-top:1px solid var(--edge)}\n"
-    ".figures td,.figures th{padding:.25rem .5rem}tr:first-child th{border-top:0;color:var(--muted);font-weight:600}\n"
-    "th:first-child,td:first-child{text-align:left;white-space:normal;min-width:9.5em}\n"
+    "tr:first-child th{border-top:0;color:var(--muted);font-weight:600}\n"
+    "th:first-child,td:first-child{text-align:left;white-space:normal;min-width:9.5em;overflow-wrap:anywhere}\n"
     "details{margin:1rem 0}summary{cursor:pointer}\n"
     "pre{overflow-x:auto;background:var(--panel);border:1px solid var(--edge);border-radius:8px;padding:.8rem;font-size:.85rem}\n"
     ".conclusions li{margin:.45rem 0}\n";
@@ -77,8 +77,9 @@ static bool even(const char *text, char mark) {
     return is;
 }
 
-// What stands between `backticks` is a command. A number stays with its per cent.
-static void put_safe(FILE *out, const char *text) {
+// What stands between `backticks` is a command. A number stays with its per cent. comma: what stands for one that has no blank
+// behind it.
+static void put_words(FILE *out, const char *text, const char *comma) {
     bool commands = even(text, '`'), open = false;
     for (; *text; text++) {
         if (*text == '<')
@@ -93,11 +94,17 @@ static void put_safe(FILE *out, const char *text) {
             fputs("&#39;", out);
         else if (*text == ' ' && text[1] == '%')
             fputs("&#160;", out);
+        else if (*text == ',' && text[1] != ' ')
+            fputs(comma, out);
         else if (*text == '`' && commands)
             fputs((open = !open) ? "<code>" : "</code>", out);
         else
             fputc(*text, out);
     }
+}
+
+static void put_safe(FILE *out, const char *text) {
+    put_words(out, text, ",");
 }
 
 // NULL where memory ran out, which the page will tell (ferror).
@@ -141,7 +148,7 @@ static void put_cells(FILE *out, const char *kind, char *text) {
     fputs("<tr>", out);
     for (char *cell; (cell = text ? strsep(&text, "\t") : NULL);) {
         fprintf(out, "<%s>", kind);
-        put_safe(out, cell);
+        put_words(out, cell, ",<wbr/>"); // an arch may go on in the next line
         fprintf(out, "</%s>", kind);
     }
     fputs("</tr>\n", out);

@@ -10,7 +10,11 @@
 #include <unistd.h>
 
 #define COMMANDS(X)                                                                                                              \
-    X(train) X(rank) X(effects) X(report) X(eval) X(retrain) X(finals) X(export) X(describe) X(trace) X(verify) X(bench) X(help)
+    X(init)                                                                                                                      \
+    X(train)                                                                                                                     \
+    X(rank)                                                                                                                      \
+    X(effects)                                                                                                                   \
+    X(report) X(eval) X(retrain) X(finals) X(export) X(describe) X(summary) X(trace) X(verify) X(cache) X(bench) X(help)
 
 #define X(name) extern const cli_command cmd_##name;
 COMMANDS(X)

@@ -54,11 +54,24 @@ static void on_event(void *arg, const sn_event *e) {
 }
 
 // ---------------------------------------------------------------- the folder
+static sn_status extend(const cli *c, sn_run *r, const sn_extension *e) {
+    static const char *const goes_on[] = {"as the cosine of the whole new length goes on", "as the schedule's steps go on",
+                                          "and constant"};
+    const sn_config *config = r->config;
+    SN_TRY(sn_extension_begin(e, r));
+    cli_say(c, "%s of %d epoch%s goes on in %s to %d epochs, from step %lld to %lld", e->run, e->epochs, cli_plural(e->epochs),
+            r->folder, config->train.epochs, (long long)r->step, (long long)sn_run_steps(r));
+    cli_say(c, "learning rate %.4g from there on, %s; it had ended at %.4g", sn_run_lr(r, r->step),
+            goes_on[config->train.optimizer.schedule], e->lr);
+    return SN_OK;
+}
+
 static sn_status start(const cli *c, sn_run *r, const training *t) {
     int taken;
     if (r->passed_over) cli_warn("passed over and renamed *.damaged: %s", r->passed_over);
     if (!t->name) cli_say_data(c, r);
     if (r->step && r->step < sn_run_steps(r) && !t->name) cli_say(c, "resuming after step %lld", (long long)r->step);
+    if (!r->step && t->extension) return extend(c, r, t->extension);
     if (r->step || !t->inherit) return SN_OK;
     SN_TRY(sn_run_inherit(r, t->inherit, &taken));
     if (!t->name) cli_say(c, "%d of %d parameters start from %s", taken, r->graph->params.n, t->inherit);

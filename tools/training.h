@@ -4,11 +4,13 @@
 #define TRAINING_H
 
 #include "cli.h"
+#include "supernet/train/extend.h"
 
 typedef struct {
-    const char *inherit; // checkpoint or run whose weights a fresh training starts from, or NULL
-    int epochs;          // stop after so many, with a checkpoint saved; 0: at the end
-    const char *name;    // of a training that is one of several, before its progress: the caller says how it went. NULL: alone
+    const char *inherit;           // checkpoint or run whose weights a fresh training starts from, or NULL
+    const sn_extension *extension; // what a fresh training goes on from, or NULL
+    int epochs;                    // stop after so many, with a checkpoint saved; 0: at the end
+    const char *name; // of a training that is one of several, before its progress: the caller says how it went. NULL: alone
 } training;
 
 // Takes over the config. Makes or resumes the folder, trains. On SN_OK *out is the trained run (a finished folder says so and

@@ -1,5 +1,5 @@
 // The clock by which steps, forecasts and progress lines are timed.
-// Not here: dates. No time ever enters a file.
+// Not here: dates. No time ever enters a file, but those for TensorBoard (io/files/events.h).
 // Next: bench.h.
 #ifndef SN_CLOCK_H
 #define SN_CLOCK_H

@@ -231,12 +231,14 @@ typedef struct { // PyTorch's SGD: d = scale*g + decay*w; v = momentum*v + d; w 
     sn_off clip; // arena: an sn_clip_result, whose factor is `scale`
 } sn_sgd;
 
-typedef struct { // Kingma and Ba 2015 with L2 decay, PyTorch's Adam: d = scale*g + decay*w; slots m, v; bias correction by this
-                 // parameter's own t
+typedef struct { // Kingma and Ba 2015, PyTorch's Adam: d = scale*g + decay*w; slots m, v; bias correction by this parameter's own
+                 // t; w = keep*w - the step
     sn_box box;
-    double lr, beta1, beta2, eps, decay;
-    int64_t t;   // 1 for the first update
-    sn_off clip; // arena: an sn_clip_result, whose factor is `scale`
+    double lr, beta1, beta2, eps;
+    double decay; // L2; 0 for AdamW
+    double keep;  // AdamW: 1 - lr*decay (Loshchilov and Hutter 2019); Adam: 1
+    int64_t t;    // 1 for the first update
+    sn_off clip;  // arena: an sn_clip_result, whose factor is `scale`
 } sn_adam;
 
 typedef enum {

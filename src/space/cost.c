@@ -3,20 +3,26 @@
 
 #include <stdlib.h>
 
+sn_cost sn_cost_node(const sn_graph *g, const sn_node *n) {
+    sn_cost cost = {0};
+    sn_part part[SN_NODE_PARTS];
+    for (int k = 0, parts = sn_node_parts(g, n, part); k < parts; k++) {
+        int64_t size = part[k].run * part[k].rows;
+        cost.params += size;
+        if (n->kind == SN_NODE_CONV) cost.macs += (int64_t)n->h * n->w * size;
+    }
+    return cost;
+}
+
 sn_status sn_cost_arch(const sn_graph *g, const sn_arch *a, sn_cost *out) {
     uint8_t *live = sn_new((size_t)g->n, 1);
     if (!live) return SN_RESOURCE;
     sn_graph_live(g, a, live);
     *out = (sn_cost){0};
     for (int i = 0; i < g->n; i++) {
-        const sn_node *n = &g->node[i];
         if (!live[i]) continue;
-        sn_part part[SN_NODE_PARTS];
-        for (int k = 0, parts = sn_node_parts(g, n, part); k < parts; k++) {
-            int64_t size = part[k].run * part[k].rows;
-            out->params += size;
-            if (n->kind == SN_NODE_CONV) out->macs += (int64_t)n->h * n->w * size;
-        }
+        sn_cost node = sn_cost_node(g, &g->node[i]);
+        out->macs += node.macs, out->params += node.params;
     }
     free(live);
     return SN_OK;

@@ -9,6 +9,9 @@ typedef struct {
     int64_t macs, params;
 } sn_cost;
 
+// Of a node by itself, whether an arch uses it or not.
+sn_cost sn_cost_node(const sn_graph *, const sn_node *);
+// Of the nodes that the arch uses.
 sn_status sn_cost_arch(const sn_graph *, const sn_arch *, sn_cost *out);
 // The archs with fewest and most MACs (option by option; exact for chains, where options are independent).
 sn_status sn_cost_extremes(const sn_graph *, const sn_space *, sn_arch *smallest, sn_arch *largest);

@@ -8,7 +8,7 @@ enum { SN_PAD_MEAN, SN_PAD_BLACK };                                       // dat
 enum { SN_TEXT_NAMES, SN_TEXT_DIGITS };                                   // space.text
 enum { SN_MODE_SAMPLE };                                                  // train.mode
 enum { SN_INIT_FAN_OUT, SN_INIT_FAN_IN, SN_INIT_TORCH };                  // train.init; what they mean: params.h
-enum { SN_OPTIMIZER_SGD, SN_OPTIMIZER_ADAM };                             // *.optimizer.name
+enum { SN_OPTIMIZER_SGD, SN_OPTIMIZER_ADAM, SN_OPTIMIZER_ADAMW };         // *.optimizer.name
 enum { SN_SCHEDULE_COSINE, SN_SCHEDULE_STEP, SN_SCHEDULE_CONSTANT };      // *.optimizer.schedule
 enum { SN_PROTOCOL_RECALIBRATE, SN_PROTOCOL_BATCH, SN_PROTOCOL_RUNNING }; // rank.bn; what they mean: engine/evaluate.h
 enum { SN_BEST_BY_ACCURACY, SN_BEST_BY_LOSS, SN_BEST_BY_EFFECTS };        // rank.by

@@ -5,12 +5,12 @@ Each step starts from a state of floats; PyTorch computes it in double, so that 
 own, and the state after it is stored as floats. Inputs are drawn until no value that an activation reads is near its kink: there
 two correct programs may take different sides.
 
-The files, frozen-uniform.h5, frozen-fair.h5 and frozen-adam.h5 (HDF5 with the header of src/io/files/h5file.h):
+The files, frozen-uniform.h5, frozen-fair.h5, frozen-adam.h5 and frozen-adamw.h5 (HDF5 with the header of src/io/files/h5file.h):
   attributes     size, width, head, batch, steps; weight_decay, decay_bn, clip, label_smoothing; of SGD momentum, nesterov; of Adam
-                 beta1, beta2, eps;
+                 and AdamW beta1, beta2, eps;
                  params: the parameters that the steps use, "name elements" a line; stats: their BNs, "name channels" a line
-  /before/weights, momentum (Adam: exp_avg, exp_avg_sq)   all params one after the other, OIHW
-  /before/stats   mean and variance of each BN      /before/updates   Adam: how often each param was updated
+  /before/weights, momentum (Adam, AdamW: exp_avg, exp_avg_sq)   all params one after the other, OIHW
+  /before/stats   mean and variance of each BN      /before/updates   Adam, AdamW: how often each param was updated
   /steps/K/images (batch, 3, size, size) u8, pixel p stands for (p - 128)/64; labels; used: which params the step's passes use;
                  gradients, weights, momentum (exp_avg, exp_avg_sq) of those after the step; stats of all; loss of each pass
   attributes     lr, archs: one a line, norm, factor: of clipping
@@ -34,9 +34,12 @@ RECIPES = {  # archs of each step, settings
              dict(momentum=0.9, nesterov=False, weight_decay=3e-3, decay_bn=False, clip=0.0, label_smoothing=0.1), [0.05, 0.05, 0.02]),
     "adam": ([["10010010"], ["10010100"], ["00011010"]],
              dict(beta1=0.9, beta2=0.99, eps=1e-4, weight_decay=2e-2, decay_bn=True, clip=2.0, label_smoothing=0.0), [0.02, 0.02, 0.01]),
+    "adamw": ([["01001020"], ["01001001"], ["20001010"]],
+              dict(beta1=0.85, beta2=0.98, eps=1e-4, weight_decay=5e-2, decay_bn=False, clip=2.0, label_smoothing=0.0), [0.02, 0.02, 0.01]),
 }
+ADAMS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 SLOTS = {"uniform": {"momentum": "momentum_buffer"}, "fair": {"momentum": "momentum_buffer"},
-         "adam": {"exp_avg": "exp_avg", "exp_avg_sq": "exp_avg_sq"}}  # in the file, in PyTorch
+         **{name: {"exp_avg": "exp_avg", "exp_avg_sq": "exp_avg_sq"} for name in ADAMS}}  # in the file, in PyTorch
 
 
 def crc32c(data):
@@ -116,8 +119,8 @@ def start(name, settings):
     decay = settings["weight_decay"]
     groups = [{"params": [p for p in net.parameters() if p.ndim > 1], "weight_decay": decay},
               {"params": vectors, "weight_decay": decay if settings["decay_bn"] else 0.0}]
-    if name == "adam":
-        optimizer = torch.optim.Adam(groups, lr=0.1, betas=(settings["beta1"], settings["beta2"]), eps=settings["eps"])
+    if name in ADAMS:
+        optimizer = ADAMS[name](groups, lr=0.1, betas=(settings["beta1"], settings["beta2"]), eps=settings["eps"])
     else:
         optimizer = torch.optim.SGD(groups, lr=0.1, momentum=settings["momentum"], nesterov=settings["nesterov"])
     for p in net.parameters():
@@ -125,7 +128,7 @@ def start(name, settings):
             m = (0.01 + 0.02 * torch.rand_like(p)) ** 2 if slot == "exp_avg_sq" else 0.02 * torch.randn_like(p)
             round_to_float(m)
             optimizer.state[p][slot] = m
-        if name == "adam":
+        if name in ADAMS:
             optimizer.state[p]["step"] = torch.randint(0, 20, ()).float()
     return net, optimizer
 
@@ -158,7 +161,7 @@ def freeze(name):
         f["before/weights"] = flat([by_name[n] for n in params])
         for slot, theirs in SLOTS[name].items():
             f[f"before/{slot}"] = flat([optimizer.state[by_name[n]][theirs] for n in params])
-        if name == "adam":
+        if name in ADAMS:
             f["before/updates"] = np.array([int(optimizer.state[by_name[n]]["step"]) for n in params], np.int64)
         f["before/stats"] = flat(buffers)
         for k in range(STEPS):

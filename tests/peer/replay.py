@@ -29,7 +29,8 @@ class Trace:
         self.space, self.optimizer = json.loads(a["space"]), json.loads(a["optimizer"])
         self.steps = [self.file["steps"][k] for k in sorted(self.file["steps"])]
         self.groups = [(float(g["weight_decay"][()]), g.attrs["params"].split("\n")) for g in self.file["decay_groups"].values()]
-        self.slots = {"sgd": {"momentum": "momentum_buffer"}, "adam": {"exp_avg": "exp_avg", "exp_avg_sq": "exp_avg_sq"}}[self.optimizer["name"]]
+        sgd = self.optimizer["name"] == "sgd"
+        self.slots = {"momentum": "momentum_buffer"} if sgd else {"exp_avg": "exp_avg", "exp_avg_sq": "exp_avg_sq"}
 
     def make_net(self, dtype):
         return Net(self.space, self.attrs["bn_eps"], self.attrs["bn_momentum"]).to(dtype)
@@ -40,7 +41,7 @@ class Trace:
         groups = [{"params": [by_name[n] for n in names if n in by_name], "weight_decay": d if decay else 0.0} for d, names in self.groups]
         if o["name"] == "sgd":
             return torch.optim.SGD(groups, lr=lr, momentum=o["momentum"], nesterov=o["nesterov"])
-        return torch.optim.Adam(groups, lr=lr, betas=(o["beta1"], o["beta2"]), eps=o["eps"])
+        return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[o["name"]](groups, lr=lr, betas=(o["beta1"], o["beta2"]), eps=o["eps"])
 
     def load(self, state, net, optimizer):
         """Puts a state of the trace into net and optimiser; returns the names it has."""
@@ -96,13 +97,23 @@ def compare_change(worst, kind, where, ours, theirs, before, floor, ulp=0):
     worst.note(kind, where, norm(ours.astype(np.float64) - theirs), max(LOOSE * norm(theirs.astype(np.float64) - before), floor) + ulps)
 
 
+def reach(trace, state, lr, floor):
+    """How far an error of `floor` in a gradient carries into the weight. Adam divides by the root of the squares: where these are
+    noise too, the step has any sign."""
+    o = trace.optimizer
+    if o["name"] == "sgd":
+        return 2 * lr * floor
+    root = np.sqrt(state["exp_avg_sq"][()].astype(np.float64) / (1 - o["beta2"] ** float(state["step"][()])))
+    return 2 * lr * norm(np.minimum(1, floor / (root + o["eps"])))
+
+
 def compare_state(worst, trace, step, net, optimizer, floor, lr):
     by_name, after, before = dict(net.named_parameters()), step["after"], step["before"]
     for name, p in by_name.items():
         if name not in after["params"]:
             continue
         compare_change(worst, "weights", f"{step.name} {name}", after["params"][name][()], p.detach().numpy(), before["params"][name][()],
-                       2 * lr * floor)
+                       reach(trace, after["optim"][name], lr, floor) if "optim" in after else 2 * lr * floor)
         for ours, own in trace.slots.items():
             if "optim" in after and ours in after["optim"][name]:
                 compare_change(worst, "slots", f"{step.name} {name} {ours}", after["optim"][name][ours][()],

@@ -256,6 +256,12 @@ static void relate_optimizer(reader *r, const char *section, int epochs, const s
         snprintf(path, sizeof path, "%s.optimizer.momentum", section);
         sn_problem(&r->problems, place_of(r, path), "%s: found 0; nesterov: true needs a momentum above 0", path);
     }
+    if (o->name == SN_OPTIMIZER_ADAMW && o->lr * o->weight_decay >= 1) {
+        snprintf(path, sizeof path, "%s.optimizer.weight_decay", section);
+        sn_problem(&r->problems, place_of(r, path),
+                   "%s: found %g; adamw takes lr * weight_decay of a weight off it: allowed is below %g", path, o->weight_decay,
+                   1 / o->lr);
+    }
     if (o->warmup > epochs) {
         snprintf(path, sizeof path, "%s.optimizer.warmup", section);
         sn_problem(&r->problems, place_of(r, path), "%s: found %g epochs; allowed are at most the %d of %s.epochs", path,

@@ -27,7 +27,7 @@ typedef struct {
 typedef struct sn_config {
     struct {
         char *source;
-        int validation, images;
+        int validation, test, images;
         int64_t seed; // fits 32 bits
         int resize, store;
         struct {
@@ -55,7 +55,9 @@ typedef struct sn_config {
         int init;
         bool use_validation;
         int validate_every, save_every, keep;
+        char *extends; // the checkpoint of another run that this training goes on from, "" for none
         sn_config_optimizer optimizer;
+        bool tensorboard; // machine
     } train;
     struct {
         char *strategy;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,12 @@ void sn_cache_close(sn_cache *c) {
     free(c);
 }
 
+const char *sn_cache_key(const sn_cache *c) {
+    return c->text + sizeof c->head;
+}
+sn_cache_shape sn_cache_shape_of(const sn_cache *c) {
+    return (sn_cache_shape){(int)c->head.channels, (int)c->head.height, (int)c->head.width, SN_FIT_CROP};
+}
 uint64_t sn_cache_count(const sn_cache *c, int part) {
     return c->head.count[part];
 }
@@ -94,7 +101,8 @@ static sn_status read_header(sn_cache *c, const char *key) {
     uint32_t crc = h->header_crc;
     memset(c->text + offsetof(sn_cache_header, header_crc), 0, sizeof crc);
     if (sn_cache_crc(0, c->text, h->header_bytes) != crc) return damaged(c, "damaged header");
-    if (h->key_bytes != strlen(key) + 1 || memcmp(c->text + sizeof *h, key, h->key_bytes))
+    if (!h->key_bytes || c->text[sizeof *h + h->key_bytes - 1]) return damaged(c, "damaged header");
+    if (key && (h->key_bytes != strlen(key) + 1 || memcmp(sn_cache_key(c), key, h->key_bytes)))
         return damaged(c, "made of something else");
     if (h->classes > SN_MOST_CLASSES || h->channels > SN_MOST_CHANNELS || h->height > SN_MOST_SIDE || h->width > SN_MOST_SIDE ||
         !sn_cache_measure(h, &c->sizes))
@@ -125,6 +133,15 @@ static sn_status read_labels(sn_cache *c) {
     return SN_OK;
 }
 
+// Waits for who is about to remove it, which takes no time. A file system that cannot lock is no reason to do without a cache.
+static sn_status begin_use(const sn_cache *c) {
+    struct stat s;
+    while (flock(c->fd, LOCK_SH) && errno == EINTR) continue;
+    if (!fstat(c->fd, &s) && !s.st_nlink) return damaged(c, "removed just now");
+    (void)!futimens(c->fd, (const struct timespec[]){{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}});
+    return SN_OK;
+}
+
 const char *sn_cache_path(const sn_cache *c) {
     return c->path;
 }
@@ -138,6 +155,7 @@ sn_status sn_cache_open(const char *path, const char *key, sn_cache **out) {
     if (status == SN_OK) status = read_header(c, key);
     if (status == SN_OK) status = find_names(c);
     if (status == SN_OK) status = read_labels(c);
+    if (status == SN_OK && key) status = begin_use(c);
     if (status != SN_OK) {
         sn_cache_close(c);
         return status;

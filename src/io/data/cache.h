@@ -56,9 +56,13 @@ sn_status sn_cache_finish(sn_cache_writer *);
 
 typedef struct sn_cache sn_cache;
 
-// Opens a cache and checks its header, key, length and labels. SN_DATA: absent, of another key, or damaged.
+// Opens a cache and checks its header, key, length and labels. SN_DATA: absent, of another key, or damaged. Until it is closed it
+// is locked as being in use, and the time of its last access says when that began (cachefolder.h). key NULL: only looked at, of
+// whatever it is made; no lock, no time.
 sn_status sn_cache_open(const char *path, const char *key, sn_cache **out);
-const char *sn_cache_path(const sn_cache *); // borrowed
+const char *sn_cache_key(const sn_cache *);         // borrowed
+sn_cache_shape sn_cache_shape_of(const sn_cache *); // fit is in the key alone: SN_FIT_CROP here
+const char *sn_cache_path(const sn_cache *);        // borrowed
 void sn_cache_close(sn_cache *);
 // One pass over all pixels: checks them, and keeps them in memory when they take at most `memory` bytes. SN_DATA: damaged.
 sn_status sn_cache_load(sn_cache *, size_t memory);

@@ -116,19 +116,21 @@ static void divide(share *s, int classes, uint64_t wanted, uint64_t n) {
     qsort(s, (size_t)classes, sizeof *s, by_label);
 }
 
-// Marks the images to be held out: of each class the first `held` of a random permutation.
-static sn_status mark_held(const int32_t *label, uint32_t n, const share *s, int classes, uint32_t seed, uint8_t *held) {
+// Puts images of training into a split: of each class the first `held` of a random permutation.
+static sn_status mark_held(const int32_t *label, uint32_t n, const share *s, int classes, sn_split to, uint32_t seed,
+                           uint8_t *of) {
     uint32_t *order = sn_new(n, sizeof *order);   // of the images of one class
     uint32_t *member = sn_new(n, sizeof *member); // images by class
     uint32_t *first = sn_new((size_t)classes + 1, sizeof *first), *fill = sn_new((size_t)classes, sizeof *fill);
     sn_status status = order && member && first && fill ? SN_OK : SN_RESOURCE;
     if (status == SN_OK) {
         for (int c = 0; c < classes; c++) first[c + 1] = first[c] + s[c].count;
-        for (uint32_t i = 0; i < n; i++) member[first[label[i]] + fill[label[i]]++] = i;
+        for (uint32_t i = 0; i < n; i++)
+            if (of[i] == SN_TRAIN) member[first[label[i]] + fill[label[i]]++] = i;
         for (int c = 0; c < classes; c++) {
-            sn_rng r = sn_rng_at(seed, SN_STREAM_SPLIT, (uint32_t)c, 0, 0);
+            sn_rng r = sn_rng_at(seed, SN_STREAM_SPLIT, (uint32_t)c, to == SN_TEST, 0);
             sn_rng_permutation(&r, s[c].count, order);
-            for (uint32_t k = 0; k < s[c].held; k++) held[member[first[c] + order[k]]] = 1;
+            for (uint32_t k = 0; k < s[c].held; k++) of[member[first[c] + order[k]]] = (uint8_t)to;
         }
     }
     free(order);
@@ -138,12 +140,17 @@ static sn_status mark_held(const int32_t *label, uint32_t n, const share *s, int
     return status;
 }
 
-static sn_status hold_out(const int32_t *label, uint32_t n, int classes, uint32_t wanted, uint32_t seed, uint8_t *held) {
+// Moves `wanted` of the images that are still training's, fewer than there are, into a split. of (n): the split of each image.
+static sn_status hold_out(const int32_t *label, uint32_t n, int classes, uint32_t wanted, sn_split to, uint32_t seed,
+                          uint8_t *of) {
+    if (!wanted) return SN_OK;
     share *s = sn_new((size_t)classes, sizeof *s);
     if (!s) return SN_RESOURCE;
-    for (uint32_t i = 0; i < n; i++) s[label[i]].count++;
-    divide(s, classes, wanted, n);
-    sn_status status = mark_held(label, n, s, classes, seed, held);
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (of[i] == SN_TRAIN) s[label[i]].count++, left++;
+    divide(s, classes, wanted, left);
+    sn_status status = mark_held(label, n, s, classes, to, seed, of);
     free(s);
     return status;
 }
@@ -162,15 +169,16 @@ static sn_status shuffle(uint32_t *item, uint32_t n, uint32_t seed) {
     return status;
 }
 
-static sn_status check_validation(const sn_data_options *o, uint64_t train, uint64_t own) {
-    if (o->validation < 0) return sn_error(SN_CONFIG, "data.validation: %ld: 0 or more is allowed", o->validation);
-    if (o->validation && own)
-        return sn_error(SN_CONFIG, "data.validation: %ld images are to be held out, but %s has a val part of %llu: 0 is allowed",
-                        o->validation, o->source, (unsigned long long)own);
-    if ((uint64_t)o->validation >= train)
-        return sn_error(SN_CONFIG,
-                        "data.validation: %ld images are to be held out, but %s has %llu for training: 0 to %llu are allowed",
-                        o->validation, o->source, (unsigned long long)train, (unsigned long long)train - 1);
+// The key that holds images out, how many, the most, and how many images of that kind the source has itself.
+static sn_status check_held(const sn_data_options *o, const char *key, long wanted, uint64_t train, const char *part,
+                            uint64_t own) {
+    if (wanted < 0) return sn_error(SN_CONFIG, "%s: %ld: 0 or more is allowed", key, wanted);
+    if (wanted && own)
+        return sn_error(SN_CONFIG, "%s: %ld images are to be held out, but %s has a %s part of %llu: 0 is allowed", key, wanted,
+                        o->source, part, (unsigned long long)own);
+    if ((uint64_t)wanted >= train)
+        return sn_error(SN_CONFIG, "%s: %ld images are to be held out, but %s has %llu for training: 0 to %llu are allowed", key,
+                        wanted, o->source, (unsigned long long)train, (unsigned long long)train - 1);
     return SN_OK;
 }
 
@@ -205,31 +213,37 @@ static sn_status join_validation(sn_dataset *d) {
     return SN_OK;
 }
 
-static sn_status split(sn_dataset *d, const sn_data_options *o) {
+// The split of each image of the source, before data.images and use_validation.
+static sn_status assign(const sn_dataset *d, const sn_data_options *o, uint8_t *of) {
     uint32_t train = (uint32_t)sn_cache_count(d->cache, 0), own = (uint32_t)sn_cache_count(d->cache, 1);
-    uint32_t test = (uint32_t)sn_cache_count(d->cache, 2), wanted = (uint32_t)o->validation;
-    SN_TRY(check_validation(o, train, own));
-    d->count[SN_TRAIN] = train - wanted;
-    d->count[SN_VALIDATION] = own + wanted; // one of them is 0
-    d->count[SN_TEST] = test;
+    const int32_t *label = sn_cache_labels(d->cache);
+    int classes = sn_cache_classes(d->cache);
+    memset(of, SN_TRAIN, train);
+    memset(of + train, SN_VALIDATION, own);
+    memset(of + train + own, SN_TEST, sn_cache_count(d->cache, 2));
+    SN_TRY(hold_out(label, train, classes, (uint32_t)o->test, SN_TEST, o->seed, of));
+    return hold_out(label, train, classes, (uint32_t)o->validation, SN_VALIDATION, o->seed, of);
+}
+
+static sn_status split(sn_dataset *d, const sn_data_options *o) {
+    uint64_t train = sn_cache_count(d->cache, 0), own = sn_cache_count(d->cache, 1), test = sn_cache_count(d->cache, 2);
+    SN_TRY(check_held(o, "data.test", o->test, train, "test", test));
+    SN_TRY(check_held(o, "data.validation", o->validation, train - (uint64_t)o->test, "val", own));
+    d->count[SN_TRAIN] = (uint32_t)(train - (uint64_t)o->test - (uint64_t)o->validation);
+    d->count[SN_VALIDATION] = (uint32_t)(own + (uint64_t)o->validation); // one of them is 0
+    d->count[SN_TEST] = (uint32_t)(test + (uint64_t)o->test);            // likewise
     for (int s = 0; s < SPLITS; s++)
         if (!(d->index[s] = sn_new(d->count[s], sizeof *d->index[s]))) return SN_RESOURCE;
-    uint8_t *held = sn_new((size_t)train + own + test, 1); // 1: an image of the validation split
-    sn_status status = held ? SN_OK : SN_RESOURCE;
-    if (status == SN_OK && wanted)
-        status = hold_out(sn_cache_labels(d->cache), train, sn_cache_classes(d->cache), wanted, o->seed, held);
+    uint8_t *of = sn_new((size_t)(train + own + test), 1);
+    sn_status status = of ? assign(d, o, of) : SN_RESOURCE;
     if (status == SN_OK) {
         uint32_t used[SPLITS] = {0};
-        memset(held + train, 1, own);
-        for (uint32_t i = 0; i < train + own + test; i++) {
-            sn_split s = held[i] ? SN_VALIDATION : i < train ? SN_TRAIN : SN_TEST;
-            d->index[s][used[s]++] = i;
-        }
+        for (uint32_t i = 0; i < train + own + test; i++) d->index[of[i]][used[of[i]]++] = i;
         status = shuffle(d->index[SN_VALIDATION], d->count[SN_VALIDATION], o->seed);
         if (status == SN_OK) status = limit_training(d, o);
         if (status == SN_OK && o->use_validation) status = join_validation(d);
     }
-    free(held);
+    free(of);
     return status;
 }
 

@@ -19,7 +19,8 @@ typedef struct {                       // strings are borrowed during sn_dataset
     int channels, height, width;       // of the pictures that the network takes
     int store;                         // shorter side of the pictures that are kept, to crop from; 0: as the network takes them
     sn_fit fit;                        // for pictures of other sizes
-    long validation;                   // images held out of training; must be 0 when the source has a val part of its own
+    long test;                         // images held out of training for testing; must be 0 when the source has a test part
+    long validation;                   // images held out of the rest; must be 0 when the source has a val part of its own
     long images;                       // training images to keep after that, drawn by the seed; 0: all
     bool use_validation;               // the validation split is trained on too: it becomes part of the training split
     uint32_t seed;                     // of the choice and the order of the validation split
@@ -31,9 +32,10 @@ typedef struct sn_dataset sn_dataset;
 
 // Opens a source through its cache file, which is made first when it is absent, made of something else (path, size or times of
 // change of a file; shape; version) or damaged. Decoding runs in a child process. Splits:
-//   test        the source's, in its order: train, val, test of a folder by class name, then by file name
-//   validation  the source's val part, or `validation` images of train: per class the share nearest to proportional (largest
-//               remainder, then lower class), chosen at random. In either case in random order: a prefix is a random sample.
+//   test        the source's, or `test` images of train, in its order: train, val, test of a folder by class name, then by file
+//               name. Per class the share nearest to proportional (largest remainder, then lower class), chosen at random.
+//   validation  the source's val part, or `validation` images of what is left of train, chosen likewise. In either case in random
+//               order: a prefix is a random sample.
 //   train       the rest, or `images` of it at random, in the source's order; with use_validation the validation split too
 // All choices are functions of the seed. SN_DATA: the source (message: path and place); SN_CONFIG: validation; SN_RESOURCE:
 // memory, disk, no permission for the cache; SN_INTERRUPTED.

@@ -4,7 +4,6 @@
 #include "io/data/decode.h"
 #include "base/hash.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,27 +16,6 @@ static const sn_decoder *const formats[] = {&sn_decoder_idx,    &sn_decoder_cifa
                                             &sn_decoder_folder, &sn_decoder_hdf5,    &sn_decoder_tar};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
-static bool ends_with(const char *text, const char *end) {
-    size_t n = strlen(text), m = strlen(end);
-    return n > m && !strcasecmp(text + n - m, end);
-}
-
-// Whether a folder of the source holds pictures itself.
-static bool holds_classes(const char *source) {
-    bool found = false;
-    DIR *d = opendir(source);
-    for (struct dirent *e; d && !found && (e = readdir(d));) {
-        char *folder = e->d_name[0] == '.' ? NULL : sn_path_join(source, e->d_name);
-        DIR *class = folder ? opendir(folder) : NULL;
-        for (struct dirent *p; class && !found && (p = readdir(class));)
-            found = ends_with(p->d_name, ".jpg") || ends_with(p->d_name, ".jpeg") || ends_with(p->d_name, ".png");
-        if (class) closedir(class);
-        free(folder);
-    }
-    if (d) closedir(d);
-    return found;
-}
-
 sn_status sn_decoder_find(const char *source, const sn_decoder **out) {
     struct stat s;
     if (stat(source, &s)) return sn_error(SN_DATA, "data.source: %s: %s", source, strerror(errno));
@@ -46,14 +24,9 @@ sn_status sn_decoder_find(const char *source, const sn_decoder **out) {
             *out = formats[i];
             return SN_OK;
         }
-    if (ends_with(source, ".zip"))
-        return sn_error(SN_DATA, "data.source: %s: a .zip is not read; unpack it, or make a tar", source);
-    if (S_ISDIR(s.st_mode) && holds_classes(source))
-        return sn_error(
-            SN_DATA,
-            "data.source: %s: folders of pictures, but no train folder above them; wanted is train/CLASS/PICTURE, and "
-            "val, test likewise: move the classes into %s/train",
-            source, source);
+    if (sn_file_has(source, 0, "PK\3\4", 4))
+        return sn_error(SN_DATA, "data.source: %s: zip files are not read: unpack it and name the folder, or make a tar of it",
+                        source);
     char text[2048] = "";
     for (size_t i = 0, used = 0; i < FORMATS && used < sizeof text; i++)
         used +=

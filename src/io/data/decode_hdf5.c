@@ -103,7 +103,7 @@ typedef struct {
     char images_path[32], labels_path[32];
     hid_t images;
     int ranks, channels, height, width;
-    bool planar;
+    bool planar, told; // told: by the attribute
     uint64_t count;
     int64_t *label; // (count)
 } part;
@@ -133,8 +133,14 @@ static sn_status read_layout(const h5 *f, part *p) {
     if (type >= 0) H5Tclose(type);
     if (space >= 0) H5Sclose(space);
     H5Aclose(a);
+    p->told = true;
     p->planar = !strcmp(text, "NCHW");
     return p->planar || !strcmp(text, "NHWC") ? SN_OK : wrong(f, p->images_path, allowed);
+}
+
+// Grey or colour planes in place of rows of 1 or 3 pixels.
+static bool looks_planar(const hsize_t size[4]) {
+    return (size[1] == 1 || size[1] == 3) && size[3] > 4 && (size[2] == size[3] || size[3] > SN_MOST_CHANNELS);
 }
 
 static sn_status open_images(const h5 *f, part *p) {
@@ -143,6 +149,12 @@ static sn_status open_images(const h5 *f, part *p) {
     if (p->ranks < 3) return wrong(f, p->images_path, "3 sizes (N, H, W) or 4 (N, H, W, C) are needed");
     if (!is_integer(p->images, 1, true)) return wrong(f, p->images_path, "uint8 is needed");
     SN_TRY(read_layout(f, p));
+    if (p->ranks == 4 && !p->told && looks_planar(size))
+        return sn_error(SN_DATA,
+                        "%s: %s: of %llux%llux%llux%llu, which looks like (N, C, H, W), but is read as (N, H, W, C) unless its "
+                        "attribute layout is NCHW: in Python, file[\"%s\"].attrs[\"layout\"] = \"NCHW\"",
+                        f->source, p->images_path, (unsigned long long)size[0], (unsigned long long)size[1],
+                        (unsigned long long)size[2], (unsigned long long)size[3], p->images_path + 1);
     hsize_t h = size[1], w = size[2], c = p->ranks == 4 ? size[3] : 1;
     if (p->planar && p->ranks == 4) {
         c = size[1];

@@ -1,4 +1,4 @@
-// Folders and tar files of pictures, [TOP/]train|val|test/CLASS/.../NAME.jpg|jpeg|png: one list, two ways to fetch the bytes.
+// Folders and tar files of pictures, [TOP/][train|val|test/]CLASS/.../NAME.jpg|jpeg|png: one list, two ways to fetch the bytes.
 // Not here: JPEG and PNG (imagefile.c). Nothing of a tar is ever written to disk, so its paths need no trust.
 // Next: decode_hdf5.c.
 #include "io/data/decode.h"
@@ -49,6 +49,19 @@ static int part_of(const char *name, size_t n) {
     return -1;
 }
 
+// Names that are meant as train, val or test, but are not these.
+static bool is_near_part(const char *name, size_t n) {
+    static const char *const near[] = {"training", "valid", "validation", "testing"};
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++)
+        if (strlen(near[i]) == n && !strncasecmp(near[i], name, n)) return true;
+    return false;
+}
+
+static sn_status near_part(const char *source, const char *path) {
+    return sn_error(SN_DATA, "%s: %s: is this a split? they are called train, val and test; rename it, or put it elsewhere",
+                    source, path);
+}
+
 // Finds part and class in a path; false when it lies outside train, val and test. class_length 0: it lies in no class.
 static bool locate(const char *path, place *at) {
     const char *p = path;
@@ -62,6 +75,33 @@ static bool locate(const char *path, place *at) {
     if (part < 0 || !p[n]) return false;
     *at = (place){.path = path, .class_at = p + n + 1, .part = part, .top = (int)(p - path)};
     n = strcspn(at->class_at, "/");
+    at->class_length = at->class_at[n] ? (int)n : 0;
+    at->file_at = at->class_at + n + (at->class_at[n] != 0);
+    return true;
+}
+
+// --- where the classes are: in train, val and test, or in a source without these, where all pictures are for training
+
+typedef struct {
+    bool flat;
+    int top; // flat: bytes before the class: the one folder that holds all, if there is one
+} layout;
+
+static layout layout_of(char *const *path, size_t n) {
+    place at;
+    for (size_t i = 0; i < n; i++)
+        if (locate(path[i], &at)) return (layout){.flat = false};
+    size_t top = n ? strcspn(path[0], "/") + 1 : 0;
+    for (size_t i = 0; i < n && top; i++)
+        if (strncmp(path[i], path[0], top) || path[0][top - 1] != '/') top = 0;
+    return (layout){.flat = true, .top = (int)top};
+}
+
+// As locate; false: the path is no part of the source.
+static bool locate_in(const layout *l, const char *path, place *at) {
+    if (!l->flat) return locate(path, at);
+    *at = (place){.path = path, .class_at = path + l->top, .top = l->top};
+    size_t n = strcspn(at->class_at, "/");
     at->class_length = at->class_at[n] ? (int)n : 0;
     at->file_at = at->class_at + n + (at->class_at[n] != 0);
     return true;
@@ -88,6 +128,7 @@ typedef struct {
     const char **name; // (classes) new memory, each
     int32_t *label;    // (count)
     size_t classes;
+    layout layout;
 } list;
 
 static void list_free(list *l) {
@@ -103,6 +144,7 @@ static sn_status name_classes(const char *source, list *l) {
     for (size_t i = 0; i < l->count && l->item[i].part == 0; i++) {
         const place *p = &l->item[i];
         if (i && !compare_class(p, p - 1)) continue;
+        if (l->layout.flat && is_near_part(p->class_at, (size_t)p->class_length)) return near_part(source, p->path);
         SN_TRY(sn_grow(&l->name, &room, l->classes + 1, sizeof *l->name));
         if (!(l->name[l->classes] = sn_format("%.*s", p->class_length, p->class_at))) return SN_RESOURCE;
         l->classes++;
@@ -120,22 +162,34 @@ static sn_status name_classes(const char *source, list *l) {
     return SN_OK;
 }
 
-// Makes the list of n paths, borrowed from the caller.
+// Whether the path lies where a split would that is called otherwise.
+static bool in_near_part(const char *path) {
+    size_t n = strcspn(path, "/"), m = path[n] ? strcspn(path + n + 1, "/") : 0;
+    return (path[n] && is_near_part(path, n)) || (m && path[n + 1 + m] && is_near_part(path + n + 1, m));
+}
+
+// Makes the list of those of n paths, borrowed from the caller, that are part of the source.
 static sn_status list_make(const char *source, char *const *path, size_t n, list *l) {
     l->item = sn_new(n, sizeof *l->item);
     l->label = sn_new(n, sizeof *l->label);
     if (!l->item || !l->label) return SN_RESOURCE;
+    l->layout = layout_of(path, n);
     for (size_t i = 0; i < n; i++) {
-        place *p = &l->item[i];
-        locate(path[i], p);
+        place *p = &l->item[l->count];
+        if (!locate_in(&l->layout, path[i], p)) {
+            if (in_near_part(path[i])) return near_part(source, path[i]);
+            continue;
+        }
+        if (is_other_picture(path[i])) return sn_error(SN_DATA, "%s: %s: only JPEG and PNG pictures are read", source, path[i]);
         if (!p->class_length) return sn_error(SN_DATA, "%s: %s: a picture in no class folder", source, p->path);
         if (p->top != l->item[0].top || memcmp(p->path, l->item[0].path, (size_t)p->top))
             return sn_error(SN_DATA, "%s: both %s and %s: one folder of train, val and test is wanted", source, l->item[0].path,
                             p->path);
+        l->count++;
     }
-    l->count = n;
-    qsort(l->item, n, sizeof *l->item, compare);
-    for (size_t i = 1; i < n; i++)
+    qsort(l->item, l->count, sizeof *l->item, compare);
+    if (!l->count || l->item[0].part) return sn_error(SN_DATA, "%s: no .jpg, .jpeg or .png under [train/]CLASS/", source);
+    for (size_t i = 1; i < l->count; i++)
         if (!compare(&l->item[i], &l->item[i - 1])) return sn_error(SN_DATA, "%s: %s: twice in it", source, l->item[i].path);
     return name_classes(source, l);
 }
@@ -143,7 +197,6 @@ static sn_status list_make(const char *source, char *const *path, size_t n, list
 static sn_status begin(const char *source, const list *l, sn_cache_writer *w) {
     uint64_t count[SN_PARTS] = {0};
     for (size_t i = 0; i < l->count; i++) count[l->item[i].part]++;
-    if (!count[0]) return sn_error(SN_DATA, "%s: no .jpg, .jpeg or .png under train/CLASS/", source);
     sn_status status = sn_cache_begin(w, count, l->classes, l->name);
     return status == SN_OK ? SN_OK : sn_error_prefix(status, "%s", source);
 }
@@ -171,27 +224,50 @@ static bool is_folder(const char *source, const char *path) {
     return yes;
 }
 
-// The one folder in source that is not hidden, in *top (new memory); "" when train is in source itself, NULL when neither.
-static char *find_top(const char *source) {
-    if (is_folder(source, part_name[0])) return sn_strdup("");
+// The one folder in source that is not hidden, in new memory; NULL when there are none or several.
+static char *only_folder(const char *source) {
     DIR *d = opendir(source);
     if (!d) return NULL;
-    char *top = NULL;
+    char *only = NULL;
     int folders = 0;
     for (struct dirent *e; (e = readdir(d));) {
         if (e->d_name[0] == '.' || !is_folder(source, e->d_name)) continue;
         folders++;
-        free(top);
-        top = sn_strdup(e->d_name);
+        free(only);
+        only = sn_strdup(e->d_name);
     }
     closedir(d);
-    char *train = top && folders == 1 ? sn_path_join(top, part_name[0]) : NULL;
+    if (folders == 1) return only;
+    free(only);
+    return NULL;
+}
+
+// The one folder in source that is not hidden, in new memory; "" when train is in source itself, NULL when neither.
+static char *find_top(const char *source) {
+    if (is_folder(source, part_name[0])) return sn_strdup("");
+    char *top = only_folder(source), *train = top ? sn_path_join(top, part_name[0]) : NULL;
     if (!train || !is_folder(source, train)) {
         free(top);
         top = NULL;
     }
     free(train);
     return top;
+}
+
+// Whether a picture lies in a folder, or at most so many folders below it.
+static bool has_picture(const char *folder, int below) {
+    DIR *d = opendir(folder);
+    bool yes = false;
+    for (struct dirent *e; d && !yes && (e = readdir(d));) {
+        if (e->d_name[0] == '.') continue;
+        if (is_picture(e->d_name) || is_other_picture(e->d_name)) yes = true;
+        if (yes || !below || !is_folder(folder, e->d_name)) continue;
+        char *whole = sn_path_join(folder, e->d_name);
+        yes = whole && has_picture(whole, below - 1);
+        free(whole);
+    }
+    if (d) closedir(d);
+    return yes;
 }
 
 static bool is_part(const char *name) {
@@ -214,8 +290,9 @@ char *sn_images_unread(const char *source) {
 
 static bool folder_found(const char *source) {
     char *top = find_top(source);
+    bool parts = top != NULL;
     free(top);
-    return top != NULL;
+    return parts || (is_folder(source, "") && has_picture(source, 2)); // [TOP/]CLASS/NAME.jpg
 }
 
 static sn_status walk(const char *source, const char *path, int depth, sn_files *files);
@@ -247,25 +324,52 @@ static sn_status walk(const char *source, const char *path, int depth, sn_files 
             break;
         }
         if (e->d_name[0] == '.') continue;
-        char *below = sn_path_join(path, e->d_name);
-        status = below ? look_at(source, below, depth, files) : SN_RESOURCE;
-        free(below);
+        char *one = *path ? sn_path_join(path, e->d_name) : sn_strdup(e->d_name);
+        status = one ? look_at(source, one, depth, files) : SN_RESOURCE;
+        free(one);
     }
     if (d) closedir(d);
     free(whole);
     return status;
 }
 
-static sn_status folder_list(const char *source, sn_files *files) {
-    char *top = find_top(source);
-    if (!top) return sn_error(SN_DATA, "%s: no train folder in it", source);
+static char *below(const char *top, const char *name) {
+    return *top ? sn_path_join(top, name) : sn_strdup(name);
+}
+
+// Folders beside train that look like a split: they would be left out in silence.
+static sn_status check_beside(const char *source, const char *top) {
+    char *whole = sn_path_join(source, top);
+    DIR *d = whole ? opendir(whole) : NULL;
+    sn_status status = whole ? SN_OK : SN_RESOURCE;
+    for (struct dirent *e; d && status == SN_OK && (e = readdir(d));)
+        if (is_near_part(e->d_name, strlen(e->d_name)) && is_folder(whole, e->d_name)) status = near_part(whole, e->d_name);
+    if (d) closedir(d);
+    free(whole);
+    return status;
+}
+
+static sn_status list_parts(const char *source, const char *top, sn_files *files) {
+    SN_TRY(check_beside(source, top));
     sn_status status = SN_OK;
     for (int p = 0; p < SN_PARTS && status == SN_OK; p++) {
-        char *path = *top ? sn_path_join(top, part_name[p]) : sn_strdup(part_name[p]);
+        char *path = below(top, part_name[p]);
         if (!path) status = SN_RESOURCE;
         if (path && is_folder(source, path)) status = walk(source, path, 1, files);
         free(path);
     }
+    return status;
+}
+
+static sn_status folder_list(const char *source, sn_files *files) {
+    char *top = find_top(source);
+    if (top) {
+        sn_status status = list_parts(source, top, files);
+        free(top);
+        return status;
+    }
+    top = only_folder(source);
+    sn_status status = walk(source, top ? top : "", 1, files);
     free(top);
     return status;
 }
@@ -303,7 +407,7 @@ static sn_status folder_decode(const char *source, const sn_files *files, sn_cac
     return status;
 }
 
-const sn_decoder sn_decoder_folder = {"folder of images", "[TOP/]train/CLASS/*.jpg|jpeg|png, and val, test likewise",
+const sn_decoder sn_decoder_folder = {"folder of images", "[TOP/][train/]CLASS/*.jpg|jpeg|png, and val, test likewise",
                                       folder_found, folder_list, folder_decode};
 
 // --- tar
@@ -340,7 +444,7 @@ static const char *tidy(const char *path) {
     return path;
 }
 
-// Goes to the next picture in train, val or test; *path is NULL at the end, else borrowed until the next call.
+// Goes to the next file that is called like a picture; *path is NULL at the end, else borrowed until the next call.
 static sn_status tar_next(tar *t, struct archive_entry **e, const char **path) {
     for (;;) {
         int code = archive_read_next_header(t->a, e);
@@ -351,15 +455,11 @@ static sn_status tar_next(tar *t, struct archive_entry **e, const char **path) {
         if (unpacked >> 30 >= SN_MOST_DATA) return sn_error(SN_DATA, "%s: more than %d GiB unpacked", t->source, SN_MOST_DATA);
         const char *name = archive_entry_pathname(*e);
         if (!name) name = archive_entry_pathname_utf8(*e);
-        place at;
-        if (!name || !locate(tidy(name), &at) || archive_entry_filetype(*e) == AE_IFDIR) continue;
-        const char *file = strrchr(at.path, '/') + 1;
-        if (*file == '.') continue;
-        if (is_other_picture(file)) return sn_error(SN_DATA, "%s: %s: only JPEG and PNG pictures are read", t->source, name);
-        if (!is_picture(file)) continue;
-        if (archive_entry_hardlink(*e) || archive_entry_filetype(*e) != AE_IFREG)
-            return sn_error(SN_DATA, "%s: %s: a link or a special file", t->source, name);
-        *path = at.path;
+        if (!name || archive_entry_filetype(*e) == AE_IFDIR) continue;
+        name = tidy(name);
+        const char *slash = strrchr(name, '/'), *file = slash ? slash + 1 : name;
+        if (*file == '.' || (!is_picture(file) && !is_other_picture(file))) continue;
+        *path = name;
         return SN_OK;
     }
 }
@@ -383,6 +483,8 @@ static sn_status tar_names(const char *source, char ***path, size_t *n) {
 
 static sn_status tar_put(tar *t, struct archive_entry *e, const list *l, size_t position, void **data, size_t *room,
                          sn_imagefile *f, sn_cache_writer *w) {
+    if (archive_entry_hardlink(e) || archive_entry_filetype(e) != AE_IFREG)
+        return sn_error(SN_DATA, "%s: %s: a link or a special file", t->source, l->item[position].path);
     int64_t size = archive_entry_size(e);
     if (size > (int64_t)SN_MOST_PICTURE_FILE << 20) return too_large(t->source, l->item[position].path);
     SN_TRY(sn_grow(data, room, (size_t)size + 1, 1));
@@ -403,7 +505,7 @@ static sn_status tar_pictures(const char *source, const list *l, sn_cache_writer
         status = tar_next(&t, &e, &name);
         if (status != SN_OK || !name) break;
         place wanted;
-        locate(name, &wanted);
+        if (!locate_in(&l->layout, name, &wanted)) continue;
         const place *at = bsearch(&wanted, l->item, l->count, sizeof *l->item, compare);
         if (!at || n++ == l->count)
             status = sn_error(SN_DATA, "%s: changed while it was read", source);
@@ -431,5 +533,6 @@ static sn_status tar_decode(const char *source, const sn_files *files, sn_cache_
     return status;
 }
 
-const sn_decoder sn_decoder_tar = {"tar of images", "tar or tar.gz with [TOP/]train/CLASS/*.jpg|jpeg|png, and val, test likewise",
-                                   tar_found, tar_list, tar_decode};
+const sn_decoder sn_decoder_tar = {"tar of images",
+                                   "tar or tar.gz with [TOP/][train/]CLASS/*.jpg|jpeg|png, and val, test likewise", tar_found,
+                                   tar_list, tar_decode};

@@ -3,6 +3,8 @@
 // Next: picture.h.
 #include "io/data/picture.h"
 
+#include "base/hash.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +139,52 @@ static sn_status resize(const sn_picture *p, box b, int c, int height, int width
     return status;
 }
 
+// --- facts
+
+static bool is_grey(const sn_picture *p) {
+    if (p->channels != 3) return p->channels == 1;
+    size_t n = (size_t)p->height * (size_t)p->width, next = p->planar ? n : 1, step = p->planar ? 1 : 3;
+    for (const uint8_t *at = p->pixels; n; n--, at += step)
+        if (at[0] != at[next] || at[0] != at[2 * next]) return false;
+    return true;
+}
+
+static uint64_t hash(const sn_picture *p) {
+    uint64_t h = SN_HASH_START, word;
+    h = sn_hash_mix(sn_hash_mix(sn_hash_mix(h, (uint64_t)p->channels), (uint64_t)p->height), (uint64_t)p->width);
+    size_t n = (size_t)p->height * (size_t)p->width * (size_t)p->channels;
+    for (const uint8_t *at = p->pixels; n; at += sizeof word) {
+        size_t part = n < sizeof word ? n : sizeof word;
+        word = 0;
+        memcpy(&word, at, part);
+        h = sn_hash_mix(h, word);
+        n -= part;
+    }
+    return h;
+}
+
+static void facts_write(const sn_picture *p, uint8_t out[SN_FACTS]) {
+    uint16_t side[2] = {(uint16_t)p->height, (uint16_t)p->width};
+    uint64_t h = hash(p);
+    memset(out, 0, SN_FACTS);
+    out[0] = (uint8_t)p->channels;
+    out[1] = is_grey(p);
+    memcpy(out + 2, side, sizeof side);
+    memcpy(out + 8, &h, sizeof h);
+}
+
+void sn_facts_read(const uint8_t bytes[SN_FACTS], sn_facts *out) {
+    uint16_t side[2];
+    memcpy(side, bytes + 2, sizeof side);
+    *out = (sn_facts){.channels = bytes[0], .grey = bytes[1], .height = side[0], .width = side[1]};
+    memcpy(&out->hash, bytes + 8, sizeof out->hash);
+}
+
 sn_status sn_picture_fit(const sn_picture *p, sn_fit fit, int channels, int height, int width, uint8_t *out) {
+    if (fit == SN_FIT_FACTS) {
+        facts_write(p, out);
+        return SN_OK;
+    }
     int known = p->channels == channels || (p->channels == 1 && channels == 3) || (p->channels == 3 && channels == 1);
     if (!known)
         return sn_error(SN_DATA, "%d channels where %d are wanted: only grey (1) and RGB (3) are converted", p->channels,

@@ -43,29 +43,30 @@ static void job_free(job *j) {
 
 // --- names
 
-static sn_status choose_folder(job *j) {
-    const char *given = j->what->cache_dir, *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+sn_status sn_cache_folder(const char *given, char **out) {
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (given && *given)
-        j->folder = sn_strdup(given);
+        *out = sn_strdup(given);
     else if (xdg && *xdg == '/')
-        j->folder = sn_format("%s/supernet", xdg);
+        *out = sn_format("%s/supernet", xdg);
     else if (home && *home == '/')
-        j->folder = sn_format("%s/.cache/supernet", home);
+        *out = sn_format("%s/.cache/supernet", home);
     else
         return sn_error(SN_RESOURCE, "data.cache: no folder for the cache is named, and neither XDG_CACHE_HOME nor HOME is set");
-    return j->folder ? SN_OK : SN_RESOURCE;
+    return *out ? SN_OK : SN_RESOURCE;
 }
 
 // NAME-HEIGHTxWIDTHxCHANNELS-HASH.sncache: the hash tells sources of the same name apart. A changed source keeps its name.
 static sn_status choose_name(job *j) {
     const sn_cache_shape *s = &j->what->shape;
-    const char *fit = s->fit == SN_FIT_CROP ? "crop" : "stretch", *slash = strrchr(j->source, '/');
+    static const char *const fits[] = {[SN_FIT_CROP] = "crop", [SN_FIT_STRETCH] = "stretch", [SN_FIT_FACTS] = "facts"};
+    const char *fit = fits[s->fit], *slash = strrchr(j->source, '/');
     char shown[SHOWN_NAME + 1] = "";
     for (size_t i = 0; slash[1 + i] && i < SHOWN_NAME; i++)
         shown[i] = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", slash[1 + i]) ? slash[1 + i] : '_';
     char *what = sn_format("source %s\nshape %d %d %d %s\n", j->source, s->channels, s->height, s->width, fit);
     if (!what) return SN_RESOURCE;
-    j->name = sn_format("%s-%dx%dx%d-%016" PRIx64 ".sncache", shown, s->height, s->width, s->channels,
+    j->name = sn_format("%s-%dx%dx%d-%016" PRIx64 SN_CACHE_ENDING, shown, s->height, s->width, s->channels,
                         sn_hash_bytes(SN_HASH_START, what, strlen(what)));
     j->key = sn_format("%sversion %d\nformat %s\nfiles %zu\nbytes %" PRIu64 "\nstamp %016" PRIx64 "\n", what, SN_CACHE_VERSION,
                        j->format->name, j->files.count, j->files.bytes, j->files.stamp);
@@ -81,26 +82,40 @@ static sn_status describe(job *j) {
     SN_TRY(sn_decoder_find(source, &j->format));
     if (!(j->source = realpath(source, NULL))) return sn_error(SN_DATA, "data.source: %s: %s", source, strerror(errno));
     SN_TRY(j->format->list(j->source, &j->files));
-    SN_TRY(choose_folder(j));
+    SN_TRY(sn_cache_folder(j->what->cache_dir, &j->folder));
     return choose_name(j);
+}
+
+sn_status sn_data_source_key(const sn_data_source *what, char **key) {
+    job j = {.what = what};
+    sn_status status = describe(&j);
+    if (status == SN_OK) *key = j.key, j.key = NULL;
+    job_free(&j);
+    return status;
 }
 
 // --- making
 
-// Removes temporaries of this cache that nobody has written to for an hour: their makers were killed.
-static void remove_stale(const job *j) {
-    DIR *d = opendir(j->folder);
-    size_t n = strlen(j->name);
+// .NAME.sncache.THREAD.tmp
+static bool is_temporary(const char *file, const char *name) {
+    size_t length = strlen(file);
+    if (file[0] != '.' || length < 4 || strcmp(file + length - 4, ".tmp")) return false;
+    return name ? !strncmp(file + 1, name, strlen(name)) : strstr(file, SN_CACHE_ENDING ".") != NULL;
+}
+
+int sn_cache_remove_stale(const char *folder, const char *name) {
+    DIR *d = opendir(folder);
     struct stat s;
-    if (!d) return;
+    int removed = 0;
+    if (!d) return 0;
     for (struct dirent *e; (e = readdir(d));) {
-        size_t length = strlen(e->d_name);
-        if (e->d_name[0] != '.' || strncmp(e->d_name + 1, j->name, n) || length < 4 || strcmp(e->d_name + length - 4, ".tmp"))
-            continue;
-        if (!fstatat(dirfd(d), e->d_name, &s, AT_SYMLINK_NOFOLLOW) && time(NULL) - s.st_mtime > STALE_SECONDS)
-            unlinkat(dirfd(d), e->d_name, 0);
+        if (!is_temporary(e->d_name, name)) continue;
+        if (!fstatat(dirfd(d), e->d_name, &s, AT_SYMLINK_NOFOLLOW) && S_ISREG(s.st_mode) &&
+            time(NULL) - s.st_mtime > STALE_SECONDS)
+            removed += !unlinkat(dirfd(d), e->d_name, 0);
     }
     closedir(d);
+    return removed;
 }
 
 // In the child.
@@ -126,7 +141,7 @@ static sn_status make(job *j) {
     if (!sn_folders_make(j->folder))
         return sn_error(SN_RESOURCE, "data.cache: folder %s cannot be made: %s; name one that can be written", j->folder,
                         strerror(errno));
-    remove_stale(j);
+    sn_cache_remove_stale(j->folder, j->name);
     unlink(j->temporary); // of a dead process with our number
     uint64_t seconds = SN_DECODE_SECONDS + (j->files.bytes >> 20) * SN_DECODE_SECONDS_PER_MIB;
     sn_child how = {j->source, (size_t)SN_DECODE_MEMORY << 30, (unsigned)(seconds < INT32_MAX ? seconds : INT32_MAX),

@@ -204,6 +204,9 @@ const char *sn_checkpoint_fingerprint(const sn_checkpoint_file *f) {
 int64_t sn_checkpoint_step(const sn_checkpoint_file *f) {
     return f->step;
 }
+uint32_t sn_checkpoint_checksum(const sn_checkpoint_file *f) {
+    return sn_h5_count(f->r).checksum;
+}
 
 void sn_checkpoint_slots(const sn_checkpoint_file *f, const sn_params *p, const char *name[2]) {
     static const char *const known[] = {"momentum", "exp_avg", "exp_avg_sq"};

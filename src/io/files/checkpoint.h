@@ -43,6 +43,7 @@ void sn_checkpoint_close(sn_checkpoint_file *);
 const char *sn_checkpoint_config(const sn_checkpoint_file *);      // borrowed
 const char *sn_checkpoint_fingerprint(const sn_checkpoint_file *); // borrowed
 int64_t sn_checkpoint_step(const sn_checkpoint_file *);            // 0 to 2^32
+uint32_t sn_checkpoint_checksum(const sn_checkpoint_file *);       // of its content
 // The names of the optimiser slots in the file, as sn_checkpoint_read wants them; NULL where there is none.
 void sn_checkpoint_slots(const sn_checkpoint_file *, const sn_params *, const char *name[2]);
 // Fills the caller's buffers in *c (weights, stats; slots and updates where not NULL; option_passes is written through `passes`

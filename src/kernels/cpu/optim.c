@@ -131,7 +131,7 @@ void LANES(sgd_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void 
     }
 }
 
-// --- weights and both slots updated; gradients kept
+// --- Adam and AdamW: weights and both slots updated; gradients kept
 NEEDS_NOTHING(adam)
 NEEDS_NO_FINISH(adam)
 int64_t LANES(adam_tiles)(const sn_call *call) {
@@ -152,6 +152,6 @@ void LANES(adam_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void
             double m = p->beta1 * first[i] + (1 - p->beta1) * d, v = p->beta2 * second[i] + (1 - p->beta2) * d * d;
             first[i] = (float)m;
             second[i] = (float)v;
-            w[i] = (float)(w[i] - p->lr * (m / correction1) / (sqrt(v / correction2) + p->eps));
+            w[i] = (float)(p->keep * w[i] - p->lr * (m / correction1) / (sqrt(v / correction2) + p->eps));
         }
 }

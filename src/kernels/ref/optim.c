@@ -80,7 +80,7 @@ size_t REF(sgd_scratch)(const sn_call *call) {
     return (void)call, 0;
 }
 
-// Weights and both slots updated; gradients kept.
+// Adam and AdamW: weights and both slots updated; gradients kept.
 void REF(adam)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     (void)tile, (void)scratch;
     const sn_adam *p = &call->as.adam;
@@ -96,7 +96,7 @@ void REF(adam)(const sn_bases *b, const sn_call *call, int64_t tile, void *scrat
             double m = p->beta1 * first[i] + (1 - p->beta1) * d, v = p->beta2 * second[i] + (1 - p->beta2) * d * d;
             first[i] = (real)m;
             second[i] = (real)v;
-            w[i] = (real)(w[i] - p->lr * (m / correction1) / (sqrt(v / correction2) + p->eps));
+            w[i] = (real)(p->keep * w[i] - p->lr * (m / correction1) / (sqrt(v / correction2) + p->eps));
         }
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 int sn_optim_slots(const sn_optim_settings *s) {
-    return s->kind == SN_OPTIM_ADAM ? 2 : s->momentum > 0 ? 1 : 0;
+    return s->kind != SN_OPTIM_SGD ? 2 : s->momentum > 0 ? 1 : 0;
 }
 
 sn_status sn_optim_create(sn_supernet *net, const sn_optim_settings *settings, sn_optim **out) {
@@ -64,8 +64,17 @@ static sn_call update_call(const sn_optim *o, const sn_part *part, double lr) {
     double decay = sn_optim_decay(o, part->param);
     if (s->kind == SN_OPTIM_SGD)
         return (sn_call){.kernel = SN_SGD, .as.sgd = {box_of(part), lr, s->momentum, decay, s->nesterov, CLIP}};
+    bool apart = s->kind == SN_OPTIM_ADAMW;
     return (sn_call){.kernel = SN_ADAM,
-                     .as.adam = {box_of(part), lr, s->beta1, s->beta2, s->eps, decay, o->updates[part->param] + 1, CLIP}};
+                     .as.adam = {.box = box_of(part),
+                                 .lr = lr,
+                                 .beta1 = s->beta1,
+                                 .beta2 = s->beta2,
+                                 .eps = s->eps,
+                                 .decay = apart ? 0 : decay,
+                                 .keep = apart ? 1 - lr * decay : 1,
+                                 .t = o->updates[part->param] + 1,
+                                 .clip = CLIP}};
 }
 
 // An update of all parameters, planned and not run.

@@ -5,14 +5,14 @@
 
 #include "supernet/engine/exec.h"
 
-typedef enum { SN_OPTIM_SGD, SN_OPTIM_ADAM } sn_optim_kind;
+typedef enum { SN_OPTIM_SGD, SN_OPTIM_ADAM, SN_OPTIM_ADAMW } sn_optim_kind;
 
 typedef struct {
     sn_optim_kind kind;
     double momentum;          // SGD
     bool nesterov;            // SGD
-    double beta1, beta2, eps; // Adam
-    double weight_decay;      // L2, added to the gradient
+    double beta1, beta2, eps; // Adam, AdamW
+    double weight_decay;      // L2, added to the gradient; AdamW: times the learning rate, taken off the weights
     bool decay_bn;            // also on gamma, beta and biases
     double clip;              // largest norm of the gradient; 0: none
 } sn_optim_settings;
@@ -20,7 +20,7 @@ typedef struct {
 typedef struct {
     sn_optim_settings settings;
     sn_supernet *net;    // borrowed
-    int64_t *updates;    // per parameter: how often it was updated (Adam's t)
+    int64_t *updates;    // per parameter: how often it was updated (t of Adam and AdamW)
     sn_plan plan;        // reused
     double norm, factor; // of the last update: global norm before clipping, and the clip factor
 } sn_optim;

@@ -112,6 +112,7 @@ static sn_stat stat_of(const planner *p, int t) {
 // ---------------------------------------------------------------- appending calls
 sn_status sn_plan_add(sn_plan *plan, const sn_backend *backend, const sn_call *call, bool join) {
     SN_TRY(sn_grow(&plan->call, &plan->call_capacity, (size_t)plan->n_calls + 1, sizeof *plan->call));
+    SN_TRY(sn_grow(&plan->node, &plan->node_capacity, (size_t)plan->n_calls + 1, sizeof *plan->node));
     SN_TRY(sn_grow(&plan->launch, &plan->launch_capacity, (size_t)plan->n_launches + 1, sizeof *plan->launch));
     sn_call *c = &plan->call[plan->n_calls];
     *c = *call;
@@ -122,7 +123,7 @@ sn_status sn_plan_add(sn_plan *plan, const sn_backend *backend, const sn_call *c
         plan->launch[plan->n_launches - 1].count++;
     else
         plan->launch[plan->n_launches++] = (sn_launch){plan->n_calls, 1};
-    plan->n_calls++;
+    plan->node[plan->n_calls++] = -1;
     return SN_OK;
 }
 
@@ -140,6 +141,7 @@ static sn_status emit(planner *p, sn_call call, int node) {
     int64_t work = call.impl->work ? call.impl->work(&call) : 0;
     if (work) SN_TRY(sn_arena_take(&p->arena, work, &call.work));
     SN_TRY(sn_plan_add(p->plan, p->backend, &call, false));
+    p->plan->node[p->plan->n_calls - 1] = node;
     return work ? sn_arena_give(&p->arena, call.work, work) : SN_OK;
 }
 
@@ -613,6 +615,7 @@ sn_status sn_plan_make(const sn_graph *g, const sn_backend *backend, const sn_pa
 
 void sn_plan_free(sn_plan *plan) {
     free(plan->call);
+    free(plan->node);
     free(plan->launch);
     free(plan->part);
     *plan = (sn_plan){0};

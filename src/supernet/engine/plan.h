@@ -60,6 +60,8 @@ typedef struct {
     sn_call *call;
     int n_calls;
     size_t call_capacity;
+    int *node; // per call: whose it is; -1 in the optimiser's lists
+    size_t node_capacity;
     sn_launch *launch;
     int n_launches;
     size_t launch_capacity;

@@ -86,13 +86,16 @@ static sn_status list_columns(sn_effects_design *d) {
 
 static sn_status check_enough(const sn_effects_design *d) {
     int wanted = d->columns - d->decisions; // of each decision's options one follows from the others
+    char all[SN_SIZE_TEXT];
     if (!wanted)
         return sn_error(SN_USAGE, "all of %ld scored architecture%s have the same options: there are no effects to fit", d->archs,
                         d->archs == 1 ? "" : "s");
-    if (d->archs < wanted + SPARE)
-        return sn_error(SN_USAGE, "%d effects need at least %d scored architectures, found are %ld: score at least %ld more",
-                        wanted, wanted + SPARE, d->archs, wanted + SPARE - d->archs);
-    return SN_OK;
+    if (d->archs >= wanted + SPARE) return SN_OK;
+    if (sn_space_size(d->space, all, sizeof all) < wanted + SPARE)
+        return sn_error(SN_USAGE, "%d effect%s at least %d scored architectures, and this space has %s in all", wanted,
+                        wanted == 1 ? " needs" : "s need", wanted + SPARE, all);
+    return sn_error(SN_USAGE, "%d effect%s at least %d scored architectures, found are %ld: score at least %ld more", wanted,
+                    wanted == 1 ? " needs" : "s need", wanted + SPARE, d->archs, wanted + SPARE - d->archs);
 }
 
 // G(a, b) = archs with both - archs with a * archs with b / archs: exact but for one rounding.
@@ -266,6 +269,11 @@ typedef struct {
     double *a, *b, *value, *rest; // (columns), (columns), (effects), (archs)
 } room;
 
+// What a share of by_chance is per degree of freedom.
+static double chance(const sn_effects *f) {
+    return f->sigma * f->sigma / ((double)f->archs * f->variance);
+}
+
 static void fit(const sn_effects_design *d, const double *y, room *w, sn_effects *f) {
     double n = (double)d->archs, left = n - 1 - freedom_of(d, 0), t = sn_student(left);
     project(d, y, w->b, w->a);
@@ -273,6 +281,7 @@ static void fit(const sn_effects_design *d, const double *y, room *w, sn_effects
     leave_over(d, y, w->value, w->rest);
     double rest0 = squares(w->rest, d->archs);
     f->sigma = sqrt(rest0 / left);
+    f->main = (sn_share_sum){1 - rest0 / (n * f->variance), (n - 1 - left) * chance(f)};
     for (int e = 0; e < f->n; e++) {
         double half = d->column[e] < 0 ? NAN : t * f->sigma * sqrt(spread_of(d, e));
         f->effect[e] = (sn_effect){d->decision[e], d->option[e], d->count[e], NAN, w->value[e] - half, w->value[e] + half};
@@ -345,11 +354,6 @@ double sn_effects_predict(const sn_effects *f, const sn_arch *a) {
 }
 
 // ---------------------------------------------------------------- shares of variance
-// What a share of by_chance is per degree of freedom.
-static double chance(const sn_effects *f) {
-    return f->sigma * f->sigma / ((double)f->archs * f->variance);
-}
-
 static sn_effects_share share_of_decision(const sn_effects_design *d, const sn_effects *f, const double *value, int k) {
     double sum = 0;
     int options = 0;

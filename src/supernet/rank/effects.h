@@ -35,6 +35,11 @@ typedef struct {
     double from, to;      // 95 % over archs; NAN too where others always go along with it, so that it cannot be told alone
 } sn_effect;
 
+// A share of the variance of the response, and what a rest without any order would give by chance.
+typedef struct {
+    double share, by_chance;
+} sn_share_sum;
+
 typedef struct {
     sn_effect *effect; // (n): decisions in order, their allowed options in order, absent last where it occurs; owned
     int n;
@@ -43,8 +48,9 @@ typedef struct {
     double mean;     // of the response
     double variance; // of the response, divided by archs
     double lambda, freedom;
-    double sigma;     // deviation of what least squares leave over: s above
-    double explained; // share of the variance of the response in the fitted values
+    double sigma;      // deviation of what least squares leave over: s above
+    double explained;  // share of the variance of the response in the fitted values
+    sn_share_sum main; // the same by least squares: that of all main effects together
 } sn_effects;
 
 // Archs of one space. SN_USAGE when there are fewer than effects to fit + 3 (two to measure what is left over), saying how many
@@ -70,8 +76,9 @@ double sn_effects_predict(const sn_effects *, const sn_arch *);
 // H. Hoos, K. Leyton-Brown, ICML 2014), over the scored archs.
 // Of a decision: mean of its squared effects by least squares / variance. Of a pair: mean square of the cell means of what these
 // leave over / variance; a cell holds the archs with two given options. Both are exact where all combinations were scored equally
-// often; elsewhere each is taken on its own, and they need not add up. by_chance: the share that a rest without any order would
-// give, freedom * sigma^2 / (archs * variance), freedom = options - 1, or cells - options of both + 1.
+// often; elsewhere each is taken on its own, they overlap, and their sum may be more than there is: of all decisions together
+// `main` above is the share. by_chance: the share that a rest without any order would give, freedom * sigma^2 / (archs *
+// variance), freedom = options - 1, or cells - options of both + 1.
 typedef struct {
     int decision[2]; // [1] is -1 for a decision alone
     double share, by_chance;

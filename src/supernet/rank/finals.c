@@ -124,7 +124,7 @@ sn_paired sn_paired_difference(const uint64_t *a, const uint64_t *b, int64_t ima
     }
     double mean = (only_b - only_a) / n, variance = (only_a + only_b) / n - mean * mean;
     double half = 1.959963984540054 * sqrt(variance > 0 ? variance / n : 0);
-    return (sn_paired){mean, mean - half, mean + half};
+    return (sn_paired){mean, fmax(-1, mean - half), fmin(1, mean + half)};
 }
 
 sn_finals_change sn_finals_changed(const sn_finals *f, const int *order) {
@@ -157,15 +157,15 @@ static sn_status add_finalist(const sn_run *r, const sn_ranking *k, long i, sn_f
     return SN_OK;
 }
 
-static sn_status none_within(const sn_run *r, const sn_ranking *k) {
-    char text[SN_ARCH_TEXT];
-    const sn_ranked *least = k->item;
-    for (long i = 1; i < k->n; i++)
-        if (k->item[i].cost.macs < least->cost.macs) least = &k->item[i];
+static sn_status none_within(const sn_ranking *k) {
+    sn_cost least = k->item->cost; // of each, perhaps of two archs
+    for (long i = 1; i < k->n; i++) {
+        if (k->item[i].cost.macs < least.macs) least.macs = k->item[i].cost.macs;
+        if (k->item[i].cost.params < least.params) least.params = k->item[i].cost.params;
+    }
     return sn_error(SN_USAGE,
-                    "none of %ld ranked architecture%s is within the limits; the cheapest, %s, has %lld MACs and %lld params",
-                    k->n, k->n == 1 ? "" : "s", sn_arch_text(r->space, &least->arch, text), (long long)least->cost.macs,
-                    (long long)least->cost.params);
+                    "none of %ld ranked architecture%s is within the limits; the fewest MACs are %lld, the fewest params %lld",
+                    k->n, k->n == 1 ? "" : "s", (long long)least.macs, (long long)least.params);
 }
 
 static sn_status take_best(const sn_run *r, const sn_ranking *k, sn_finals *f, long *equal) {
@@ -184,7 +184,7 @@ static sn_status take_best(const sn_run *r, const sn_ranking *k, sn_finals *f, l
         *equal += seen;
         if (!seen) SN_TRY(add_finalist(r, k, i, f));
     }
-    return f->n ? SN_OK : none_within(r, k);
+    return f->n ? SN_OK : none_within(k);
 }
 
 static sn_status choose(const sn_run *r, sn_finals *f, long *equal) {

@@ -33,6 +33,8 @@ static sn_status find_mmacs(sn_findings *f) {
     sn_status s = macs && work && f->mmacs ? SN_OK : SN_RESOURCE;
     for (long i = 0; s == SN_OK && i < k->rows; i++) macs[i] = (double)k->row[i].cost.macs * 1e-6;
     if (s == SN_OK) sn_effects_refit(f->fitted->design, macs, 0, f->mmacs, work);
+    for (size_t e = 0; s == SN_OK && e < effects; e++) // split between options that always go along
+        if (isnan(f->fitted->accuracy.effect[e].from)) f->mmacs[e] = NAN;
     free(macs);
     free(work);
     return s;
@@ -82,8 +84,10 @@ const char *sn_findings_word(const sn_space *s, int decision, int option) {
 static double per_mmac(const sn_findings *f, int e) {
     const sn_effects *x = &f->fitted->accuracy;
     int d = x->effect[e].decision, cheapest = e;
-    for (int o = x->first[d]; o < x->first[d + 1]; o++)
-        if (f->mmacs[o] < f->mmacs[cheapest]) cheapest = o; // false where never scored
+    for (int o = x->first[d]; o < x->first[d + 1]; o++) {
+        if (x->effect[o].archs && isnan(f->mmacs[o])) return NAN; // which is the cheapest cannot be told
+        if (f->mmacs[o] < f->mmacs[cheapest]) cheapest = o;       // false where never scored
+    }
     double more = f->mmacs[e] - f->mmacs[cheapest];
     return more > 0.5e-6 ? f->points * (x->effect[e].value - x->effect[cheapest].value) / more : NAN;
 }
@@ -111,10 +115,14 @@ static sn_share_sum sum_of(const sn_effects_share *s, size_t n) {
 }
 
 sn_share_sum sn_findings_main(const sn_findings *f) {
-    return sum_of(f->share, (size_t)f->run->space->n_decisions);
+    return f->fitted->accuracy.main;
 }
 sn_share_sum sn_findings_interactions(const sn_findings *f) {
     return sum_of(f->share + f->run->space->n_decisions, f->pairs);
+}
+bool sn_findings_overlap(const sn_findings *f) {
+    double sum = sum_of(f->share, (size_t)f->run->space->n_decisions).share;
+    return fabs(sum - sn_findings_main(f).share) > 1e-9 || sum + sn_findings_interactions(f).share > 1 + 1e-9;
 }
 
 const sn_ranked *sn_findings_scored(const sn_findings *f, const sn_arch *a) {

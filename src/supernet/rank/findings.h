@@ -28,18 +28,18 @@ typedef struct {
     long archs;
     double points, images[2], over[2]; // points of accuracy; 95 % over images, over archs
     double loss, loss_over[2];
-    double mmacs, per_mmac; // points per million multiplications more than the cheapest option of the decision
+    double mmacs,
+        per_mmac; // points per million multiplications more than the cheapest option of the decision; NAN where `over` is
 } sn_option_finding;
 // effect: below fitted->accuracy.n.
 sn_option_finding sn_findings_option(const sn_findings *, int effect);
 // The name of an option, "absent" where an arch does not reach the decision.
 const char *sn_findings_word(const sn_space *, int decision, int option);
 
-typedef struct {
-    double share, by_chance;
-} sn_share_sum;
-sn_share_sum sn_findings_main(const sn_findings *);         // of all decisions
-sn_share_sum sn_findings_interactions(const sn_findings *); // of all pairs
+sn_share_sum sn_findings_main(const sn_findings *);         // of all decisions together
+sn_share_sum sn_findings_interactions(const sn_findings *); // of all pairs, one by one, added up
+// Whether shares overlap, so that sums of them may be more than there is: not all combinations were scored equally often.
+bool sn_findings_overlap(const sn_findings *);
 
 // The scored one, or NULL.
 const sn_ranked *sn_findings_scored(const sn_findings *, const sn_arch *);

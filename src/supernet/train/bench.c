@@ -44,6 +44,21 @@ static void add_launch(void *arg, const sn_call *first, int count, double second
     }
 }
 
+// Launches of a plan are told apart from the optimiser's by their kernels.
+typedef struct {
+    const sn_supernet *net;
+    double *seconds;
+} layer_times;
+
+static void add_layer(void *arg, const sn_call *first, int count, double seconds) {
+    const layer_times *t = arg;
+    const sn_kernel k = first->kernel;
+    bool update = k == SN_FILL || k == SN_SQUARES || k == SN_CLIP || k == SN_SGD || k == SN_ADAM;
+    int node = update ? -1 : t->net->plan.node[first - t->net->plan.call];
+    (void)count; // a plan's launches have one call each
+    t->seconds[node < 0 ? t->net->graph->n : node] += seconds;
+}
+
 static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, int batch, const sn_batch *in, sn_bench_result *r) {
     sn_pass pass = sn_training_pass(a, batch, 0);
     SN_TRY(sn_supernet_pass(n, &pass, in->images, in->labels, NULL));
@@ -52,6 +67,10 @@ static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, int batch, 
     r->steps++;
     count_flops(n, &n->plan, r);
     return SN_OK;
+}
+
+static sn_optim_settings timed_optimizer(const sn_supernet *n) {
+    return (sn_optim_settings){.kind = SN_OPTIM_SGD, .momentum = n->slots ? 0.9 : 0, .weight_decay = 3e-4, .decay_bn = true};
 }
 
 static sn_status random_batch(const sn_supernet *n, int batch, sn_batch *out) {
@@ -68,7 +87,7 @@ static sn_status random_batch(const sn_supernet *n, int batch, sn_batch *out) {
 
 sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int batch, int warmup, sn_bench_detail detail,
                          sn_loader *loader, void *arg, void (*progress)(void *arg, long done, long all), sn_bench_result *out) {
-    sn_optim_settings settings = {.kind = SN_OPTIM_SGD, .momentum = n->slots ? 0.9 : 0, .weight_decay = 3e-4, .decay_bn = true};
+    sn_optim_settings settings = timed_optimizer(n);
     sn_optim *o = NULL;
     sn_bench_result r = {0};
     profile_of p = {&r, n->real, detail == SN_BENCH_SIZES};
@@ -95,5 +114,25 @@ sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int b
     sn_optim_free(o);
     free(random.images);
     free(random.labels);
+    return s;
+}
+
+sn_status sn_bench_layers(sn_supernet *n, const sn_arch *a, int batch, int warmup, int steps, double *seconds) {
+    sn_optim_settings settings = timed_optimizer(n);
+    sn_optim *o = NULL;
+    sn_bench_result unused = {0};
+    sn_batch in = {0};
+    layer_times times = {n, seconds};
+    memset(seconds, 0, ((size_t)n->graph->n + 1) * sizeof *seconds);
+    sn_status s = random_batch(n, batch, &in);
+    if (s == SN_OK) s = sn_optim_create(n, &settings, &o);
+    for (int i = -warmup; s == SN_OK && i < steps; i++) {
+        if (i == 0) n->launched = add_layer, n->launched_arg = &times;
+        s = step(n, o, a, batch, &in, &unused);
+    }
+    n->launched = NULL;
+    sn_optim_free(o);
+    free(in.images);
+    free(in.labels);
     return s;
 }

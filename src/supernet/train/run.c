@@ -29,7 +29,9 @@ static sn_status make_augment(sn_run *r, bool plain, sn_augment *out) {
 }
 
 static sn_optim_settings optim_settings(const sn_config_optimizer *c) {
-    return (sn_optim_settings){.kind = c->name == SN_OPTIMIZER_ADAM ? SN_OPTIM_ADAM : SN_OPTIM_SGD,
+    static const sn_optim_kind kinds[] = {
+        [SN_OPTIMIZER_SGD] = SN_OPTIM_SGD, [SN_OPTIMIZER_ADAM] = SN_OPTIM_ADAM, [SN_OPTIMIZER_ADAMW] = SN_OPTIM_ADAMW};
+    return (sn_optim_settings){.kind = kinds[c->name],
                                .momentum = c->momentum,
                                .nesterov = c->nesterov,
                                .beta1 = c->beta1,
@@ -77,6 +79,7 @@ static sn_status open_data(sn_run *r, const volatile sig_atomic_t *stop) {
                          .width = c->space.input.width,
                          .fit = c->data.resize == SN_RESIZE_STRETCH ? SN_FIT_STRETCH : SN_FIT_CROP,
                          .validation = c->data.validation,
+                         .test = c->data.test,
                          .images = c->data.images,
                          .use_validation = c->train.use_validation,
                          .store = c->data.store,
@@ -399,6 +402,12 @@ sn_status sn_run_inherit(sn_run *r, const char *path, int *taken) {
     }
     sn_checkpoint_close(f);
     return s;
+}
+
+sn_status sn_run_continue(sn_run *r, const char *path) {
+    SN_TRY(sn_run_load(r, path));
+    r->best = NAN, r->best_step = 0;
+    return SN_OK;
 }
 
 // ---------------------------------------------------------------- opening

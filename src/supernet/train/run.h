@@ -52,6 +52,10 @@ sn_status sn_run_begin(sn_config *, const char *folder, const volatile sig_atomi
 // Weights and statistics of equal names and shapes from a checkpoint; *taken counts the parameters.
 sn_status sn_run_inherit(sn_run *, const char *path, int *taken);
 
+// The whole state of training from a checkpoint of the same net and data: the run goes on from there. None of its own validations
+// is the best one yet.
+sn_status sn_run_continue(sn_run *, const char *path);
+
 // Updates of the whole training: a last partial batch of an epoch is left out.
 int64_t sn_run_steps(const sn_run *);
 

@@ -63,7 +63,7 @@ static sn_status put_param(tracer *t, const char *path, const sn_param *p, const
 
 static sn_status put_slots(tracer *t, const char *group, const state *s, int param) {
     const sn_param *p = &t->run->graph->params.param[param];
-    bool adam = t->run->optim->settings.kind == SN_OPTIM_ADAM;
+    bool adam = t->run->optim->settings.kind != SN_OPTIM_SGD;
     const char *const names[] = {adam ? "exp_avg" : "momentum", "exp_avg_sq"};
     char path[1024];
     for (int k = 0; k < t->run->net->slots; k++) {

@@ -57,8 +57,8 @@ static json_t *space(const sn_space *s) {
 static json_t *optimizer(const sn_optim_settings *o) {
     if (o->kind == SN_OPTIM_SGD)
         return json_pack("{s:s,s:f,s:b,s:f}", "name", "sgd", "momentum", o->momentum, "nesterov", o->nesterov, "clip", o->clip);
-    return json_pack("{s:s,s:f,s:f,s:f,s:f}", "name", "adam", "beta1", o->beta1, "beta2", o->beta2, "eps", o->eps, "clip",
-                     o->clip);
+    return json_pack("{s:s,s:f,s:f,s:f,s:f}", "name", o->kind == SN_OPTIM_ADAM ? "adam" : "adamw", "beta1", o->beta1, "beta2",
+                     o->beta2, "eps", o->eps, "clip", o->clip);
 }
 
 static sn_status put_json(sn_h5w *w, const char *name, json_t *value) {

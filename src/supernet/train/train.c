@@ -1,6 +1,7 @@
 // The training loop and the verbs; see train.h. Read sn_train first, then sn_trainer_step.
 #include "supernet/train/train.h"
 #include "base/clock.h"
+#include "io/files/events.h"
 #include "io/files/runfolder.h"
 #include "sampler/method.h"
 #include "space/cost.h"
@@ -17,6 +18,15 @@
 static sn_status check_bn(const sn_trainer *t);
 static sn_status reserve(sn_trainer *t);
 
+// What comes before the first step of such a training is in another run.
+static sn_status check_extends(const sn_run *r) {
+    if (r->step || !*r->config->train.extends) return SN_OK;
+    return sn_error(SN_CONFIG,
+                    "train.extends is '%s': this training goes on from a checkpoint of another run, and cannot begin without it; "
+                    "`supernet train RUN --extend N -o NEW` begins it, allowed elsewhere is \"\"",
+                    r->config->train.extends);
+}
+
 static sn_status open_sampler(sn_trainer *t) {
     const char *name = t->run->config->train.sampler;
     t->sampler = sn_method_find(SN_SAMPLER, name);
@@ -32,7 +42,8 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     t->batch = run->config->train.batch;
     t->steps_per_epoch = sn_dataset_count(run->data, SN_TRAIN) / t->batch;
     t->steps = sn_run_steps(run);
-    sn_status s = check_bn(t);
+    sn_status s = check_extends(run);
+    if (s == SN_OK) s = check_bn(t);
     if (s == SN_OK) s = open_sampler(t);
     if (s == SN_OK) s = sn_loader_open(run, t->batch, t->steps, &t->loader);
     if (s == SN_OK) s = reserve(t);
@@ -87,10 +98,10 @@ static sn_status reserve(sn_trainer *t) {
 }
 
 // ---------------------------------------------------------------- one step
-double sn_trainer_lr(const sn_trainer *t, int64_t step) {
-    const sn_config_optimizer *o = &t->run->config->train.optimizer;
-    sn_schedule s = {o->schedule,       o->lr, o->lr_min, o->warmup, o->step_epochs, o->step_factor, t->run->config->train.epochs,
-                     t->steps_per_epoch};
+double sn_run_lr(const sn_run *r, int64_t step) {
+    const sn_config_optimizer *o = &r->config->train.optimizer;
+    int epochs = r->config->train.epochs;
+    sn_schedule s = {o->schedule, o->lr, o->lr_min, o->warmup, o->step_epochs, o->step_factor, epochs, sn_run_steps(r) / epochs};
     return sn_schedule_lr(&s, step);
 }
 
@@ -130,7 +141,7 @@ sn_status sn_trainer_step(sn_trainer *t) {
     sn_verbs verbs = {t, verb_pass, verb_update_weights};
     t->passes = 0;
     t->loss = t->top1 = 0;
-    t->lr = sn_trainer_lr(t, r->step);
+    t->lr = sn_run_lr(r, r->step);
     SN_TRY(sn_loader_take(t->loader, r->step, &t->in));
     if (t->hooks.begin) SN_TRY(t->hooks.begin(t->hooks.arg, t));
     SN_TRY(t->sampler->step(r->space, (uint32_t)r->config->train.seed, (uint32_t)r->step, t->state, &verbs));
@@ -216,6 +227,7 @@ typedef struct {
     bool log_failed;       // and was warned of
     sn_climb climb;        // of the losses in the log
     int64_t end;           // the step to stop at
+    sn_events *events;     // for TensorBoard; NULL: none wanted, or no longer possible
 } loop;
 
 static void tell(const loop *l, sn_event e) {
@@ -244,6 +256,26 @@ static void log_line(loop *l, json_t *line) {
     log_result(l, s);
     free(text);
     json_decref(line);
+}
+
+// The same for what TensorBoard reads, which then ends.
+static void events_result(loop *l, sn_status s) {
+    if (s == SN_OK) return;
+    warn(l, "no more points for TensorBoard, training goes on");
+    sn_events_close(l->events);
+    l->events = NULL;
+}
+
+static void events_start(loop *l) {
+    const sn_run *r = l->trainer->run;
+    if (!r->config->train.tensorboard) return;
+    char *folder = sn_folder_file(r->folder, "tensorboard");
+    events_result(l, folder ? sn_events_open(folder, r->step, &l->events) : SN_RESOURCE);
+    free(folder);
+}
+
+static void events_add(loop *l, const sn_point *points, size_t n) {
+    if (l->events) events_result(l, sn_events_add(l->events, l->trainer->run->step, points, n));
 }
 
 // Which images feed the steps that follow: once per start of the program.
@@ -291,6 +323,11 @@ static void log_steps(loop *l) {
     log_line(l, json_pack("{s:I,s:f,s:f,s:f,s:f,s:f}", "step", (json_int_t)t->run->step, "epoch",
                           (double)t->run->step / (double)t->steps_per_epoch, "loss", loss, "accuracy",
                           l->accuracy / (double)l->logged, "lr", t->lr, "norm", t->run->optim->norm));
+    const sn_point points[] = {{"loss/train", loss},
+                               {"accuracy/train", l->accuracy / (double)l->logged},
+                               {"learning_rate", t->lr},
+                               {"images_per_second", l->speed}};
+    events_add(l, points, l->speed > 0 ? 4 : 3); // no speed is known yet
     tell_climb(l, loss);
     l->loss = l->accuracy = 0;
     l->logged = 0;
@@ -348,6 +385,7 @@ static sn_status validate_epoch(loop *l) {
     }
     if (!(mean <= r->best)) r->best = mean, r->best_step = r->step; // also when there is none yet (NaN)
     log_line(l, json_pack("{s:I,s:f,s:o}", "step", (json_int_t)r->step, "validation", mean, "paths", each));
+    events_add(l, &(sn_point){"accuracy/validation", mean}, 1);
     tell(l, (sn_event){.kind = SN_EVENT_VALIDATION, .validation = mean});
     return SN_OK;
 }
@@ -409,7 +447,7 @@ sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
         s = check_space(t);
         if (s == SN_OK && watch->log) log_result(&l, sn_log_cut(watch->log, r->step));
         if (s == SN_OK && watch->log) log_result(&l, sn_log_points(watch->log, &l.climb, recall_loss));
-        if (s == SN_OK) log_start(&l), tell_slow(&l);
+        if (s == SN_OK) log_start(&l), tell_slow(&l), events_start(&l);
     }
     while (s == SN_OK && r->step < l.end) {
         s = sn_trainer_step(t);
@@ -417,6 +455,7 @@ sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
         after_step(&l);
         s = end_of_step(&l);
     }
+    sn_events_close(l.events);
     sn_trainer_free(t);
     return s;
 }

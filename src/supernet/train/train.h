@@ -64,7 +64,7 @@ sn_status sn_trainer_step(sn_trainer *);
 // What the largest step needs.
 sn_status sn_trainer_room(const sn_run *, sn_room *out);
 // Learning rate of a step under the run's config.
-double sn_trainer_lr(const sn_trainer *, int64_t step);
+double sn_run_lr(const sn_run *, int64_t step);
 
 // From run->step to the end, or to `until`: what is trained is the same in the same bits. The run has a folder, which the caller
 // has locked. SN_DIVERGED names step and arch; the last checkpoint stands.

@@ -119,7 +119,7 @@ static sn_status tau_with_macs(const sn_ranking *k, double *tau) {
 
 static sn_status print_items(const sn_run *r, const sn_ranking *k, long top, const size_t *front, size_t n_front) {
     table *t = table_new();
-    char pareto[64];
+    char pareto[96];
     table_column(t, TABLE_NUMBER, 0, "place");
     table_column(t, TABLE_TEXT, 0, "architecture");
     table_column(t, TABLE_NUMBER, 0, "top-1");
@@ -129,9 +129,12 @@ static sn_status print_items(const sn_run *r, const sn_ranking *k, long top, con
     table_column(t, TABLE_NUMBER, 0, "MMACs");
     table_column(t, TABLE_NUMBER, 2, "params");
     for (long i = 0; i < k->n && i < top; i++) add_item(t, r, i + 1, &k->item[i]);
-    snprintf(pareto, sizeof pareto, "\nPareto list (%s against MACs):", score_words[k->by]);
+    size_t first = n_front > 2 * (size_t)top ? n_front - 2 * (size_t)top : 0; // the worst of a long list are left out
+    snprintf(pareto, sizeof pareto,
+             first ? "\nPareto list (%s against MACs), the best of %zu:" : "\nPareto list (%s against MACs):", score_words[k->by],
+             n_front);
     table_heading(t, pareto);
-    for (size_t i = 0; i < n_front; i++) add_item(t, r, (long)front[i] + 1, &k->item[front[i]]);
+    for (size_t i = first; i < n_front; i++) add_item(t, r, (long)front[i] + 1, &k->item[front[i]]);
     if (k->n > BASELINES) add_baselines(t, r, k);
     return table_print(t);
 }

@@ -133,13 +133,11 @@ static sn_status read_labels(sn_cache *c) {
     return SN_OK;
 }
 
-// Waits for who is about to remove it, which takes no time. A file system that cannot lock is no reason to do without a cache.
-static sn_status begin_use(const sn_cache *c) {
-    struct stat s;
+// Waits for who is about to remove it, which takes no time; a file that was removed, or replaced by an equal one, is read on. A
+// file system that cannot lock is no reason to do without a cache.
+static void begin_use(const sn_cache *c) {
     while (flock(c->fd, LOCK_SH) && errno == EINTR) continue;
-    if (!fstat(c->fd, &s) && !s.st_nlink) return damaged(c, "removed just now");
     (void)!futimens(c->fd, (const struct timespec[]){{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}});
-    return SN_OK;
 }
 
 const char *sn_cache_path(const sn_cache *c) {
@@ -155,7 +153,7 @@ sn_status sn_cache_open(const char *path, const char *key, sn_cache **out) {
     if (status == SN_OK) status = read_header(c, key);
     if (status == SN_OK) status = find_names(c);
     if (status == SN_OK) status = read_labels(c);
-    if (status == SN_OK && key) status = begin_use(c);
+    if (status == SN_OK && key) begin_use(c);
     if (status != SN_OK) {
         sn_cache_close(c);
         return status;

@@ -328,7 +328,7 @@ static sn_status collect_all(const cli *c, files *f) {
     for (int i = 0; i < c->operands; i++) {
         size_t before = f->n;
         SN_TRY(collect(f, c->operand[i], 0));
-        if (is_folder(c->operand[i])) qsort(f->path + before, f->n - before, sizeof *f->path, by_name);
+        if (f->n > before && is_folder(c->operand[i])) qsort(f->path + before, f->n - before, sizeof *f->path, by_name);
         if (f->n == before) return sn_error(SN_USAGE, "%s: there is no .h5 file in it", c->operand[i]);
     }
     return SN_OK;

@@ -9,7 +9,8 @@ typedef struct table table;
 typedef enum { TABLE_TEXT, TABLE_NUMBER } table_kind; // to the left, to the right
 
 table *table_new(void); // never NULL: where memory runs out, table_print says so
-// lesser: 0 where the column always stands, else those of the largest numbers go first.
+// lesser: 0 where the column always stands, else those of the largest numbers go first. title: borrowed until the table is
+// printed.
 void table_column(table *, table_kind, int lesser, const char *title);
 // Cells of a row, column after column, and so on with the next row.
 void table_cell(table *, const char *format, ...) __attribute__((format(printf, 2, 3)));

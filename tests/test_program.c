@@ -220,6 +220,11 @@ START_TEST(folder_of_another_config) {
               "--set rank.images=100 --set train.keep=4 --set data.source=images && grep 'images: 100' free2/config.yaml");
     ck_run(0, "\"$S\" train run/config.yaml -o run"); // the resolved config is the same config
     ck_printed("err", "finished");
+    ck_run(0, "\"$S\" train run"); // and a run folder goes on in itself
+    ck_printed("err", "finished");
+    ck_run(0, "\"$S\" describe run --no-timing > a && \"$S\" describe run/config.yaml --no-timing > b && cmp a b");
+    ck_run(2, "mkdir none && \"$S\" train none");
+    ck_printed("err", "`supernet train` needs a run folder; there is no none/config.yaml");
 }
 END_TEST
 

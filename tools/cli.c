@@ -238,15 +238,7 @@ void cli_free_overrides(cli_overrides *o) {
     *o = (cli_overrides){0};
 }
 
-sn_status cli_config(const cli *c, const char *path, sn_config **out) {
-    cli_overrides o;
-    SN_TRY(cli_overrides_of(c, &o));
-    sn_status s = sn_config_load(path, (const char *const *)o.text, o.n, out);
-    cli_free_overrides(&o);
-    return s;
-}
-
-static bool is_folder(const char *path) {
+bool cli_is_folder(const char *path) {
     struct stat st;
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
@@ -261,9 +253,27 @@ static sn_status check_run_folder(const cli *c, const char *folder) {
     return s;
 }
 
+static sn_status load_config(const cli *c, const char *path, const cli_overrides *o, sn_config **out) {
+    const char *const *set = (const char *const *)o->text;
+    if (!cli_is_folder(path)) return sn_config_load(path, set, o->n, out);
+    SN_TRY(check_run_folder(c, path));
+    char *inside = sn_folder_file(path, "config.yaml");
+    sn_status s = inside ? sn_config_of_folder(inside, set, o->n, out) : SN_RESOURCE;
+    free(inside);
+    return s;
+}
+
+sn_status cli_config(const cli *c, const char *path, sn_config **out) {
+    cli_overrides o;
+    SN_TRY(cli_overrides_of(c, &o));
+    sn_status s = load_config(c, path, &o, out);
+    cli_free_overrides(&o);
+    return s;
+}
+
 sn_status cli_open_run(const cli *c, const char *path, sn_run **out) {
     cli_overrides o;
-    if (is_folder(path)) SN_TRY(check_run_folder(c, path));
+    if (cli_is_folder(path)) SN_TRY(check_run_folder(c, path));
     SN_TRY(cli_overrides_of(c, &o));
     sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, &cli_stop, out);
     cli_free_overrides(&o);

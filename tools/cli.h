@@ -75,7 +75,8 @@ typedef struct {
 } cli_overrides;
 sn_status cli_overrides_of(const cli *, cli_overrides *out);
 void cli_free_overrides(cli_overrides *);
-// The config file, or the run, named by an operand, with the overrides of the command line.
+bool cli_is_folder(const char *path);
+// The config, or the run, named by an operand, with the overrides of the command line. The config of a run folder is that in it.
 sn_status cli_config(const cli *, const char *path, sn_config **out);
 sn_status cli_open_run(const cli *, const char *path, sn_run **out);
 

@@ -170,7 +170,7 @@ static const cli_rule rules[] = {{"steps", CLI_EXCLUDES, "paths"}, {"sizes", CLI
 
 const cli_command cmd_bench = {
     .name = "bench",
-    .operands = "[CONFIG]",
+    .operands = "[CONFIG|RUN]",
     .summary = "time training steps on this machine and say where the time goes",
     .details =
         "A step is forward, loss, backward and SGD on random images; with --profile on the images of CONFIG, if they are there.\n"

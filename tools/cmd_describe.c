@@ -196,7 +196,7 @@ static const cli_rule rules[] = {
 
 const cli_command cmd_describe = {
     .name = "describe",
-    .operands = "CONFIG",
+    .operands = "CONFIG|RUN",
     .summary = "size of the space, costs, forecast of memory and time",
     .details = "Without the data there is no forecast; what the space alone gives is printed.",
     .least = 1,

@@ -198,7 +198,7 @@ static const cli_rule rules[] = {
 
 const cli_command cmd_summary = {
     .name = "summary",
-    .operands = "CONFIG",
+    .operands = "CONFIG|RUN",
     .summary = "one architecture layer by layer: shapes, parameters, multiplications, time",
     .details =
         "The output of a layer is channels x height x width, for one image; activations are part of the layers that read them. "

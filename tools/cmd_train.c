@@ -8,11 +8,13 @@
 #include <sys/stat.h>
 
 static const cli_option options[] = {
-    {"output", 'o', "RUN", "run folder (default: runs/ and the config's name)"},
+    {"output", 'o', "RUN", "run folder (default: runs/ and the config's name; RUN itself)"},
     {"extend", 0, "N", "the operand is a finished run: N more epochs of it, in the folder of --output"},
     {0}};
 
+// A run goes on in its own folder.
 static char *default_folder(const char *config) {
+    if (cli_is_folder(config)) return sn_strdup(config);
     const char *name = strrchr(config, '/');
     name = name ? name + 1 : config;
     const char *dot = strrchr(name, '.');
@@ -138,6 +140,7 @@ const cli_command cmd_train = {
         "Trains until the last epoch or a signal (SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2: the step is finished, a checkpoint "
         "saved, exit code 75).\n"
         "The run folder holds config.yaml (resolved), log.jsonl and checkpoints/. A folder of another config is refused.\n"
+        "Given a run folder, training goes on in it.\n"
         "Loss and top-1 beside the progress are means over the paths trained since the epoch began.\n"
         "With --extend N the operand is the folder of a finished run. A new run in --output goes on from its last checkpoint, "
         "with the optimiser's state, for N epochs more; the old one stays as it is. The learning rate is that of the config's "

@@ -94,7 +94,7 @@ static void man(FILE *out) {
 // ---------------------------------------------------------------- shells
 // Whether a value is the path of a file or a folder.
 static bool names_file(const char *value) {
-    static const char *const words[] = {"FILE", "RUN", "FOLDER", "CONFIG", "all|FILE", NULL};
+    static const char *const words[] = {"FILE", "RUN", "FOLDER", "CONFIG", "CONFIG|RUN", "all|FILE", NULL};
     for (int i = 0; words[i]; i++)
         if (!strcmp(value, words[i])) return true;
     return false;

@@ -3,6 +3,7 @@
 // Next: test_hdf5data.c.
 #include "datafiles.h"
 
+#include "io/data/decode.h"
 #include "io/data/imagefile.h"
 #include "io/data/picture.h"
 
@@ -399,6 +400,23 @@ START_TEST(folder) {
 }
 END_TEST
 
+// What lies beside the parts is named, one by one: forgotten pictures would be missing in silence.
+START_TEST(folder_unread) {
+    put_tree(at("above/set"));
+    for (int i = 0; i < 3; i++) {
+        char *names = sn_images_unread(i < 2 ? at("above/set") : at("above"));
+        ck_assert_str_eq(names, i ? "'extra'" : "");
+        free(names);
+        put_file(at("above/set/extra/a/0.png"), "x", 1);
+        put_file(at("above/set/.hidden/a/0.png"), "x", 1);
+        put_file(at("above/set/notes"), "x", 1);
+    }
+    char *names = sn_images_unread(at("above/set/train")); // classes are read
+    ck_assert_str_eq(names, "");
+    free(names);
+}
+END_TEST
+
 START_TEST(folder_bad) {
     put_tree(at("set"));
     sn_data_options o = options(at("set"), 3, 8, 8);
@@ -731,6 +749,7 @@ int main(void) {
     tcase_add_test(t, picture_damaged);
     tcase_add_test(t, picture_extremes);
     tcase_add_test(t, folder);
+    tcase_add_test(t, folder_unread);
     tcase_add_test(t, folder_bad);
     tcase_add_test(t, folder_flat);
     tcase_add_test(t, folder_sizes);

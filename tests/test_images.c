@@ -664,8 +664,8 @@ START_TEST(tar_bad) {
     refused(&o, SN_DATA, "%s: train/a/2.gif: only JPEG and PNG pictures are read", s);
     TAR({"train/a/1.png", NULL, &empty});
     refused(&o, SN_DATA, "%s: train/a/1.png: an empty file", s);
-    TAR({"images/1.png", NULL, &one});
-    refused(&o, SN_DATA, "%s: images/1.png: a picture in no class folder", s);
+    TAR({"images/1.png", NULL, &one}, {"2.png", NULL, &one});
+    refused(&o, SN_DATA, "%s: 2.png: a picture in no class folder", s);
     TAR({"README", NULL, &one});
     refused(&o, SN_DATA, "%s: no .jpg, .jpeg or .png under [train/]CLASS/", s);
     TAR({"x/train/a/1.png", NULL, &one}, {"x/valid/a/2.png", NULL, &one});

@@ -230,12 +230,23 @@ START_TEST(broken) {
     free(bytes);
     check_refused("pets", "train/dog/003.png: damaged PNG: cut short");
     put_class("one/only", 20, 16, 1);
-    check_refused("one", "a picture in no class folder");
+    check_refused("one", "one: all its images are of one class, 'only'; at least two classes are needed");
     put_class("two/set/only", 20, 16, 1);
     check_refused("two", "all its images are of one class, 'only'; at least two classes are needed");
     put_class("few/a", 3, 16, 1);
     put_class("few/b", 3, 16, 1);
     check_refused("few", "6 images for training; at least 8 are needed");
+    put_class("capital/Train/a", 9, 16, 1);
+    put_class("capital/Test/a", 9, 16, 1);
+    check_refused("capital", "Test/a/000.png: is this a split? they are called train, val and test");
+    put_split_tree("beside");
+    put_class("beside/bird", 9, 16, 1);
+    ck_run(0, "\"$S\" init beside --hours 0.0001 -o beside.yaml");
+    ck_printed("err", "warning: not read, beside the folder train: folder 'bird'");
+    ck_run(0, "\"$S\" cache list --json"); // init's own look at the pictures too
+    ck_assert_ptr_null(strstr(read_all("out"), "\"changed\""));
+    ck_run(0, "mkdir -p run/checkpoints && touch run/config.yaml");
+    check_refused("run", "a run folder, which holds no data");
     write_all("notes/a.txt", "hello");
     check_refused("notes", "no known data set in it");
     check_refused("absent", "No such file or directory");

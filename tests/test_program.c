@@ -746,11 +746,17 @@ START_TEST(traps) {
     ck_run(0, "cp -r run moved && sed -i 's#source: .*#source: /nowhere/data#' moved/config.yaml");
     ck_run(4, "\"$S\" eval moved --arch skip,skip,skip");
     ck_printed("err", "if the data have moved: --set data.source=PLACE");
+    ck_run(4, "\"$S\" train moved");
+    ck_printed("err", "if the data have moved: --set data.source=PLACE");
     ck_run(0, "\"$S\" eval moved --arch skip,skip,skip --set data.source=/usr/share/datasets/fashion-mnist");
     // keys as the user's config has them
     ck_run(0, "\"$S\" retrain run --arch skip,skip,skip --name once -q");
     ck_run(3, "\"$S\" retrain run --arch skip,skip,skip --name once --set retrain.epochs=2");
     ck_printed("err", "retrain.epochs was 1, now 2; go on with --set retrain.epochs=1");
+    ck_run(3, "\"$S\" retrain run --arch sep_k5,skip,skip --name once");
+    ck_printed("err", "go on with --arch \"skip,skip,skip\", or choose");
+    ck_run(3, "\"$S\" train run --set train.epochs=2");
+    ck_printed("err", "more epochs for a finished run: `supernet train RUN --extend N -o NEW`");
     ck_run(0, "\"$S\" verify run --json"); // every file of a run
     json_t *out = printed_json();
     ck_assert_uint_ge(json_array_size(json_object_get(out, "files")), 3);

@@ -602,6 +602,20 @@ START_TEST(ranking_is_broken_off) {
 }
 END_TEST
 
+// Nothing is missing in it: what is stored is ranked. What is missing is told before it is scored.
+START_TEST(ranking_cannot_be_written) {
+    if (geteuid()) return;
+    put_ranking();
+    how nobody = {.nobody = true};
+    ck_assert_int_eq(chmod(at("r"), 0555), 0);
+    ck_code(0, RUN(nobody, "rank", at("r"), "--json"));
+    ck_assert_ptr_nonnull(strstr(printed, "\"scored\": 0"));
+    ck_code(1, RUN(nobody, "rank", at("r"), "--set", "rank.images=9"));
+    ck_said("architectures have no score yet, and none could be kept");
+    chmod(at("r"), 0777);
+}
+END_TEST
+
 START_TEST(ranking_is_stopped_inside_a_save) {
     put_ranking();
     ck_code(75, RUN(((how){.fault = "1:3:s15", .folder = "/s"}), "rank", at("s")));
@@ -671,6 +685,7 @@ int main(void) {
     tcase_add_test(t, killed_while_decoding);
     tcase_add_test(t, reader_during_saves);
     tcase_add_test(t, ranking_is_broken_off);
+    tcase_add_test(t, ranking_cannot_be_written);
     tcase_add_test(t, ranking_is_stopped_inside_a_save);
     tcase_add_test(t, retraining_is_broken_off);
     suite_add_tcase(s, t);

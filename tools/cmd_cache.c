@@ -48,7 +48,10 @@ static void list_row(const sn_cache_entry *e, table *t) {
     table_cell(t, "%s", *e->source ? e->source : e->path);
     table_cell(t, "%s", sn_cache_state_words[e->state]);
     table_cell(t, "%llu", (unsigned long long)e->images);
-    table_cell(t, "%d x %d x %d", e->shape.channels, e->shape.height, e->shape.width);
+    if (e->shape.fit == SN_FIT_FACTS)
+        table_cell(t, "as init saw it");
+    else
+        table_cell(t, "%d x %d x %d", e->shape.channels, e->shape.height, e->shape.width);
     table_cell(t, "%s", mib(e->bytes, size));
     table_cell(t, "%s", e->in_use ? "in use now" : when(e->used, false, time));
 }

@@ -2,6 +2,7 @@
 // Not here: the config (init_config.c).
 // Next: cmd_init.c.
 #include "init.h"
+#include "io/data/decode.h"
 
 #include <stdarg.h>
 
@@ -84,6 +85,9 @@ void init_warn(const proposal *p, init_warnings *out) {
     out->n = 0;
     warn_classes(p->s, out);
     warn_copies(p->s, out);
+    char *unread = sn_images_unread(p->source);
+    if (unread && *unread) add(out, "not read, beside the folder train: folder %s", unread);
+    free(unread);
     if (p->too_slow)
         add(out,
             "%d epochs, the fewest that are of use, take longer than %.3g h here, even with the smallest of the proposed "

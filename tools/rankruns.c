@@ -2,9 +2,11 @@
 #include "rankruns.h"
 #include "base/clock.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 // ---------------------------------------------------------------- one of them
 // RUN of RUN/checkpoints/NAME; any other name is taken for that of a folder.
@@ -25,10 +27,16 @@ static bool same_folder(const char *a, const char *b) {
     return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-// *lock stays NULL where the first's holds this folder too.
+// What is stored in a folder that cannot be written is ranked all the same.
+static bool is_read_only(const char *folder) {
+    return access(folder, W_OK) && (errno == EROFS || errno == EACCES);
+}
+
+// *lock stays NULL there, and where the first's holds this folder too.
 static sn_status open_one(const rank_runs *x, const rank_member *m, sn_folder **lock, sn_run **out) {
     sn_run *r = NULL;
-    if (m == x->member || !same_folder(m->folder, x->member->folder)) SN_TRY(cli_lock_run(x->c, m->folder, lock));
+    if (!is_read_only(m->folder) && (m == x->member || !same_folder(m->folder, x->member->folder)))
+        SN_TRY(cli_lock_run(x->c, m->folder, lock));
     sn_status s = cli_open_run(x->c, m->folder, &r);
     if (s == SN_OK && strcmp(m->name, m->folder)) s = sn_run_load(r, m->name);
     if (s != SN_OK) {

@@ -45,7 +45,7 @@ static bool is_used(const char *path) {
 }
 
 // The key is "source PATH\nshape C H W FIT\n..."; the path may hold line ends itself.
-static sn_status read_key(const char *key, sn_cache_entry *e, sn_fit *fit) {
+static sn_status read_key(const char *key, sn_cache_entry *e) {
     static const char source[] = "source ";
     const char *shape = NULL;
     for (const char *p = key; (p = strstr(p, "\nshape ")); p++) shape = p;
@@ -55,15 +55,14 @@ static sn_status read_key(const char *key, sn_cache_entry *e, sn_fit *fit) {
     if (!path) return SN_RESOURCE;
     free(e->source);
     e->source = path;
-    *fit = strcmp(word, "stretch") ? SN_FIT_CROP : SN_FIT_STRETCH;
+    for (e->shape.fit = SN_FIT_CROP; e->shape.fit < SN_FIT_FACTS && strcmp(word, sn_fit_words[e->shape.fit]);) e->shape.fit++;
     return SN_OK;
 }
 
 // Holds the key against that of the source as it is now.
-static sn_status compare(const char *key, sn_fit fit, sn_cache_entry *e) {
+static sn_status compare(const char *key, sn_cache_entry *e) {
     char *now = NULL;
     sn_data_source what = {.source = e->source, .cache_dir = "/", .shape = e->shape};
-    what.shape.fit = fit;
     if (!*e->source) return SN_OK;
     e->state = access(e->source, F_OK) && (errno == ENOENT || errno == ENOTDIR) ? SN_CACHE_GONE : SN_CACHE_CHANGED;
     if (e->state == SN_CACHE_GONE) return SN_OK;
@@ -75,13 +74,12 @@ static sn_status compare(const char *key, sn_fit fit, sn_cache_entry *e) {
 
 static sn_status look_into(sn_cache_entry *e) {
     sn_cache *c;
-    sn_fit fit = SN_FIT_CROP;
     sn_status s = sn_cache_open(e->path, NULL, &c);
     if (s != SN_OK) return s == SN_DATA ? SN_OK : s;
     for (int part = 0; part < SN_PARTS; part++) e->images += sn_cache_count(c, part);
     e->shape = sn_cache_shape_of(c);
-    s = read_key(sn_cache_key(c), e, &fit);
-    if (s == SN_OK) s = compare(sn_cache_key(c), fit, e);
+    s = read_key(sn_cache_key(c), e);
+    if (s == SN_OK) s = compare(sn_cache_key(c), e);
     sn_cache_close(c);
     return s;
 }

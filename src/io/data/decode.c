@@ -16,6 +16,14 @@ static const sn_decoder *const formats[] = {&sn_decoder_idx,    &sn_decoder_cifa
                                             &sn_decoder_folder, &sn_decoder_hdf5,    &sn_decoder_tar};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
+static bool is_run(const char *source) {
+    char *config = sn_path_join(source, "config.yaml"), *checkpoints = sn_path_join(source, "checkpoints");
+    bool yes = config && checkpoints && !access(config, F_OK) && !access(checkpoints, F_OK);
+    free(config);
+    free(checkpoints);
+    return yes;
+}
+
 sn_status sn_decoder_find(const char *source, const sn_decoder **out) {
     struct stat s;
     if (stat(source, &s)) return sn_error(SN_DATA, "data.source: %s: %s", source, strerror(errno));
@@ -26,6 +34,9 @@ sn_status sn_decoder_find(const char *source, const sn_decoder **out) {
         }
     if (sn_file_has(source, 0, "PK\3\4", 4))
         return sn_error(SN_DATA, "data.source: %s: zip files are not read: unpack it and name the folder, or make a tar of it",
+                        source);
+    if (is_run(source))
+        return sn_error(SN_DATA, "data.source: %s: a run folder, which holds no data; allowed is what holds the pictures",
                         source);
     char text[2048] = "";
     for (size_t i = 0, used = 0; i < FORMATS && used < sizeof text; i++)

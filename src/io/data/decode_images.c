@@ -49,11 +49,11 @@ static int part_of(const char *name, size_t n) {
     return -1;
 }
 
-// Names that are meant as train, val or test, but are not these.
+// Names that are meant as train, val or test, but are not these, such as Test.
 static bool is_near_part(const char *name, size_t n) {
-    static const char *const near[] = {"training", "valid", "validation", "testing"};
+    static const char *const near[] = {"train", "val", "test", "training", "valid", "validation", "testing"};
     for (size_t i = 0; i < sizeof near / sizeof *near; i++)
-        if (strlen(near[i]) == n && !strncasecmp(near[i], name, n)) return true;
+        if (strlen(near[i]) == n && !strncasecmp(near[i], name, n)) return i >= SN_PARTS || strncmp(near[i], name, n);
     return false;
 }
 
@@ -93,7 +93,7 @@ static layout layout_of(char *const *path, size_t n) {
         if (locate(path[i], &at)) return (layout){.flat = false};
     size_t top = n ? strcspn(path[0], "/") + 1 : 0;
     for (size_t i = 0; i < n && top; i++)
-        if (strncmp(path[i], path[0], top) || path[0][top - 1] != '/') top = 0;
+        if (strncmp(path[i], path[0], top) || path[0][top - 1] != '/' || !strchr(path[i] + top, '/')) top = 0; // 0: the class
     return (layout){.flat = true, .top = (int)top};
 }
 
@@ -242,6 +242,20 @@ static char *only_folder(const char *source) {
     return NULL;
 }
 
+static bool has_picture(const char *folder, int below);
+
+// The one folder in source that is not hidden, where that is none of pictures, a class; in new memory, or NULL.
+static char *folder_of_classes(const char *source) {
+    char *only = only_folder(source), *whole = only ? sn_path_join(source, only) : NULL;
+    if (whole && !has_picture(whole, 0)) {
+        free(whole);
+        return only;
+    }
+    free(whole);
+    free(only);
+    return NULL;
+}
+
 // The one folder in source that is not hidden, in new memory; "" when train is in source itself, NULL when neither.
 static char *find_top(const char *source) {
     if (is_folder(source, part_name[0])) return sn_strdup("");
@@ -368,7 +382,7 @@ static sn_status folder_list(const char *source, sn_files *files) {
         free(top);
         return status;
     }
-    top = only_folder(source);
+    top = folder_of_classes(source);
     sn_status status = walk(source, top ? top : "", 1, files);
     free(top);
     return status;

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const sn_fit_words[] = {"crop", "stretch", "facts"};
+
 typedef struct {
     int top, left, height, width;
 } box;

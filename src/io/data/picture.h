@@ -21,6 +21,7 @@ typedef enum {
     SN_FIT_STRETCH, // all of it is resized, each side by its own factor
     SN_FIT_FACTS    // in place of its pixels stand SN_FACTS bytes about it (1 channel, height 1): see sn_facts_read
 } sn_fit;
+extern const char *const sn_fit_words[]; // "crop", "stretch", "facts"
 
 enum { SN_FACTS = 16 };
 typedef struct {

@@ -59,8 +59,7 @@ sn_status sn_cache_folder(const char *given, char **out) {
 // NAME-HEIGHTxWIDTHxCHANNELS-HASH.sncache: the hash tells sources of the same name apart. A changed source keeps its name.
 static sn_status choose_name(job *j) {
     const sn_cache_shape *s = &j->what->shape;
-    static const char *const fits[] = {[SN_FIT_CROP] = "crop", [SN_FIT_STRETCH] = "stretch", [SN_FIT_FACTS] = "facts"};
-    const char *fit = fits[s->fit], *slash = strrchr(j->source, '/');
+    const char *fit = sn_fit_words[s->fit], *slash = strrchr(j->source, '/');
     char shown[SHOWN_NAME + 1] = "";
     for (size_t i = 0; slash[1 + i] && i < SHOWN_NAME; i++)
         shown[i] = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", slash[1 + i]) ? slash[1 + i] : '_';

@@ -6,10 +6,12 @@
 #include "supernet/engine/scoreplan.h"
 #include "supernet/rank/budget.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SCORING_BATCH = 250, SUBTREE = 3 };
 
@@ -330,6 +332,9 @@ static sn_status rank_in(ranker *r, const sn_arch *sorted, long n) {
         else
             r->missing[r->n++] = sorted[i];
     }
+    if (r->n && access(r->run->folder, W_OK))
+        return sn_error(SN_FAIL, "%s: %s: %ld of %ld architectures have no score yet, and none could be kept", r->run->folder,
+                        strerror(errno), r->n, n);
     if (r->n) SN_TRY(score_missing(r));
     SN_TRY(load_fitted(r->run, r->setting, r->out));
     sn_ranking_choose(r->out, sorted, n, r->run->config->rank.by);

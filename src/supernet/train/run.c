@@ -355,8 +355,9 @@ static sn_status check_same(const newest *w, const sn_config *config) {
     return sn_error(
         SN_CONFIG,
         "%s was trained with another config: %s was %s, now %s; go on with --set %s=%s, or choose another folder (-o; retrain, "
-        "finals: --name)",
-        w->path, change.key, change.first, change.second, change.key, change.first);
+        "finals: --name)%s",
+        w->path, change.key, change.first, change.second, change.key, change.first,
+        strcmp(change.key, "train.epochs") ? "" : "; more epochs for a finished run: `supernet train RUN --extend N -o NEW`");
 }
 
 // Writes nothing when nothing is new, so that a finished run on a full disk still says that it is finished.

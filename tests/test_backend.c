@@ -114,17 +114,12 @@ START_TEST(convolutions_are_fast) {
     const struct {
         int ci, co, side, groups;
         const char *kind;
-    } cases[] = {{64, 64, 3, 1, " dense"},
-                 {64, 64, 1, 1, " 1x1"},
-                 {64, 64, 3, 64, " depthwise"},
-                 {64, 64, 15, 64, " depthwise"},
-                 {64, 64, 17, 64, " narrow groups"},
-                 {64, 128, 3, 64, " narrow groups"},
-                 {64, 64, 3, 8, " narrow groups"},
-                 {64, 64, 1, 16, " narrow groups"},
-                 {72, 72, 3, 8, " dense"},
-                 {64, 128, 3, 8, " dense"},
-                 {64, 64, 1, 2, " dense"}};
+    } cases[] = {{64, 64, 3, 1, " dense"},           {64, 64, 1, 1, " 1x1"},
+                 {64, 64, 3, 64, " depthwise"},      {64, 64, 15, 64, " depthwise"},
+                 {64, 64, 17, 64, " narrow groups"}, {64, 128, 3, 64, " narrow groups"},
+                 {64, 64, 3, 8, " narrow groups"},   {64, 64, 1, 16, " narrow groups"},
+                 {72, 72, 3, 8, " narrow groups"},   {64, 128, 3, 8, " narrow groups"},
+                 {128, 128, 3, 4, " dense"},         {64, 64, 1, 2, " dense"}};
     sn_backend *b = opened("cpu", 1);
     for (int k = 0; k < 3; k++) {
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

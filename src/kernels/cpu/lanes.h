@@ -122,9 +122,23 @@ INLINE __m256i v_mask(int n, int first) { // lanes first..first+7 of the first n
 INLINE v16 v_load_n(const float *p, int n) {
     return (v16){_mm256_maskload_ps(p, v_mask(n, 0)), _mm256_maskload_ps(p + 8, v_mask(n, 8))};
 }
+// The first n < 8 floats, in pieces: a masked store takes many times as long as they do.
+INLINE void v_store_half(float *p, __m256 x, int n) {
+    __m128 piece = _mm256_castps256_ps128(x);
+    if (n & 4) {
+        _mm_storeu_ps(p, piece);
+        p += 4, piece = _mm256_extractf128_ps(x, 1);
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)(void *)p, piece);
+        p += 2, piece = _mm_movehl_ps(piece, piece);
+    }
+    if (n & 1) _mm_store_ss(p, piece);
+}
 INLINE void v_store_n(float *p, v16 x, int n) {
-    _mm256_maskstore_ps(p, v_mask(n, 0), x.lo);
-    _mm256_maskstore_ps(p + 8, v_mask(n, 8), x.hi);
+    if (n >= 8) _mm256_storeu_ps(p, x.lo);
+    if (n & 7) v_store_half(n < 8 ? p : p + 8, n < 8 ? x.lo : x.hi, n & 7);
+    if (n >= LANE) _mm256_storeu_ps(p + 8, x.hi);
 }
 INLINE v16 v_add(v16 a, v16 b) {
     return (v16){_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
@@ -225,13 +239,18 @@ INLINE v16 v_inside(v16 x, v16 u, v16 top) {
 #endif
 
 // reg: what one register holds, 16 / REG of which make a v16. For loops that need more values in registers than v16 would leave.
-// reg_pick(x, lane): lane i of the result is lane[i] of the v16 that x is a part of; both within the same 8. reg_near(x, r): lane
-// i is lane i ^ r, for r < 4 known at compile time. reg_far(x): lane i is lane i ^ 4.
+// reg_add_product: *sum += a*b, as reg_fma.
+// Of quads, four lanes each: reg_turned(x, i): lane l is lane l ^ i of x, for 0 < i < QUAD known at compile time; reg_two(a, b,
+// n): the first n have a, the others b (where there are but two, n is 1); reg_four(x, at): each has x[at[its number]].
+enum { QUAD = 4 };
 #if defined(SN_LANES_avx2)
 typedef __m256 reg;
 enum { REG = 8 };
 INLINE reg reg_zero(void) {
     return _mm256_setzero_ps();
+}
+INLINE reg reg_set(float x) {
+    return _mm256_set1_ps(x);
 }
 INLINE reg reg_load(const float *p) {
     return _mm256_loadu_ps(p);
@@ -246,22 +265,32 @@ INLINE reg reg_fma(reg a, reg b, reg c) {
     return _mm256_fmadd_ps(a, b, c);
 }
 INLINE void reg_store_n(float *p, reg x, int n) { // the first n <= REG floats
-    _mm256_maskstore_ps(p, v_mask(n, 0), x);
+    if (n >= REG)
+        _mm256_storeu_ps(p, x);
+    else
+        v_store_half(p, x, n);
 }
-INLINE reg reg_near(reg x, int r) {
-    return r == 1 ? _mm256_permute_ps(x, 0xb1) : r == 2 ? _mm256_permute_ps(x, 0x4e) : r == 3 ? _mm256_permute_ps(x, 0x1b) : x;
+INLINE void reg_add_product(reg *sum, reg a, reg b) {
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(*sum) : "x"(a), "x"(b)); // left to itself gcc moves sums about
 }
-INLINE reg reg_far(reg x) {
-    return _mm256_permute2f128_ps(x, x, 1);
+INLINE reg reg_turned(reg x, int i) {
+    return i == 1 ? _mm256_permute_ps(x, 0xb1) : i == 2 ? _mm256_permute_ps(x, 0x4e) : _mm256_permute_ps(x, 0x1b);
 }
-INLINE reg reg_pick(reg x, const int32_t *lane) {
-    return _mm256_permutevar8x32_ps(x, _mm256_loadu_si256((const __m256i *)(const void *)lane)); // lanes modulo 8
+INLINE reg reg_two(float a, float b, int n) {
+    (void)n;
+    return _mm256_blend_ps(_mm256_set1_ps(a), _mm256_set1_ps(b), 0xf0);
+}
+INLINE reg reg_four(const float *x, const int64_t *at) {
+    return reg_two(x[at[0]], x[at[1]], 1);
 }
 #else
 typedef v16 reg;
 enum { REG = LANE };
 INLINE reg reg_zero(void) {
     return v_zero();
+}
+INLINE reg reg_set(float x) {
+    return v_set(x);
 }
 INLINE reg reg_load(const float *p) {
     return v_load(p);
@@ -278,28 +307,35 @@ INLINE reg reg_fma(reg a, reg b, reg c) {
 INLINE void reg_store_n(float *p, reg x, int n) { // the first n <= REG floats
     v_store_n(p, x, n);
 }
+INLINE void reg_add_product(reg *sum, reg a, reg b) {
+    *sum = v_fma(a, b, *sum);
+}
 #if defined(SN_LANES_avx512)
-INLINE reg reg_near(reg x, int r) {
-    return r == 1 ? _mm512_permute_ps(x, 0xb1) : r == 2 ? _mm512_permute_ps(x, 0x4e) : r == 3 ? _mm512_permute_ps(x, 0x1b) : x;
+INLINE reg reg_turned(reg x, int i) {
+    return i == 1 ? _mm512_permute_ps(x, 0xb1) : i == 2 ? _mm512_permute_ps(x, 0x4e) : _mm512_permute_ps(x, 0x1b);
 }
-INLINE reg reg_far(reg x) {
-    return _mm512_shuffle_f32x4(x, x, 0xb1);
+INLINE reg reg_two(float a, float b, int n) {
+    return _mm512_mask_broadcastss_ps(_mm512_set1_ps(a), (__mmask16)(0xffffu << QUAD * n), _mm_set_ss(b));
 }
-INLINE reg reg_pick(reg x, const int32_t *lane) {
-    return _mm512_permutexvar_ps(_mm512_loadu_si512(lane), x);
+INLINE reg reg_four(const float *x, const int64_t *at) {
+    reg result = reg_two(x[at[0]], x[at[1]], 1);
+    result = _mm512_mask_broadcastss_ps(result, 0xff00, _mm_set_ss(x[at[2]]));
+    return _mm512_mask_broadcastss_ps(result, 0xf000, _mm_set_ss(x[at[3]]));
 }
 #else
-INLINE reg reg_near(reg x, int r) {
+INLINE reg reg_turned(reg x, int i) {
     reg result;
-    for (int i = 0; i < LANE; i++) result.x[i] = x.x[i ^ r];
+    for (int lane = 0; lane < LANE; lane++) result.x[lane] = x.x[lane ^ i];
     return result;
 }
-INLINE reg reg_far(reg x) {
-    return reg_near(x, 4);
-}
-INLINE reg reg_pick(reg x, const int32_t *lane) {
+INLINE reg reg_two(float a, float b, int n) {
     reg result;
-    for (int i = 0; i < LANE; i++) result.x[i] = x.x[lane[i]];
+    for (int lane = 0; lane < LANE; lane++) result.x[lane] = lane < n * QUAD ? a : b;
+    return result;
+}
+INLINE reg reg_four(const float *x, const int64_t *at) {
+    reg result;
+    for (int lane = 0; lane < LANE; lane++) result.x[lane] = x[at[lane / QUAD]];
     return result;
 }
 #endif
@@ -328,30 +364,11 @@ INLINE void transpose8(const float *in, int64_t ld, float *out, int64_t ld_out) 
 }
 #endif
 
-// copy8: n <= 8 floats, and zeros up to 8. sum8: 8 floats, the sum of `count` pieces at even steps, in order.
-#if defined(SN_LANES_plain)
-INLINE void copy8(float *to, const float *from, int n) {
-    for (int i = 0; i < 8; i++) to[i] = i < n ? from[i] : 0;
+// p itself, of which the compiler knows nothing: it keeps no registers, which there are too few of, for what lies there.
+INLINE const float *anew(const float *p) {
+    __asm__("" : "+r"(p));
+    return p;
 }
-INLINE void sum8(float *to, const float *from, int step, int count) {
-    float sum[8];
-    for (int i = 0; i < 8; i++) sum[i] = from[i];
-    for (int k = 1; k < count; k++)
-        for (int i = 0; i < 8; i++) sum[i] += from[k * step + i];
-    for (int i = 0; i < 8; i++) to[i] = sum[i];
-}
-#else
-static const int32_t copy_mask_words[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-INLINE void copy8(float *to, const float *from, int n) {
-    __m256i mask = _mm256_loadu_si256((const __m256i *)(const void *)(copy_mask_words + 8 - n));
-    _mm256_storeu_ps(to, _mm256_maskload_ps(from, mask));
-}
-INLINE void sum8(float *to, const float *from, int step, int count) {
-    __m256 sum = _mm256_loadu_ps(from);
-    for (int k = 1; k < count; k++) sum = _mm256_add_ps(sum, _mm256_loadu_ps(from + k * step));
-    _mm256_storeu_ps(to, sum);
-}
-#endif
 
 // Loads and stores of a channel block: n >= 16 is a whole one.
 INLINE v16 v_load_to(const float *p, int n) {

@@ -333,8 +333,14 @@ static inline void build_conv_backward_weights(kase *k) {
     p->dw = put(k, GRADS, conv_weights(&p->size), UPDATED, GRADIENT);
 }
 
-static inline sn_pool_size pool_size(const kase *k) { // variant: the kind
+// So many windows that the last one begins inside.
+static inline int pool_out(const shape *s, int size) {
+    return (size + s->pad - 1) / s->stride + 1;
+}
+
+static inline sn_pool_size pool_size(const kase *k) { // variant: the kind; 2 more: windows reach beyond the end
     const shape *s = &k->size;
+    bool beyond = k->o.variant / 2;
     return (sn_pool_size){.n = s->n,
                           .h = s->h,
                           .w = s->w,
@@ -342,9 +348,9 @@ static inline sn_pool_size pool_size(const kase *k) { // variant: the kind
                           .kernel = s->k,
                           .stride = s->stride,
                           .pad = s->pad,
-                          .kind = (sn_pool_kind)k->o.variant,
-                          .ho = out_size(s->h, s->k, s->stride, s->pad, 1),
-                          .wo = out_size(s->w, s->k, s->stride, s->pad, 1)};
+                          .kind = (sn_pool_kind)(k->o.variant % 2),
+                          .ho = beyond ? pool_out(s, s->h) : out_size(s->h, s->k, s->stride, s->pad, 1),
+                          .wo = beyond ? pool_out(s, s->w) : out_size(s->w, s->k, s->stride, s->pad, 1)};
 }
 
 static inline void build_pool_forward(kase *k) {
@@ -378,10 +384,10 @@ static inline void build_mean_backward(kase *k) {
     p->into = make_into(k, in_rows(&k->size), p->c, false);
 }
 
-static inline void build_sum_forward(kase *k) { // variant + 1 inputs, whose views differ
+static inline void build_sum_forward(kase *k) { // variant + 1 inputs, whose views differ; the last variant: none
     sn_sum_forward *p = &k->call.as.sum_forward;
     options first = k->o;
-    p->rows = in_rows(&k->size), p->c = k->size.ci, p->inputs = k->o.variant + 1;
+    p->rows = in_rows(&k->size), p->c = k->size.ci, p->inputs = (k->o.variant + 1) % (SN_SUM_INPUTS + 1);
     for (int i = 0; i < p->inputs; i++) {
         p->x[i] = make_view(k, IN, p->rows, p->c);
         k->o.view = (first.view + i + 1) % 3, k->o.act = (first.act + 2 * i + 1) % 3;
@@ -652,11 +658,11 @@ typedef struct {
 #define USES_conv_forward SHAPES(conv_shapes), DRAWN | VIEW | STAT, 1
 #define USES_conv_backward_data SHAPES(conv_shapes), DRAWN | VIEW | GRAD | INTO, 1
 #define USES_conv_backward_weights SHAPES(conv_shapes), DRAWN | VIEW | GRAD, 1
-#define USES_pool_forward SHAPES(pool_shapes), VIEW | STAT, 2
-#define USES_pool_backward SHAPES(pool_shapes), VIEW | GRAD | INTO, 2
+#define USES_pool_forward SHAPES(pool_shapes), VIEW | STAT, 4
+#define USES_pool_backward SHAPES(pool_shapes), VIEW | GRAD | INTO, 4
 #define USES_mean_forward SHAPES(flat_shapes), VIEW | STAT, 1
 #define USES_mean_backward SHAPES(flat_shapes), VIEW | GRAD | INTO, 1
-#define USES_sum_forward SHAPES(flat_shapes), VIEW | STAT, SN_SUM_INPUTS
+#define USES_sum_forward SHAPES(flat_shapes), VIEW | STAT, SN_SUM_INPUTS + 1
 #define USES_sum_backward SHAPES(flat_shapes), VIEW | GRAD | INTO | NO_DY, 1
 #define USES_bn_forward SHAPES(flat_shapes), 0, 12
 #define USES_bn_backward SHAPES(flat_shapes), 0, 6

@@ -9,8 +9,8 @@ static inline sn_space *mixed_space(int size) {
     sn_space *s = sn_space_new();
     if (!s) return NULL;
     s->channels = 3, s->height = s->width = size, s->classes = 10;
-    const int conv[SN_OP_ATTRS] = {3, 2, 1, 2}, sep[SN_OP_ATTRS] = {5, 1, 1}, max[SN_OP_ATTRS] = {0, 3},
-              avg[SN_OP_ATTRS] = {1, 3}, mb[SN_OP_ATTRS] = {1, 3, 0, 1};
+    const int conv[SN_OP_ATTRS] = {3, 2, 1, 2}, sep[SN_OP_ATTRS] = {5, 1, 1}, max[SN_OP_ATTRS] = {0, 3, 1},
+              avg[SN_OP_ATTRS] = {1, 3, 1}, mb[SN_OP_ATTRS] = {1, 3, 0, 1};
     const int none[SN_OP_ATTRS] = {0}, grouped[SN_OP_ATTRS] = {3, 1, 2, 0};
     int k[7] = {
         sn_space_add_block(s, "conv", sn_op_find("conv"), conv),      sn_space_add_block(s, "sep", sn_op_find("sepconv"), sep),

@@ -29,6 +29,7 @@ typedef struct {
     FILE *to_blocks, *to_network;
     int c, h, w;            // of the value that the next entry reads
     int entries, decisions; // so far
+    int named;              // choices and motifs
 } maker;
 
 // ---------------------------------------------------------------- draws
@@ -104,7 +105,7 @@ static const sn_op *any_operation(maker *m, int out, int stride, int layers, int
         const sn_op *op = sn_ops[below(m, ops)];
         memset(attr, 0, SN_OP_ATTRS * sizeof *attr);
         for (int i = 0; op->attrs[i].type != SN_ATTR_END; i++) attr[i] = any_value(m, &op->attrs[i]);
-        if (op->takes_out && fits_layers(m, op, attr, out, stride, layers)) return op;
+        if (op->takes_out && strcmp(op->name, "zero") && fits_layers(m, op, attr, out, stride, layers)) return op;
     }
     ck_abort_msg("no operation between %d and %d channels of %d x %d: %s", m->c, out, m->h, m->w, sn_error_text());
     return NULL;
@@ -169,9 +170,112 @@ static void put_fixed(maker *m) {
     end_entry(m, out, stride);
 }
 
+// A name that no block has: of a zero, a choice or a motif.
+static const char *any_name(maker *m, const char *what, char name[64]) {
+    static const char *const odd[] = {"off", "nodes", "choose", "input", "sum", "2"};
+    snprintf(name, 64, "%s_%d", what, m->named++);
+    if (once_in(m, 6)) snprintf(name, 64, "%s%d", odd[below(m, 6)], m->named);
+    return name;
+}
+
+// ---------------------------------------------------------------- motifs
+typedef struct {
+    char name[64];
+    int decisions; // of one place
+    bool shared;
+} named_block;
+
+// A choice between blocks that stand anywhere in a motif; `inner`, if there is one, and nothing are options now and then.
+static named_block put_choice_block(maker *m, int out, int stride, const named_block *inner, bool may_share) {
+    named_block b = {.decisions = 1, .shared = may_share && once_in(m, 5)};
+    char zero[64] = "";
+    int block[3], n = 0, wanted = between(m, 1, 3);
+    for (int tries = 0; n < wanted && tries < 20; tries++) {
+        block[n] = any_block(m, out, stride, 2);
+        bool seen = false;
+        for (int k = 0; k < n; k++) seen = seen || block[k] == block[n];
+        n += !seen;
+    }
+    if (below(m, 2)) fprintf(m->to_blocks, "    \"%s\": {op: zero}\n", any_name(m, "none", zero));
+    fprintf(m->to_blocks, "    \"%s\": {choose: [", any_name(m, "choice", b.name));
+    for (int k = 0; k < n; k++) fprintf(m->to_blocks, "%s\"%s\"", k ? ", " : "", m->space->blocks[block[k]].name);
+    if (*zero) fprintf(m->to_blocks, ", \"%s\"", zero);
+    if (inner) fprintf(m->to_blocks, ", \"%s\"", inner->name);
+    fprintf(m->to_blocks, "]%s}\n", b.shared ? ", shared: true" : "");
+    if (inner) b.decisions += inner->decisions;
+    return b;
+}
+
+// A term that reads `from`, -1: the input; returns the decisions that it adds.
+static int put_term(maker *m, int out, int stride, int from, const named_block *choice, const named_block *inner, FILE *f) {
+    char source[16] = "input";
+    if (from >= 0) snprintf(source, sizeof source, "n%d", from);
+    if (once_in(m, 4) && (from >= 0 || (m->c == out && stride == 1))) return fputs(source, f), 0;
+    if (inner && once_in(m, 4)) return fprintf(f, "{\"%s\": %s}", inner->name, source), inner->decisions;
+    if (below(m, 4)) return fprintf(f, "{\"%s\": %s}", choice->name, source), choice->shared ? 0 : choice->decisions;
+    return fprintf(f, "{\"%s\": %s}", m->space->blocks[any_block(m, out, stride, 2)].name, source), 0;
+}
+
+// A motif of a few nodes; every node reads some above, and the last all that nobody else reads. It has one choice at least.
+static named_block put_motif_block(maker *m, int out, int stride, const named_block *inner, bool may_share) {
+    enum { MOST = 4 };
+    named_block nested = {.decisions = 0}, b = {.shared = may_share && once_in(m, 3)};
+    bool as_option = inner && below(m, 2), read[MOST] = {false};
+    named_block choice = put_choice_block(m, out, stride, as_option ? inner : NULL, may_share && !inner);
+    if (inner && !as_option) nested = *inner;
+    int n = between(m, 1, MOST);
+    char *nodes;
+    size_t size;
+    FILE *f = open_memstream(&nodes, &size); // blocks that it needs stand above it
+    ck_assert_ptr_nonnull(f);
+    b.decisions = choice.decisions;
+    for (int i = 0; i < n; i++) {
+        int terms = ONE_OF(m, 1, 1, 2, 2, 3, 5);
+        fprintf(f, "        n%d: {sum: [", i);
+        for (int k = 0; k < terms; k++) {
+            int from = between(m, -1, i - 1);
+            if (from >= 0) read[from] = true;
+            if (k) fputs(", ", f);
+            if (b.decisions < 5)
+                b.decisions += put_term(m, out, stride, from, &choice, *nested.name ? &nested : NULL, f);
+            else if (from < 0)
+                fprintf(f, "{\"%s\": input}", m->space->blocks[any_block(m, out, stride, 2)].name);
+            else
+                fprintf(f, "n%d", from);
+        }
+        for (int k = 0; i == n - 1 && k < i; k++)
+            if (!read[k]) fprintf(f, ", n%d", k);
+        if (i == n - 1) fprintf(f, ", {\"%s\": input}", choice.name);
+        fputs("]}\n", f);
+    }
+    fclose(f);
+    fprintf(m->to_blocks, "    \"%s\":\n%s      nodes:\n%s", any_name(m, "motif", b.name), b.shared ? "      shared: true\n" : "",
+            nodes);
+    free(nodes);
+    return b;
+}
+
+// Layers of a motif, with another in it or not. Sums of many values grow; they are normalised again.
+static void put_motif(maker *m) {
+    int out = any_channels(m), stride = any_stride(m), layers = ONE_OF(m, 1, 1, 2);
+    named_block inner = {.decisions = 0};
+    bool nests = once_in(m, 3);
+    if (nests) inner = put_motif_block(m, out, stride, NULL, false);
+    named_block b = put_motif_block(m, out, stride, nests ? &inner : NULL, true);
+    bool shared = once_in(m, 3);
+    if (b.decisions * layers > 8 && !b.shared) shared = true;
+    fprintf(m->to_network, "    - {layers: %d, block: \"%s\"", layers, b.name);
+    if (shared) fputs(", shared: true", m->to_network);
+    m->decisions += shared || b.shared ? b.decisions : layers * b.decisions;
+    end_entry(m, out, stride);
+    fputs("    - {op: norm", m->to_network);
+    end_entry(m, out, 1);
+}
+
 static void put_choice(maker *m) {
     enum { MOST = 8 };
     int out = any_channels(m), stride = any_stride(m), layers = ONE_OF(m, 1, 1, 1, 2, 2, 3), block[MOST], n = 0;
+    char zero[64] = "";
     int wanted = once_in(m, 5) ? 1 : once_in(m, 4) ? MOST : between(m, 2, 4);
     for (int tries = 0; n < wanted && tries < 4 * MOST; tries++) {
         block[n] = any_block(m, out, stride, layers);
@@ -179,10 +283,12 @@ static void put_choice(maker *m) {
         for (int k = 0; k < n; k++) seen = seen || block[k] == block[n];
         n += !seen;
     }
+    if (once_in(m, 8)) fprintf(m->to_blocks, "    \"%s\": {op: zero}\n", any_name(m, "none", zero));
     fputs("    - {", m->to_network);
     if (layers > 1 || below(m, 2)) fprintf(m->to_network, "layers: %d, ", layers);
     fputs("choose: [", m->to_network);
     for (int k = 0; k < n; k++) fprintf(m->to_network, "%s\"%s\"", k ? ", " : "", m->space->blocks[block[k]].name);
+    if (*zero) fprintf(m->to_network, ", \"%s\"", zero);
     fputs("]", m->to_network);
     bool shared = once_in(m, 4);
     if (shared || once_in(m, 4)) fprintf(m->to_network, ", shared: %s", shared ? "true" : "false");
@@ -190,7 +296,7 @@ static void put_choice(maker *m) {
     m->decisions += shared ? 1 : layers;
 }
 
-static void (*const constructs[])(maker *) = {put_choice, put_choice, put_fixed};
+static void (*const constructs[])(maker *) = {put_choice, put_choice, put_fixed, put_motif, put_motif};
 
 static void put_network(maker *m) {
     m->space = sn_space_new();

@@ -8,7 +8,7 @@
 
 // Effects of every option, some never scored; ties among them.
 static sn_effects any_effects(const sn_space *s, sn_rng *r) {
-    sn_effects e = {.effect = sn_new((size_t)sn_space_options(s), sizeof *e.effect), .mean = 1};
+    sn_effects e = {.effect = sn_new((size_t)(sn_space_options(s) + s->n_decisions), sizeof *e.effect), .mean = 1};
     ck_assert_ptr_nonnull(e.effect);
     for (int d = 0; d < s->n_decisions; d++) {
         e.first[d] = e.n;
@@ -17,6 +17,7 @@ static sn_effects any_effects(const sn_space *s, sn_rng *r) {
             double value = sn_rng_below(r, 2) ? sn_rng_normal(r) : (double)sn_rng_below(r, 3);
             e.effect[e.n++] = (sn_effect){d, k, scored, scored ? value : NAN, NAN, NAN};
         }
+        if (s->decisions[d].parent >= 0) e.effect[e.n++] = (sn_effect){d, SN_ABSENT, 1, sn_rng_normal(r), NAN, NAN};
     }
     e.first[s->n_decisions] = e.n;
     return e;

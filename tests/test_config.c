@@ -268,7 +268,8 @@ static const struct {
     const char *text, *message;
 } space_mistakes[] = {
     {SPACE_OF("{a: {op: mbcnv}}", CHOICE LAST),
-     "5:20: op: found 'mbcnv'; allowed are conv, mbconv, sepconv, pool, identity, classifier; did you mean 'mbconv'?"},
+     "5:20: op: found 'mbcnv'; allowed are conv, mbconv, sepconv, pool, identity, zero, actconv, norm, shortcut, "
+     "classifier; did you mean 'mbconv'?"},
     {SPACE_OF("{a: {kernel: 3}}", CHOICE LAST), "5:15: missing key op; allowed are conv,"},
     {SPACE_OF("{a: 3}", CHOICE LAST), "5:15: block 'a': found '3'; allowed is {op: OPERATION"},
     {SPACE_OF("[a]", CHOICE LAST), "5:11: space.blocks: found a list; allowed is a mapping"},
@@ -303,7 +304,7 @@ static const struct {
      "8:37: shared: found '2'; allowed is true or false"},
     {SPACE_OF("{a: {op: classifier}}", STEM CHOICE LAST), "8:25: choose: block 'a' is a classifier, which cannot be an option"},
     {SPACE_OF("{a: {op: identity}}", STEM "    - {foo: 3}\n" CHOICE LAST),
-     "8:7: an entry of space.network with neither op nor choose"},
+     "8:7: an entry of space.network with none of op, choose and block"},
     {SPACE_OF("{a: {op: identity}}", STEM "    - a\n" CHOICE LAST), "8:7: entry of space.network: found 'a'"},
     {SPACE_OF("{a: {op: identity}}", "    {a: 1}\n"), "7:5: space.network: found a mapping; allowed is a list"},
     {SPACE_OF("{a: {op: identity}}", "    - {op: conv, out: 8, name: stage1}\n" CHOICE LAST),
@@ -314,7 +315,7 @@ static const struct {
     {SPACE_OF("{a: {op: identity}}", STEM CHOICE "    - {op: classifier, out: 3}\n"),
      "9:24: unknown key 'out' in classifier; allowed are op, name"},
     {SPACE_OF("{a: {op: conv, groups: 7}}", STEM CHOICE LAST),
-     "7:5: space.network: entry 'stage1' of `network`: conv 'stage1.layer1.a': 8 input and 8 output channels"},
+     "8:7: space.network: entry 'stage1' of `network`: conv 'stage1.layer1.a': 8 input and 8 output channels"},
     {SPACE_OF("{a: {op: identity}}", STEM "    - {layers: 256, out: 8, choose: [a]}\n" CHOICE LAST),
      "7:5: space.network: more than 256 decisions"},
     {SPACE_OF("{a: {op: identity}}", STEM CHOICE LAST) "  arch: b\n",

@@ -94,7 +94,8 @@ START_TEST(exact_without_noise) {
             ck_ok(sn_effects_open(s, a, n, &d));
             ck_ok(sn_effects_fit(d, "y", y, &f));
             for (int e = 0; e < f.n; e++)
-                if (f.effect[e].archs) ck_near(f.effect[e].value, wanted(t, &f.effect[e], a, n), 1e-9, "effect");
+                if (f.effect[e].archs && !sn_space_nests(s)) // where decisions are absent effects are split in some way
+                    ck_near(f.effect[e].value, wanted(t, &f.effect[e], a, n), 1e-9, "effect");
             for (long i = 0; i < n; i++) ck_near(sn_effects_predict(&f, &a[i]), y[i], 1e-9, "fitted");
             double predicted = sn_effects_predict(&f, &new);
             if (!isnan(predicted)) ck_near(predicted, 5 + total(t, &new), 1e-9, "predicted");

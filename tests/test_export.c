@@ -431,6 +431,15 @@ static void expect_tensor(const sn_tensors *f, int param) {
     free(file);
 }
 
+static uint8_t *live_nodes(const sn_arch *a) {
+    uint8_t *live = sn_new((size_t)graph->n, 1);
+    int *stands = sn_new((size_t)graph->n, sizeof *stands);
+    sn_graph_stand(graph, a, NULL, stands);
+    sn_graph_live(graph, stands, live);
+    free(stands);
+    return live;
+}
+
 START_TEST(safetensors) {
     for (int i = 0; i < 7; i++) {
         sn_arch a = mixed_arch(i);
@@ -440,8 +449,7 @@ START_TEST(safetensors) {
         ck_assert_int_eq(folder_count(), 1);
         sn_tensors f = {0};
         ck_ok(sn_safetensors_load(path, 1 << 28, &f));
-        uint8_t *live = sn_new((size_t)graph->n, 1);
-        sn_graph_live(graph, &a, live);
+        uint8_t *live = live_nodes(&a);
         size_t tensors = 0;
         int64_t params = 0;
         for (int k = 0; k < graph->n; k++) {
@@ -501,8 +509,7 @@ START_TEST(recalibration) {
         ck_assert_mem_eq(logits, scored_logits, sizeof logits);
         float *now = sn_new(1, bytes);
         sn_memory_get(net->memory, SN_BUFFER_STATS, 0, now, graph->params.stats_total);
-        uint8_t *live = sn_new((size_t)graph->n, 1);
-        sn_graph_live(graph, &a, live);
+        uint8_t *live = live_nodes(&a);
         for (int k = 0; k < graph->n; k++) {
             if (graph->node[k].stats < 0) continue;
             const sn_stats *s = &graph->params.stats[graph->node[k].stats];

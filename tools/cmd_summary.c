@@ -33,11 +33,11 @@ static void free_summary(summary *m) {
     free(m->seconds);
 }
 
-// Choices stand for other nodes, the input is given; an activation is a layer where it takes time of its own.
+// The input is given; an activation is a layer where it takes time of its own.
 static bool is_layer(const summary *m, int i) {
     sn_node_kind kind = m->graph->node[i].kind;
     if (kind == SN_NODE_ACT) return m->seconds && m->seconds[i] > 0;
-    return m->live[i] && kind != SN_NODE_CHOICE && kind != SN_NODE_INPUT;
+    return m->live[i] && kind != SN_NODE_INPUT;
 }
 
 static double share(const summary *m, int i) {
@@ -46,10 +46,9 @@ static double share(const summary *m, int i) {
 
 // "conv 3x3 /2 groups 48"
 static const char *op_text(const sn_node *n, char text[64]) {
-    static const char *const names[] = {
-        [SN_NODE_INPUT] = "input", [SN_NODE_CONV] = "conv",    [SN_NODE_POOL] = "pool", [SN_NODE_MEAN] = "mean",
-        [SN_NODE_SUM] = "sum",     [SN_NODE_LOSS] = "loss",    [SN_NODE_BN] = "bn",     [SN_NODE_BIAS] = "bias",
-        [SN_NODE_ACT] = "act",     [SN_NODE_CHOICE] = "choice"};
+    static const char *const names[] = {[SN_NODE_INPUT] = "input", [SN_NODE_CONV] = "conv", [SN_NODE_POOL] = "pool",
+                                        [SN_NODE_MEAN] = "mean",   [SN_NODE_SUM] = "sum",   [SN_NODE_LOSS] = "loss",
+                                        [SN_NODE_BN] = "bn",       [SN_NODE_BIAS] = "bias", [SN_NODE_ACT] = "act"};
     char stride[16] = "", groups[24] = "";
     if (n->kind != SN_NODE_CONV && n->kind != SN_NODE_POOL) {
         snprintf(text, 64, "%s", names[n->kind]);
@@ -172,8 +171,14 @@ static sn_status choose(const cli *c, const sn_space *s, sn_arch *out) {
 
 static sn_status summarise(const cli *c, const sn_config *config, summary *m) {
     SN_TRY(choose(c, m->space, &m->arch));
-    if (!(m->live = sn_new((size_t)m->graph->n, 1))) return SN_RESOURCE;
-    sn_graph_live(m->graph, &m->arch, m->live);
+    int *stands = sn_new((size_t)m->graph->n, sizeof *stands);
+    m->live = sn_new((size_t)m->graph->n, 1);
+    if (stands && m->live) {
+        sn_graph_stand(m->graph, &m->arch, NULL, stands);
+        sn_graph_live(m->graph, stands, m->live);
+    }
+    free(stands);
+    if (!stands || !m->live) return SN_RESOURCE;
     SN_TRY(sn_cost_arch(m->graph, &m->arch, &m->total));
     if (!cli_get(c, "no-timing")) SN_TRY(measure(c, config, m));
     return cli_get(c, "csv") ? print_csv(m) : c->json ? print_json(m) : print_table(m);

@@ -59,7 +59,7 @@ static sn_status print_result(const cli *c, const sn_run *r) {
         cli_print("best mean accuracy of the validation paths: %.4f at step %lld\n", r->best, (long long)r->best_step);
     cli_print("passes per option:\n");
     for (int d = 0; d < r->space->n_decisions; d++) {
-        cli_print("  %-20s", r->space->decisions[d].name);
+        cli_print("  %-19s ", r->space->decisions[d].name);
         for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++)
             cli_print(" %s %lld", sn_space_option_name(r->space, d, k),
                       (long long)r->option_passes[sn_space_option_place(r->space, d, k)]);

@@ -34,9 +34,16 @@ static sn_status check_conv(const char *name, const sn_conv_size *s) {
         name, s->n, s->h, s->w, s->ci, s->ho, s->wo, s->co, s->kernel, s->stride, s->pad, s->dilation, s->groups);
 }
 
-static sn_status check_pool(const char *name, const sn_pool_size *s) { // pad < kernel: each window holds a pixel
-    bool good = s->n > 0 && s->c > 0 && s->pad < s->kernel && window_fits(s->h, s->ho, s->kernel, s->stride, s->pad, 1) &&
-                window_fits(s->w, s->wo, s->kernel, s->stride, s->pad, 1);
+// A pool may reach beyond the end by other than `pad`, but each window holds a pixel and none is left out that lies inside.
+static bool pool_fits(int in, int out, int kernel, int stride, int pad) {
+    int64_t start = (int64_t)(out - 1) * stride - pad; // of the last window
+    return in > 0 && out > 0 && kernel > 0 && stride > 0 && pad >= 0 && pad < kernel && start < in &&
+           start + stride + kernel > in;
+}
+
+static sn_status check_pool(const char *name, const sn_pool_size *s) {
+    bool good = s->n > 0 && s->c > 0 && pool_fits(s->h, s->ho, s->kernel, s->stride, s->pad) &&
+                pool_fits(s->w, s->wo, s->kernel, s->stride, s->pad);
     if (good) return SN_OK;
     return sn_error(SN_FAIL, "%s: sizes do not fit: input %d x %d x %d x %d, output %d x %d, kernel %d, stride %d, pad %d", name,
                     s->n, s->h, s->w, s->c, s->ho, s->wo, s->kernel, s->stride, s->pad);
@@ -71,8 +78,8 @@ sn_status sn_call_check(const sn_call *call) {
     case SN_MEAN_BACKWARD:
         return check_rows(name, call->as.mean_backward.n, (int64_t)call->as.mean_backward.pixels * call->as.mean_backward.c);
     case SN_SUM_FORWARD:
-        if (call->as.sum_forward.inputs < 1 || call->as.sum_forward.inputs > SN_SUM_INPUTS)
-            return sn_error(SN_FAIL, "%s: found %d inputs, allowed 1 to %d", name, call->as.sum_forward.inputs, SN_SUM_INPUTS);
+        if (call->as.sum_forward.inputs < 0 || call->as.sum_forward.inputs > SN_SUM_INPUTS)
+            return sn_error(SN_FAIL, "%s: found %d inputs, allowed 0 to %d", name, call->as.sum_forward.inputs, SN_SUM_INPUTS);
         return check_rows(name, call->as.sum_forward.rows, call->as.sum_forward.c);
     case SN_SUM_BACKWARD:
         return check_rows(name, call->as.sum_backward.rows, call->as.sum_backward.c);

@@ -31,6 +31,7 @@ static sn_status step(const sn_space *s, uint32_t seed, uint32_t step, void *sta
         sn_arch a = {.n = s->n_decisions};
         uint64_t t = (uint64_t)step * (uint64_t)m + (uint64_t)j;
         for (int i = 0; i < a.n; i++) a.option[i] = (uint8_t)option_of_draw(&s->decisions[i], &decks[i], seed, i, t);
+        sn_arch_settle(s, &a);
         SN_TRY(v->pass(v->trainer, &a));
     }
     return v->update_weights(v->trainer);

@@ -1,5 +1,5 @@
-// uniform: every allowed option of every decision uniform and independent, one path per step (Guo et al., "Single Path One-Shot",
-// ECCV 2020).
+// uniform: every allowed option of every decision that exists uniform and independent, one path per step (Guo et al., "Single
+// Path One-Shot", ECCV 2020).
 #include "sampler/method.h"
 
 static int passes(const sn_space *s) {
@@ -15,6 +15,7 @@ static sn_status step(const sn_space *s, uint32_t seed, uint32_t step, void *sta
         sn_rng r = sn_rng_at(seed, SN_STREAM_PATH, (uint32_t)i, step, 0);
         a.option[i] = (uint8_t)sn_decision_option(d, (int)sn_rng_below(&r, (uint32_t)sn_decision_count(d)));
     }
+    sn_arch_settle(s, &a);
     SN_TRY(v->pass(v->trainer, &a));
     return v->update_weights(v->trainer);
 }

@@ -100,41 +100,85 @@ static sn_status parse_names(const sn_space *s, const char *text, sn_arch *out) 
     return SN_OK;
 }
 
+// Absent where it does not exist, and only there.
+static sn_status check_exists(const sn_space *s, const sn_arch *a, int i, const char *text) {
+    const sn_decision *d = &s->decisions[i];
+    if (sn_arch_has(s, a, i) == (a->option[i] != SN_ABSENT)) return SN_OK;
+    if (d->parent < 0)
+        return sn_error(SN_USAGE, "arch '%.200s': '-' at decision %s, which every arch of this space has", text, d->name);
+    const char *parent = s->decisions[d->parent].name, *option = sn_space_option_name(s, d->parent, d->parent_option);
+    if (a->option[i] == SN_ABSENT)
+        return sn_error(SN_USAGE, "arch '%.200s': '-' at decision %s, which exists since %s is %s", text, d->name, parent,
+                        option);
+    return sn_error(SN_USAGE, "arch '%.200s': found '%s' at decision %s, which exists only where %s is %s; allowed is '-'", text,
+                    sn_space_option_name(s, i, a->option[i]), d->name, parent, option);
+}
+
 sn_status sn_arch_parse(const sn_space *s, const char *text, sn_arch *out) {
     sn_arch a = {.n = s->n_decisions};
     SN_TRY(s->digits ? parse_digits(s, text, &a) : parse_names(s, text, &a));
-    for (int i = 0; i < a.n; i++) // every decision of a chain is reachable
-        if (a.option[i] == SN_ABSENT)
-            return sn_error(SN_USAGE, "arch '%.200s': '-' at decision %s, which every arch of this space reaches", text,
-                            s->decisions[i].name);
+    for (int i = 0; i < a.n; i++) SN_TRY(check_exists(s, &a, i, text));
     *out = a;
     return SN_OK;
 }
 
 // ---------------------------------------------------------------- drawing, order
+bool sn_arch_has(const sn_space *s, const sn_arch *a, int decision) {
+    const sn_decision *d = &s->decisions[decision];
+    return d->parent < 0 || a->option[d->parent] == d->parent_option;
+}
+
+// From decision `first` on.
+static void settle(const sn_space *s, sn_arch *a, int first) {
+    for (int i = first; i < a->n; i++)
+        if (!sn_arch_has(s, a, i))
+            a->option[i] = SN_ABSENT;
+        else if (a->option[i] == SN_ABSENT)
+            a->option[i] = (uint8_t)sn_decision_option(&s->decisions[i], 0);
+}
+
+void sn_arch_settle(const sn_space *s, sn_arch *a) {
+    settle(s, a, 0);
+}
+
+// An option of a decision, each as likely as it has archs.
+static uint8_t any_option(const sn_space *s, sn_rng *r, int decision) {
+    const sn_decision *d = &s->decisions[decision];
+    int count = sn_decision_count(d), n = 0;
+    if (!sn_space_nests(s)) return (uint8_t)sn_decision_option(d, (int)sn_rng_below(r, (uint32_t)count));
+    double all = 0;
+    for (int i = 0; i < count; i++) all += sn_space_archs_with(s, decision, sn_decision_option(d, i));
+    double at = sn_rng_unit(r) * all;
+    while (n < count - 1 && (at -= sn_space_archs_with(s, decision, sn_decision_option(d, n))) >= 0) n++;
+    return (uint8_t)sn_decision_option(d, n);
+}
+
 sn_arch sn_arch_random(const sn_space *s, sn_rng *r) {
     sn_arch a = {.n = s->n_decisions};
-    for (int i = 0; i < a.n; i++) {
-        const sn_decision *d = &s->decisions[i];
-        a.option[i] = (uint8_t)sn_decision_option(d, (int)sn_rng_below(r, (uint32_t)sn_decision_count(d)));
-    }
+    for (int i = 0; i < a.n; i++) a.option[i] = sn_arch_has(s, &a, i) ? any_option(s, r, i) : SN_ABSENT;
     return a;
 }
 
 sn_arch sn_arch_first(const sn_space *s) {
     sn_arch a = {.n = s->n_decisions};
-    for (int i = 0; i < a.n; i++) a.option[i] = (uint8_t)sn_decision_option(&s->decisions[i], 0);
+    memset(a.option, SN_ABSENT, (size_t)a.n);
+    settle(s, &a, 0);
     return a;
 }
 
+// What stands behind a decision in order depends on those before it alone: a decision stands behind its parent.
 bool sn_arch_next(const sn_space *s, sn_arch *a) {
     for (int i = a->n - 1; i >= 0; i--) {
         const sn_decision *d = &s->decisions[i];
+        if (a->option[i] == SN_ABSENT) continue;
         do a->option[i]++;
         while (a->option[i] < d->options && !sn_decision_allows(d, a->option[i]));
-        if (a->option[i] < d->options) return true;
-        a->option[i] = (uint8_t)sn_decision_option(d, 0);
+        if (a->option[i] == d->options) continue;
+        memset(a->option + i + 1, SN_ABSENT, (size_t)(a->n - i - 1));
+        settle(s, a, i + 1);
+        return true;
     }
+    *a = sn_arch_first(s);
     return false;
 }
 

@@ -6,7 +6,7 @@
 #include "base/rng.h"
 #include "space/space.h"
 
-enum { SN_ABSENT = 255 };      // option of a decision that the arch does not reach; printed as -
+enum { SN_ABSENT = 255 };      // option of a decision that does not exist in the arch; printed as -
 enum { SN_ARCH_TEXT = 16384 }; // bytes of the longest text with its zero, wherever it is kept; sn_space_finish checks the space
 
 typedef struct sn_arch {
@@ -20,7 +20,11 @@ char *sn_arch_text(const sn_space *, const sn_arch *, char *out);
 // The reverse; blanks around the names are passed over. SN_USAGE: where in the string, what was found, what is allowed there, the
 // nearest known word.
 sn_status sn_arch_parse(const sn_space *, const char *text, sn_arch *out);
-// Every allowed option uniform and independent.
+// Whether a decision exists: the option that it stands in is taken.
+bool sn_arch_has(const sn_space *, const sn_arch *, int decision);
+// Makes the options an arch after some were set: absent where they do not exist, the first allowed where they newly do.
+void sn_arch_settle(const sn_space *, sn_arch *);
+// Every allowed arch equally likely.
 sn_arch sn_arch_random(const sn_space *, sn_rng *);
 // n different ones, at most as many as there are, every set equally likely; in order.
 sn_status sn_arch_sample(const sn_space *, sn_rng *, long n, sn_arch *out);

@@ -1,5 +1,5 @@
-// Builds the graph of a space: the verbs of build.h, then entries, sites and options. Not here: what an operation consists of
-// (ops/), how shapes follow from each other (graph.c). Next: graph.c.
+// Builds the graph of a space: the verbs of build.h, then entries and their blocks: operations, sites, motifs. Not here: what an
+// operation consists of (ops/), how shapes follow from each other (graph.c). Next: graph.c.
 #include "space/build.h"
 #include "space/ops.h"
 
@@ -103,7 +103,7 @@ int sn_build_linear(sn_builder *b, int in, const char *name, int out) {
 
 int sn_build_pool(sn_builder *b, int in, const char *name, int mode, int kernel, int stride) {
     sn_node n = plain(SN_NODE_POOL);
-    n.mode = mode, n.kernel = kernel, n.stride = stride, n.pad = kernel / 2, n.dilation = n.groups = 1;
+    n.mode = mode, n.kernel = kernel, n.stride = stride, n.pad = (kernel - 1) / 2, n.dilation = n.groups = 1;
     return add_node(b, n, name, &in, 1);
 }
 
@@ -113,6 +113,14 @@ int sn_build_mean(sn_builder *b, int in, const char *name) {
 
 int sn_build_sum(sn_builder *b, const int *in, int n, const char *name) {
     return add_node(b, plain(SN_NODE_SUM), name, in, n);
+}
+
+int sn_build_zero(sn_builder *b, int in, const char *name, int out, int stride) {
+    if (in < 0) return -1;
+    const sn_node *x = sn_build_node(b, in);
+    sn_node n = plain(SN_NODE_ZERO);
+    n.c = out, n.h = (x->h + stride - 1) / stride, n.w = (x->w + stride - 1) / stride;
+    return add_node(b, n, name, NULL, 0);
 }
 
 int sn_build_bn(sn_builder *b, int in, const char *name) {
@@ -141,55 +149,109 @@ int sn_build_conv_bn_act(sn_builder *b, int in, const char *name, int out, int k
 }
 
 // ---------------------------------------------------------------- the network
-static int build_block(sn_builder *b, const sn_space *s, const sn_block *k, const int *in, int n_in, const char *name, int out,
-                       int stride) {
-    sn_op_args args = {k->attr, k->op->takes_out ? out : s->classes, stride};
-    if (!name) return -1;
-    if (k->op->inputs != n_in) {
-        sn_error(SN_CONFIG, "'%s': %s takes %d inputs; %d are given", name, k->op->name, k->op->inputs, n_in);
-        return -1;
-    }
-    return k->op->build(b, in, name, &args);
+// Where a block stands: what its weights are called by and what its decisions are (the same but where these are shared).
+typedef struct {
+    const char *path, *scope;
+    int out, stride;
+} place;
+
+typedef struct {
+    sn_builder *builder;
+    const sn_space *space;
+} maker;
+
+static int build_block(maker *m, int block, place at, int in);
+
+static int build_op(maker *m, const sn_block *k, place at, int in) {
+    sn_op_args args = {k->attr, k->op->takes_out ? at.out : m->space->classes, at.stride};
+    if (k->op->inputs == 1) return k->op->build(m->builder, &in, at.path, &args);
+    sn_error(SN_CONFIG, "'%s': %s takes %d inputs; 1 are given", at.path, k->op->name, k->op->inputs);
+    return -1;
+}
+
+// Further inside: a term of a motif or an option of a choice.
+static place inside(maker *m, place at, const char *name) {
+    bool same = at.path == at.scope;
+    at.path = sn_build_name(m->builder, "%s.%s", at.path, name);
+    at.scope = same ? at.path : sn_build_name(m->builder, "%s.%s", at.scope, name);
+    return at;
 }
 
 // Options of a site give one shape: that of the first. False with the message set.
-static bool check_shapes(const sn_builder *b, const sn_space *s, int decision, const char *site, int first, int first_value,
-                         int k, int value) {
-    const sn_node *x = sn_build_node(b, first_value), *y = sn_build_node(b, value);
+static bool check_shapes(const maker *m, int decision, const char *site, int first, int first_value, int k, int value) {
+    const sn_node *x = sn_build_node(m->builder, first_value), *y = sn_build_node(m->builder, value);
     if (x->c == y->c && x->h == y->h && x->w == y->w) return true;
     sn_error(
         SN_CONFIG,
         "'%s': option '%s' gives %d x %d x %d and option '%s' %d x %d x %d (channels x height x width); allowed is one shape",
-        site, sn_space_option_name(s, decision, first), x->c, x->h, x->w, sn_space_option_name(s, decision, k), y->c, y->h, y->w);
+        site, sn_space_option_name(m->space, decision, first), x->c, x->h, x->w, sn_space_option_name(m->space, decision, k),
+        y->c, y->h, y->w);
     return false;
 }
 
-// One layer of a choice, a site: every allowed option from the same input, then the choice between them.
-static int build_site(sn_builder *b, const sn_space *s, const sn_entry *e, int layer, int in) {
+// A site: every allowed option from the same input, then the choice between them.
+static int build_site(maker *m, place at, int in) {
+    sn_graph *g = m->builder->graph;
     sn_node choice = plain(SN_NODE_CHOICE);
-    choice.decision = sn_entry_decision(e, layer);
-    const sn_decision *d = &s->decisions[choice.decision];
-    const char *site = sn_build_name(b, "%s.layer%d", e->name, layer + 1);
+    choice.decision = sn_space_find_decision(m->space, at.scope);
+    const sn_decision *d = &m->space->decisions[choice.decision];
     int value[SN_MAX_OPTIONS], first = sn_decision_option(d, 0);
-    for (int k = 0; site && k < d->options; k++) {
+    for (int k = 0; k < d->options; k++) {
         value[k] = -1;
         if (!sn_decision_allows(d, k)) continue;
-        const sn_block *block = &s->blocks[d->block[k]];
-        const char *name = sn_build_name(b, "%s.%s", site, block->name);
-        value[k] = build_block(b, s, block, &in, 1, name, e->out, layer ? 1 : e->stride);
-        if (value[k] < 0 || !check_shapes(b, s, choice.decision, site, first, value[first], k, value[k])) return -1;
+        value[k] = build_block(m, d->block[k], inside(m, at, m->space->blocks[d->block[k]].name), in);
+        if (value[k] < 0 || !check_shapes(m, choice.decision, at.path, first, value[first], k, value[k])) return -1;
     }
-    int id = add_node(b, choice, site, value, d->options);
-    if (id >= 0) b->graph->choice[b->graph->n_choices++] = id;
+    int id = add_node(m->builder, choice, at.path, value, d->options);
+    if (id >= 0) g->choice[g->n_choices++] = id;
     return id;
 }
 
+// A node of a motif from the values of those before it.
+static int build_sum(maker *m, const sn_block *motif, int i, place at, int in, const int *value) {
+    const sn_motif_node *n = &motif->node[i];
+    int term[SN_MAX_TERMS];
+    for (int k = 0; k < n->terms; k++) {
+        const sn_term *t = &n->term[k];
+        place there = inside(m, at, t->name);
+        if (t->from >= 0) there.stride = 1;
+        term[k] = t->from < 0 ? in : value[t->from];
+        if (t->block >= 0) term[k] = build_block(m, t->block, there, term[k]);
+        if (term[k] < 0) return -1;
+    }
+    return n->terms == 1 ? term[0] : sn_build_sum(m->builder, term, n->terms, inside(m, at, n->name).path);
+}
+
+static int build_motif(maker *m, const sn_block *motif, place at, int in) {
+    int *value = sn_new((size_t)motif->nodes, sizeof *value), last = -1;
+    for (int i = 0; value && i < motif->nodes; i++)
+        if ((last = value[i] = build_sum(m, motif, i, at, in, value)) < 0) break;
+    free(value);
+    return last;
+}
+
+static int build_block(maker *m, int block, place at, int in) {
+    const sn_block *k = &m->space->blocks[block];
+    if (k->shared) at.scope = k->name;
+    if (!at.path || !at.scope || in < 0) return -1;
+    return k->op ? build_op(m, k, at, in) : k->options ? build_site(m, at, in) : build_motif(m, k, at, in);
+}
+
+static int build_entry(maker *m, const sn_entry *e, int x) {
+    for (int l = 0; l < e->layers && x >= 0; l++) {
+        const char *path = keep_name(m->builder, sn_entry_place(e, l)), *scope = keep_name(m->builder, sn_entry_scope(e, l));
+        place at = {path, scope, e->out, l ? 1 : e->stride};
+        if (!path || !scope) return -1;
+        x = e->choice ? build_site(m, at, x) : build_block(m, e->block[0], at, x);
+    }
+    return x;
+}
+
 static int build_entries(sn_builder *b, const sn_space *s, int x) {
+    maker m = {b, s};
     for (int i = 0; i < s->n_entries && x >= 0; i++) {
-        const sn_entry *e = &s->entries[i];
-        if (!e->choice) x = build_block(b, s, &s->blocks[e->block[0]], &x, 1, e->name, e->out, e->stride);
-        for (int l = 0; e->choice && l < e->layers && x >= 0; l++) x = build_site(b, s, e, l, x);
-        if (x < 0) sn_error_prefix(sn_error_code(), "entry '%s' of `network`", e->name);
+        x = build_entry(&m, &s->entries[i], x);
+        if (x < 0) sn_error_prefix(sn_error_code(), "entry '%s' of `network`", s->entries[i].name);
     }
     return x;
 }

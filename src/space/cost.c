@@ -15,33 +15,102 @@ sn_cost sn_cost_node(const sn_graph *g, const sn_node *n) {
 }
 
 sn_status sn_cost_arch(const sn_graph *g, const sn_arch *a, sn_cost *out) {
-    uint8_t *live = sn_new((size_t)g->n, 1);
-    if (!live) return SN_RESOURCE;
-    sn_graph_live(g, a, live);
+    int *stands = sn_new((size_t)g->n, sizeof *stands + 1);
+    if (!stands) return SN_RESOURCE;
+    uint8_t *live = (uint8_t *)(stands + g->n);
+    sn_graph_stand(g, a, NULL, stands);
+    sn_graph_live(g, stands, live);
     *out = (sn_cost){0};
     for (int i = 0; i < g->n; i++) {
         if (!live[i]) continue;
         sn_cost node = sn_cost_node(g, &g->node[i]);
         out->macs += node.macs, out->params += node.params;
     }
-    free(live);
+    free(stands);
+    return SN_OK;
+}
+
+bool sn_costs_add_up(const sn_graph *g, const sn_space *s) {
+    for (int i = 0; i < g->n; i++)
+        if (g->node[i].kind == SN_NODE_ZERO) return false;
+    return !sn_space_nests(s);
+}
+
+bool sn_costs_exact(const sn_graph *g, const sn_space *s) {
+    return sn_costs_add_up(g, s) || sn_space_size(s, NULL, 0) <= SN_MOST_TRIED;
+}
+
+// ---------------------------------------------------------------- extremes
+typedef struct {
+    const sn_graph *graph;
+    const sn_space *space;
+    sn_arch least, most;
+    int64_t low, high;
+} extremes;
+
+static sn_status meet(extremes *x, const sn_arch *a) {
+    sn_cost c;
+    SN_TRY(sn_cost_arch(x->graph, a, &c));
+    if (c.macs < x->low) x->low = c.macs, x->least = *a;
+    if (c.macs > x->high) x->high = c.macs, x->most = *a;
+    return SN_OK;
+}
+
+static sn_status meet_all(extremes *x) {
+    sn_arch a = sn_arch_first(x->space);
+    do SN_TRY(meet(x, &a));
+    while (sn_arch_next(x->space, &a));
+    return SN_OK;
+}
+
+// Every other option of every decision of an arch.
+static sn_status meet_neighbours(extremes *x, sn_arch from) {
+    for (int d = 0; d < from.n; d++)
+        for (int n = 0, k; sn_arch_has(x->space, &from, d) && (k = sn_decision_option(&x->space->decisions[d], n)) >= 0; n++) {
+            sn_arch a = from;
+            a.option[d] = (uint8_t)k;
+            sn_arch_settle(x->space, &a);
+            SN_TRY(meet(x, &a));
+        }
+    return SN_OK;
+}
+
+// Down and up from the first arch and some others, until no single option leads further.
+static sn_status descend(extremes *x) {
+    enum { STARTS = 8, ROUNDS = 1000 };
+    sn_rng rng = sn_rng_at(0, SN_STREAM_ARCHS, 4, 0, 0);
+    for (int i = 0; i < STARTS; i++) {
+        sn_arch a = i ? sn_arch_random(x->space, &rng) : sn_arch_first(x->space);
+        SN_TRY(meet(x, &a));
+    }
+    for (int i = 0; i < ROUNDS; i++) {
+        int64_t low = x->low, high = x->high;
+        SN_TRY(meet_neighbours(x, x->least));
+        SN_TRY(meet_neighbours(x, x->most));
+        if (x->low == low && x->high == high) return SN_OK;
+    }
+    return SN_OK;
+}
+
+// Option by option: each adds the same in any arch.
+static sn_status pick(extremes *x) {
+    x->least = x->most = sn_arch_first(x->space);
+    for (int i = 0; i < x->space->n_decisions; i++) {
+        extremes one = {.graph = x->graph, .space = x->space, .low = INT64_MAX, .high = -1};
+        sn_arch a = sn_arch_first(x->space);
+        for (int n = 0, k; (k = sn_decision_option(&x->space->decisions[i], n)) >= 0; n++) {
+            a.option[i] = (uint8_t)k;
+            SN_TRY(meet(&one, &a));
+        }
+        x->least.option[i] = one.least.option[i], x->most.option[i] = one.most.option[i];
+    }
     return SN_OK;
 }
 
 sn_status sn_cost_extremes(const sn_graph *g, const sn_space *s, sn_arch *smallest, sn_arch *largest) {
-    sn_arch least = sn_arch_first(s), most = least;
-    for (int i = 0; i < s->n_decisions; i++) {
-        sn_arch a = sn_arch_first(s);
-        int64_t low = INT64_MAX, high = -1;
-        for (int n = 0, k; (k = sn_decision_option(&s->decisions[i], n)) >= 0; n++) {
-            sn_cost c;
-            a.option[i] = (uint8_t)k;
-            SN_TRY(sn_cost_arch(g, &a, &c));
-            if (c.macs < low) low = c.macs, least.option[i] = (uint8_t)k;
-            if (c.macs > high) high = c.macs, most.option[i] = (uint8_t)k;
-        }
-    }
-    *smallest = least;
-    *largest = most;
+    extremes x = {.graph = g, .space = s, .low = INT64_MAX, .high = -1};
+    SN_TRY(sn_costs_add_up(g, s) ? pick(&x) : sn_costs_exact(g, s) ? meet_all(&x) : descend(&x));
+    *smallest = x.least;
+    *largest = x.most;
     return SN_OK;
 }

@@ -13,7 +13,13 @@ typedef struct {
 sn_cost sn_cost_node(const sn_graph *, const sn_node *);
 // Of the nodes that the arch uses.
 sn_status sn_cost_arch(const sn_graph *, const sn_arch *, sn_cost *out);
-// The archs with fewest and most MACs (option by option; exact for chains, where options are independent).
+// Whether costs are a sum over decisions, an option adding the same in every arch: where no value is ever nothing (a zero takes
+// what others compute out of the net) and all decisions always exist.
+bool sn_costs_add_up(const sn_graph *, const sn_space *);
+// Where they do not, what depends on costs is exact by trying all archs of a space of so many at most.
+enum { SN_MOST_TRIED = 1 << 20 };
+bool sn_costs_exact(const sn_graph *, const sn_space *);
+// The archs with fewest and most MACs: exact where sn_costs_exact; else the best of a descent from several archs.
 sn_status sn_cost_extremes(const sn_graph *, const sn_space *, sn_arch *smallest, sn_arch *largest);
 
 #endif

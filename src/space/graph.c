@@ -27,6 +27,7 @@ static sn_status sum_shape(const sn_graph *g, const sn_node *n, const sn_shape *
 sn_status sn_node_shape(const sn_graph *g, const sn_node *n, const sn_shape *in, sn_shape *out) {
     switch (n->kind) {
     case SN_NODE_INPUT:
+    case SN_NODE_ZERO:
         *out = (sn_shape){n->c, n->h, n->w};
         return SN_OK;
     case SN_NODE_CONV:
@@ -78,27 +79,61 @@ void sn_graph_free(sn_graph *g) {
     free(g);
 }
 
-int sn_graph_resolve(const sn_graph *g, const sn_arch *a, int node) {
-    while (g->node[node].kind == SN_NODE_CHOICE) node = g->node[node].in[a->option[g->node[node].decision]];
-    return node;
+// Of a sum: itself where two inputs or more are something.
+static int sum_stands(const sn_node *n, int i, const int *stands) {
+    int found = SN_NOTHING;
+    for (int k = 0; k < n->n_in; k++) {
+        if (stands[n->in[k]] == SN_NOTHING) continue;
+        if (found != SN_NOTHING) return i;
+        found = stands[n->in[k]];
+    }
+    return found;
 }
 
-void sn_graph_live(const sn_graph *g, const sn_arch *a, uint8_t *live) {
-    memset(live, 0, (size_t)g->n);
-    live[g->loss] = 1;
-    for (int i = g->n - 1; i >= 0; i--) {
+void sn_graph_stand(const sn_graph *g, const sn_arch *a, const uint8_t *given, int *stands) {
+    for (int i = 0; i < g->n; i++) {
         const sn_node *n = &g->node[i];
-        if (!live[i]) continue;
-        if (n->kind == SN_NODE_CHOICE)
-            live[n->in[a->option[n->decision]]] = 1;
-        else
-            for (int k = 0; k < n->n_in; k++) live[n->in[k]] = 1;
+        stands[i] = i;
+        if (given && given[i]) continue;
+        if (n->kind == SN_NODE_CHOICE) {
+            int option = a->option[n->decision], in = option < n->n_in ? n->in[option] : -1; // absent: nobody needs this site
+            stands[i] = in < 0 ? SN_NOTHING : stands[in];
+        } else if (n->kind == SN_NODE_ZERO) {
+            stands[i] = SN_NOTHING;
+        } else if (n->kind == SN_NODE_SUM) {
+            stands[i] = sum_stands(n, i, stands);
+        } else if (n->n_in && stands[n->in[0]] == SN_NOTHING && n->kind != SN_NODE_BIAS && n->kind != SN_NODE_LOSS) {
+            stands[i] = SN_NOTHING;
+        }
     }
 }
 
+void sn_graph_live(const sn_graph *g, const int *stands, uint8_t *live) {
+    memset(live, 0, (size_t)g->n);
+    live[g->loss] = 1;
+    for (int i = g->n - 1; i >= 0; i--)
+        for (int k = 0; live[i] && k < g->node[i].n_in; k++) {
+            int in = stands[g->node[i].in[k]];
+            if (in != SN_NOTHING) live[in] = 1;
+        }
+}
+
+// As if every choice took all options at once.
+sn_status sn_graph_computes(const sn_graph *g, bool *out) {
+    bool *some = sn_new((size_t)g->n, 1);
+    if (!some) return SN_RESOURCE;
+    for (int i = 0; i < g->n; i++) {
+        const sn_node *n = &g->node[i];
+        some[i] = n->kind == SN_NODE_INPUT;
+        for (int k = 0; k < n->n_in; k++) some[i] = some[i] || (n->in[k] >= 0 && some[n->in[k]]);
+    }
+    *out = some[g->loss];
+    free(some);
+    return SN_OK;
+}
+
 bool sn_node_stores(const sn_node *n) {
-    return n->kind == SN_NODE_INPUT || n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN ||
-           n->kind == SN_NODE_SUM;
+    return n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN || n->kind == SN_NODE_SUM;
 }
 
 uint64_t sn_node_hash(const sn_node *n, bool with_names) {
@@ -112,28 +147,10 @@ uint64_t sn_node_hash(const sn_node *n, bool with_names) {
                          n->dilation,
                          n->groups,
                          n->mode,
-                         n->n_in,
                          with_names ? n->weight : 0,
                          with_names ? n->bias : 0,
                          with_names ? n->stats : 0};
     uint64_t h = 1;
     for (size_t i = 0; i < sizeof field / sizeof *field; i++) h = sn_hash_mix(h, (uint64_t)(int64_t)field[i]);
     return h;
-}
-
-static uint64_t signature_of(const sn_graph *g, const sn_arch *a, bool with_names, int node, uint64_t *known) {
-    node = sn_graph_resolve(g, a, node);
-    if (known[node]) return known[node];
-    const sn_node *n = &g->node[node];
-    uint64_t h = sn_node_hash(n, with_names);
-    for (int k = 0; k < n->n_in; k++) h = sn_hash_mix(h, signature_of(g, a, with_names, n->in[k], known));
-    return known[node] = h ? h : 1;
-}
-
-sn_status sn_graph_signature(const sn_graph *g, const sn_arch *a, bool with_names, uint64_t *out) {
-    uint64_t *known = sn_new((size_t)g->n, sizeof *known);
-    if (!known) return SN_RESOURCE;
-    *out = signature_of(g, a, with_names, g->loss, known);
-    free(known);
-    return SN_OK;
 }

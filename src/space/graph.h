@@ -1,7 +1,7 @@
 // The graph of a supernet: every option of every decision as nodes, choices between them. Built once from a space, then read
 // only. Primitives store a tensor: conv, pool, mean, sum, loss. View nodes (bn, bias, act) change how readers read one and cost
-// nothing. A choice, a site, stands for the value of its decision's option; identity is an alias and has no node. Next: ops.h,
-// cost.h, plan.h.
+// nothing. A choice, a site, stands for the value of its decision's option; identity is an alias and has no node. A zero stands
+// for nothing, and so does what reads nothing; sums leave it out. Next: ops.h, cost.h, plan.h.
 #ifndef SN_GRAPH_H
 #define SN_GRAPH_H
 
@@ -18,7 +18,8 @@ typedef enum {
     SN_NODE_BN,
     SN_NODE_BIAS,
     SN_NODE_ACT,
-    SN_NODE_CHOICE
+    SN_NODE_CHOICE,
+    SN_NODE_ZERO
 } sn_node_kind;
 
 typedef struct {
@@ -62,15 +63,22 @@ sn_status sn_node_shape(const sn_graph *, const sn_node *, const sn_shape *in, s
 enum { SN_NODE_PARTS = 2 };
 int sn_node_parts(const sn_graph *, const sn_node *, sn_part out[SN_NODE_PARTS]);
 
-// Whether a node's value is a tensor of its own; the others are ways to read one, or stand for another node.
+// Whether a node computes a tensor, in whose place the statistics for a BN are taken; the input is there already, the others are
+// ways to read one or stand for another node.
 bool sn_node_stores(const sn_node *);
 // Hash of kind, sizes and attributes; with names, of its parameters and statistics too. Inputs are not in it.
 uint64_t sn_node_hash(const sn_node *, bool with_names);
 
-// live[node] = 1 for the nodes that the arch's loss needs (choices included). live holds graph->n bytes.
-void sn_graph_live(const sn_graph *, const sn_arch *, uint8_t *live);
-// The node a value stands for under the arch: choices followed to their option.
-int sn_graph_resolve(const sn_graph *, const sn_arch *, int node);
+// stands[node]: the node whose value it is under the arch, often itself, or SN_NOTHING. A choice stands for its option, a sum
+// with one input that is something for that input. Nothing are: a zero, a sum of nothing, and whatever else reads nothing, BN
+// too, but for the loss and a bias, which is then added to 0. given: nodes that stand for themselves whatever they are; NULL:
+// none.
+enum { SN_NOTHING = -1 };
+void sn_graph_stand(const sn_graph *, const sn_arch *, const uint8_t *given, int *stands);
+// live[node] = 1 for the nodes, of those that stand for themselves, which the loss needs.
+void sn_graph_live(const sn_graph *, const int *stands, uint8_t *live);
+// Whether the logits of any arch depend on the image.
+sn_status sn_graph_computes(const sn_graph *, bool *out);
 // 64-bit signature of the arch's net: equal for archs that are the same net when trained alone (sizes and wiring, no names), or,
 // with names, for archs that compute the same function with the same shared weights.
 sn_status sn_graph_signature(const sn_graph *, const sn_arch *, bool with_names, uint64_t *out);

@@ -1,5 +1,6 @@
-// A search space as the user describes it: input, blocks (candidate operations), network (entries), decisions. Plain values, no
-// tensors. Not here: reading YAML (io/config/config.h) and building the graph (graph.h). Next: arch.h, ops.h, graph.h.
+// A search space as the user describes it: input, blocks (operations, choices between blocks, motifs of blocks), network
+// (entries), decisions. Plain values, no tensors. Not here: reading YAML (io/config/config.h) and building the graph (graph.h).
+// Next: arch.h, ops.h, graph.h.
 #ifndef SN_SPACE_H
 #define SN_SPACE_H
 
@@ -9,38 +10,62 @@
 
 // Options: as many as a mask has bits.
 enum { SN_MAX_DECISIONS = 256, SN_MAX_OPTIONS = 64, SN_OP_ATTRS = 8, SN_MAX_BLOCKS = 256, SN_MAX_ENTRIES = 256 };
-enum { SN_MAX_SITES = 1024 }; // layers of choices
+enum { SN_MAX_SITES = 1024 };     // places of choices
+enum { SN_MAX_PLACES = 1 << 15 }; // of blocks, in all layers and motifs
+enum { SN_MAX_TERMS = 64 };       // of a node of a motif
 enum { SN_SIZE_TEXT = 640 };
 
 struct sn_op;
 
-// A named candidate operation: {op: mbconv, expand: 6, kernel: 5}.
+// One of the values that a node of a motif is the sum of: a block applied to an earlier value, or that value.
 typedef struct {
-    char *name;             // "mb6_k5"; owned by the space
-    const struct sn_op *op; // from the table in ops.h
+    char *name; // of a block's place: "n2" where it is the node's only one, else with its source, "n2.n1", "n2.n1-2"
+    int block;  // index into space->blocks, smaller than that of the motif; -1: the value itself
+    int from;   // node, smaller than its own; -1: the motif's input
+} sn_term;
+
+typedef struct {
+    char *name; // unique in its motif, not "input"
+    sn_term term[SN_MAX_TERMS];
+    int terms;
+} sn_motif_node;
+
+// A named block. All three read one value and give one, of the channels and stride of their place, and may stand wherever a block
+// may: in an entry, as an option, in a motif that is defined later.
+typedef struct {
+    char *name; // "mb6_k5"; owned by the space
+    // an operation: {op: mbconv, expand: 6, kernel: 5}
+    const struct sn_op *op; // from the table in ops.h; NULL: a choice or a motif
     int attr[SN_OP_ATTRS];  // values in the order of op->attrs
+    // a choice between blocks: {choose: [mb3_k3, skip]}
+    int block[SN_MAX_OPTIONS];
+    int options;
+    // a motif: a small graph; the last node is its value. Blocks that read the input have the stride of the place, others 1
+    sn_motif_node *node;
+    int nodes;
+    bool shared; // of a choice or motif: its decisions are the same in all places, else each place has its own
 } sn_block;
 
-// One entry of `network`: a fixed operation, or `layers` layers that each choose between blocks.
+// One entry of `network`: layers of one block, or of a choice between several.
 typedef struct {
     char *name;                // "stem", "stage2"; unique; owned by the space
-    bool choice;               // false: options = 1, layers = 1, no decision
+    bool choice;               // false: options = 1
     int block[SN_MAX_OPTIONS]; // indices into space->blocks
     int options;
     int layers; // the first layer has `stride`, the others 1
     int out;    // channels of every layer; 0 for operations without (classifier)
     int stride;
-    bool shared;  // of a choice: one decision for all layers, else one each
-    int decision; // of a choice: that of its first layer; set by sn_space_finish
+    bool shared; // the layers' decisions are the same, else each layer has its own
 } sn_entry;
 
-// What archs differ in. The layers that take its option are its sites (graph.h). Archs number all options, allowed or not: a
-// restricted space keeps the numbers.
+// What archs differ in. The places that take its option are its sites (graph.h). Archs number all options, allowed or not: a
+// restricted space keeps the numbers. A decision in a block that is itself an option exists only where that is taken.
 typedef struct {
-    char *name;                // of its layer, "stage2.layer1", or, shared, of its entry, "stage2"; owned by the space
+    char *name;                // of its place without what is shared: "stage2.layer1", "stage2", "cell.n2.n1"; owned by the space
     int options;               // at least 1
     int block[SN_MAX_OPTIONS]; // options as indices into space->blocks
     uint64_t allowed;          // the mask: bit k for option k; at least one
+    int parent, parent_option; // it exists if this decision, a smaller one, takes this option; parent -1: always
 } sn_decision;
 
 typedef struct {
@@ -57,8 +82,11 @@ typedef struct {
 // Starts empty: fill with the functions below, then sn_space_finish. Free with sn_space_free.
 sn_space *sn_space_new(void);
 void sn_space_free(sn_space *);
-// Both copy the name and return the index, or -1 with the message set (limit reached, name taken).
+// All copy the name and return the index, or -1 with the message set (limit reached, name taken).
 int sn_space_add_block(sn_space *, const char *name, const struct sn_op *op, const int *attr);
+int sn_space_add_choice(sn_space *, const char *name, const int *block, int options, bool shared);
+// nodes: taken over with their names, also on failure; names of terms are made here. Each node but the last must be read.
+int sn_space_add_motif(sn_space *, const char *name, sn_motif_node *nodes, int n, bool shared);
 int sn_space_add_entry(sn_space *, const char *name, const sn_entry *entry); // entry->name is ignored
 int sn_space_find_block(const sn_space *, const char *name);                 // or -1
 // Makes the decisions, checks the whole (at least one decision, the last entry a classifier and no other, limits). SN_CONFIG on
@@ -66,11 +94,17 @@ int sn_space_find_block(const sn_space *, const char *name);                 // 
 sn_status sn_space_finish(sn_space *);
 // Number of archs as decimal text with commas (exact, with SN_SIZE_TEXT bytes of room). Returns the number as double too.
 double sn_space_size(const sn_space *, char *text, size_t text_size);
+// Whether some decisions exist only under an option of another; and how many archs differ in what exists under an option.
+bool sn_space_nests(const sn_space *);
+double sn_space_archs_with(const sn_space *, int decision, int option);
 // How many options the decision with most allowed options has: FairNAS's m.
 int sn_space_max_options(const sn_space *);
 
-// The decision that a layer of a choice, from 0, takes.
-int sn_entry_decision(const sn_entry *, int layer);
+int sn_space_find_decision(const sn_space *, const char *name); // or -1
+// What the weights of a layer, from 0, are called by: "stage2.layer1", or "stem" where an entry has one layer of one block; and
+// its decisions, which layers may share: "stage2". The caller's; NULL: out of memory.
+char *sn_entry_place(const sn_entry *, int layer);
+char *sn_entry_scope(const sn_entry *, int layer);
 
 // Allowed options of a decision: whether one is, how many there are, and the nth from 0 (-1 after the last).
 bool sn_decision_allows(const sn_decision *, int option);

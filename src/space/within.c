@@ -1,6 +1,6 @@
-// Drawing within limits; see within.h. A table over decisions and what is left of each limit, in steps, says how many archs can
-// still be completed; with steps rounded down it counts some that are just beyond a limit, which are drawn again. Where there are
-// few, all are visited instead.
+// Drawing within limits; see within.h. Where costs add up, a table over decisions and what is left of each limit, in steps, says
+// how many archs can still be completed; with steps rounded down it counts some that are just beyond a limit, which are drawn
+// again. Where there are few, all are visited instead. Where costs do not add up, all archs are tried, or drawn and tried.
 #include "space/within.h"
 
 #include <math.h>
@@ -172,7 +172,7 @@ static sn_status check(const drawing *w, const sn_arch *a, long n) {
         sn_cost cost;
         SN_TRY(sn_cost_arch(w->graph, &a[i], &cost));
         if (cost.macs > w->most.macs || cost.params > w->most.params)
-            return sn_error(SN_FAIL, "the costs of this space do not add up over its decisions: none can be drawn within limits");
+            return sn_error(SN_FAIL, "the costs of this space do not add up over its decisions, as was taken for granted");
     }
     return SN_OK;
 }
@@ -198,9 +198,55 @@ static sn_status sample(drawing *w, long n, sn_arch *out, long *got) {
     return check(w, out, *got);
 }
 
+// ---------------------------------------------------------------- costs that do not add up
+static bool is_within(const drawing *w, const sn_cost *c) {
+    return c->macs <= w->most.macs && c->params <= w->most.params;
+}
+
+// Meets the archs within the limits; the least that any costs.
+static sn_status try_all(const drawing *w, visit *v, sn_cost *least) {
+    v->arch = sn_arch_first(w->space);
+    do {
+        sn_cost cost;
+        SN_TRY(sn_cost_arch(w->graph, &v->arch, &cost));
+        if (cost.macs < least->macs) least->macs = cost.macs;
+        if (cost.params < least->params) least->params = cost.params;
+        if (is_within(w, &cost)) meet(v);
+    } while (sn_arch_next(w->space, &v->arch));
+    return SN_OK;
+}
+
+static sn_status sample_tried(const drawing *w, long n, sn_arch *out, long *got) {
+    sn_cost least = {INT64_MAX, INT64_MAX};
+    visit v = {.drawing = w, .wanted = n, .out = out};
+    SN_TRY(try_all(w, &v, &least));
+    if (!(v.seen > 0))
+        return sn_error(SN_USAGE, "no architecture is within the limits; the fewest MACs are %lld, the fewest params %lld",
+                        (long long)least.macs, (long long)least.params);
+    v.all = v.seen, v.seen = 0;
+    SN_TRY(try_all(w, &v, &least));
+    *got = v.got;
+    return SN_OK;
+}
+
+// Tries in vain count (arch.h); a cost that cannot be had is one.
+static bool draw_tried(void *arg, sn_arch *out) {
+    const drawing *w = arg;
+    sn_cost cost;
+    *out = sn_arch_random(w->space, w->rng);
+    return sn_cost_arch(w->graph, out, &cost) == SN_OK && is_within(w, &cost);
+}
+
+static sn_status sample_otherwise(drawing *w, long n, sn_arch *out, long *got) {
+    *got = n;
+    return sn_costs_exact(w->graph, w->space) ? sample_tried(w, n, out, got) : sn_arch_draw_different(w, draw_tried, n, out);
+}
+
 sn_status sn_arch_sample_within(const sn_graph *g, const sn_space *s, sn_rng *rng, sn_cost most, long n, sn_arch *out,
                                 long *got) {
-    drawing w = {.graph = g, .space = s, .rng = rng, .most = most, .choice = sn_new((size_t)s->n_decisions, sizeof *w.choice)};
+    drawing w = {.graph = g, .space = s, .rng = rng, .most = most};
+    if (!sn_costs_add_up(g, s)) return sample_otherwise(&w, n, out, got);
+    w.choice = sn_new((size_t)s->n_decisions, sizeof *w.choice);
     sn_status status = w.choice ? sample(&w, n, out, got) : SN_RESOURCE;
     free(w.choice);
     free(w.share);

@@ -2,6 +2,7 @@
 
 Names of parameters and buffers are those of the trace. Not here: steps and comparisons (replay.py).
 """
+import sys
 import torch
 from torch import nn
 import torch.nn.functional as F
@@ -91,7 +92,10 @@ class Net(nn.Module):
 
     def op(self, space, block, name, i, o, stride):
         a = dict(space["blocks"][block])
-        return getattr(self, "op_" + a.pop("op"))(name, i, o, stride, **a)
+        build = getattr(self, "op_" + a.pop("op", ""), None)
+        if not build:
+            sys.exit(f"block {block} cannot be rebuilt here: motifs, choices as blocks, zero, actconv, norm and shortcut are not known")
+        return build(name, i, o, stride, **a)
 
     # ------------------------------------------------------------ operations
     def op_conv(self, name, i, o, stride, kernel, dilation, groups, activation):
@@ -109,10 +113,10 @@ class Net(nn.Module):
         parts = [self.conv_bn(name + ".dw", i, i, kernel, stride, i, activation), self.conv_bn(name + ".pw", i, o, 1, act=activation)]
         return self.series(parts, residual and i == o and stride == 1)
 
-    def op_pool(self, name, i, o, stride, kind, kernel):
+    def op_pool(self, name, i, o, stride, kind, kernel, bn=True):
         pool = nn.MaxPool2d(kernel, stride, kernel // 2) if kind == "max" else nn.AvgPool2d(kernel, stride, kernel // 2, count_include_pad=False)
         parts = [] if i == o else [self.conv_bn(name + ".project", i, o, 1)]
-        return self.series(parts + [self.bn_act(name + ".pool", o, "linear", pool)], False)
+        return self.series(parts + [self.bn_act(name + ".pool", o, "linear", pool) if bn else pool], False)
 
     def op_identity(self, name, i, o, stride):
         return (lambda x: x) if i == o and stride == 1 else self.conv_bn(name + ".project", i, o, 1, stride)

@@ -1,17 +1,16 @@
-// The `space` section: presets, blocks with the attributes of their operations, the network, and the way back to text.
-// Not here: what an operation builds (supernet/ops/), rules about whole spaces (space/space.c, graph.c).
-// Next: space/space.h.
-#include "io/config/config_table.h"
+// The `space` section: presets, the network, and the way back to text.
+// Not here: blocks (config_blocks.c), rules about whole spaces (space/space.c, graph.c).
+// Next: config_blocks.c, space/space.h.
+#include "io/config/config_blocks.h"
 #include "space/arch.h"
 #include "space/graph.h"
-#include "space/ops.h"
 
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_OUT = 16384, MOST_STRIDE = 8, MOST_LAYERS = 256, MOST_NAME = 48 };
+enum { MOST_OUT = 16384, MOST_STRIDE = 8, MOST_LAYERS = 256 };
 
 // --- presets
 
@@ -116,114 +115,9 @@ bool sn_space_preset(sn_yaml *y, sn_yaml_node *space, const char *folder, sn_pro
     return true;
 }
 
-// --- names
-
-// Letters, digits, _ and -: names are parts of paths of parameters and of archs' texts.
-static bool good_name(const sn_yaml_node *at, const char *name, sn_place place, const char *what, sn_problems *problems) {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-    char shown[SN_SHOWN], found[SN_SHOWN + 2];
-    if (name && *name && *name != '-' && strlen(name) <= MOST_NAME && !name[strspn(name, allowed)]) return true;
-    if (name) snprintf(found, sizeof found, "'%s'", sn_show(name, shown));
-    sn_problem(problems, place, "%s: found %s; allowed are 1 to %d letters, digits, _ and -, not - first", what,
-               name ? found : sn_yaml_found(at, found), MOST_NAME);
-    return false;
-}
-
-// --- operations and their attributes
-
-typedef struct {
-    const sn_yaml_node *section; // of the config
-    sn_space *space;
-    sn_problems *problems;
-    int choices;
-} maker;
-
-static const sn_op *read_op(maker *m, const sn_yaml_node *map) {
-    const sn_yaml_node *op = sn_yaml_find(map, "op");
-    const char *names[SN_MAX_WORDS];
-    int n = 0;
-    for (; sn_ops[n] && n < SN_MAX_WORDS - 1; n++) names[n] = sn_ops[n]->name;
-    names[n] = NULL;
-    if (!op) {
-        sn_problem(m->problems, map->place, "missing key op; allowed are %s", sn_words_joined(names).text);
-        return NULL;
-    }
-    int i = sn_read_word(op, "op", names, m->problems);
-    return i < 0 ? NULL : sn_ops[i];
-}
-
-// One attribute; -1 with a problem.
-static int read_attr(maker *m, const sn_op *op, const sn_attr *a, const sn_yaml_node *n) {
-    char name[64];
-    snprintf(name, sizeof name, "%s of %s", a->name, op->name);
-    if (a->type == SN_ATTR_BOOL) return sn_read_bool(n, name, m->problems);
-    if (a->type == SN_ATTR_WORD) return sn_read_word(n, name, a->words, m->problems);
-    return sn_read_int(n, name, a->low, a->high, a->type == SN_ATTR_ODD, m->problems);
-}
-
-// Keys of a mapping other than the attributes of op and `others` are unknown.
-static void check_keys(maker *m, const sn_yaml_node *map, const sn_op *op, const char *const *others, const char *where) {
-    const char *allowed[SN_MAX_WORDS];
-    int n = 0;
-    for (; others[n]; n++) allowed[n] = others[n];
-    for (const sn_attr *a = op ? op->attrs : NULL; a && a->type != SN_ATTR_END; a++) allowed[n++] = a->name;
-    allowed[n] = NULL;
-    for (const sn_yaml_node *k = map->first; k; k = k->next) {
-        bool known = false;
-        for (int i = 0; i < n; i++) known = known || !strcmp(allowed[i], k->key);
-        char shown[SN_SHOWN];
-        if (!known)
-            sn_problem(m->problems, k->key_place, "unknown key '%s' in %s; allowed are %s%s", sn_show(k->key, shown), where,
-                       sn_words_joined(allowed).text, sn_words_hint(k->key, allowed).text);
-    }
-}
-
-// The operation of {op: ..., ATTRIBUTE: VALUE, ...} and its attributes, defaults filled in. NULL with problems; also when one
-// attribute is wrong.
-static const sn_op *read_operation(maker *m, const sn_yaml_node *map, const char *const *others, int attr[SN_OP_ATTRS]) {
-    const sn_op *op = read_op(m, map);
-    if (!op) return NULL;
-    bool good = true;
-    memset(attr, 0, SN_OP_ATTRS * sizeof *attr);
-    for (int i = 0; op->attrs[i].type != SN_ATTR_END; i++) {
-        const sn_yaml_node *n = sn_yaml_find(map, op->attrs[i].name);
-        attr[i] = n ? read_attr(m, op, &op->attrs[i], n) : op->attrs[i].preset;
-        good = good && attr[i] >= 0;
-    }
-    check_keys(m, map, op, others, op->name);
-    return good ? op : NULL;
-}
-
-static bool is_mapping(maker *m, const sn_yaml_node *n, const char *what, const char *shape) {
-    char found[SN_SHOWN + 2];
-    if (n->kind == SN_YAML_MAP) return true;
-    sn_problem(m->problems, n->place, "%s: found %s; allowed is %s", what, sn_yaml_found(n, found), shape);
-    return false;
-}
-
-static void read_blocks(maker *m) {
-    static const char *const others[] = {"op", NULL};
-    const sn_yaml_node *blocks = sn_yaml_find(m->section, "blocks");
-    if (!blocks) {
-        sn_problem(m->problems, m->section->place, "missing key space.blocks");
-        return;
-    }
-    if (!is_mapping(m, blocks, "space.blocks", "a mapping NAME: {op: OPERATION, ...}")) return;
-    for (const sn_yaml_node *b = blocks->first; b; b = b->next) {
-        char what[SN_SHOWN + 32], shown[SN_SHOWN];
-        int attr[SN_OP_ATTRS];
-        snprintf(what, sizeof what, "block '%s'", sn_show(b->key, shown));
-        if (!good_name(b, b->key, b->key_place, "name of a block", m->problems) ||
-            !is_mapping(m, b, what, "{op: OPERATION, ATTRIBUTE: VALUE, ...}"))
-            continue;
-        const sn_op *op = read_operation(m, b, others, attr);
-        if (op && sn_space_add_block(m->space, b->key, op, attr) < 0) sn_problem_error(m->problems, b->key_place, "");
-    }
-}
-
 // --- the network
 
-static int read_count(maker *m, const sn_yaml_node *map, const char *name, int high, int preset) {
+static int read_count(sn_space_maker *m, const sn_yaml_node *map, const char *name, int high, int preset) {
     const sn_yaml_node *n = sn_yaml_find(map, name);
     if (n) return sn_read_int(n, name, 1, high, false, m->problems);
     if (preset < 0) sn_problem(m->problems, map->place, "missing key %s: a whole number from 1 to %d", name, high);
@@ -236,22 +130,22 @@ static bool classifier_next(const sn_yaml_node *entry) {
 }
 
 // Adds the entry under its own or the usual name.
-static void add_entry(maker *m, const sn_yaml_node *map, const char *usual, const sn_entry *entry) {
+static void add_entry(sn_space_maker *m, const sn_yaml_node *map, const char *usual, const sn_entry *entry) {
     const sn_yaml_node *n = sn_yaml_find(map, "name");
     const char *name = usual;
     if (n) name = n->text;
-    if (n && !good_name(n, n->text, n->place, "name", m->problems)) return;
+    if (n && !sn_blocks_name(m, n, n->text, n->place, "name")) return;
     if (sn_space_add_entry(m->space, name, entry) < 0) sn_problem_error(m->problems, n ? n->place : map->place, "");
 }
 
-static void read_fixed(maker *m, const sn_yaml_node *map, int position) {
+static void read_fixed(sn_space_maker *m, const sn_yaml_node *map, int position) {
     static const char *const with_out[] = {"op", "out", "stride", "name", NULL}, *const without[] = {"op", "name", NULL};
     const sn_yaml_node *op_node = sn_yaml_find(map, "op");
     const sn_op *known = op_node && op_node->kind == SN_YAML_SCALAR ? sn_op_find(op_node->text) : NULL;
     bool takes_out = !known || known->takes_out;
     int attr[SN_OP_ATTRS];
     char usual[64], block[80];
-    const sn_op *op = read_operation(m, map, takes_out ? with_out : without, attr);
+    const sn_op *op = sn_blocks_operation(m, map, takes_out ? with_out : without, attr);
     sn_entry e = {.options = 1, .layers = 1, .stride = 1};
     if (takes_out) {
         e.out = read_count(m, map, "out", MOST_OUT, -1);
@@ -274,62 +168,30 @@ static void read_fixed(maker *m, const sn_yaml_node *map, int position) {
         add_entry(m, map, usual, &e);
 }
 
-// The options of a choice into e; false with problems.
-static bool read_options(maker *m, const sn_yaml_node *choose, sn_entry *e) {
-    const sn_yaml_node *blocks = sn_yaml_find(m->section, "blocks");
-    const char *names[SN_MAX_BLOCKS + 1];
-    char found[SN_SHOWN + 2];
-    int n = 0;
-    for (const sn_yaml_node *b = blocks && blocks->kind == SN_YAML_MAP ? blocks->first : NULL; b && n < SN_MAX_BLOCKS;
-         b = b->next)
-        names[n++] = b->key;
-    names[n] = NULL;
-    if (choose->kind != SN_YAML_LIST || !choose->first) {
-        sn_problem(m->problems, choose->place, "choose: found %s; allowed is a list of blocks [NAME, ...] out of %.400s",
-                   choose->kind == SN_YAML_LIST ? "an empty list" : sn_yaml_found(choose, found), sn_words_joined(names).text);
-        return false;
-    }
-    bool good = true;
-    for (const sn_yaml_node *o = choose->first; o; o = o->next) {
-        int i = sn_read_word(o, "choose", names, m->problems), block = i < 0 ? -1 : sn_space_find_block(m->space, names[i]);
-        good = good && block >= 0; // a block that is known but wrong has its own problem
-        if (block < 0) continue;
-        for (int k = 0; k < e->options; k++)
-            if (e->block[k] == block) {
-                sn_problem(m->problems, o->place, "choose: block '%s' stands here twice; once is allowed", names[i]);
-                good = false;
-            }
-        if (!m->space->blocks[block].op->takes_out) {
-            sn_problem(m->problems, o->place, "choose: block '%s' is a %s, which cannot be an option", names[i],
-                       m->space->blocks[block].op->name);
-            good = false;
-        }
-        if (e->options == SN_MAX_OPTIONS) {
-            sn_problem(m->problems, o->place, "choose: more than %d options", SN_MAX_OPTIONS);
-            return false;
-        }
-        e->block[e->options++] = block;
-    }
-    return good;
-}
-
-static void read_choice(maker *m, const sn_yaml_node *map) {
-    static const char *const keys[] = {"layers", "out", "stride", "choose", "shared", "name", NULL};
+// Layers of a choice, or of one block.
+static void read_layers(sn_space_maker *m, const sn_yaml_node *map) {
+    static const char *const of_choice[] = {"layers", "out", "stride", "choose", "shared", "name", NULL}, *const of_block[] = {
+                                                                                                              "layers", "out",
+                                                                                                              "stride", "block",
+                                                                                                              "shared", "name",
+                                                                                                              NULL};
+    const sn_yaml_node *choose = sn_yaml_find(map, "choose");
     char usual[64];
     snprintf(usual, sizeof usual, "stage%d", ++m->choices);
-    sn_entry e = {.choice = true};
-    check_keys(m, map, NULL, keys, "a choice");
+    sn_entry e = {.choice = choose != NULL};
+    sn_blocks_keys(m, map, NULL, choose ? of_choice : of_block, choose ? "a choice" : "layers of a block");
     e.layers = read_count(m, map, "layers", MOST_LAYERS, 1);
     e.out = read_count(m, map, "out", MOST_OUT, -1);
     e.stride = read_count(m, map, "stride", MOST_STRIDE, 1);
-    bool good = read_options(m, sn_yaml_find(map, "choose"), &e);
-    const sn_yaml_node *shared = sn_yaml_find(map, "shared");
-    int word = shared ? sn_read_bool(shared, "shared", m->problems) : false;
-    e.shared = word > 0;
-    if (good && word >= 0 && e.layers > 0 && e.out > 0 && e.stride > 0) add_entry(m, map, usual, &e);
+    e.options = choose ? sn_blocks_options(m, choose, NULL, e.block) : 1;
+    if (!choose) e.block[0] = sn_blocks_find(m, sn_yaml_find(map, "block"), "block", NULL);
+    int shared = sn_blocks_shared(m, map);
+    e.shared = shared > 0;
+    bool good = e.options > 0 && e.block[0] >= 0 && shared >= 0;
+    if (good && e.layers > 0 && e.out > 0 && e.stride > 0) add_entry(m, map, usual, &e);
 }
 
-static void read_network(maker *m, const sn_yaml_node *network) {
+static void read_network(sn_space_maker *m, const sn_yaml_node *network) {
     char found[SN_SHOWN + 2];
     if (network->kind != SN_YAML_LIST) {
         sn_problem(m->problems, network->place, "space.network: found %s; allowed is a list of operations and choices",
@@ -339,29 +201,48 @@ static void read_network(maker *m, const sn_yaml_node *network) {
     int position = 0;
     for (const sn_yaml_node *n = network->first; n; n = n->next) {
         position++;
-        if (!is_mapping(m, n, "entry of space.network", "{op: OPERATION, ...} or {layers: N, out: N, choose: [NAME, ...]}"))
+        if (!sn_blocks_mapping(m, n, "entry of space.network",
+                               "{op: OPERATION, ...} or {layers: N, out: N, choose: [NAME, ...]}"))
             continue;
-        if (sn_yaml_find(n, "choose"))
-            read_choice(m, n);
+        if (sn_yaml_find(n, "choose") || sn_yaml_find(n, "block"))
+            read_layers(m, n);
         else if (sn_yaml_find(n, "op"))
             read_fixed(m, n, position);
         else
-            sn_problem(m->problems, n->place, "an entry of space.network with neither op nor choose; allowed is one of them");
+            sn_problem(m->problems, n->place,
+                       "an entry of space.network with none of op, choose and block; allowed is one of them");
     }
 }
 
 // --- the whole
 
+// The entry that the current message begins with, or the network.
+static sn_place place_of(const sn_space_maker *m, const sn_yaml_node *network) {
+    const sn_yaml_node *n = network->first;
+    for (int i = 0; n && i < m->space->n_entries; i++, n = n->next) {
+        char start[96];
+        snprintf(start, sizeof start, "entry '%.64s'", m->space->entries[i].name);
+        if (!strncmp(sn_error_text(), start, strlen(start))) return n->place;
+    }
+    return network->place;
+}
+
 // Shapes: they are the graph's business; built once here so that a wrong space is an error of the config.
-static void check_whole(maker *m, const sn_yaml_node *network) {
+static void check_whole(sn_space_maker *m, const sn_yaml_node *network) {
     sn_graph *graph = NULL;
-    if (sn_space_finish(m->space) != SN_OK || sn_graph_build(m->space, &graph) != SN_OK)
-        sn_problem_error(m->problems, network->place, "space.network: ");
+    bool computes = true;
+    sn_status s = sn_space_finish(m->space);
+    if (s == SN_OK) s = sn_graph_build(m->space, &graph);
+    if (s == SN_OK) s = sn_graph_computes(graph, &computes);
+    if (s != SN_OK) sn_problem_error(m->problems, place_of(m, network), "space.network: ");
+    if (!computes)
+        sn_problem(m->problems, network->place,
+                   "space.network: the logits depend on no image in any architecture: a `zero` stands in the way");
     sn_graph_free(graph);
 }
 
 // Keeps one arch and writes its canonical text into the config.
-static void restrict_to(maker *m, sn_config *c) {
+static void restrict_to(sn_space_maker *m, sn_config *c) {
     const sn_yaml_node *n = sn_yaml_find(m->section, "arch");
     char text[SN_ARCH_TEXT];
     sn_arch arch;
@@ -380,7 +261,7 @@ static void restrict_to(maker *m, sn_config *c) {
 }
 
 void sn_space_read(const sn_yaml_node *section, sn_config *c, sn_problems *problems) {
-    maker m = {section, sn_space_new(), problems, 0};
+    sn_space_maker m = {section, sn_space_new(), problems, 0};
     if (!m.space) {
         problems->memory = true;
         return;
@@ -388,7 +269,7 @@ void sn_space_read(const sn_yaml_node *section, sn_config *c, sn_problems *probl
     const sn_yaml_node *network = sn_yaml_find(section, "network");
     m.space->channels = c->space.input.channels, m.space->height = c->space.input.height, m.space->width = c->space.input.width;
     m.space->classes = c->space.classes, m.space->digits = c->space.text == SN_TEXT_DIGITS;
-    read_blocks(&m);
+    sn_blocks_read(&m);
     if (network)
         read_network(&m, network);
     else
@@ -400,31 +281,19 @@ void sn_space_read(const sn_yaml_node *section, sn_config *c, sn_problems *probl
 
 // --- back to text
 
-static void print_attrs(const sn_block *b, FILE *out) {
-    fprintf(out, "op: %s", b->op->name);
-    for (int i = 0; b->op->attrs[i].type != SN_ATTR_END; i++) {
-        const sn_attr *a = &b->op->attrs[i];
-        if (a->type == SN_ATTR_BOOL)
-            fprintf(out, ", %s: %s", a->name, b->attr[i] ? "true" : "false");
-        else if (a->type == SN_ATTR_WORD)
-            fprintf(out, ", %s: %s", a->name, a->words[b->attr[i]]);
-        else
-            fprintf(out, ", %s: %d", a->name, b->attr[i]);
-    }
-}
-
 static void print_entry(const sn_space *s, const sn_entry *e, FILE *out) {
+    const sn_block *b = &s->blocks[e->block[0]];
     fputs("    - {", out);
-    if (e->choice) {
-        fprintf(out, "layers: %d, out: %d, stride: %d, choose: [", e->layers, e->out, e->stride);
-        for (int i = 0; i < e->options; i++) {
-            if (i) fputs(", ", out);
-            sn_text_print(s->blocks[e->block[i]].name, out);
-        }
-        fputs(e->shared ? "], shared: true" : "]", out);
-    } else {
-        print_attrs(&s->blocks[e->block[0]], out);
+    if (!e->choice && strchr(b->name, '.')) {
+        sn_blocks_print_operation(b, out);
         if (e->out) fprintf(out, ", out: %d, stride: %d", e->out, e->stride);
+    } else {
+        fprintf(out, "layers: %d, out: %d, stride: %d, %s: ", e->layers, e->out, e->stride, e->choice ? "choose" : "block");
+        if (e->choice)
+            sn_blocks_print_names(s, e->block, e->options, out);
+        else
+            sn_text_print(b->name, out);
+        if (e->shared) fputs(", shared: true", out);
     }
     fputs(", name: ", out);
     sn_text_print(e->name, out);
@@ -432,15 +301,7 @@ static void print_entry(const sn_space *s, const sn_entry *e, FILE *out) {
 }
 
 void sn_space_print(const sn_space *s, FILE *out) {
-    fputs("  blocks:\n", out);
-    for (int i = 0; i < s->n_blocks; i++) {
-        if (strchr(s->blocks[i].name, '.')) continue; // of a fixed entry
-        fputs("    ", out);
-        sn_text_print(s->blocks[i].name, out);
-        fputs(": {", out);
-        print_attrs(&s->blocks[i], out);
-        fputs("}\n", out);
-    }
+    sn_blocks_print(s, out);
     fputs("  network:\n", out);
     for (int i = 0; i < s->n_entries; i++) print_entry(s, &s->entries[i], out);
 }

@@ -33,7 +33,7 @@ static void sum_rows(const sn_sum_forward *p, const source *x, float *y, int64_t
     affine a[SN_SUM_INPUTS];
     for (int k = 0; k < p->inputs; k++) a[k] = affine_at(x[k].mean != NULL, x[k].mean, x[k].scale, x[k].shift, c, n);
     for (int64_t i = first * p->c + c, end = (first + m) * p->c + c; i < end; i += p->c) {
-        v16 sum = source_read(&x[0], &a[0], x[0].x + i, n);
+        v16 sum = p->inputs ? source_read(&x[0], &a[0], x[0].x + i, n) : v_zero();
         for (int k = 1; k < p->inputs; k++) sum = v_add(sum, source_read(&x[k], &a[k], x[k].x + i, n));
         v_store_to(y + i, sum, n);
     }

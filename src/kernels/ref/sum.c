@@ -11,7 +11,7 @@ void REF(sum_forward)(const sn_bases *b, const sn_call *call, int64_t tile, void
     for (int64_t row = 0; row < p->rows; row++)
         for (int c = 0; c < p->c; c++) {
             int64_t i = row * p->c + c;
-            real y = ref_view(arena, &p->x[0], i, c);
+            real y = p->inputs ? ref_view(arena, &p->x[0], i, c) : 0;
             for (int input = 1; input < p->inputs; input++) y += ref_view(arena, &p->x[input], i, c);
             arena[p->y + i] = y;
         }

@@ -67,6 +67,7 @@ sn_status sn_supernet_reserve(sn_supernet *n, const sn_plan *plan) {
 // ---------------------------------------------------------------- passes
 void sn_supernet_put_images(sn_supernet *n, const sn_plan *plan, const float *images) {
     const sn_node *in = &n->graph->node[n->graph->input];
+    if (plan->images == SN_NONE) return;
     sn_memory_put(n->memory, SN_BUFFER_ARENA, plan->images, images, (int64_t)plan->batch * in->h * in->w * in->c);
 }
 

@@ -47,6 +47,7 @@ void sn_supernet_logits(const sn_supernet *, float *out);
 
 // Runs a plan that the caller made and reserved, its images put.
 void sn_supernet_run(sn_supernet *, const sn_plan *);
+// Images that nothing reads are left.
 void sn_supernet_put_images(sn_supernet *, const sn_plan *, const float *images);
 
 // One parameter in memory order, in one of the buffers of parameters.

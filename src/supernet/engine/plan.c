@@ -48,12 +48,13 @@ typedef struct {
     const sn_pass *pass;
     sn_plan *plan;
     sn_arena arena;
-    uint8_t *live;
-    int *uses;          // per node: direct readers
-    int *claim;         // per node: the BN or bias that alone reads it, or -1
-    reading *value;     // per node
-    sn_shape *shape;    // per node: of its value in this pass
-    sn_shape *in_shape; // of the inputs of one node
+    uint8_t *live, *given; // per node
+    int *stands;           // per node: see graph.h
+    int *uses;             // per node: direct readers
+    int *claim;            // per node: the BN or bias that alone reads it, or -1
+    reading *value;        // per node
+    sn_shape *shape;       // per node: of its value in this pass
+    sn_shape *in_shape;    // of the inputs of one node
     tensor *tensors;
     int n_tensors;
     op *ops;
@@ -159,26 +160,18 @@ static sn_off weight_offset(const planner *p, int param) {
 }
 
 // ---------------------------------------------------------------- which nodes, who reads what
-static bool is_given(const planner *p, int node) {
-    for (int i = 0; i < p->pass->n_given; i++)
-        if (p->pass->given[i].node == node) return true;
-    return false;
-}
-
 static int resolve(const planner *p, int node) {
-    const sn_graph *g = p->graph;
-    while (g->node[node].kind == SN_NODE_CHOICE && !is_given(p, node))
-        node = g->node[node].in[p->pass->arch->option[g->node[node].decision]];
-    return node;
+    return p->stands[node];
 }
 
 static void mark_live(planner *p, int target) {
     p->live[target] = 1;
     for (int i = target; i >= 0; i--) {
         const sn_node *n = &p->graph->node[i];
-        if (!p->live[i] || is_given(p, i)) continue;
+        if (!p->live[i] || p->given[i]) continue;
         for (int k = 0; k < n->n_in; k++) {
             int r = resolve(p, n->in[k]);
+            if (r == SN_NOTHING) continue;
             p->live[r] = 1;
             p->uses[r]++;
         }
@@ -191,7 +184,8 @@ static void mark_claims(planner *p) {
         const sn_node *n = &p->graph->node[i];
         if (!p->live[i] || (n->kind != SN_NODE_BN && n->kind != SN_NODE_BIAS)) continue;
         int r = resolve(p, n->in[0]);
-        if (sn_node_stores(&p->graph->node[r]) && p->uses[r] == 1 && !is_given(p, r)) p->claim[r] = i;
+        if (r == SN_NOTHING) continue;
+        if (sn_node_stores(&p->graph->node[r]) && p->uses[r] == 1 && !p->given[r]) p->claim[r] = i;
     }
 }
 
@@ -202,7 +196,7 @@ static sn_status place_output(planner *p, const op *o) {
     const sn_shape *s = &p->shape[o->node];
     tensor *t = &p->tensors[o->out];
     t->value = (sn_value){.rows = (int64_t)p->pass->batch * s->h * s->w, .c = s->c, .viewed = t->bn >= 0, .act = SN_LINEAR};
-    t->wants_gradient = p->pass->gradients && (n->kind != SN_NODE_INPUT || t->bn >= 0);
+    t->wants_gradient = p->pass->gradients && n->kind != SN_NODE_INPUT;
     if (o->node == p->target) {
         sn_value at = sn_value_at(p->pass->out, t->value.rows, s->c);
         t->value.data = at.data, t->value.vectors = at.vectors;
@@ -291,11 +285,12 @@ static sn_status emit_loss(planner *p, const op *o, sn_into into) {
     return emit(p, (sn_call){.kernel = SN_SCORE, .as.score = score}, o->node);
 }
 
-// A record holds SN_SUM_INPUTS views; a sum of more goes on from what was written so far, with the same bits.
+// A record holds SN_SUM_INPUTS views; a sum of more goes on from what was written so far, with the same bits. One of none is 0.
 static sn_status emit_sum(planner *p, const op *o) {
     const sn_value *y = &p->tensors[o->out].value;
     const sn_view so_far = {y->data, SN_NONE, SN_NONE, SN_NONE, SN_LINEAR};
-    for (int k = 0; k < o->n_in;) {
+    int k = 0;
+    do {
         sn_sum_forward s = {.rows = y->rows, .c = y->c, .y = y->data, .stat = {SN_NONE, SN_NONE}};
         if (k) s.x[s.inputs++] = so_far;
         while (k < o->n_in && s.inputs < SN_SUM_INPUTS) {
@@ -304,7 +299,7 @@ static sn_status emit_sum(planner *p, const op *o) {
         }
         if (k == o->n_in) s.stat = stat_of(p, o->out);
         SN_TRY(emit(p, (sn_call){.kernel = SN_SUM_FORWARD, .as.sum_forward = s}, o->node));
-    }
+    } while (k < o->n_in);
     return SN_OK;
 }
 
@@ -361,20 +356,28 @@ static reading materialise(planner *p, int node, reading x, int bn) {
 
 static sn_status infer_shape(planner *p, int i) {
     const sn_node *n = &p->graph->node[i];
-    for (int k = 0; k < n->n_in; k++) p->in_shape[k] = p->shape[resolve(p, n->in[k])];
+    for (int k = 0; k < n->n_in; k++) {
+        const sn_node *x = &p->graph->node[n->in[k]];
+        int r = resolve(p, n->in[k]);
+        p->in_shape[k] = r == SN_NOTHING ? (sn_shape){x->c, x->h, x->w} : p->shape[r];
+    }
     return sn_node_shape(p->graph, n, p->in_shape, &p->shape[i]);
 }
 
 static sn_status lower_node(planner *p, int i) {
     const sn_node *n = &p->graph->node[i];
-    if (n->kind == SN_NODE_CHOICE) return SN_OK; // readers go past it
     SN_TRY(infer_shape(p, i));
-    reading x = n->n_in ? p->value[resolve(p, n->in[0])] : (reading){-1, SN_LINEAR};
+    int first = n->n_in ? resolve(p, n->in[0]) : SN_NOTHING;
+    reading x = first == SN_NOTHING ? (reading){-1, SN_LINEAR} : p->value[first];
+    if (x.tensor < 0 && n->kind == SN_NODE_LOSS) return sn_error(SN_FAIL, "'%s' reads nothing in this arch", n->name);
+    if (x.tensor < 0 && n->kind == SN_NODE_BIAS) {
+        p->value[i] = (reading){add_op(p, i, i, NULL, 0), SN_LINEAR};
+        return SN_OK;
+    }
     switch (n->kind) {
     case SN_NODE_BN:
     case SN_NODE_BIAS: {
-        int r = resolve(p, n->in[0]);
-        p->value[i] = p->claim[r] == i ? x : materialise(p, i, x, i);
+        p->value[i] = p->claim[first] == i ? x : materialise(p, i, x, i);
         return SN_OK;
     }
     case SN_NODE_ACT:
@@ -386,8 +389,12 @@ static sn_status lower_node(planner *p, int i) {
         return SN_OK;
     default: {
         reading *in = p->inputs + p->n_inputs;
-        for (int k = 0; k < n->n_in; k++) in[k] = p->value[resolve(p, n->in[k])];
-        p->value[i] = (reading){add_op(p, i, p->claim[i], in, n->n_in), SN_LINEAR};
+        int n_in = 0;
+        for (int k = 0; k < n->n_in; k++) {
+            int r = resolve(p, n->in[k]);
+            if (r != SN_NOTHING) in[n_in++] = p->value[r];
+        }
+        p->value[i] = (reading){add_op(p, i, p->claim[i], in, n_in), SN_LINEAR};
         return SN_OK;
     }
     }
@@ -398,12 +405,10 @@ static sn_status plan_forward(planner *p) {
     for (int i = 0; i < p->n_ops; i++) {
         const op *o = &p->ops[i];
         if (o->out >= 0) SN_TRY(place_output(p, o));
-        if (p->graph->node[o->node].kind != SN_NODE_INPUT) {
-            SN_TRY(emit_forward(p, o));
-        } else {
+        if (p->graph->node[o->node].kind == SN_NODE_INPUT)
             p->plan->images = p->tensors[o->out].value.data;
-            SN_TRY(emit_bn(p, o->out));
-        }
+        else
+            SN_TRY(emit_forward(p, o));
     }
     return SN_OK;
 }
@@ -547,11 +552,14 @@ static void take_given(planner *p) {
 static sn_status make(planner *p) {
     const sn_graph *g = p->graph;
     int target = p->pass->target < 0 ? g->loss : p->pass->target;
+    for (int i = 0; i < p->pass->n_given; i++) p->given[p->pass->given[i].node] = 1;
+    sn_graph_stand(g, p->pass->arch, p->given, p->stands);
+    if (resolve(p, target) == SN_NOTHING) return sn_error(SN_FAIL, "node '%s' is nothing in this arch", g->node[target].name);
     mark_live(p, resolve(p, target));
     mark_claims(p);
     take_given(p);
     for (int i = 0; i < g->n; i++)
-        if (p->live[i] && !is_given(p, i)) SN_TRY(lower_node(p, i));
+        if (p->live[i] && !p->given[i]) SN_TRY(lower_node(p, i));
     if (p->pass->target >= 0) { // the value's tensor is written to pass->out
         reading r = p->value[resolve(p, target)];
         p->tensors[r.tensor].readers++; // the caller
@@ -582,7 +590,8 @@ static sn_status allocate(planner *p) {
     struct {
         void *list;
         size_t n, size;
-    } lists[] = {{&p->live, n, sizeof *p->live},          {&p->uses, n, sizeof *p->uses},
+    } lists[] = {{&p->live, n, sizeof *p->live},          {&p->given, n, sizeof *p->given},
+                 {&p->stands, n, sizeof *p->stands},      {&p->uses, n, sizeof *p->uses},
                  {&p->claim, n, sizeof *p->claim},        {&p->value, n, sizeof *p->value},
                  {&p->shape, n, sizeof *p->shape},        {&p->in_shape, most, sizeof *p->in_shape},
                  {&p->tensors, m, sizeof *p->tensors},    {&p->ops, m, sizeof *p->ops},

@@ -72,7 +72,7 @@ typedef struct {
     int64_t arena;     // elements needed, reserved ones included
     size_t scratch;    // bytes per thread
     double seconds;    // that making it took
-    sn_off images;     // where the batch goes: (batch, h, w, c); SN_NONE when the plan starts from given values
+    sn_off images;     // where the batch goes: (batch, h, w, c); SN_NONE when nothing reads it
     sn_value logits;   // of a plan to the loss: c = classes
     sn_off loss, rank; // of a plan to the loss: one per sample, see sn_loss
     sn_off score;      // of a plan to the loss: an sn_score_result

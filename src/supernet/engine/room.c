@@ -32,10 +32,13 @@ static sn_status try_all(search *x) {
 
 // One decision takes its largest option.
 static sn_status climb_decision(search *x, sn_arch *a, int d, int64_t *best) {
-    sn_arch other = *a;
+    const sn_arch from = *a;
+    if (!sn_arch_has(x->space, a, d)) return SN_OK;
     for (int n = 0, k; (k = sn_decision_option(&x->space->decisions[d], n)) >= 0; n++) {
         int64_t arena;
+        sn_arch other = from;
         other.option[d] = (uint8_t)k;
+        sn_arch_settle(x->space, &other);
         SN_TRY(try(x, &other, &arena));
         if (arena > *best) *best = arena, *a = other;
     }

@@ -66,12 +66,12 @@ static sn_status add_value(sn_scoreplan *p, long arch, int node) {
     sn_values *v = &p->values;
     const sn_graph *g = v->graph;
     const sn_node *n = &g->node[node];
-    sn_values_segment(v, &p->archs[arch], node);
+    sn_values_segment(v, node);
     SN_TRY(sn_grow(&p->value, &p->value_capacity, (size_t)p->n_values + 1, sizeof *p->value));
     SN_TRY(sn_grow(&p->input, &p->input_capacity, (size_t)(p->n_inputs + v->n_given), sizeof *p->input));
     SN_TRY(sn_grow(&p->stats, &p->stats_capacity, (size_t)(p->n_stats + v->n_stats), sizeof *p->stats));
     sn_scored_value x = {.signature = v->signature[node], .key = v->key, .node = node, .arch = arch, .score = -1};
-    x.reads_images = v->reads_images;
+    x.reads_images = v->reads_images || (node == g->loss && !v->n_given); // labels come with images
     x.input = p->n_inputs, x.n_inputs = v->n_given;
     x.stats = p->n_stats, x.n_stats = v->n_stats, x.kept = p->table;
     if (node == g->loss)

@@ -34,23 +34,32 @@ sn_status sn_values_init(sn_values *v, const sn_graph *g) {
     *v = (sn_values){.graph = g};
     v->fields = sn_new(n, sizeof *v->fields), v->signature = sn_new(n, sizeof *v->signature);
     v->shared = sn_new(n, 1), v->live = sn_new(n, 1), v->picked = sn_new(n, 1), v->cut = sn_new(n, 1), v->inside = sn_new(n, 1);
+    v->stands = sn_new(n, sizeof *v->stands);
     v->uses = sn_new(n, sizeof *v->uses), v->choice = sn_new(n, sizeof *v->choice), v->value = sn_new(n, sizeof *v->value);
     v->given = sn_new(n, sizeof *v->given), v->stats = sn_new(n, sizeof *v->stats);
-    if (!v->fields || !v->signature || !v->shared || !v->live || !v->picked || !v->cut || !v->inside || !v->uses || !v->choice ||
-        !v->value || !v->given || !v->stats)
+    if (!v->fields || !v->stands || !v->signature || !v->shared || !v->live || !v->picked || !v->cut || !v->inside || !v->uses ||
+        !v->choice || !v->value || !v->given || !v->stats)
         return SN_RESOURCE;
     for (int i = 0; i < g->n; i++) v->fields[i] = sn_node_hash(&g->node[i], true);
     return find_shared(v);
 }
 
 void sn_values_free(sn_values *v) {
-    free(v->fields), free(v->signature);
+    free(v->fields), free(v->stands), free(v->signature);
     free(v->shared), free(v->live), free(v->picked), free(v->cut), free(v->inside);
     free(v->uses), free(v->choice), free(v->value), free(v->given), free(v->stats);
     *v = (sn_values){0};
 }
 
 // ---------------------------------------------------------------- of an arch
+// The input that a node which stands for another takes its value from.
+static int source_of(const sn_values *v, const sn_arch *a, const sn_node *n) {
+    if (n->kind == SN_NODE_CHOICE) return n->in[a->option[n->decision]];
+    int k = 0;
+    while (v->stands[n->in[k]] == SN_NOTHING) k++;
+    return n->in[k];
+}
+
 // Marks what is needed, from the loss to the input.
 static void find_live(sn_values *v, const sn_arch *a) {
     const sn_graph *g = v->graph;
@@ -59,20 +68,23 @@ static void find_live(sn_values *v, const sn_arch *a) {
     memset(v->picked, 0, n);
     memset(v->uses, 0, n * sizeof *v->uses);
     v->n_choices = 0;
+    sn_graph_stand(g, a, NULL, v->stands);
     v->live[g->loss] = true;
     for (int i = g->n - 1; i >= 0; i--) {
         const sn_node *x = &g->node[i];
         if (!v->live[i]) continue;
-        if (x->kind == SN_NODE_CHOICE) {
-            int r = sn_graph_resolve(g, a, i);
-            v->live[x->in[a->option[x->decision]]] = true;
-            v->picked[r] = true;
-            v->choice[v->n_choices] = i, v->value[v->n_choices++] = r;
-            continue;
+        if (v->stands[i] != i) {
+            v->live[source_of(v, a, x)] = true;
+            if (x->kind == SN_NODE_CHOICE || v->shared[i]) v->picked[v->stands[i]] = true;
         }
-        for (int k = 0; k < x->n_in; k++) {
-            v->live[x->in[k]] = true;
-            v->uses[sn_graph_resolve(g, a, x->in[k])]++;
+        if (x->kind == SN_NODE_CHOICE) {
+            v->choice[v->n_choices] = i, v->value[v->n_choices++] = v->stands[i];
+        }
+        for (int k = 0; v->stands[i] == i && k < x->n_in; k++) {
+            int in = x->in[k];
+            if (v->stands[in] == SN_NOTHING) continue;
+            v->live[in] = true;
+            v->uses[v->stands[in]]++;
         }
     }
 }
@@ -88,14 +100,15 @@ void sn_values_read(sn_values *v, const sn_arch *a) {
     for (int i = 0; i < g->n; i++) {
         const sn_node *n = &g->node[i];
         v->cut[i] = false;
-        if (!v->live[i] || n->kind == SN_NODE_CHOICE) continue;
-        int first = n->n_in ? sn_graph_resolve(g, a, n->in[0]) : -1;
+        if (!v->live[i] || v->stands[i] != i) continue;
+        int first = n->n_in ? v->stands[n->in[0]] : SN_NOTHING;
         uint64_t h = v->fields[i];
         if (first >= 0 && claims(v, n, first)) {
             v->cut[first] = false;
             h = sn_hash_mix(h, 1);
         }
-        for (int k = 0; k < n->n_in; k++) h = sn_hash_mix(h, v->signature[sn_graph_resolve(g, a, n->in[k])]);
+        for (int k = 0; k < n->n_in; k++)
+            if (v->stands[n->in[k]] != SN_NOTHING) h = sn_hash_mix(h, v->signature[v->stands[n->in[k]]]);
         v->signature[i] = h;
         // an activation of a given value is a way to read it, not a tensor
         bool view = n->kind == SN_NODE_ACT && v->cut[first] && g->node[first].kind != SN_NODE_ACT;
@@ -103,7 +116,7 @@ void sn_values_read(sn_values *v, const sn_arch *a) {
     }
 }
 
-void sn_values_segment(sn_values *v, const sn_arch *a, int node) {
+void sn_values_segment(sn_values *v, int node) {
     const sn_graph *g = v->graph;
     memset(v->inside, 0, (size_t)node + 1);
     v->n_given = v->n_stats = 0;
@@ -121,7 +134,8 @@ void sn_values_segment(sn_values *v, const sn_arch *a, int node) {
         if (n->kind == SN_NODE_INPUT) v->reads_images = true;
         if (n->kind == SN_NODE_BN) v->stats[v->n_stats++] = n->stats;
         for (int k = 0; k < n->n_in; k++) {
-            int r = sn_graph_resolve(g, a, n->in[k]);
+            int r = v->stands[n->in[k]];
+            if (r == SN_NOTHING) continue;
             v->key = sn_hash_mix(v->key, (uint64_t)r);
             waiting += !v->inside[r];
             v->inside[r] = true;

@@ -11,8 +11,9 @@ typedef struct {
     const sn_graph *graph; // borrowed
     uint64_t *fields;      // per node: hash of kind, sizes and parameters
     bool *shared;          // per node: reached from more than one value without a cut between
-    // of the arch read last, per node; choices are followed to their option, which alone counts
-    bool *live, *picked, *cut; // picked: the value of a choice
+    // of the arch read last, per node; only those that stand for themselves count
+    int *stands;               // see graph.h
+    bool *live, *picked, *cut; // live: aliases too; picked: what a choice or a shared sum stands for
     int *uses;                 // readers
     uint64_t *signature;
     int *choice, *value; // the choices that the loss needs, and the node each stands for
@@ -31,6 +32,6 @@ void sn_values_free(sn_values *);
 
 void sn_values_read(sn_values *, const sn_arch *);
 // The segment of a cut or of the loss, of the arch read last.
-void sn_values_segment(sn_values *, const sn_arch *, int node);
+void sn_values_segment(sn_values *, int node);
 
 #endif

@@ -1,5 +1,5 @@
-// The graph of one arch as tensors, and as ONNX nodes: live nodes in order, choices followed to their option; see export.h for
-// names and folding. Not here: files (io/files/) and their check (export.c). Next: export.c.
+// The graph of one arch as tensors, and as ONNX nodes: live nodes in order, aliases followed; see export.h for names and folding.
+// Not here: files (io/files/) and their check (export.c). Next: export.c.
 #include "supernet/export/export_net.h"
 #include "space/ops.h"
 
@@ -43,11 +43,13 @@ static bool name_fits(const char *name) {
     return *name && strspn(name, alphabet) == strlen(name);
 }
 
-// live[node] as sn_graph_live gives it, in new memory.
-static sn_status find_live(const sn_supernet *net, const sn_arch *a, uint8_t **live, int64_t *params) {
+// What nodes stand for and which are live (graph.h), in new memory; `live` belongs to `stands`.
+static sn_status find_live(const sn_supernet *net, const sn_arch *a, int **stands, uint8_t **live, int64_t *params) {
     const sn_graph *g = net->graph;
-    if (!(*live = sn_new((size_t)g->n, 1))) return SN_RESOURCE;
-    sn_graph_live(g, a, *live);
+    if (!(*stands = sn_new((size_t)g->n, sizeof **stands + 1))) return SN_RESOURCE;
+    *live = (uint8_t *)(*stands + g->n);
+    sn_graph_stand(g, a, NULL, *stands);
+    sn_graph_live(g, *stands, *live);
     *params = 0;
     for (int i = 0; i < g->n; i++) {
         const sn_node *n = &g->node[i];
@@ -63,7 +65,8 @@ static sn_status find_live(const sn_supernet *net, const sn_arch *a, uint8_t **l
 
 sn_status sn_export_tensors(const sn_supernet *net, const sn_arch *a, sn_tensors *out, int64_t *params) {
     uint8_t *live = NULL;
-    sn_status s = find_live(net, a, &live, params);
+    int *stands = NULL;
+    sn_status s = find_live(net, a, &stands, &live, params);
     for (int i = 0; i < net->graph->n && s == SN_OK; i++) {
         const sn_node *n = &net->graph->node[i];
         if (!live[i]) continue;
@@ -71,7 +74,7 @@ sn_status sn_export_tensors(const sn_supernet *net, const sn_arch *a, sn_tensors
         if (s == SN_OK && n->bias >= 0) s = add_param(out, net, n->bias);
         if (s == SN_OK && n->stats >= 0) s = add_stats(out, net, n->stats);
     }
-    free(live);
+    free(stands);
     return s;
 }
 
@@ -79,10 +82,10 @@ sn_status sn_export_tensors(const sn_supernet *net, const sn_arch *a, sn_tensors
 typedef struct {
     const sn_supernet *net;
     const sn_graph *graph;
-    const sn_arch *arch;
     bool fold;
     sn_onnx *model;
-    uint8_t *live;      // per node
+    int *stands; // per node, as the next: see graph.h
+    uint8_t *live;
     int *merged;        // per conv: the bias or BN that becomes part of it, or -1
     const char **value; // per node: name of the value it stands for; the model's
 } exporter;
@@ -128,11 +131,11 @@ static sn_status put_folded(exporter *e, const sn_node *conv, const sn_node *bn)
 
 // ---------------------------------------------------------------- nodes
 static const sn_node *input_node(const exporter *e, const sn_node *n, int k) {
-    return &e->graph->node[sn_graph_resolve(e->graph, e->arch, n->in[k])];
+    return &e->graph->node[e->stands[n->in[k]]];
 }
 
 static const char *input_value(const exporter *e, const sn_node *n, int k) {
-    return e->value[sn_graph_resolve(e->graph, e->arch, n->in[k])];
+    return e->value[e->stands[n->in[k]]];
 }
 
 // Adds a node with one output, called as the node is, but for the last, which makes the logits. *output is the model's.
@@ -146,15 +149,15 @@ static sn_status add_op(exporter *e, const char *op, const char *wanted, bool la
     return s;
 }
 
-// The graph's node i, reading its own inputs and then up to four tensors.
+// The graph's node i, reading its own input, if it has one, and then up to four tensors.
 static sn_status add_node(exporter *e, int i, const char *op, size_t n_tensors, const char *const *tensors) {
     const sn_node *n = &e->graph->node[i];
-    const char *inputs[SN_SUM_INPUTS + 4];
+    const char *inputs[1 + 4];
     size_t count = 0;
-    for (int k = 0; k < n->n_in; k++) inputs[count++] = input_value(e, n, k);
+    for (int k = 0; k < n->n_in && k < 1; k++) inputs[count++] = input_value(e, n, k);
     for (size_t k = 0; k < n_tensors; k++) inputs[count++] = tensors[k];
     int end = e->merged[i] >= 0 ? e->merged[i] : i;
-    return add_op(e, op, n->name, end == sn_graph_resolve(e->graph, e->arch, e->graph->logits), count, inputs, &e->value[i]);
+    return add_op(e, op, n->name, end == e->stands[e->graph->logits], count, inputs, &e->value[i]);
 }
 
 static sn_status attr_same(exporter *e, const char *name, size_t n, int value) {
@@ -162,10 +165,18 @@ static sn_status attr_same(exporter *e, const char *name, size_t n, int value) {
     return sn_onnx_attr_ints(e->model, name, n, v);
 }
 
+// So many pixels that the last window ends with them: as many as before the image where the kernel's side is odd, or fewer.
+static int end_pad(const sn_node *n, int size, int windows) {
+    int needed = (windows - 1) * n->stride + n->dilation * (n->kernel - 1) + 1 - n->pad - size;
+    return n->kernel % 2 ? n->pad : needed > 0 ? needed : 0;
+}
+
 static sn_status add_window(exporter *e, const sn_node *n) {
     SN_TRY(attr_same(e, "kernel_shape", 2, n->kernel));
     SN_TRY(attr_same(e, "strides", 2, n->stride));
-    return attr_same(e, "pads", 4, n->pad);
+    const sn_node *x = input_node(e, n, 0);
+    const int64_t pads[4] = {n->pad, n->pad, end_pad(n, x->h, n->h), end_pad(n, x->w, n->w)}; // top, left, bottom, right
+    return sn_onnx_attr_ints(e->model, "pads", 4, pads);
 }
 
 // The linear layer: its one pixel as a row, then the product with the weight (out, in) and the bias.
@@ -180,7 +191,7 @@ static sn_status add_linear(exporter *e, int i, size_t n_tensors, const char *co
     SN_TRY(s);
     SN_TRY(sn_onnx_attr_int(e->model, "axis", 1));
     const char *inputs[3] = {row, tensors[0], n_tensors > 1 ? tensors[1] : NULL};
-    bool last = e->merged[i] == sn_graph_resolve(e->graph, e->arch, e->graph->logits);
+    bool last = e->merged[i] == e->stands[e->graph->logits];
     SN_TRY(add_op(e, "Gemm", n->name, last, 1 + n_tensors, inputs, &e->value[i]));
     return sn_onnx_attr_int(e->model, "transB", 1);
 }
@@ -204,6 +215,43 @@ static sn_status add_conv(exporter *e, int i) {
     SN_TRY(add_window(e, n));
     SN_TRY(attr_same(e, "dilations", 2, n->dilation));
     return sn_onnx_attr_int(e->model, "group", n->groups);
+}
+
+// ONNX adds two at a time: names end in .1, .2 ..., but for the last.
+static sn_status add_sum(exporter *e, int i) {
+    const sn_node *n = &e->graph->node[i];
+    const char *pair[2] = {NULL, NULL};
+    int left = -1; // pairs to come after this one
+    for (int k = 0; k < n->n_in; k++) left += e->stands[n->in[k]] != SN_NOTHING;
+    for (int k = 0, made = 0; k < n->n_in; k++) {
+        if (e->stands[n->in[k]] == SN_NOTHING) continue;
+        pair[pair[0] ? 1 : 0] = input_value(e, n, k);
+        if (!pair[1]) continue;
+        bool last = !--left;
+        char *name = last ? sn_strdup(n->name) : sn_format("%s.%d", n->name, ++made);
+        sn_status s = name ? add_op(e, "Add", name, last && i == e->stands[e->graph->logits], 2, pair, &pair[0]) : SN_RESOURCE;
+        free(name);
+        SN_TRY(s);
+        pair[1] = NULL;
+    }
+    e->value[i] = pair[0];
+    return SN_OK;
+}
+
+// The logits of a net that computes nothing, for any number of images: a linear layer whose weight is 0.
+static sn_status add_bias_of_nothing(exporter *e, int i) {
+    const sn_node *n = &e->graph->node[i], *x = &e->graph->node[e->graph->input];
+    const char *value = "images";
+    float *zeros;
+    SN_TRY(add_op(e, "GlobalAveragePool", "images.mean", false, 1, &value, &value));
+    SN_TRY(add_op(e, "Flatten", "images.row", false, 1, &value, &value));
+    SN_TRY(sn_onnx_attr_int(e->model, "axis", 1));
+    SN_TRY(sn_tensors_add(&e->model->tensors, "nothing.weight", 2, (size_t[]){(size_t)n->c, (size_t)x->c}, &zeros));
+    memset(zeros, 0, (size_t)n->c * (size_t)x->c * sizeof *zeros);
+    SN_TRY(put_param(e, n->bias));
+    const char *inputs[3] = {value, "nothing.weight", e->graph->params.param[n->bias].name};
+    SN_TRY(add_op(e, "Gemm", n->name, true, 3, inputs, &e->value[i]));
+    return sn_onnx_attr_int(e->model, "transB", 1);
 }
 
 static sn_status add_bn(exporter *e, int i) {
@@ -249,16 +297,17 @@ static sn_status add(exporter *e, int i) {
     case SN_NODE_MEAN:
         return add_node(e, i, "GlobalAveragePool", 0, NULL);
     case SN_NODE_SUM:
-        return add_node(e, i, "Add", 0, NULL);
+        return add_sum(e, i);
     case SN_NODE_BN:
         return add_bn(e, i);
     case SN_NODE_ACT:
         return add_act(e, i);
     case SN_NODE_BIAS:
+        if (e->stands[n->in[0]] == SN_NOTHING) return add_bias_of_nothing(e, i);
         return sn_error(SN_FAIL,
                         "bias '%s' cannot be exported: only that of a convolution or linear layer which nothing else reads",
                         n->name);
-    default: // the choice stands for its option, the loss is not part of the net
+    default: // the loss is not part of the net
         return SN_OK;
     }
 }
@@ -270,14 +319,16 @@ static sn_status find_merged(exporter *e) {
     int *readers = sn_new((size_t)g->n, sizeof *readers);
     if (!readers) return SN_RESOURCE;
     for (int i = 0; i < g->n; i++)
-        for (int k = 0; e->live[i] && g->node[i].kind != SN_NODE_CHOICE && k < g->node[i].n_in; k++)
-            readers[sn_graph_resolve(g, e->arch, g->node[i].in[k])]++;
+        for (int k = 0; e->live[i] && k < g->node[i].n_in; k++) {
+            int in = e->stands[g->node[i].in[k]];
+            if (in != SN_NOTHING) readers[in]++;
+        }
     for (int i = 0; i < g->n; i++) e->merged[i] = -1;
     for (int i = 0; i < g->n; i++) {
         const sn_node *n = &g->node[i];
         if (!e->live[i] || !(n->kind == SN_NODE_BIAS || (n->kind == SN_NODE_BN && e->fold))) continue;
-        int x = sn_graph_resolve(g, e->arch, n->in[0]);
-        if (g->node[x].kind == SN_NODE_CONV && readers[x] == 1) e->merged[x] = i;
+        int x = e->stands[n->in[0]];
+        if (x != SN_NOTHING && g->node[x].kind == SN_NODE_CONV && readers[x] == 1) e->merged[x] = i;
     }
     free(readers);
     return SN_OK;
@@ -293,16 +344,16 @@ static sn_status add_nodes(exporter *e) {
 }
 
 sn_status sn_export_model(const sn_supernet *net, const sn_arch *a, bool fold, sn_onnx *out, int64_t *params) {
-    exporter e = {.net = net, .graph = net->graph, .arch = a, .fold = fold, .model = out};
+    exporter e = {.net = net, .graph = net->graph, .fold = fold, .model = out};
     const sn_node *x = &e.graph->node[e.graph->input], *y = &e.graph->node[e.graph->logits];
     out->input = (sn_onnx_value){"images", 4, {SN_ONNX_BATCH, x->c, x->h, x->w}};
     out->output = (sn_onnx_value){"logits", 2, {SN_ONNX_BATCH, y->c}};
     e.merged = sn_new((size_t)e.graph->n, sizeof *e.merged);
     e.value = sn_new((size_t)e.graph->n, sizeof *e.value);
-    sn_status s = e.merged && e.value ? find_live(net, a, &e.live, params) : SN_RESOURCE;
+    sn_status s = e.merged && e.value ? find_live(net, a, &e.stands, &e.live, params) : SN_RESOURCE;
     if (s == SN_OK) s = find_merged(&e);
     if (s == SN_OK) s = add_nodes(&e);
-    free(e.live);
+    free(e.stands);
     free(e.merged);
     free(e.value);
     return s;

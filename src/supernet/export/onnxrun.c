@@ -270,20 +270,34 @@ static sn_status rule_clip(runner *r, const sn_onnx_node *n) {
     return lower_act(r, n, SN_RELU6);
 }
 
+// Of a pool the end of the image may be padded otherwise than its beginning: only pixels of the image count.
+static sn_status get_pool_pads(const sn_onnx_node *n, int *begin, int end[2]) {
+    const sn_onnx_attr *a = sn_onnx_find_attr(n, "pads");
+    *begin = end[0] = end[1] = 0;
+    if (!a) return SN_OK;
+    bool good = a->kind == SN_ONNX_INTS && a->n == 4 && a->ints[0] == a->ints[1];
+    for (size_t i = 0; good && i < 4; i++) good = a->ints[i] >= 0 && a->ints[i] <= 4096;
+    if (!good) return sn_error(SN_DATA, "node '%s' (%s): pads are not four whole numbers, the first two equal", n->name, n->op);
+    *begin = (int)a->ints[0], end[0] = (int)a->ints[2], end[1] = (int)a->ints[3];
+    return SN_OK;
+}
+
 static sn_status lower_pool(runner *r, const sn_onnx_node *n, sn_pool_kind kind) {
     value x, y;
     sn_pool_size s = {.n = 1, .kind = kind};
     SN_TRY(find_value(r, n, 0, &x));
     SN_TRY(get_same(n, "kernel_shape", 2, 0, &s.kernel));
     SN_TRY(get_same(n, "strides", 2, 1, &s.stride));
-    SN_TRY(get_same(n, "pads", 4, 0, &s.pad));
+    int end[2];
+    SN_TRY(get_pool_pads(n, &s.pad, end));
     SN_TRY(expect_int(n, "ceil_mode", 0, 0));
     SN_TRY(expect_int(n, "count_include_pad", 0, 0));
     s.h = x.h, s.w = x.w, s.c = x.c;
-    if (x.dims != 4 || s.kernel < 1 || s.stride < 1 || x.h + 2 * s.pad < s.kernel || x.w + 2 * s.pad < s.kernel)
+    int h = x.h + s.pad + end[0] - s.kernel, w = x.w + s.pad + end[1] - s.kernel;
+    if (x.dims != 4 || s.kernel < 1 || s.stride < 1 || end[0] >= s.kernel || end[1] >= s.kernel || h < 0 || w < 0)
         return bad(n, "window and input do not fit");
-    s.ho = (x.h + 2 * s.pad - s.kernel) / s.stride + 1;
-    s.wo = (x.w + 2 * s.pad - s.kernel) / s.stride + 1;
+    s.ho = h / s.stride + 1;
+    s.wo = w / s.stride + 1;
     SN_TRY(make_output(r, n, (value){.dims = 4, .c = x.c, .h = s.ho, .w = s.wo}, &y));
     return add_call(r, (sn_call){.kernel = SN_POOL_FORWARD, .as.pool_forward = {s, plain(&x), y.at, {SN_NONE, SN_NONE}}});
 }

@@ -1,4 +1,4 @@
-// Dynamic programming over decisions; see budget.h.
+// Dynamic programming over decisions, or trying all; see budget.h.
 #include "supernet/rank/budget.h"
 
 #include <math.h>
@@ -176,12 +176,76 @@ static sn_status check(const sn_graph *g, const search *s, sn_cost most, const s
     for (int d = 0; d < a->n; d++) macs += s->choice[d].macs[a->option[d]];
     SN_TRY(sn_cost_arch(g, a, &cost));
     if (cost.macs == macs && cost.macs <= most.macs && cost.params <= most.params) return SN_OK;
-    return sn_error(SN_FAIL,
-                    "the costs of this space do not add up over its decisions: the best under limits cannot be found so");
+    return sn_error(SN_FAIL, "the costs of this space do not add up over its decisions, as was taken for granted");
+}
+
+// ---------------------------------------------------------------- costs that do not add up
+static sn_status try_all(const sn_graph *g, const sn_space *space, const sn_effects *e, sn_cost most,
+                         const volatile sig_atomic_t *stop, sn_arch *out) {
+    sn_arch a = sn_arch_first(space);
+    sn_cost least = {INT64_MAX, INT64_MAX}, best = least;
+    bool only_params = most.macs == INT64_MAX && most.params != INT64_MAX;
+    double worth = -INFINITY;
+    do {
+        sn_cost cost;
+        if (stop && *stop) return sn_error(SN_INTERRUPTED, "stopped while the best within the limits was searched");
+        SN_TRY(sn_cost_arch(g, &a, &cost));
+        double x = sn_effects_predict(e, &a);
+        if (isnan(x)) continue; // an option that was never scored
+        if (cost.macs < least.macs) least.macs = cost.macs;
+        if (cost.params < least.params) least.params = cost.params;
+        if (cost.macs > most.macs || cost.params > most.params || x < worth) continue;
+        if (x == worth && (only_params ? cost.params >= best.params : cost.macs >= best.macs)) continue;
+        worth = x, best = cost, *out = a;
+    } while (sn_arch_next(space, &a));
+    if (worth > -INFINITY) return SN_OK;
+    return sn_error(SN_USAGE, "no architecture is within the limits; the fewest MACs are %lld, the fewest params %lld",
+                    (long long)least.macs, (long long)least.params);
+}
+
+// Without limits what options cost does not matter: the best of each decision, with the best of what exists only then. Of equal
+// sums the first option.
+static sn_status choose_freely(const sn_space *space, const sn_effects *e, sn_arch *out) {
+    double worth[SN_MAX_DECISIONS], absent[SN_MAX_DECISIONS]; // of a decision with all in it
+    uint8_t best[SN_MAX_DECISIONS];
+    for (int d = space->n_decisions - 1; d >= 0; d--) {
+        const sn_effect *none = sn_effects_of(e, d, SN_ABSENT);
+        worth[d] = -INFINITY, absent[d] = none ? none->value : -INFINITY;
+        for (int n = 0, k; (k = sn_decision_option(&space->decisions[d], n)) >= 0; n++) {
+            const sn_effect *x = sn_effects_of(e, d, k);
+            double sum = x && !isnan(x->value) ? x->value : -INFINITY;
+            for (int i = d + 1; i < space->n_decisions; i++)
+                if (space->decisions[i].parent == d) sum += space->decisions[i].parent_option == k ? worth[i] : absent[i];
+            if (sum > worth[d]) worth[d] = sum, best[d] = (uint8_t)k;
+        }
+        for (int i = d + 1; i < space->n_decisions; i++)
+            if (space->decisions[i].parent == d) absent[d] += absent[i];
+    }
+    sn_arch a = {.n = space->n_decisions};
+    for (int d = 0; d < a.n; d++) {
+        a.option[d] = sn_arch_has(space, &a, d) ? best[d] : SN_ABSENT;
+        if (a.option[d] != SN_ABSENT && !(worth[d] > -INFINITY))
+            return sn_error(SN_USAGE, "no option of %s was scored; rank architectures that have one", space->decisions[d].name);
+    }
+    *out = a;
+    return SN_OK;
+}
+
+static sn_status best_otherwise(const sn_graph *g, const sn_space *space, const sn_effects *e, sn_cost most,
+                                const volatile sig_atomic_t *stop, sn_arch *out) {
+    char size[SN_SIZE_TEXT];
+    if (sn_costs_exact(g, space)) return try_all(g, space, e, most, stop, out);
+    if (most.macs == INT64_MAX && most.params == INT64_MAX) return choose_freely(space, e, out);
+    sn_space_size(space, size, sizeof size);
+    return sn_error(SN_USAGE,
+                    "the costs of this space do not add up over its decisions (`zero`, or decisions within options), and its %s "
+                    "architectures are too many to try each (at most %d): ask for the best of a ranking within the limits",
+                    size, SN_MOST_TRIED);
 }
 
 sn_status sn_budget_best(const sn_graph *g, const sn_space *space, const sn_effects *e, sn_cost most,
                          const volatile sig_atomic_t *stop, sn_arch *out) {
+    if (!sn_costs_add_up(g, space)) return best_otherwise(g, space, e, most, stop, out);
     size_t n = (size_t)space->n_decisions;
     search s = {space, sn_new(n, sizeof *s.choice), sn_new(n, sizeof *s.layer), sn_new(n, sizeof *s.count), .stop = stop};
     sn_arch best = {0};

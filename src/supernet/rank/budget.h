@@ -8,8 +8,8 @@
 #include <signal.h>
 
 // Exact: dynamic programming over the decisions. A state is what the options so far cost and are worth; one that another beats
-// in cost and worth is dropped (Nemhauser & Ullmann, Management Science 15, 1969). It needs costs that add up over decisions,
-// as those of every space that the config can describe do; where they do not, SN_FAIL says so instead of a wrong arch.
+// in cost and worth is dropped (Nemhauser & Ullmann, Management Science 15, 1969). Where costs do not add up over decisions
+// (cost.h) all archs are tried, and SN_USAGE says so where they are too many.
 //
 // most: limits, INT64_MAX: none. Options that were never scored are not taken. Of equal sums the one of lower limited cost (MACs
 // where neither is limited), then any, always the same. stop: as in sn_input_read; SN_INTERRUPTED. 48 decisions of 7

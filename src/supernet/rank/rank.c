@@ -176,9 +176,10 @@ static sn_status neighbours(const sn_run *r, sn_arch *list, long *n) {
     *n = 1;
     for (int d = large.n - 1; d >= 0; d--)
         for (int i = 0, k; (k = sn_decision_option(&r->space->decisions[d], i)) >= 0 && *n < SN_SCORE_GROUP; i++) {
-            if (k == large.option[d]) continue;
+            if (k == large.option[d] || large.option[d] == SN_ABSENT) continue;
             list[*n] = large;
-            list[(*n)++].option[d] = (uint8_t)k;
+            list[*n].option[d] = (uint8_t)k;
+            sn_arch_settle(r->space, &list[(*n)++]);
         }
     return SN_OK;
 }

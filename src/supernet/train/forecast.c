@@ -40,6 +40,7 @@ static sn_status forecast_time(sn_run *r, sn_forecast *f) {
     for (int i = 0; i < TIMED; i++) {
         archs[i] = sn_arch_first(r->space);
         for (int d = 0; d < archs[i].n; d++) archs[i].option[d] = rotated(&r->space->decisions[d], i + d);
+        sn_arch_settle(r->space, &archs[i]);
     }
     int most = sn_space_max_options(r->space), n = most < TIMED ? TIMED / most * most : TIMED;
     SN_TRY(sn_bench_steps(r->net, archs, n, r->config->train.batch, WARMUP, SN_BENCH_TOTAL, NULL, NULL, NULL, &result));

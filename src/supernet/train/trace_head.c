@@ -13,23 +13,53 @@ static json_t *attribute(const sn_attr *a, int value) {
     return a->type == SN_ATTR_WORD ? json_string(a->words[value]) : json_integer(value);
 }
 
-static json_t *block(const sn_block *b) {
+static json_t *names(const sn_space *s, const int *block, int n) {
+    json_t *out = json_array();
+    for (int k = 0; k < n; k++) json_array_append_new(out, json_string(s->blocks[block[k]].name));
+    return out;
+}
+
+// Of each node its terms: block (or null), and what it reads.
+static json_t *nodes(const sn_space *s, const sn_block *b) {
+    json_t *out = json_array();
+    for (int i = 0; i < b->nodes; i++) {
+        json_t *terms = json_array();
+        for (int k = 0; k < b->node[i].terms; k++) {
+            const sn_term *t = &b->node[i].term[k];
+            json_array_append_new(terms, json_pack("{s:s,s:s?,s:s}", "name", t->name, "block",
+                                                   t->block < 0 ? NULL : s->blocks[t->block].name, "from",
+                                                   t->from < 0 ? "input" : b->node[t->from].name));
+        }
+        json_array_append_new(out, json_pack("{s:s,s:o}", "name", b->node[i].name, "sum", terms));
+    }
+    return out;
+}
+
+static json_t *block(const sn_space *s, const sn_block *b) {
+    if (b->nodes) return json_pack("{s:o,s:b}", "nodes", nodes(s, b), "shared", b->shared);
+    if (b->options) return json_pack("{s:o,s:b}", "choose", names(s, b->block, b->options), "shared", b->shared);
     json_t *out = json_pack("{s:s}", "op", b->op->name);
     for (int i = 0; b->op->attrs[i].type != SN_ATTR_END; i++)
         json_object_set_new(out, b->op->attrs[i].name, attribute(&b->op->attrs[i], b->attr[i]));
     return out;
 }
 
-// The options of every layer of an entry: lists of block names, null where one is not allowed.
+// The names of a decision's options, null where one is not allowed.
+static json_t *options(const sn_space *s, int d) {
+    json_t *out = json_array();
+    for (int k = 0; k < s->decisions[d].options; k++)
+        json_array_append_new(out,
+                              sn_decision_allows(&s->decisions[d], k) ? json_string(sn_space_option_name(s, d, k)) : json_null());
+    return out;
+}
+
+// Of every layer of an entry the options.
 static json_t *layers(const sn_space *s, const sn_entry *e) {
     json_t *out = json_array();
     for (int l = 0; l < e->layers; l++) {
-        int d = sn_entry_decision(e, l);
-        json_t *options = json_array();
-        for (int k = 0; k < s->decisions[d].options; k++)
-            json_array_append_new(options, sn_decision_allows(&s->decisions[d], k) ? json_string(sn_space_option_name(s, d, k))
-                                                                                   : json_null());
-        json_array_append_new(out, options);
+        char *scope = sn_entry_scope(e, l);
+        if (scope) json_array_append_new(out, options(s, sn_space_find_decision(s, scope)));
+        free(scope);
     }
     return out;
 }
@@ -43,15 +73,23 @@ static json_t *entry(const sn_space *s, int i) {
         json_object_set_new(out, "layers", layers(s, e));
     else
         json_object_set_new(out, "block", json_string(s->blocks[e->block[0]].name));
+    if (!e->choice && (e->layers > 1 || !s->blocks[e->block[0]].op)) json_object_set_new(out, "repeat", json_integer(e->layers));
+    return out;
+}
+
+static json_t *decisions(const sn_space *s) {
+    json_t *out = json_array();
+    for (int d = 0; d < s->n_decisions; d++)
+        json_array_append_new(out, json_pack("{s:s,s:o}", "name", s->decisions[d].name, "options", options(s, d)));
     return out;
 }
 
 static json_t *space(const sn_space *s) {
     json_t *blocks = json_object(), *network = json_array();
-    for (int i = 0; i < s->n_blocks; i++) json_object_set_new(blocks, s->blocks[i].name, block(&s->blocks[i]));
+    for (int i = 0; i < s->n_blocks; i++) json_object_set_new(blocks, s->blocks[i].name, block(s, &s->blocks[i]));
     for (int i = 0; i < s->n_entries; i++) json_array_append_new(network, entry(s, i));
-    return json_pack("{s:{s:i,s:i,s:i},s:i,s:o,s:o}", "input", "channels", s->channels, "height", s->height, "width", s->width,
-                     "classes", s->classes, "blocks", blocks, "network", network);
+    return json_pack("{s:{s:i,s:i,s:i},s:i,s:o,s:o,s:o}", "input", "channels", s->channels, "height", s->height, "width",
+                     s->width, "classes", s->classes, "blocks", blocks, "network", network, "decisions", decisions(s));
 }
 
 static json_t *optimizer(const sn_optim_settings *o) {

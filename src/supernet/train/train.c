@@ -123,7 +123,8 @@ static sn_status verb_pass(void *arg, const sn_arch *a) {
     t->passes++;
     t->loss += s->loss / t->batch;
     t->top1 += s->top1 / t->batch;
-    for (int d = 0; d < a->n; d++) r->option_passes[sn_space_option_place(r->space, d, a->option[d])]++;
+    for (int d = 0; d < a->n; d++)
+        if (a->option[d] != SN_ABSENT) r->option_passes[sn_space_option_place(r->space, d, a->option[d])]++;
     return t->hooks.pass ? t->hooks.pass(t->hooks.arg, t, a, &r->net->plan) : SN_OK;
 }
 

@@ -53,8 +53,8 @@ START_TEST(files_of_another_kind) {
     ck_code(0, RUN(PLAIN, "rank", run, "--sample", "2", "--quiet"));
     ck_code(3, RUN(PLAIN, "train", checkpoint(run, STEPS_PER_EPOCH)));
     ck_said("step-00000040.h5");
-    ck_code(3, RUN(PLAIN, "train", run, "-o", at("x")));
-    ck_said("not a regular file");
+    ck_code(2, RUN(PLAIN, "train", at("kinds/checkpoints"), "-o", at("x")));
+    ck_said("`supernet train` needs a run folder; there is no ");
     ck_code(4, RUN(PLAIN, "eval", at("c.yaml"), "--sample", "1"));
     ck_said("c.yaml");
     ck_code(4, RUN(PLAIN, "eval", at("kinds/ranking.h5"), "--sample", "1"));
@@ -281,6 +281,8 @@ START_TEST(little_memory) {
     for (size_t mib = 24; mib <= 640; mib += mib < 110 ? 1 : 48) {
         const char *run = lasting(at("as%zu", mib));
         int code = RUN(((how){.memory = mib << 20}), TRAIN(run));
+        // a library of a library that fails before main, where the memory ends just there
+        if (code == SIGNALLED + SIGSEGV && strstr(said, "Error in GnuTLS initialization")) continue;
         ck_assert_msg(code == 0 || code == 5 || code == 127, "%zu MiB: exit %d: %s", mib, code, said);
         if (code == 5) ck_assert_msg(*said, "%zu MiB: no message", mib);
         done += !code, refused_runs += code == 5;

@@ -537,7 +537,7 @@ static const char *python(void) {
 
 static bool has_onnxruntime(void) {
     char command[600];
-    snprintf(command, sizeof command, "'%s' -c 'import onnx, onnxruntime, h5py' >/dev/null 2>&1", python());
+    snprintf(command, sizeof command, "'%s' -c 'import onnx.checker, onnxruntime, h5py' >/dev/null 2>&1", python());
     return system(command) == 0;
 }
 

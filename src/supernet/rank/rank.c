@@ -1,12 +1,12 @@
 // Ranking over the store; see rank.h.
 #include "supernet/rank/rank.h"
 #include "base/clock.h"
+#include "io/files/atomic.h"
 #include "io/files/runfolder.h"
 #include "supernet/engine/recalibrate.h"
 #include "supernet/engine/scoreplan.h"
 #include "supernet/rank/budget.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -333,9 +333,10 @@ static sn_status rank_in(ranker *r, const sn_arch *sorted, long n) {
         else
             r->missing[r->n++] = sorted[i];
     }
-    if (r->n && access(r->run->folder, W_OK))
-        return sn_error(SN_FAIL, "%s: %s: %ld of %ld architectures have no score yet, and none could be kept", r->run->folder,
-                        strerror(errno), r->n, n);
+    if (r->n && access(r->run->folder, W_OK)) {
+        sn_status s = sn_file_failed(r->run->folder, "write to this folder", SN_FAIL);
+        return sn_error(s, "%s; %ld of %ld architectures have no score yet, and none could be kept", sn_error_text(), r->n, n);
+    }
     if (r->n) SN_TRY(score_missing(r));
     SN_TRY(load_fitted(r->run, r->setting, r->out));
     sn_ranking_choose(r->out, sorted, n, r->run->config->rank.by);

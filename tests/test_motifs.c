@@ -286,6 +286,7 @@ END_TEST
 int main(void) {
     Suite *s = suite_create("motifs");
     TCase *t = tcase_create("motifs");
+    tcase_set_timeout(t, 300);
     tcase_add_checked_fixture(t, NULL, teardown);
     tcase_add_test(t, nasbench201);
     tcase_add_test(t, distinct_nets);

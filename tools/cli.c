@@ -271,7 +271,7 @@ sn_status cli_config(const cli *c, const char *path, sn_config **out) {
     return s;
 }
 
-void cli_say_moved(const cli *c) {
+void cli_add_moved(const cli *c) {
     if (!strncmp(sn_error_text(), "data.source: ", 13) && !cli_get(c, "set"))
         sn_error(SN_DATA, "%s; if the data have moved: --set data.source=PLACE", sn_error_text());
 }
@@ -282,7 +282,7 @@ sn_status cli_open_run(const cli *c, const char *path, sn_run **out) {
     SN_TRY(cli_overrides_of(c, &o));
     sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, &cli_stop, out);
     cli_free_overrides(&o);
-    if (s == SN_DATA) cli_say_moved(c);
+    if (s == SN_DATA) cli_add_moved(c);
     if (s == SN_OK && (*out)->step < sn_run_steps(*out))
         cli_say(c, "%s is unfinished: the weights are those of step %lld of %lld", path, (long long)(*out)->step,
                 (long long)sn_run_steps(*out));

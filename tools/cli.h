@@ -79,7 +79,7 @@ bool cli_is_folder(const char *path);
 // The config, or the run, named by an operand, with the overrides of the command line. The config of a run folder is that in it.
 sn_status cli_config(const cli *, const char *path, sn_config **out);
 // Adds to a message about a source of data how to name another place; to the data of a run, which may have moved.
-void cli_say_moved(const cli *);
+void cli_add_moved(const cli *);
 sn_status cli_open_run(const cli *, const char *path, sn_run **out);
 
 // Becomes the writer of a run folder, which is made if needed; says so when the file system cannot lock.

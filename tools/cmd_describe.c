@@ -105,30 +105,10 @@ static void print_decisions(const sn_space *s) {
     }
 }
 
-static int by_value(const void *a, const void *b) {
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-// How many signatures there are.
 static sn_status count_distinct(const sn_space *s, const sn_graph *g, long *out) {
-    double size = sn_space_size(s, NULL, 0);
-    if (size > SN_MOST_TRIED) return sn_error(SN_USAGE, "--distinct: the space has more than %d architectures", SN_MOST_TRIED);
-    uint64_t *signature = sn_new((size_t)size, sizeof *signature);
-    sn_arch a = sn_arch_first(s);
-    sn_status status = signature ? SN_OK : SN_RESOURCE;
-    size_t n = 0;
-    do {
-        if (cli_stop) status = sn_error(SN_INTERRUPTED, "stopped after %zu architectures", n);
-        if (status == SN_OK) status = sn_graph_signature(g, &a, false, &signature[n++]);
-    } while (status == SN_OK && sn_arch_next(s, &a));
-    if (status == SN_OK) {
-        qsort(signature, n, sizeof *signature, by_value);
-        *out = 1;
-        for (size_t i = 1; i < n; i++) *out += signature[i] != signature[i - 1];
-    }
-    free(signature);
-    return status;
+    if (sn_space_size(s, NULL, 0) > SN_MOST_TRIED)
+        return sn_error(SN_USAGE, "--distinct: the space has more than %d architectures", SN_MOST_TRIED);
+    return sn_graph_distinct(g, s, out);
 }
 
 // known: NULL where there is no forecast.

@@ -121,13 +121,6 @@ static void name_keys(void) {
     sn_error(sn_error_code(), "%s", text);
 }
 
-// The same of the architecture, which --arch names.
-static void name_arch(void) {
-    static const char set[] = "--set space.arch=";
-    char *at = strstr(sn_error_text(), set);
-    if (at) sn_error(sn_error_code(), "%.*s--arch %s", (int)(at - sn_error_text()), sn_error_text(), at + strlen(set));
-}
-
 sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, const training *t, sn_run **out) {
     sn_folder *lock = NULL;
     sn_run *r = NULL;
@@ -137,11 +130,8 @@ sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, c
         s = sn_run_begin(config, folder, &cli_stop, &r);
     else
         sn_config_free(config);
-    if (s == SN_CONFIG && one) {
-        name_keys();
-        name_arch();
-    }
-    if (s == SN_DATA) cli_say_moved(c);
+    if (s == SN_CONFIG && one) name_keys();
+    if (s == SN_DATA) cli_add_moved(c);
     if (s == SN_OK) s = start(c, r, t);
     if (s == SN_OK) s = train_run(c, r, t, lock);
     sn_folder_close(lock);

@@ -40,6 +40,14 @@ bool sn_costs_exact(const sn_graph *g, const sn_space *s) {
     return sn_costs_add_up(g, s) || sn_space_size(s, NULL, 0) <= SN_MOST_TRIED;
 }
 
+sn_status sn_cost_none_within(sn_cost least, sn_cost most) {
+    if (least.macs > most.macs || least.params > most.params)
+        return sn_error(SN_USAGE, "no architecture is within the limits; the fewest MACs are %lld, the fewest params %lld",
+                        (long long)least.macs, (long long)least.params);
+    return sn_error(SN_USAGE, "no architecture is within both limits, %lld MACs and %lld params", (long long)most.macs,
+                    (long long)most.params);
+}
+
 // ---------------------------------------------------------------- extremes
 typedef struct {
     const sn_graph *graph;

@@ -19,6 +19,8 @@ bool sn_costs_add_up(const sn_graph *, const sn_space *);
 // Where they do not, what depends on costs is exact by trying all archs of a space of so many at most.
 enum { SN_MOST_TRIED = 1 << 20 };
 bool sn_costs_exact(const sn_graph *, const sn_space *);
+// SN_USAGE saying that no arch is within `most` (INT64_MAX: no limit); least: the fewest MACs and params that any has.
+sn_status sn_cost_none_within(sn_cost least, sn_cost most);
 // The archs with fewest and most MACs: exact where sn_costs_exact; else the best of a descent from several archs.
 sn_status sn_cost_extremes(const sn_graph *, const sn_space *, sn_arch *smallest, sn_arch *largest);
 

@@ -82,5 +82,7 @@ sn_status sn_graph_computes(const sn_graph *, bool *out);
 // 64-bit signature of the arch's net: equal for archs that are the same net when trained alone (sizes and wiring, no names), or,
 // with names, for archs that compute the same function with the same shared weights.
 sn_status sn_graph_signature(const sn_graph *, const sn_arch *, bool with_names, uint64_t *out);
+// How many archs of a space differ as nets trained alone; all are tried and kept. SN_RESOURCE.
+sn_status sn_graph_distinct(const sn_graph *, const sn_space *, long *out);
 
 #endif

@@ -6,7 +6,8 @@
 
 #include "space/build.h"
 
-enum { SN_LINEAR_ACT = 0 }; // index of "linear" in sn_act_words
+enum { SN_LINEAR_ACT = 0 };   // index of "linear" in sn_act_words
+enum { SN_AVERAGE_POOL = 1 }; // mode of a pool (graph.h)
 
 typedef enum { SN_ATTR_END, SN_ATTR_INT, SN_ATTR_ODD, SN_ATTR_BOOL, SN_ATTR_WORD } sn_attr_type; // ODD: an odd whole number
 

@@ -206,3 +206,26 @@ sn_status sn_graph_signature(const sn_graph *g, const sn_arch *a, bool with_name
     free(s.made);
     return status;
 }
+
+static int by_value(const void *a, const void *b) {
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+sn_status sn_graph_distinct(const sn_graph *g, const sn_space *s, long *out) {
+    uint64_t *signature = sn_new((size_t)sn_space_size(s, NULL, 0), sizeof *signature);
+    sn_status status = signature ? SN_OK : SN_RESOURCE;
+    sn_arch a = sn_arch_first(s);
+    size_t n = 0;
+    while (status == SN_OK) {
+        status = sn_graph_signature(g, &a, false, &signature[n++]);
+        if (!sn_arch_next(s, &a)) break;
+    }
+    if (status == SN_OK) {
+        qsort(signature, n, sizeof *signature, by_value);
+        *out = 1;
+        for (size_t i = 1; i < n; i++) *out += signature[i] != signature[i - 1];
+    }
+    free(signature);
+    return status;
+}

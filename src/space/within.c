@@ -181,9 +181,7 @@ static sn_status sample(drawing *w, long n, sn_arch *out, long *got) {
     enum { FEW = 1 << 22 };
     sn_cost least;
     SN_TRY(measure(w, &least));
-    if (least.macs > w->most.macs || least.params > w->most.params)
-        return sn_error(SN_USAGE, "no architecture is within the limits; the fewest MACs are %lld, the fewest params %lld",
-                        (long long)least.macs, (long long)least.params);
+    if (least.macs > w->most.macs || least.params > w->most.params) return sn_cost_none_within(least, w->most);
     set_steps(w, &least);
     SN_TRY(fill(w));
     double counted = *share_at(w, 0, w->steps[0] - 1, w->steps[1] - 1) * sn_space_size(w->space, NULL, 0);
@@ -192,9 +190,7 @@ static sn_status sample(drawing *w, long n, sn_arch *out, long *got) {
         visit_all(w, n, out, got);
     else
         SN_TRY(sn_arch_draw_different(w, draw, n, out));
-    if (!*got)
-        return sn_error(SN_USAGE, "no architecture is within both limits, %lld MACs and %lld params", (long long)w->most.macs,
-                        (long long)w->most.params);
+    if (!*got) return sn_cost_none_within(least, w->most);
     return check(w, out, *got);
 }
 
@@ -220,9 +216,7 @@ static sn_status sample_tried(const drawing *w, long n, sn_arch *out, long *got)
     sn_cost least = {INT64_MAX, INT64_MAX};
     visit v = {.drawing = w, .wanted = n, .out = out};
     SN_TRY(try_all(w, &v, &least));
-    if (!(v.seen > 0))
-        return sn_error(SN_USAGE, "no architecture is within the limits; the fewest MACs are %lld, the fewest params %lld",
-                        (long long)least.macs, (long long)least.params);
+    if (!(v.seen > 0)) return sn_cost_none_within(least, w->most);
     v.all = v.seen, v.seen = 0;
     SN_TRY(try_all(w, &v, &least));
     *got = v.got;

@@ -292,12 +292,14 @@ void sn_blocks_read(sn_space_maker *m) {
         int attr[SN_OP_ATTRS];
         snprintf(what, sizeof what, "block '%s'", sn_show(b->key, shown));
         if (!sn_blocks_name(m, b, b->key, b->key_place, "name of a block") ||
-            !sn_blocks_mapping(m, b, what, "{op: OPERATION, ATTRIBUTE: VALUE, ...}"))
+            !sn_blocks_mapping(m, b, what, "{op: OPERATION, ATTRIBUTE: VALUE, ...}, {choose: [BLOCK, ...]} or {nodes: {...}}"))
             continue;
         if (sn_yaml_find(b, "choose")) {
             read_choice(m, b);
         } else if (sn_yaml_find(b, "nodes")) {
             read_motif(m, b);
+        } else if (!sn_yaml_find(b, "op")) {
+            sn_problem(m->problems, b->place, "%s: found none of op, choose, nodes; allowed is one of them", what);
         } else {
             const sn_op *op = sn_blocks_operation(m, b, others, attr);
             if (op && sn_space_add_block(m->space, b->key, op, attr) < 0) sn_problem_error(m->problems, b->key_place, "");

@@ -1,11 +1,9 @@
 // shortcut: the mean over stride x stride pixels, then a 1x1 convolution without BN (He et al., CVPR 2019, ResNet-D).
 #include "space/ops.h"
 
-enum { AVERAGE = 1 }; // of a pool's modes
-
 static int build(sn_builder *b, const int *in, const char *name, const sn_op_args *a) {
     int x = *in;
-    if (a->stride > 1) x = sn_build_pool(b, x, sn_build_name(b, "%s.pool", name), AVERAGE, a->stride, a->stride);
+    if (a->stride > 1) x = sn_build_pool(b, x, sn_build_name(b, "%s.pool", name), SN_AVERAGE_POOL, a->stride, a->stride);
     return sn_build_conv(b, x, name, a->out, 1, 1, 1, 1);
 }
 

@@ -23,7 +23,7 @@ typedef struct {
     choice *choice; // (decisions)
     state **layer;  // (decisions) of `count` states each
     uint32_t *count;
-    sn_cost room;           // what options may cost beyond the cheapest
+    sn_cost least, room;    // the fewest of an arch; what options may cost beyond that
     bool only_params, both; // which limits there are; else MACs
     const volatile sig_atomic_t *stop;
 } search;
@@ -63,9 +63,8 @@ static sn_status measure_all(const sn_graph *g, const sn_effects *e, sn_cost mos
         least.macs += s->choice[d].least_macs;
         least.params += s->choice[d].least_params;
     }
-    if (least.macs > most.macs || least.params > most.params)
-        return sn_error(SN_USAGE, "no architecture is within the limits; the fewest MACs are %lld, the fewest params %lld",
-                        (long long)least.macs, (long long)least.params);
+    s->least = least;
+    if (least.macs > most.macs || least.params > most.params) return sn_cost_none_within(least, most);
     s->room = (sn_cost){most.macs - least.macs, most.params - least.params};
     s->only_params = most.macs == INT64_MAX && most.params != INT64_MAX;
     s->both = most.macs != INT64_MAX && most.params != INT64_MAX;
@@ -198,9 +197,7 @@ static sn_status try_all(const sn_graph *g, const sn_space *space, const sn_effe
         if (x == worth && (only_params ? cost.params >= best.params : cost.macs >= best.macs)) continue;
         worth = x, best = cost, *out = a;
     } while (sn_arch_next(space, &a));
-    if (worth > -INFINITY) return SN_OK;
-    return sn_error(SN_USAGE, "no architecture is within the limits; the fewest MACs are %lld, the fewest params %lld",
-                    (long long)least.macs, (long long)least.params);
+    return worth > -INFINITY ? SN_OK : sn_cost_none_within(least, most);
 }
 
 // Without limits what options cost does not matter: the best of each decision, with the best of what exists only then. Of equal
@@ -251,9 +248,7 @@ sn_status sn_budget_best(const sn_graph *g, const sn_space *space, const sn_effe
     sn_arch best = {0};
     sn_status status = s.choice && s.layer && s.count ? measure_all(g, e, most, &s) : SN_RESOURCE;
     for (int d = 0; status == SN_OK && d < space->n_decisions; d++) status = next_layer(&s, d);
-    if (status == SN_OK && !s.count[n - 1])
-        status = sn_error(SN_USAGE, "no architecture is within both limits, %lld MACs and %lld params", (long long)most.macs,
-                          (long long)most.params);
+    if (status == SN_OK && !s.count[n - 1]) status = sn_cost_none_within(s.least, most);
     if (status == SN_OK) {
         follow(&s, &best);
         status = check(g, &s, most, &best);

@@ -352,12 +352,13 @@ static sn_status check_same(const newest *w, const sn_config *config) {
     sn_config_change change;
     SN_TRY(compare_configs(w, config, NULL, 0, &change));
     if (!change.key[0]) return SN_OK;
+    bool arch = !strcmp(change.key, "space.arch"), epochs = !strcmp(change.key, "train.epochs");
     return sn_error(
         SN_CONFIG,
-        "%s was trained with another config: %s was %s, now %s; go on with --set %s=%s, or choose another folder (-o; retrain, "
+        "%s was trained with another config: %s was %s, now %s; go on with %s%s%s%s, or choose another folder (-o; retrain, "
         "finals: --name)%s",
-        w->path, change.key, change.first, change.second, change.key, change.first,
-        strcmp(change.key, "train.epochs") ? "" : "; more epochs for a finished run: `supernet train RUN --extend N -o NEW`");
+        w->path, change.key, change.first, change.second, arch ? "--arch" : "--set ", arch ? "" : change.key, arch ? " " : "=",
+        change.first, epochs ? "; more epochs for a finished run: `supernet train RUN --extend N -o NEW`" : "");
 }
 
 // Writes nothing when nothing is new, so that a finished run on a full disk still says that it is finished.

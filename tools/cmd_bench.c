@@ -72,8 +72,8 @@ static sn_status print(const cli *c, const sn_backend *b, int batch, const sn_be
                                           "waited_ms_per_step", 1e3 * r->loader.waiting / (double)r->steps));
         return cli_print_json(out);
     }
-    cli_print("%s, %d threads, batch %d: %.4f s a step, %.1f images/s\n", sn_backend_name(b), sn_backend_threads(b), batch,
-              seconds, batch / seconds);
+    cli_print("%s, %d thread%s, batch %d: %.4f s a step, %.1f images/s\n", sn_backend_name(b), sn_backend_threads(b),
+              cli_plural(sn_backend_threads(b)), batch, seconds, batch / seconds);
     cli_print("convolutions: %.1f GFLOP/s", gflops);
     if (peak > 0) cli_print(", %.1f %% of the FMA peak of %.0f GFLOP/s (measured now)", 100 * gflops / peak, peak);
     cli_print("\nmaking plans: %.2f %% of the time; arena %.0f MiB; peak memory of the process %ld MiB\n",

@@ -384,10 +384,15 @@ static inline void build_mean_backward(kase *k) {
     p->into = make_into(k, in_rows(&k->size), p->c, false);
 }
 
-static inline void build_sum_forward(kase *k) { // variant + 1 inputs, whose views differ; the last variant: none
+static const double gates[SN_SUM_INPUTS] = {-2, 0, 3, 1};
+
+// variant: inputs - 1, whose views differ, and after the last of these none; then the same with gates
+static inline void build_sum_forward(kase *k) {
     sn_sum_forward *p = &k->call.as.sum_forward;
     options first = k->o;
     p->rows = in_rows(&k->size), p->c = k->size.ci, p->inputs = (k->o.variant + 1) % (SN_SUM_INPUTS + 1);
+    p->gated = k->o.variant > SN_SUM_INPUTS;
+    memcpy(p->gate, gates, sizeof gates);
     for (int i = 0; i < p->inputs; i++) {
         p->x[i] = make_view(k, IN, p->rows, p->c);
         k->o.view = (first.view + i + 1) % 3, k->o.act = (first.act + 2 * i + 1) % 3;
@@ -397,19 +402,30 @@ static inline void build_sum_forward(kase *k) { // variant + 1 inputs, whose vie
     p->stat = make_stat(k, p->y, p->rows, p->c);
 }
 
-static inline void build_sum_backward(kase *k) {
+static inline void build_sum_backward(kase *k) { // variant: a gate
     sn_sum_backward *p = &k->call.as.sum_backward;
+    p->gated = k->o.variant, p->gate = -2;
     if (k->o.no_dy) k->o.act = SN_LINEAR, k->o.add = 0, k->o.sums = k->o.sums ? k->o.sums : 1;
     p->rows = in_rows(&k->size), p->c = k->size.ci;
     p->g = make_grad(k, p->rows, p->c);
     p->into = make_into(k, p->rows, p->c, false);
 }
 
-// variant: mode*4 + (mean kept where the statistics have it, or no gamma, beta, inv) + momentum or none
+static inline void build_gate_backward(kase *k) {
+    sn_gate_backward *p = &k->call.as.gate_backward;
+    p->rows = in_rows(&k->size), p->c = k->size.ci;
+    p->g = make_grad(k, p->rows, p->c);
+    p->x = make_view(k, IN, p->rows, p->c);
+    p->dgate = put_result(k, 1, OUT, NULL);
+}
+
+// variant: mode*4 + (mean kept where the statistics have it, or no gamma, beta, inv) + momentum or none; then the same with a
+// gate
 static inline void build_bn_forward(kase *k) {
     sn_bn_forward *p = &k->call.as.bn_forward;
     int c = k->size.ci;
-    *p = (sn_bn_forward){.c = c, .rows = in_rows(&k->size), .mode = (sn_bn_mode)(k->o.variant / 4), .eps = 1e-5};
+    *p = (sn_bn_forward){.c = c, .rows = in_rows(&k->size), .mode = (sn_bn_mode)(k->o.variant / 4 % 3), .eps = 1e-5};
+    p->gated = k->o.variant / 12, p->gate = -2;
     bool lean = k->o.variant & 1;
     p->momentum = k->o.variant & 2 && p->mode == SN_BN_BATCH ? 0.1 : 0;
     p->stat = (sn_stat){SN_NONE, SN_NONE};
@@ -433,12 +449,13 @@ static inline void build_bn_forward(kase *k) {
     if (!lean) p->inv = put(k, ARENA, c, OUT, ZERO);
 }
 
-static inline void build_bn_backward(kase *k) { // variant: mode*2 + without parameters
+static inline void build_bn_backward(kase *k) { // variant: mode*2 + without parameters; the last: a gate
     sn_bn_backward *p = &k->call.as.bn_backward;
     int c = k->size.ci;
-    *p = (sn_bn_backward){.c = c, .rows = in_rows(&k->size), .mode = (sn_bn_mode)(k->o.variant / 2)};
+    *p = (sn_bn_backward){.c = c, .rows = in_rows(&k->size), .mode = (sn_bn_mode)(k->o.variant / 2 % 3)};
     bool bias = p->mode == SN_BN_BIAS, lean = k->o.variant & 1;
-    p->sum_dyx = p->scale = p->inv = p->dgamma = p->dbeta = p->a = p->b = p->cc = SN_NONE;
+    p->gated = k->o.variant / 6, p->gate = -2;
+    p->dgate = p->gamma = p->beta = p->sum_dyx = p->scale = p->inv = p->dgamma = p->dbeta = p->a = p->b = p->cc = SN_NONE;
     p->sum_dy = put(k, ARENA, c, IN, GRADIENT);
     if (!bias) {
         p->sum_dyx = put(k, ARENA, c, IN, GRADIENT);
@@ -450,6 +467,9 @@ static inline void build_bn_backward(kase *k) { // variant: mode*2 + without par
         if (!lean) p->dgamma = put(k, GRADS, c, UPDATED, GRADIENT);
     }
     if (bias || !lean) p->dbeta = put(k, GRADS, c, UPDATED, GRADIENT);
+    if (!p->gated || bias) return;
+    p->dgate = put_result(k, 1, OUT, NULL);
+    if (!lean) p->gamma = put(k, WEIGHTS, c, IN, SCALE), p->beta = put(k, WEIGHTS, c, IN, SHIFT);
 }
 
 static inline void build_loss(kase *k) { // variant: smoothing
@@ -662,10 +682,11 @@ typedef struct {
 #define USES_pool_backward SHAPES(pool_shapes), VIEW | GRAD | INTO, 4
 #define USES_mean_forward SHAPES(flat_shapes), VIEW | STAT, 1
 #define USES_mean_backward SHAPES(flat_shapes), VIEW | GRAD | INTO, 1
-#define USES_sum_forward SHAPES(flat_shapes), VIEW | STAT, SN_SUM_INPUTS + 1
-#define USES_sum_backward SHAPES(flat_shapes), VIEW | GRAD | INTO | NO_DY, 1
-#define USES_bn_forward SHAPES(flat_shapes), 0, 12
-#define USES_bn_backward SHAPES(flat_shapes), 0, 6
+#define USES_sum_forward SHAPES(flat_shapes), VIEW | STAT, 2 * (SN_SUM_INPUTS + 1)
+#define USES_sum_backward SHAPES(flat_shapes), VIEW | GRAD | INTO | NO_DY, 2
+#define USES_gate_backward SHAPES(flat_shapes), VIEW | GRAD, 1
+#define USES_bn_forward SHAPES(flat_shapes), 0, 24
+#define USES_bn_backward SHAPES(flat_shapes), 0, 12
 #define USES_loss SHAPES(flat_shapes), VIEW | INTO | NO_DY, 2
 #define USES_score SHAPES(flat_shapes), 0, 2
 #define USES_fill SHAPES(flat_shapes), 0, 2

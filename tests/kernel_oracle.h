@@ -217,14 +217,24 @@ static inline void expect_sum_forward(kase *k) {
     num *y = nums(p->rows * p->c);
     for (int input = 0; input < p->inputs; input++) {
         num *x = view_pass(k, &p->x[input], p->rows, p->c);
-        for (int64_t i = 0; i < p->rows * p->c; i++) y[i] = num_add(y[i], x[i]);
+        double gate = p->gated ? p->gate[input] : 1;
+        for (int64_t i = 0; i < p->rows * p->c; i++) y[i] = num_add(y[i], num_scale(x[i], gate));
     }
     expect(k, ARENA, p->y, y, p->inputs, true);
 }
 
 static inline void expect_sum_backward(kase *k) {
     const sn_sum_backward *p = &k->call.as.sum_backward;
-    into_pass(k, &p->into, grad_pass(k, &p->g, p->rows, p->c), p->rows, p->c, 1, true);
+    num *dz = grad_pass(k, &p->g, p->rows, p->c);
+    for (int64_t i = 0; p->gated && i < p->rows * p->c; i++) dz[i] = num_scale(dz[i], p->gate);
+    into_pass(k, &p->into, dz, p->rows, p->c, 1, true);
+}
+
+static inline void expect_gate_backward(kase *k) {
+    const sn_gate_backward *p = &k->call.as.gate_backward;
+    num *g = grad_pass(k, &p->g, p->rows, p->c), *x = view_pass(k, &p->x, p->rows, p->c), *sum = nums(1);
+    for (int64_t i = 0; i < p->rows * p->c; i++) *sum = num_add(*sum, num_mul(g[i], x[i]));
+    expect(k, ARENA, p->dgate, sum, (double)p->rows * p->c, true);
 }
 
 static inline void expect_bn_forward(kase *k) {
@@ -249,8 +259,9 @@ static inline void expect_bn_forward(kase *k) {
             variance = contents(k, STATS, p->running_var)[c];
         }
         if (p->mode != SN_BN_BIAS) inv[c] = num_of(1 / sqrt(variance + p->eps));
-        scale[c] = num_scale(inv[c], p->gamma == SN_NONE ? 1 : contents(k, WEIGHTS, p->gamma)[c]);
-        shift[c] = num_of(p->beta == SN_NONE ? 0 : contents(k, WEIGHTS, p->beta)[c]);
+        double gate = p->gated ? p->gate : 1;
+        scale[c] = num_scale(inv[c], gate * (p->gamma == SN_NONE ? 1 : contents(k, WEIGHTS, p->gamma)[c]));
+        shift[c] = num_of(gate * (p->beta == SN_NONE ? 0 : contents(k, WEIGHTS, p->beta)[c]));
     }
     expect(k, ARENA, p->mean, mean, 1, true);
     expect(k, ARENA, p->scale, scale, 1, false);
@@ -265,12 +276,17 @@ static inline void expect_bn_forward(kase *k) {
 static inline void expect_bn_backward(kase *k) {
     const sn_bn_backward *p = &k->call.as.bn_backward;
     num *dgamma = nums(p->c), *dbeta = nums(p->c), *a = nums(p->c), *b = nums(p->c), *cc = nums(p->c);
+    num *dgate = nums(1);
+    double gate = p->gated ? p->gate : 1;
     for (int c = 0; c < p->c; c++) {
         double sum = contents(k, ARENA, p->sum_dy)[c];
-        if (p->dbeta != SN_NONE) dbeta[c] = num_add(num_of(contents(k, GRADS, p->dbeta)[c]), num_of(sum));
+        if (p->dbeta != SN_NONE) dbeta[c] = num_add(num_of(contents(k, GRADS, p->dbeta)[c]), num_of(gate * sum));
         if (p->mode == SN_BN_BIAS) continue;
         double s = contents(k, ARENA, p->scale)[c], inv = contents(k, ARENA, p->inv)[c], q = contents(k, ARENA, p->sum_dyx)[c];
-        if (p->dgamma != SN_NONE) dgamma[c] = num_add(num_of(contents(k, GRADS, p->dgamma)[c]), num_of(inv * q));
+        if (p->dgamma != SN_NONE) dgamma[c] = num_add(num_of(contents(k, GRADS, p->dgamma)[c]), num_of(gate * (inv * q)));
+        double gamma = p->gamma == SN_NONE ? 1 : contents(k, WEIGHTS, p->gamma)[c];
+        *dgate = num_add(*dgate, num_of(gamma * inv * q));
+        *dgate = num_add(*dgate, num_of(p->beta == SN_NONE ? 0 : contents(k, WEIGHTS, p->beta)[c] * sum));
         a[c] = num_of(s);
         if (p->mode == SN_BN_BATCH) {
             b[c] = num_of(-(s * inv * (inv * q) / (double)p->rows));
@@ -283,6 +299,7 @@ static inline void expect_bn_backward(kase *k) {
     expect(k, ARENA, p->a, a, 1, true);
     expect(k, ARENA, p->b, b, 1, false);
     expect(k, ARENA, p->cc, cc, 1, false);
+    if (p->dgate != SN_NONE) expect(k, ARENA, p->dgate, dgate, p->c, false);
 }
 
 static inline void expect_loss(kase *k) {

@@ -83,6 +83,8 @@ sn_status sn_call_check(const sn_call *call) {
         return check_rows(name, call->as.sum_forward.rows, call->as.sum_forward.c);
     case SN_SUM_BACKWARD:
         return check_rows(name, call->as.sum_backward.rows, call->as.sum_backward.c);
+    case SN_GATE_BACKWARD:
+        return check_rows(name, call->as.gate_backward.rows, call->as.gate_backward.c);
     case SN_BN_FORWARD:
         return check_rows(name, call->as.bn_forward.rows, call->as.bn_forward.c);
     case SN_BN_BACKWARD:
@@ -208,6 +210,11 @@ static double elements_moved(const sn_call *call, double *macs) {
         const sn_sum_backward *p = &call->as.sum_backward;
         double elements = (double)p->rows * p->c;
         return grad_reads(&p->g, elements) + into_moves(&p->into, elements);
+    }
+    case SN_GATE_BACKWARD: {
+        const sn_gate_backward *p = &call->as.gate_backward;
+        double elements = (double)p->rows * p->c;
+        return grad_reads(&p->g, elements) + elements;
     }
     case SN_BN_FORWARD:
         return 8.0 * call->as.bn_forward.c; // here the vectors are all there is

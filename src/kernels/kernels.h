@@ -125,20 +125,33 @@ typedef struct {
 
 enum { SN_SUM_INPUTS = 4 };
 
-typedef struct { // y = sum over i of view(x[i]), added in this order; one input: the view written out
+typedef struct { // y = sum over i of gate[i]*view(x[i]), added in this order; one input: the view written out
     int64_t rows;
     int c, inputs;
     sn_view x[SN_SUM_INPUTS];
     sn_off y; // arena
     sn_stat stat;
+    int gated; // 0: every gate is 1, and they are not read
+    double gate[SN_SUM_INPUTS];
 } sn_sum_forward;
 
-typedef struct { // the gradient of one input of a sum: dz = g
+typedef struct { // the gradient of one input of a sum: dz = gate*g
     int64_t rows;
     int c;
     sn_grad g;
     sn_into into;
+    int gated; // 0: the gate is 1, and not read
+    double gate;
 } sn_sum_backward;
+
+typedef struct { // the gradient of a gate of a sum: sum of g*view(x) over rows and channels
+    int64_t rows;
+    int c;
+    sn_grad g;
+    sn_view x;
+    sn_off dgate; // arena: a double
+} sn_gate_backward;
+enum { SN_GATE_ELEMENTS = 2 }; // of the arena, for the gradient of any gate
 
 typedef enum {
     SN_BN_BATCH,   // from the tensor's statistics
@@ -156,6 +169,8 @@ typedef struct { // writes the vectors of a view: mean, scale = gamma*inv, shift
     sn_off gamma, beta;               // weights; SN_NONE: 1 and 0
     sn_off running_mean, running_var; // stats; read by RUNNING, updated by BATCH when momentum > 0
     sn_off mean, scale, shift, inv;   // arena, c each; BATCH may have mean = stat.mean. inv SN_NONE: not wanted
+    int gated;                        // 0: no gate; else of the sum that alone reads this, linearly
+    double gate;                      // scale and shift are multiplied by it
 } sn_bn_forward;
 
 typedef struct { // from the sums of the last reader: dgamma += inv*sum_dyx, dbeta += sum_dy, and the coefficients of sn_grad
@@ -166,6 +181,10 @@ typedef struct { // from the sums of the last reader: dgamma += inv*sum_dyx, dbe
     sn_off scale, inv;      // arena
     sn_off dgamma, dbeta;   // grads; SN_NONE: no such parameter
     sn_off a, b, cc;        // arena, c each; SN_NONE in BIAS
+    int gated;              // 0: no gate; else as in sn_bn_forward: dgamma and dbeta get `gate` times as much
+    double gate;
+    sn_off gamma, beta; // weights; SN_NONE: 1 and 0
+    sn_off dgate;       // arena: a double, the sum over channels of gamma*inv*sum_dyx + beta*sum_dy; SN_NONE: not wanted
 } sn_bn_backward;
 
 typedef struct { // softmax cross-entropy per sample, against (1 - smoothing)*onehot(label) + smoothing/classes

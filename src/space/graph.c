@@ -90,14 +90,28 @@ static int sum_stands(const sn_node *n, int i, const int *stands) {
     return found;
 }
 
-void sn_graph_stand(const sn_graph *g, const sn_arch *a, const uint8_t *given, int *stands) {
+static int option_stands(const sn_node *n, int option, const int *stands) { // absent: nobody needs this site
+    int in = option < n->n_in ? n->in[option] : -1;
+    return in < 0 ? SN_NOTHING : stands[in];
+}
+
+static int mixture_stands(const sn_node *n, int i, const sn_gates *m, bool gradients, const int *stands) {
+    uint64_t active = m->active[n->decision];
+    if (!sn_gates_weigh(m, n->decision, gradients))
+        return active ? option_stands(n, __builtin_ctzll(active), stands) : SN_NOTHING;
+    for (; active; active &= active - 1)
+        if (option_stands(n, __builtin_ctzll(active), stands) != SN_NOTHING) return i;
+    return SN_NOTHING;
+}
+
+// Under an arch, or else under gates.
+static void stand(const sn_graph *g, const sn_arch *a, const sn_gates *m, bool gradients, const uint8_t *given, int *stands) {
     for (int i = 0; i < g->n; i++) {
         const sn_node *n = &g->node[i];
         stands[i] = i;
         if (given && given[i]) continue;
         if (n->kind == SN_NODE_CHOICE) {
-            int option = a->option[n->decision], in = option < n->n_in ? n->in[option] : -1; // absent: nobody needs this site
-            stands[i] = in < 0 ? SN_NOTHING : stands[in];
+            stands[i] = a ? option_stands(n, a->option[n->decision], stands) : mixture_stands(n, i, m, gradients, stands);
         } else if (n->kind == SN_NODE_ZERO) {
             stands[i] = SN_NOTHING;
         } else if (n->kind == SN_NODE_SUM) {
@@ -106,6 +120,14 @@ void sn_graph_stand(const sn_graph *g, const sn_arch *a, const uint8_t *given, i
             stands[i] = SN_NOTHING;
         }
     }
+}
+
+void sn_graph_stand(const sn_graph *g, const sn_arch *a, const uint8_t *given, int *stands) {
+    stand(g, a, NULL, false, given, stands);
+}
+
+void sn_graph_stand_mixed(const sn_graph *g, const sn_gates *m, bool gradients, const uint8_t *given, int *stands) {
+    stand(g, NULL, m, gradients, given, stands);
 }
 
 void sn_graph_live(const sn_graph *g, const int *stands, uint8_t *live) {

@@ -5,7 +5,7 @@
 #ifndef SN_GRAPH_H
 #define SN_GRAPH_H
 
-#include "space/arch.h"
+#include "space/gates.h"
 #include "space/params.h"
 
 typedef enum {
@@ -75,6 +75,8 @@ uint64_t sn_node_hash(const sn_node *, bool with_names);
 // none.
 enum { SN_NOTHING = -1 };
 void sn_graph_stand(const sn_graph *, const sn_arch *, const uint8_t *given, int *stands);
+// The same under gates: a choice whose options are weighed stands for itself, if any active one is something.
+void sn_graph_stand_mixed(const sn_graph *, const sn_gates *, bool gradients, const uint8_t *given, int *stands);
 // live[node] = 1 for the nodes, of those that stand for themselves, which the loss needs.
 void sn_graph_live(const sn_graph *, const int *stands, uint8_t *live);
 // Whether the logits of any arch depend on the image.

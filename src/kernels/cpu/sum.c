@@ -31,10 +31,14 @@ size_t LANES(sum_forward_scratch)(const sn_call *call) {
 
 static void sum_rows(const sn_sum_forward *p, const source *x, float *y, int64_t first, int m, int c, int n) {
     affine a[SN_SUM_INPUTS];
-    for (int k = 0; k < p->inputs; k++) a[k] = affine_at(x[k].mean != NULL, x[k].mean, x[k].scale, x[k].shift, c, n);
+    v16 gate[SN_SUM_INPUTS];
+    for (int k = 0; k < p->inputs; k++) {
+        a[k] = affine_at(x[k].mean != NULL, x[k].mean, x[k].scale, x[k].shift, c, n);
+        gate[k] = v_set(p->gated ? (float)p->gate[k] : 1);
+    }
     for (int64_t i = first * p->c + c, end = (first + m) * p->c + c; i < end; i += p->c) {
-        v16 sum = p->inputs ? source_read(&x[0], &a[0], x[0].x + i, n) : v_zero();
-        for (int k = 1; k < p->inputs; k++) sum = v_add(sum, source_read(&x[k], &a[k], x[k].x + i, n));
+        v16 sum = p->inputs ? v_mul(gate[0], source_read(&x[0], &a[0], x[0].x + i, n)) : v_zero();
+        for (int k = 1; k < p->inputs; k++) sum = v_fma(gate[k], source_read(&x[k], &a[k], x[k].x + i, n), sum);
         v_store_to(y + i, sum, n);
     }
 }
@@ -113,6 +117,8 @@ void LANES(sum_backward_tile)(const sn_bases *b, const sn_call *call, int64_t ti
         for (int c = 0; c < p->c; c += LANE) {
             int n = min_int(p->c - c, LANE);
             LANES(gradient_block)(&g, mem.rows, m, c, n, (sheet){mem.dz, LANE, LANE, 0});
+            for (int i = 0; p->gated && i < m * LANE; i += LANE)
+                v_store(mem.dz + i, v_mul(v_set((float)p->gate), v_load(mem.dz + i)));
             LANES(target_block)(&into, mem.rows, mem.dz, LANE, m, c, n);
         }
     }
@@ -122,6 +128,61 @@ void LANES(sum_backward_tile)(const sn_bases *b, const sn_call *call, int64_t ti
 void LANES(sum_backward_finish)(const sn_bases *b, const sn_call *call) {
     const sn_sum_backward *p = &call->as.sum_backward;
     LANES(sums_finish)(b, call, &p->into, ceil_div(p->rows, ROWS), p->c);
+}
+
+// --- gate backward: a double overwritten; the tiles' sums are doubles in the workspace, each of blocks summed in floats
+bool LANES(gate_backward_supports)(const sn_call *call) {
+    return (void)call, true;
+}
+
+int64_t LANES(gate_backward_tiles)(const sn_call *call) {
+    return ceil_div(call->as.gate_backward.rows, ROWS);
+}
+
+int64_t LANES(gate_backward_work)(const sn_call *call) {
+    return 2 * ceil_div(call->as.gate_backward.rows, ROWS);
+}
+
+size_t LANES(gate_backward_scratch)(const sn_call *call) {
+    return (void)call, 0;
+}
+
+// Of m rows of n channels at c.
+static double products(const sn_gate_backward *p, const gradient *g, const source *x, int64_t first, int m, int c, int n) {
+    affine a = affine_at(x->mean != NULL, x->mean, x->scale, x->shift, c, n);
+    slopes s = slopes_at(g->a != NULL, g, c, n);
+    v16 sum = v_zero();
+    for (int64_t i = first * p->c + c, end = (first + m) * p->c + c; i < end; i += p->c)
+        sum = v_fma(gradient_read(g, &s, i, n), source_read(x, &a, x->x + i, n), sum);
+    float lane[LANE];
+    v_store_to(lane, sum, min_int(n, LANE));
+    double total = 0;
+    for (int k = 0; k < min_int(n, LANE); k++) total += (double)lane[k];
+    return total;
+}
+
+void LANES(gate_backward_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    (void)scratch;
+    const sn_gate_backward *p = &call->as.gate_backward;
+    gradient g = gradient_of(b, &p->g);
+    source x = source_of(b, &p->x);
+    int rows = part(p->rows, tile, ROWS);
+    double sum = 0;
+    for (int r = 0; r < rows; r += BLOCK)
+        for (int c = 0; c < p->c; c += LANE) sum += products(p, &g, &x, tile * ROWS + r, min_int(rows - r, BLOCK), c, p->c - c);
+    memcpy((float *)b->arena + call->work + 2 * tile, &sum, sizeof sum);
+}
+
+void LANES(gate_backward_finish)(const sn_bases *b, const sn_call *call) {
+    const sn_gate_backward *p = &call->as.gate_backward;
+    float *arena = b->arena;
+    double sum = 0;
+    for (int64_t tile = 0; tile < ceil_div(p->rows, ROWS); tile++) {
+        double part_sum;
+        memcpy(&part_sum, arena + call->work + 2 * tile, sizeof part_sum);
+        sum += part_sum;
+    }
+    memcpy(arena + p->dgate, &sum, sizeof sum);
 }
 
 // --- mean forward: y overwritten; pixels in index order. Statistics behind a mean are ref's.

@@ -37,6 +37,7 @@ SINGLE(pool_forward)
 SINGLE(pool_backward)
 SINGLE(sum_forward)
 SINGLE(sum_backward)
+SINGLE(gate_backward)
 SINGLE(mean_forward)
 SINGLE(mean_backward)
 SINGLE(fill)
@@ -59,6 +60,7 @@ const sn_table TABLE = {{
     [SN_POOL_BACKWARD] = pool_backward,
     [SN_SUM_FORWARD] = sum_forward,
     [SN_SUM_BACKWARD] = sum_backward,
+    [SN_GATE_BACKWARD] = gate_backward,
     [SN_MEAN_FORWARD] = mean_forward,
     [SN_MEAN_BACKWARD] = mean_backward,
     [SN_FILL] = fill,

@@ -122,6 +122,15 @@ void sn_supernet_losses(const sn_supernet *n, float *loss, float *rank) {
     if (rank) sn_memory_get(n->memory, SN_BUFFER_ARENA, n->plan.rank, rank, n->plan.batch);
 }
 
+void sn_supernet_gate_gradients(const sn_supernet *n, int places, double *out) {
+    memset(out, 0, (size_t)places * sizeof *out);
+    for (int i = 0; i < n->plan.n_gates; i++) {
+        double one;
+        sn_memory_read(n->memory, SN_BUFFER_ARENA, n->plan.gates + i * SN_GATE_ELEMENTS, &one, sizeof one);
+        out[n->plan.gate_place[i]] += one;
+    }
+}
+
 // Scale and shift as the kernels apply them: act(scale*(x - mean) + shift); logits have a bias or nothing, so mean 0 and scale 1
 // are exact.
 void sn_supernet_logits(const sn_supernet *n, float *out) {

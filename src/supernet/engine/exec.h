@@ -42,6 +42,8 @@ sn_status sn_supernet_pass(sn_supernet *, const sn_pass *, const float *images, 
 void sn_supernet_end_gradients(sn_supernet *);
 // Loss and rank (sn_loss) of each sample of the last pass; either may be NULL.
 void sn_supernet_losses(const sn_supernet *, float *loss, float *rank);
+// Gradients of the gates of the last pass, summed over the sites of each, by place (gates.h); 0 where the net does not have it.
+void sn_supernet_gate_gradients(const sn_supernet *, int places, double *out);
 // Logits of the last pass as the loss reads them, (batch, classes).
 void sn_supernet_logits(const sn_supernet *, float *out);
 

@@ -17,8 +17,10 @@ typedef struct {
     int left;         // of these, not yet seen (forward frees and the last reader in backward)
     int64_t elements; // of its data, 0 when these are the caller's
     int64_t vectors;  // elements of its vectors, likewise
+    bool below;       // gates whose gradients are wanted are in what it is made of
     bool wants_gradient;
-    int dy; // gradient buffer, or -1
+    int dy;         // gradient buffer, or -1
+    int gate, slot; // of its BN, see reading; -1: none
 } tensor;
 
 // A gradient buffer, possibly shared: a sum lends its own to its inputs.
@@ -36,11 +38,18 @@ typedef struct {
     int n_in;
 } op;
 
-// What a node stands for.
+// What a node stands for; as a term of a sum, with its gate.
 typedef struct reading {
     int tensor; // -1: not known
     sn_act act;
+    int gate;    // place of its gate, -1: none
+    int slot;    // of the gate's gradient in the plan, -1: not wanted
+    bool folded; // the gate is in the tensor's BN
 } reading;
+
+static reading read_as(int number, sn_act act) {
+    return (reading){number, act, -1, -1, false};
+}
 
 typedef struct {
     const sn_graph *graph;
@@ -51,6 +60,7 @@ typedef struct {
     uint8_t *live, *given; // per node
     int *stands;           // per node: see graph.h
     int *uses;             // per node: direct readers
+    uint8_t *in_sum;       // per node: a sum reads it
     int *claim;            // per node: the BN or bias that alone reads it, or -1
     reading *value;        // per node
     sn_shape *shape;       // per node: of its value in this pass
@@ -129,7 +139,7 @@ sn_status sn_plan_add(sn_plan *plan, const sn_backend *backend, const sn_call *c
 }
 
 void sn_plan_clear(sn_plan *plan) {
-    plan->n_calls = plan->n_launches = plan->n_parts = 0;
+    plan->n_calls = plan->n_launches = plan->n_parts = plan->n_gates = 0;
     plan->arena = 0;
     plan->scratch = 0;
     plan->images = plan->loss = plan->rank = plan->score = SN_NONE;
@@ -164,16 +174,32 @@ static int resolve(const planner *p, int node) {
     return p->stands[node];
 }
 
+static bool has_backward(const planner *p) {
+    return p->pass->gradients || p->pass->gate_gradients;
+}
+
+// What input k of a live node stands for; of a choice that is live, the options that are not active are nothing.
+static int input_of(const planner *p, const sn_node *n, int k) {
+    if (n->kind == SN_NODE_CHOICE && !(p->pass->gates->active[n->decision] >> k & 1)) return SN_NOTHING;
+    return resolve(p, n->in[k]);
+}
+
+// A choice that only a sum reads: its terms are the sum's.
+static bool inlined(const planner *p, int node) {
+    return p->graph->node[node].kind == SN_NODE_CHOICE && p->uses[node] == 1 && p->in_sum[node];
+}
+
 static void mark_live(planner *p, int target) {
     p->live[target] = 1;
     for (int i = target; i >= 0; i--) {
         const sn_node *n = &p->graph->node[i];
         if (!p->live[i] || p->given[i]) continue;
         for (int k = 0; k < n->n_in; k++) {
-            int r = resolve(p, n->in[k]);
+            int r = input_of(p, n, k);
             if (r == SN_NOTHING) continue;
             p->live[r] = 1;
             p->uses[r]++;
+            p->in_sum[r] |= n->kind == SN_NODE_SUM;
         }
     }
 }
@@ -185,7 +211,8 @@ static void mark_claims(planner *p) {
         if (!p->live[i] || (n->kind != SN_NODE_BN && n->kind != SN_NODE_BIAS)) continue;
         int r = resolve(p, n->in[0]);
         if (r == SN_NOTHING) continue;
-        if (sn_node_stores(&p->graph->node[r]) && p->uses[r] == 1 && !p->given[r]) p->claim[r] = i;
+        bool stores = sn_node_stores(&p->graph->node[r]) || p->graph->node[r].kind == SN_NODE_CHOICE;
+        if (stores && p->uses[r] == 1 && !p->given[r]) p->claim[r] = i;
     }
 }
 
@@ -196,13 +223,13 @@ static sn_status place_output(planner *p, const op *o) {
     const sn_shape *s = &p->shape[o->node];
     tensor *t = &p->tensors[o->out];
     t->value = (sn_value){.rows = (int64_t)p->pass->batch * s->h * s->w, .c = s->c, .viewed = t->bn >= 0, .act = SN_LINEAR};
-    t->wants_gradient = p->pass->gradients && n->kind != SN_NODE_INPUT;
+    t->wants_gradient = p->pass->gradients ? n->kind != SN_NODE_INPUT : p->pass->gate_gradients && t->below;
     if (o->node == p->target) {
         sn_value at = sn_value_at(p->pass->out, t->value.rows, s->c);
         t->value.data = at.data, t->value.vectors = at.vectors;
         return SN_OK;
     }
-    int vectors = t->bn < 0 ? 0 : p->pass->gradients ? TRAINING_VECTORS : SCORING_VECTORS;
+    int vectors = t->bn < 0 ? 0 : has_backward(p) ? TRAINING_VECTORS : SCORING_VECTORS;
     t->elements = t->value.rows * s->c;
     t->vectors = vectors * sn_aligned(s->c);
     SN_TRY(sn_arena_take(&p->arena, t->elements, &t->value.data));
@@ -234,6 +261,7 @@ static sn_status emit_bn(planner *p, int t) {
     bn.running_mean = s ? s->mean : SN_NONE, bn.running_var = s ? s->var : SN_NONE;
     bn.mean = vector_of(&x->value, MEAN), bn.scale = vector_of(&x->value, SCALE), bn.shift = vector_of(&x->value, SHIFT),
     bn.inv = vector_of(&x->value, INV);
+    if (x->gate >= 0) bn.gated = 1, bn.gate = p->pass->gates->gate[x->gate];
     SN_TRY(use_parts(p, x->bn));
     return emit(p, (sn_call){.kernel = SN_BN_FORWARD, .as.bn_forward = bn}, x->bn);
 }
@@ -285,6 +313,11 @@ static sn_status emit_loss(planner *p, const op *o, sn_into into) {
     return emit(p, (sn_call){.kernel = SN_SCORE, .as.score = score}, o->node);
 }
 
+// The gate that a sum applies to a term.
+static double gate_of(const planner *p, const reading *r) {
+    return r->gate < 0 || r->folded ? 1 : p->pass->gates->gate[r->gate];
+}
+
 // A record holds SN_SUM_INPUTS views; a sum of more goes on from what was written so far, with the same bits. One of none is 0.
 static sn_status emit_sum(planner *p, const op *o) {
     const sn_value *y = &p->tensors[o->out].value;
@@ -292,9 +325,11 @@ static sn_status emit_sum(planner *p, const op *o) {
     int k = 0;
     do {
         sn_sum_forward s = {.rows = y->rows, .c = y->c, .y = y->data, .stat = {SN_NONE, SN_NONE}};
-        if (k) s.x[s.inputs++] = so_far;
+        if (k) s.gate[s.inputs] = 1, s.x[s.inputs++] = so_far;
         while (k < o->n_in && s.inputs < SN_SUM_INPUTS) {
-            s.x[s.inputs++] = view_of(p, o->in[k].tensor, o->in[k].act);
+            double gate = gate_of(p, &o->in[k]);
+            if (gate != 1) s.gated = 1;
+            s.gate[s.inputs] = gate, s.x[s.inputs++] = view_of(p, o->in[k].tensor, o->in[k].act);
             k++;
         }
         if (k == o->n_in) s.stat = stat_of(p, o->out);
@@ -324,38 +359,43 @@ static sn_status emit_forward(planner *p, const op *o) {
         c.as.mean_forward = (sn_mean_forward){p->pass->batch, mean_pixels(p, o), p->shape[o->node].c, x, y, stat};
         break;
     case SN_NODE_LOSS:
-        if (p->pass->gradients) return SN_OK; // comes with its gradient, first in backward
+        if (p->tensors[o->in[0].tensor].wants_gradient) return SN_OK; // comes with its gradient, first in backward
         SN_TRY(emit_loss(p, o, (sn_into){x, SN_NONE, SN_NONE, SN_NONE, SN_NONE}));
-        return drop_read(p, o);
-    default: // a sum, or the copy of a BN's or activation's input
+        return has_backward(p) ? SN_OK : drop_read(p, o);
+    default: // a sum, a mixture, or the copy of a BN's or activation's input
         SN_TRY(emit_sum(p, o));
     }
     if (c.kernel != SN_KERNELS) SN_TRY(emit(p, c, o->node));
     SN_TRY(emit_bn(p, o->out));
-    return p->pass->gradients ? SN_OK : drop_read(p, o);
+    return has_backward(p) ? SN_OK : drop_read(p, o);
 }
 
 // Adds an op and its output tensor (none for the loss); counts readers. Places come later, when all readers are known.
 // The inputs are copied to the end of p->inputs, where they may stand already.
 static int add_op(planner *p, int node, int bn, const reading *in, int n_in) {
     int out = p->graph->node[node].kind == SN_NODE_LOSS ? -1 : p->n_tensors++;
-    if (out >= 0) p->tensors[out] = (tensor){.bn = bn, .dy = -1};
+    if (out >= 0) p->tensors[out] = (tensor){.bn = bn, .dy = -1, .gate = -1, .slot = -1};
     op *o = &p->ops[p->n_ops++];
     *o = (op){.node = node, .out = out, .in = p->inputs + p->n_inputs, .n_in = n_in};
     for (int k = 0; k < n_in; k++) {
         p->inputs[p->n_inputs++] = in[k];
         p->tensors[in[k].tensor].readers++;
+        if (out >= 0) p->tensors[out].below |= in[k].slot >= 0 || p->tensors[in[k].tensor].below;
     }
     return out;
 }
 
 // The value written out as a tensor of its own, read through bn (or plainly).
 static reading materialise(planner *p, int node, reading x, int bn) {
-    return (reading){add_op(p, node, bn, &x, 1), SN_LINEAR};
+    return read_as(add_op(p, node, bn, &x, 1), SN_LINEAR);
 }
 
 static sn_status infer_shape(planner *p, int i) {
     const sn_node *n = &p->graph->node[i];
+    for (int k = 0; n->kind == SN_NODE_CHOICE && k < n->n_in; k++) {
+        int r = input_of(p, n, k);
+        if (r != SN_NOTHING) return p->shape[i] = p->shape[r], SN_OK;
+    }
     for (int k = 0; k < n->n_in; k++) {
         const sn_node *x = &p->graph->node[n->in[k]];
         int r = resolve(p, n->in[k]);
@@ -364,14 +404,67 @@ static sn_status infer_shape(planner *p, int i) {
     return sn_node_shape(p->graph, n, p->in_shape, &p->shape[i]);
 }
 
+// The terms of a choice that is weighed: its active options with their gates, and a place for each gradient that is wanted.
+static sn_status add_options(planner *p, const sn_node *n, reading *in, int *n_in) {
+    const sn_gates *g = p->pass->gates;
+    sn_plan *plan = p->plan;
+    for (int k = 0; k < n->n_in; k++) {
+        int r = input_of(p, n, k);
+        if (r == SN_NOTHING) continue;
+        reading x = p->value[r];
+        x.gate = g->first[n->decision] + k;
+        if (p->pass->gate_gradients && g->learned[n->decision]) {
+            SN_TRY(sn_grow(&plan->gate_place, &plan->gate_capacity, (size_t)plan->n_gates + 1, sizeof *plan->gate_place));
+            plan->gate_place[plan->n_gates] = x.gate;
+            x.slot = plan->n_gates++;
+        }
+        in[(*n_in)++] = x;
+    }
+    return SN_OK;
+}
+
+static sn_status lower_sum(planner *p, int i) {
+    const sn_node *n = &p->graph->node[i];
+    reading *in = p->inputs + p->n_inputs;
+    int n_in = 0;
+    if (inlined(p, i)) return SN_OK; // its reader does it
+    if (n->kind == SN_NODE_CHOICE) {
+        SN_TRY(add_options(p, n, in, &n_in));
+    } else {
+        for (int k = 0; k < n->n_in; k++) {
+            int r = resolve(p, n->in[k]);
+            if (r == SN_NOTHING) continue;
+            if (inlined(p, r))
+                SN_TRY(add_options(p, &p->graph->node[r], in, &n_in));
+            else
+                in[n_in++] = p->value[r];
+        }
+    }
+    p->value[i] = read_as(add_op(p, i, p->claim[i], in, n_in), SN_LINEAR);
+    return SN_OK;
+}
+
+// A gate of a BN that nobody else reads, and linearly, is in the BN's vectors: scale and shift take it, and the sums over the
+// gradient that the BN needs give the gate's (docs/views.md).
+static void fold_gates(planner *p) {
+    for (int i = 0; i < p->n_inputs; i++) {
+        reading *r = &p->inputs[i];
+        tensor *t = &p->tensors[r->tensor];
+        bool bn = t->bn >= 0 && p->graph->node[t->bn].kind == SN_NODE_BN;
+        if (r->gate < 0 || !bn || t->readers != 1 || r->act != SN_LINEAR) continue;
+        r->folded = true;
+        t->gate = r->gate, t->slot = r->slot;
+    }
+}
+
 static sn_status lower_node(planner *p, int i) {
     const sn_node *n = &p->graph->node[i];
     SN_TRY(infer_shape(p, i));
     int first = n->n_in ? resolve(p, n->in[0]) : SN_NOTHING;
-    reading x = first == SN_NOTHING ? (reading){-1, SN_LINEAR} : p->value[first];
+    reading x = first == SN_NOTHING ? read_as(-1, SN_LINEAR) : p->value[first];
     if (x.tensor < 0 && n->kind == SN_NODE_LOSS) return sn_error(SN_FAIL, "'%s' reads nothing in this arch", n->name);
     if (x.tensor < 0 && n->kind == SN_NODE_BIAS) {
-        p->value[i] = (reading){add_op(p, i, i, NULL, 0), SN_LINEAR};
+        p->value[i] = read_as(add_op(p, i, i, NULL, 0), SN_LINEAR);
         return SN_OK;
     }
     switch (n->kind) {
@@ -387,20 +480,14 @@ static sn_status lower_node(planner *p, int i) {
     case SN_NODE_LOSS:
         add_op(p, i, -1, &x, 1);
         return SN_OK;
-    default: {
-        reading *in = p->inputs + p->n_inputs;
-        int n_in = 0;
-        for (int k = 0; k < n->n_in; k++) {
-            int r = resolve(p, n->in[k]);
-            if (r != SN_NOTHING) in[n_in++] = p->value[r];
-        }
-        p->value[i] = (reading){add_op(p, i, p->claim[i], in, n_in), SN_LINEAR};
-        return SN_OK;
-    }
+    default:
+        return lower_sum(p, i);
     }
 }
 
 static sn_status plan_forward(planner *p) {
+    fold_gates(p);
+    SN_TRY(sn_arena_take(&p->arena, (int64_t)p->plan->n_gates * SN_GATE_ELEMENTS, &p->plan->gates));
     for (int i = 0; i < p->n_tensors; i++) p->tensors[i].left = p->tensors[i].readers;
     for (int i = 0; i < p->n_ops; i++) {
         const op *o = &p->ops[i];
@@ -456,6 +543,10 @@ static sn_status next_into(planner *p, int t, sn_act act, sn_into *into) {
     return SN_OK;
 }
 
+static sn_off gate_gradient(const planner *p, int slot) {
+    return slot < 0 ? SN_NONE : p->plan->gates + slot * SN_GATE_ELEMENTS;
+}
+
 // After the last reader: gradients of gamma and beta, and the coefficients of the tensor's own gradient.
 static sn_status emit_bn_backward(planner *p, int t) {
     const tensor *x = &p->tensors[t];
@@ -464,7 +555,10 @@ static sn_status emit_bn_backward(planner *p, int t) {
     const sn_value *v = &x->value;
     sn_bn_backward b = {.c = v->c, .rows = v->rows, .mode = n->kind == SN_NODE_BIAS ? SN_BN_BIAS : p->pass->bn};
     b.sum_dy = vector_of(v, SUM_DY), b.sum_dyx = vector_of(v, SUM_DYX), b.scale = vector_of(v, SCALE), b.inv = vector_of(v, INV);
-    b.dgamma = weight_offset(p, n->weight), b.dbeta = weight_offset(p, n->bias);
+    b.gamma = weight_offset(p, n->weight), b.beta = weight_offset(p, n->bias);
+    b.dgamma = p->pass->gradients ? b.gamma : SN_NONE, b.dbeta = p->pass->gradients ? b.beta : SN_NONE;
+    b.dgate = gate_gradient(p, x->slot);
+    if (x->gate >= 0) b.gated = 1, b.gate = p->pass->gates->gate[x->gate];
     b.a = vector_of(v, COEF_A), b.b = vector_of(v, COEF_B), b.cc = vector_of(v, COEF_C);
     return emit(p, (sn_call){.kernel = SN_BN_BACKWARD, .as.bn_backward = b}, x->bn);
 }
@@ -476,7 +570,9 @@ static sn_status sum_input_backward(planner *p, const op *o, int k) {
     tensor *x = &p->tensors[t];
     sn_grad g = grad_of(p, o->out);
     sn_call c = {.kernel = SN_SUM_BACKWARD, .as.sum_backward = {.rows = x->value.rows, .c = x->value.c, .g = g}};
-    if (x->dy >= 0 || o->in[k].act != SN_LINEAR || g.a != SN_NONE) {
+    double gate = gate_of(p, &o->in[k]);
+    if (gate != 1) c.as.sum_backward.gated = 1, c.as.sum_backward.gate = gate;
+    if (x->dy >= 0 || o->in[k].act != SN_LINEAR || g.a != SN_NONE || gate != 1) {
         SN_TRY(next_into(p, t, o->in[k].act, &c.as.sum_backward.into));
         return emit(p, c, o->node);
     }
@@ -512,15 +608,26 @@ static sn_status input_backward(planner *p, const op *o, int k) {
     return emit(p, c, o->node);
 }
 
+// The gradient of a gate that no BN holds.
+static sn_status gate_backward(planner *p, const op *o, int k) {
+    const reading *r = &o->in[k];
+    if (r->slot < 0 || r->folded) return SN_OK;
+    const sn_value *v = &p->tensors[r->tensor].value;
+    sn_gate_backward g = {v->rows, v->c, grad_of(p, o->out), view_of(p, r->tensor, r->act), gate_gradient(p, r->slot)};
+    return emit(p, (sn_call){.kernel = SN_GATE_BACKWARD, .as.gate_backward = g}, o->node);
+}
+
 static sn_status op_backward(planner *p, const op *o) {
     const sn_node *n = &p->graph->node[o->node];
-    if (n->kind == SN_NODE_CONV) {
+    if (n->kind == SN_NODE_CONV && p->pass->gradients) {
         sn_conv_backward_weights w = {conv_size(p, o->node), grad_of(p, o->out), view_of(p, o->in[0].tensor, o->in[0].act),
                                       weight_offset(p, n->weight)};
         SN_TRY(emit(p, (sn_call){.kernel = SN_CONV_BACKWARD_WEIGHTS, .as.conv_backward_weights = w}, o->node));
     }
     for (int k = 0; k < o->n_in; k++) {
-        if (!p->tensors[o->in[k].tensor].wants_gradient) continue;
+        const tensor *x = &p->tensors[o->in[k].tensor];
+        SN_TRY(gate_backward(p, o, k));
+        if (!x->wants_gradient && x->slot < 0) continue; // a BN with a gate has sums to take
         SN_TRY(input_backward(p, o, k));
         SN_TRY(emit_bn_backward(p, o->in[k].tensor));
     }
@@ -543,8 +650,8 @@ static void take_given(planner *p) {
         const sn_given *g = &p->pass->given[i];
         sn_value v = g->value;
         v.act = SN_LINEAR;
-        p->tensors[p->n_tensors] = (tensor){.value = v, .bn = -1, .dy = -1};
-        p->value[g->node] = (reading){p->n_tensors++, g->value.act};
+        p->tensors[p->n_tensors] = (tensor){.value = v, .bn = -1, .dy = -1, .gate = -1, .slot = -1};
+        p->value[g->node] = read_as(p->n_tensors++, g->value.act);
         p->shape[g->node] = (sn_shape){g->value.c, p->graph->node[g->node].h, p->graph->node[g->node].w};
     }
 }
@@ -553,7 +660,10 @@ static sn_status make(planner *p) {
     const sn_graph *g = p->graph;
     int target = p->pass->target < 0 ? g->loss : p->pass->target;
     for (int i = 0; i < p->pass->n_given; i++) p->given[p->pass->given[i].node] = 1;
-    sn_graph_stand(g, p->pass->arch, p->given, p->stands);
+    if (p->pass->arch)
+        sn_graph_stand(g, p->pass->arch, p->given, p->stands);
+    else
+        sn_graph_stand_mixed(g, p->pass->gates, p->pass->gate_gradients, p->given, p->stands);
     if (resolve(p, target) == SN_NOTHING) return sn_error(SN_FAIL, "node '%s' is nothing in this arch", g->node[target].name);
     mark_live(p, resolve(p, target));
     mark_claims(p);
@@ -568,7 +678,7 @@ static sn_status make(planner *p) {
             if (p->ops[i].out == r.tensor) p->target = p->ops[i].node;
     }
     SN_TRY(plan_forward(p));
-    if (p->pass->gradients) SN_TRY(plan_backward(p));
+    if (has_backward(p)) SN_TRY(plan_backward(p));
     if (p->pass->target >= 0) {
         reading r = p->value[resolve(p, target)];
         p->plan->target = p->tensors[r.tensor].value;
@@ -590,12 +700,19 @@ static sn_status allocate(planner *p) {
     struct {
         void *list;
         size_t n, size;
-    } lists[] = {{&p->live, n, sizeof *p->live},          {&p->given, n, sizeof *p->given},
-                 {&p->stands, n, sizeof *p->stands},      {&p->uses, n, sizeof *p->uses},
-                 {&p->claim, n, sizeof *p->claim},        {&p->value, n, sizeof *p->value},
-                 {&p->shape, n, sizeof *p->shape},        {&p->in_shape, most, sizeof *p->in_shape},
-                 {&p->tensors, m, sizeof *p->tensors},    {&p->ops, m, sizeof *p->ops},
-                 {&p->inputs, inputs, sizeof *p->inputs}, {&p->gradients, 2 * m, sizeof *p->gradients}};
+    } lists[] = {{&p->live, n, sizeof *p->live},
+                 {&p->given, n, sizeof *p->given},
+                 {&p->stands, n, sizeof *p->stands},
+                 {&p->uses, n, sizeof *p->uses},
+                 {&p->in_sum, n, sizeof *p->in_sum},
+                 {&p->claim, n, sizeof *p->claim},
+                 {&p->value, n, sizeof *p->value},
+                 {&p->shape, n, sizeof *p->shape},
+                 {&p->in_shape, most, sizeof *p->in_shape},
+                 {&p->tensors, m, sizeof *p->tensors},
+                 {&p->ops, m, sizeof *p->ops},
+                 {&p->inputs, inputs, sizeof *p->inputs},
+                 {&p->gradients, 2 * m, sizeof *p->gradients}};
     size_t bytes = 0;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) bytes += (size_t)sn_aligned((int64_t)(lists[i].n * lists[i].size));
     char *at = sn_new(1, bytes);
@@ -627,5 +744,6 @@ void sn_plan_free(sn_plan *plan) {
     free(plan->node);
     free(plan->launch);
     free(plan->part);
+    free(plan->gate_place);
     *plan = (sn_plan){0};
 }

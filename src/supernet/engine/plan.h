@@ -29,13 +29,15 @@ typedef struct {
 } sn_given;
 
 typedef struct {
-    const sn_arch *arch;
+    const sn_arch *arch;   // NULL: gates
+    const sn_gates *gates; // the mixture that the pass computes
     int batch;
-    sn_bn_mode bn;     // SN_BN_BATCH or SN_BN_RUNNING
-    double momentum;   // of running statistics; 0: they stay as they are
-    bool gradients;    // accumulate the gradients of the weights
-    double smoothing;  // of labels
-    double loss_scale; // of the gradients; 1/batch for the mean loss
+    sn_bn_mode bn;       // SN_BN_BATCH or SN_BN_RUNNING
+    double momentum;     // of running statistics; 0: they stay as they are
+    bool gradients;      // accumulate the gradients of the weights
+    bool gate_gradients; // take those of the gates of learned decisions
+    double smoothing;    // of labels
+    double loss_scale;   // of the gradients; 1/batch for the mean loss
     // evaluation in parts (a plain pass leaves them zero and target = -1, the loss)
     const sn_given *given;
     int n_given;
@@ -77,6 +79,10 @@ typedef struct {
     sn_off loss, rank; // of a plan to the loss: one per sample, see sn_loss
     sn_off score;      // of a plan to the loss: an sn_score_result
     sn_value target;   // of a plan to another node
+    sn_off gates;      // gradients of gates: a double each, SN_GATE_ELEMENTS apart
+    int *gate_place;   // per gradient: whose it is (gates.h); that of a gate is the sum over its sites
+    int n_gates;
+    size_t gate_capacity;
 } sn_plan;
 
 // Makes the plan in *out, reusing its memory (start with a zeroed struct). Errors name the node.

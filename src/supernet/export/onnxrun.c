@@ -325,7 +325,7 @@ static sn_status rule_add(runner *r, const sn_onnx_node *n) {
     SN_TRY(find_value(r, n, 1, &b));
     if (a.dims != b.dims || a.c != b.c || a.h != b.h || a.w != b.w) return bad(n, "the two inputs differ in shape");
     SN_TRY(make_output(r, n, a, &y));
-    sn_sum_forward sum = {(int64_t)a.h * a.w, a.c, 2, {plain(&a), plain(&b)}, y.at, {SN_NONE, SN_NONE}};
+    sn_sum_forward sum = {(int64_t)a.h * a.w, a.c, 2, {plain(&a), plain(&b)}, y.at, {SN_NONE, SN_NONE}, 0, {0}};
     return add_call(r, (sn_call){.kernel = SN_SUM_FORWARD, .as.sum_forward = sum});
 }
 

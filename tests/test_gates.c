@@ -1,0 +1,267 @@
+// Mixtures of architectures in one pass, on random spaces: gradients of gates and of weights by finite differences in double,
+// those of gates alone the same, an arch as a mixture of one, the fast kernels against double. Next: src/space/gates.h.
+#include "io/config/config.h"
+#include "random_space.h"
+#include "supernet/engine/exec.h"
+
+#include <math.h>
+
+enum { SPACES = 60, MOST_BATCH = 12 };
+static const measure small_nets = {{5, 9}, {3, 6}, 8, 40000, {2, 2}};
+
+typedef struct {
+    uint32_t seed;
+    sn_config *config;
+    const sn_space *space;
+    sn_graph *graph;
+    sn_backend *backend;
+    sn_supernet *net;
+    sn_gates *gates;
+    int batch;
+    float *images;
+    int32_t labels[MOST_BATCH];
+} bed;
+
+static void bed_net(bed *b, const char *device) {
+    ck_ok(sn_backend_open(device, 2, &b->backend));
+    ck_ok(sn_supernet_create(b->graph, b->backend, 0, SN_INIT_TORCH, 7, &b->net));
+    sn_rng r = sn_rng_at(b->seed, SN_STREAM_RESAMPLE, 80, 0, 0);
+    for (int i = 0; i < b->graph->params.n; i++) { // gammas and betas away from 1 and 0, some negative
+        const sn_param *p = &b->graph->params.param[i];
+        if (p->kind == SN_PARAM_CONV || p->kind == SN_PARAM_LINEAR) continue;
+        float *v = sn_new((size_t)p->size, sizeof *v);
+        for (int64_t k = 0; k < p->size; k++) v[k] = (float)(0.3 * sn_rng_normal(&r) + (p->kind == SN_PARAM_GAMMA));
+        sn_supernet_put(b->net, SN_BUFFER_WEIGHTS, i, v);
+        free(v);
+    }
+}
+
+static void bed_open(bed *b, uint32_t seed, const char *device) {
+    *b = (bed){.seed = seed, .batch = 3 + (int)(seed % 3)};
+    folder_make();
+    put_random_space(seed, small_nets);
+    ck_ok(sn_config_load(at("space.yaml"), NULL, 0, &b->config));
+    folder_remove();
+    b->space = b->config->space.built;
+    ck_ok(sn_graph_build(b->space, &b->graph));
+    b->gates = sn_gates_new(b->space);
+    ck_assert_ptr_nonnull(b->gates);
+    sn_rng r = sn_rng_at(seed, SN_STREAM_RESAMPLE, 81, 0, 0);
+    size_t image = (size_t)(b->space->channels * b->space->height * b->space->width);
+    b->images = sn_new((size_t)b->batch * image, sizeof *b->images);
+    for (size_t i = 0; i < (size_t)b->batch * image; i++) b->images[i] = (float)sn_rng_normal(&r);
+    for (int i = 0; i < b->batch; i++) b->labels[i] = (int32_t)sn_rng_below(&r, (uint32_t)b->space->classes);
+    bed_net(b, device);
+}
+
+static void bed_close_net(bed *b) {
+    sn_supernet_free(b->net);
+    sn_backend_close(b->backend);
+}
+
+static void bed_close(bed *b) {
+    bed_close_net(b);
+    sn_gates_free(b->gates);
+    sn_graph_free(b->graph);
+    sn_config_free(b->config);
+    free(b->images);
+}
+
+// Most decisions are relaxed, over some or all of their options; the others take one, of which some are learned too. A relaxed
+// decision is asked about whatever exists under any of its options, so all are there.
+static void any_gates(bed *b) {
+    sn_rng r = sn_rng_at(b->seed, SN_STREAM_RESAMPLE, 82, 0, 0);
+    for (int d = 0; d < b->space->n_decisions; d++) {
+        const sn_decision *o = &b->space->decisions[d];
+        b->gates->learned[d] = sn_rng_below(&r, 4) > 0;
+        b->gates->active[d] = 0;
+        for (int k = 0; k < o->options; k++) {
+            if (!sn_decision_allows(o, k)) continue;
+            b->gates->gate[b->gates->first[d] + k] = 0.1 + sn_rng_unit(&r);
+            if (b->gates->learned[d] && sn_rng_below(&r, 5)) b->gates->active[d] |= 1ull << k;
+        }
+        if (b->gates->active[d]) continue;
+        int only = sn_decision_option(o, (int)sn_rng_below(&r, (uint32_t)sn_decision_count(o)));
+        b->gates->active[d] = 1ull << only;
+        if (!b->gates->learned[d]) b->gates->gate[b->gates->first[d] + only] = 1;
+    }
+}
+
+// Every element of the arena is NaN before the pass: an element read before it was written shows in the loss.
+static double run(bed *b, bool weights, bool gates) {
+    sn_pass pass = {.gates = b->gates,
+                    .batch = b->batch,
+                    .bn = SN_BN_BATCH,
+                    .gradients = weights,
+                    .gate_gradients = gates,
+                    .smoothing = 0.1,
+                    .loss_scale = 1.0 / b->batch,
+                    .target = -1};
+    sn_batch_score score;
+    sn_memory_fill(b->net->memory, SN_BUFFER_ARENA, 255);
+    sn_memory_fill(b->net->memory, SN_BUFFER_GRADS, 0);
+    sn_status s = sn_supernet_pass(b->net, &pass, b->images, b->labels, &score);
+    ck_assert_msg(s == SN_OK, "seed %u: %s", b->seed, sn_error_text());
+    sn_supernet_end_gradients(b->net);
+    ck_assert_msg(isfinite(score.loss), "seed %u: loss %g", b->seed, score.loss);
+    return score.loss / b->batch;
+}
+
+static double *gate_gradients(const bed *b) {
+    double *out = sn_new((size_t)b->gates->places, sizeof *out);
+    sn_supernet_gate_gradients(b->net, b->gates->places, out);
+    return out;
+}
+
+static double norm(const double *x, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += x[i] * x[i];
+    return sqrt(sum);
+}
+
+static bool counts(const bed *b, int d, int k) {
+    return b->gates->learned[d] && b->gates->active[d] >> k & 1;
+}
+
+// Central differences of every gate, at two widths: where these differ a kink lies between, and nothing is said.
+static int check_gates(bed *b) {
+    run(b, false, true);
+    double *found = gate_gradients(b), scale = norm(found, b->gates->places);
+    int checked = 0;
+    for (int d = 0; d < b->space->n_decisions; d++)
+        for (int k = 0; k < b->space->decisions[d].options; k++) {
+            int place = b->gates->first[d] + k;
+            double *gate = &b->gates->gate[place], kept = *gate, slope[2];
+            if (!counts(b, d, k)) {
+                ck_assert_msg(found[place] == 0, "seed %u: a gate that is not learned has a gradient", b->seed);
+                continue;
+            }
+            for (int wide = 0; wide < 2; wide++) {
+                double h = wide ? 2e-6 : 1e-6;
+                *gate = kept + h;
+                double above = run(b, false, false);
+                *gate = kept - h;
+                slope[wide] = (above - run(b, false, false)) / (2 * h);
+                *gate = kept;
+            }
+            if (fabs(slope[0] - slope[1]) > 1e-7 * scale) continue;
+            checked++;
+            ck_assert_msg(fabs(found[place] - slope[0]) <= 1e-6 * scale + 1e-9,
+                          "seed %u: %s, option %s: gradient %.12g, differences give %.12g", b->seed, b->space->decisions[d].name,
+                          sn_space_option_name(b->space, d, k), found[place], slope[0]);
+        }
+    free(found);
+    return checked;
+}
+
+static double *buffer_of(const bed *b, sn_buffer which) {
+    size_t n = (size_t)b->graph->params.total;
+    double *out = sn_new(n, sizeof *out);
+    sn_memory_read(b->net->memory, which, 0, out, n * sizeof *out);
+    return out;
+}
+
+// Both kinds of gradients in one pass are those of one each; the weights' agree with differences along a random direction.
+static void check_weights(bed *b) {
+    run(b, false, true);
+    double *gates = gate_gradients(b);
+    run(b, true, false);
+    double *grads = buffer_of(b, SN_BUFFER_GRADS), *w = buffer_of(b, SN_BUFFER_WEIGHTS);
+    run(b, true, true);
+    double *again = gate_gradients(b), *both = buffer_of(b, SN_BUFFER_GRADS);
+    int64_t n = b->graph->params.total;
+    for (int i = 0; i < b->gates->places; i++)
+        ck_assert_msg(fabs(gates[i] - again[i]) <= 1e-12 * (1 + fabs(gates[i])), "seed %u: gate %d", b->seed, i);
+    for (int64_t i = 0; i < n; i++)
+        ck_assert_msg(fabs(grads[i] - both[i]) <= 1e-12 * (1 + fabs(grads[i])), "seed %u: weight %lld", b->seed, (long long)i);
+    sn_rng r = sn_rng_at(b->seed, SN_STREAM_RESAMPLE, 83, 0, 0);
+    double *direction = sn_new((size_t)n, sizeof *direction), expected = 0, slope[2];
+    for (int64_t i = 0; i < n; i++) direction[i] = sn_rng_normal(&r), expected += direction[i] * grads[i];
+    double size = norm(direction, n);
+    for (int wide = 0; wide < 2; wide++) {
+        double h = (wide ? 2e-6 : 1e-6) / size, value[2];
+        for (int side = 0; side < 2; side++) {
+            double *moved = sn_new((size_t)n, sizeof *moved);
+            for (int64_t i = 0; i < n; i++) moved[i] = w[i] + (side ? -h : h) * direction[i];
+            sn_memory_write(b->net->memory, SN_BUFFER_WEIGHTS, 0, moved, (size_t)n * sizeof *moved);
+            value[side] = run(b, false, false);
+            free(moved);
+        }
+        slope[wide] = (value[0] - value[1]) / (2 * h);
+    }
+    double scale = size * norm(grads, n);
+    if (fabs(slope[0] - slope[1]) <= 1e-7 * scale)
+        ck_assert_msg(fabs(slope[0] - expected) <= 1e-6 * scale + 1e-9, "seed %u: derivative %.12g, differences give %.12g",
+                      b->seed, expected, slope[0]);
+    sn_memory_write(b->net->memory, SN_BUFFER_WEIGHTS, 0, w, (size_t)n * sizeof *w);
+    free(gates);
+    free(again);
+    free(grads);
+    free(both);
+    free(w);
+    free(direction);
+}
+
+START_TEST(gradients_are_those_of_differences) {
+    int checked = 0;
+    for (uint32_t seed = 1; seed <= SPACES; seed++) {
+        bed b;
+        bed_open(&b, seed, "ref64");
+        any_gates(&b);
+        checked += check_gates(&b);
+        check_weights(&b);
+        bed_close(&b);
+    }
+    ck_assert_msg(checked > SPACES * 2, "only %d gates were told", checked);
+}
+END_TEST
+
+// One option everywhere: the bits of a pass of that arch.
+START_TEST(an_arch_is_a_mixture_of_one) {
+    for (uint32_t seed = 1; seed <= SPACES; seed++) {
+        bed b;
+        bed_open(&b, seed, "cpu");
+        sn_rng r = sn_rng_at(seed, SN_STREAM_RESAMPLE, 84, 0, 0);
+        sn_arch a = sn_arch_random(b.space, &r);
+        sn_gates_set_arch(b.gates, &a);
+        double mixed = run(&b, true, false);
+        sn_pass pass = sn_training_pass(&a, b.batch, 0.1);
+        sn_batch_score score;
+        ck_ok(sn_supernet_pass(b.net, &pass, b.images, b.labels, &score));
+        ck_assert_msg(score.loss / b.batch == mixed, "seed %u: %.17g, as a mixture %.17g", seed, score.loss / b.batch, mixed);
+        bed_close(&b);
+    }
+}
+END_TEST
+
+// The lanes of this machine against double.
+START_TEST(fast_kernels_agree_with_double) {
+    for (uint32_t seed = 1; seed <= SPACES; seed++) {
+        bed b;
+        bed_open(&b, seed, "ref64");
+        any_gates(&b);
+        double loss = run(&b, true, true), *gates = gate_gradients(&b), scale = norm(gates, b.gates->places);
+        bed_close_net(&b);
+        bed_net(&b, "cpu");
+        double fast = run(&b, true, true), *close = gate_gradients(&b);
+        ck_assert_msg(fabs(fast - loss) <= 1e-4 * (1 + fabs(loss)), "seed %u: loss %g, fast %g", seed, loss, fast);
+        for (int i = 0; i < b.gates->places; i++)
+            ck_assert_msg(fabs(close[i] - gates[i]) <= 2e-3 * scale + 1e-5, "seed %u: gate %d: %g, fast %g", seed, i, gates[i],
+                          close[i]);
+        free(gates);
+        free(close);
+        bed_close(&b);
+    }
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("gates");
+    TCase *tests = tcase_create("gates");
+    tcase_set_timeout(tests, 300);
+    tcase_add_test(tests, gradients_are_those_of_differences);
+    tcase_add_test(tests, an_arch_is_a_mixture_of_one);
+    tcase_add_test(tests, fast_kernels_agree_with_double);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}

@@ -550,6 +550,14 @@ static inline void build_sgd(kase *k) { // variant: bit 0 momentum, 1 Nesterov, 
     if (v & 1) put(k, FIRST_SLOT, n, UPDATED, GRADIENT);
 }
 
+static inline void build_move(kase *k) { // variant: from, and then with rows
+    sn_move *p = &k->call.as.move;
+    *p = (sn_move){.box = box_for(k, 3), .from = (sn_move_from)(k->o.variant % 3), .coefficient = -0.5};
+    int64_t n = box_reach(&p->box);
+    p->box.offset = put(k, WEIGHTS, n, UPDATED, WEIGHT);
+    if (p->from != SN_FROM_WEIGHTS) put(k, p->from == SN_FROM_GRADS ? GRADS : FIRST_SLOT, n, IN, GRADIENT);
+}
+
 static inline void build_adam(kase *k) { // variant: bit 0 decay, 1 a later update, 2 refused, 3 rows, 4 AdamW
     sn_adam *p = &k->call.as.adam;
     int v = k->o.variant;
@@ -694,6 +702,7 @@ typedef struct {
 #define USES_clip SHAPES(flat_shapes), 0, 4
 #define USES_sgd SHAPES(flat_shapes), 0, 32
 #define USES_adam SHAPES(flat_shapes), 0, 32
+#define USES_move SHAPES(flat_shapes), 0, 6
 
 static const kernel_cases all_cases[SN_KERNELS] = {
 #define X(ENUM, name, record) [SN_##ENUM] = {#name, USES_##name, build_##name},

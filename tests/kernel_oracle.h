@@ -414,6 +414,15 @@ static inline void expect_adam(kase *k) {
     expect(k, SECOND_SLOT, p->box.offset, v, 1, false);
 }
 
+static inline void expect_move(kase *k) {
+    const sn_move *p = &k->call.as.move;
+    num *w = plain_pass(k, WEIGHTS, p->box.offset);
+    num *x = p->from == SN_FROM_WEIGHTS ? w : plain_pass(k, p->from == SN_FROM_GRADS ? GRADS : FIRST_SLOT, p->box.offset);
+    for (int64_t i = 0; i < box_reach(&p->box); i++)
+        if (in_box(&p->box, i)) w[i] = num_add(w[i], num_scale(x[i], p->coefficient));
+    expect(k, WEIGHTS, p->box.offset, w, 1, false);
+}
+
 static void (*const expectations[SN_KERNELS])(kase *) = {
 #define X(ENUM, name, record) [SN_##ENUM] = expect_##name,
 #include "kernels/kernels.def"

@@ -12,6 +12,7 @@
 // ---------------------------------------------------------------- progress
 typedef struct {
     const cli *c;
+    const sn_run *run;
     double start;
     int64_t first, end;    // steps at the start and where it ends
     const char *name;      // or ""
@@ -34,6 +35,15 @@ static void on_step(watcher *w, const sn_event *e) {
                  e->lr);
 }
 
+static void say_likeliest(const watcher *w, const sn_event *e) {
+    char text[SN_ARCH_TEXT];
+    sn_cost cost = {0, 0};
+    sn_cost_arch(w->run->graph, e->arch, &cost);
+    cli_say(w->c, "epoch %lld: likeliest %s, %.4g MMACs: accuracy %.4f with the shared weights; the mixture %.4f",
+            (long long)(e->step / e->steps_per_epoch), sn_arch_text(w->run->space, e->arch, text), (double)cost.macs * 1e-6,
+            e->validation, e->mixture);
+}
+
 static void on_event(void *arg, const sn_event *e) {
     watcher *w = arg;
     switch (e->kind) {
@@ -41,7 +51,9 @@ static void on_event(void *arg, const sn_event *e) {
         on_step(w, e);
         break;
     case SN_EVENT_VALIDATION:
-        if (!*w->name)
+        if (!*w->name && !isnan(e->mixture)) {
+            say_likeliest(w, e);
+        } else if (!*w->name)
             cli_say(w->c, "epoch %lld: mean accuracy of the validation paths %.4f", (long long)(e->step / e->steps_per_epoch),
                     e->validation);
         break;
@@ -95,7 +107,7 @@ static sn_status train_run(const cli *c, sn_run *r, const training *t, const sn_
     int64_t before = r->step, steps = sn_run_steps(r), end = t->epochs ? steps / r->config->train.epochs * t->epochs : steps;
     char *log = sn_folder_file(r->folder, "log.jsonl"), text[32];
     if (!log) return SN_RESOURCE;
-    watcher w = {.c = c, .start = sn_now(), .first = before, .end = end, .name = t->name ? t->name : ""};
+    watcher w = {.c = c, .run = r, .start = sn_now(), .first = before, .end = end, .name = t->name ? t->name : ""};
     sn_train_watch watch = {.stop = &cli_stop, .arg = &w, .event = on_event, .log = log, .folder = folder, .until = end};
     sn_status s = before > end
                       ? sn_error(SN_FAIL, "%s is at step %lld already, beyond step %lld, after which it was to be scored",

@@ -15,7 +15,8 @@ typedef enum {
     SN_STREAM_SPLIT = 5,   // which samples are held out: epoch = class, step = 1 for testing
     SN_STREAM_CALIB = 6,   // training samples used to recalibrate BN
     SN_STREAM_ARCHS = 7,   // archs of eval --sample and rank --sample
-    SN_STREAM_RESAMPLE = 8 // intervals of ranking statistics
+    SN_STREAM_RESAMPLE = 8, // intervals of ranking statistics
+    SN_STREAM_GATES = 9     // of relaxations: epoch = decision, step, sample = the draw; first alphas: step = 2^32 - 1
 } sn_stream;
 
 // A cursor over one sequence; a plain value.

@@ -103,6 +103,8 @@ sn_status sn_call_check(const sn_call *call) {
         return check_box(name, &call->as.sgd.box);
     case SN_ADAM:
         return check_box(name, &call->as.adam.box);
+    case SN_MOVE:
+        return check_box(name, &call->as.move.box);
     case SN_KERNELS:
         break;
     }
@@ -237,6 +239,8 @@ static double elements_moved(const sn_call *call, double *macs) {
         return box_elements(&call->as.sgd.box) * (call->as.sgd.momentum != 0 ? 5 : 3);
     case SN_ADAM:
         return box_elements(&call->as.adam.box) * 7;
+    case SN_MOVE:
+        return box_elements(&call->as.move.box) * 3;
     case SN_KERNELS:
         break;
     }

@@ -260,6 +260,14 @@ typedef struct { // Kingma and Ba 2015, PyTorch's Adam: d = scale*g + decay*w; s
     sn_off clip;  // arena: an sn_clip_result, whose factor is `scale`
 } sn_adam;
 
+typedef enum { SN_FROM_WEIGHTS, SN_FROM_GRADS, SN_FROM_SLOT0 } sn_move_from;
+
+typedef struct { // w += coefficient*x, x of the same offset in another buffer, or w itself
+    sn_box box;
+    sn_move_from from;
+    double coefficient;
+} sn_move;
+
 typedef enum {
 #define X(ENUM, name, record) SN_##ENUM,
 #include "kernels/kernels.def"

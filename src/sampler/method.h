@@ -1,13 +1,14 @@
-// Methods: samplers draw the paths of a training step, strategies propose architectures to score. They see spaces, archs and
+// Methods: samplers draw the paths of a training step, relaxations learn gates on all of them, strategies propose architectures
+// to score. They see spaces, archs and
 // numbers, never tensors. A new method = one file and one line in methods.def. Not here: carrying out what they ask
 // (supernet/train/train.h, supernet/rank/archlist.h). Next: uniform.c, fair.c, exhaustive.c.
 #ifndef SN_METHOD_H
 #define SN_METHOD_H
 
-#include "space/arch.h"
+#include "sampler/relax.h"
 #include "space/cost.h"
 
-typedef enum { SN_SAMPLER, SN_STRATEGY } sn_method_kind;
+typedef enum { SN_SAMPLER, SN_RELAXATION, SN_STRATEGY } sn_method_kind;
 
 // What a step may do, in the sampler's order.
 typedef struct {
@@ -26,7 +27,7 @@ typedef struct {
     long sample, most;
 } sn_question;
 
-typedef struct {
+typedef struct sn_method {
     sn_method_kind kind;
     const char *name, *doc;
     const char *needs; // the text key of a config without which it cannot be chosen; NULL: none
@@ -37,6 +38,13 @@ typedef struct {
     size_t (*state)(const sn_space *);
     // step counts from 0 over the whole training; draws depend on (seed, step) alone.
     sn_status (*step)(const sn_space *, uint32_t seed, uint32_t step, void *state, const sn_verbs *);
+    // --- of a relaxation, decision by decision: relax.h
+    void (*gates)(sn_relax *, int decision, int draw); // sets them, by draws of (seed, step, draw)
+    void (*pull)(sn_relax *, int decision);            // dalpha += what dgate is for alpha, under the gates set last
+    // How likely each option is, without noise, from its alphas on: what is decoded, and the mixture that is validated.
+    void (*share)(const sn_space *, int decision, const double *alpha, double *out);
+    sn_status (*relax)(const struct sn_method *, sn_relax *); // a step
+    bool single;                                              // its passes have one active option
     // --- of a strategy: a list of different archs in their order, the caller's; NULL: the user names them (rank.archs)
     sn_status (*ask)(const sn_question *, sn_arch **archs, long *n);
 } sn_method;

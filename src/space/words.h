@@ -6,7 +6,8 @@
 enum { SN_RESIZE_CROP, SN_RESIZE_STRETCH };                               // data.resize
 enum { SN_PAD_MEAN, SN_PAD_BLACK };                                       // data.augment.pad
 enum { SN_TEXT_NAMES, SN_TEXT_DIGITS };                                   // space.text
-enum { SN_MODE_SAMPLE };                                                  // train.mode
+enum { SN_MODE_SAMPLE, SN_MODE_RELAX };                                   // train.mode
+enum { SN_RELAX_HALF, SN_RELAX_SAME };                                    // train.relax.data
 enum { SN_INIT_FAN_OUT, SN_INIT_FAN_IN, SN_INIT_TORCH };                  // train.init; what they mean: params.h
 enum { SN_OPTIMIZER_SGD, SN_OPTIMIZER_ADAM, SN_OPTIMIZER_ADAMW };         // *.optimizer.name
 enum { SN_SCHEDULE_COSINE, SN_SCHEDULE_STEP, SN_SCHEDULE_CONSTANT };      // *.optimizer.schedule
@@ -21,6 +22,7 @@ extern const char *const sn_resize_words[];
 extern const char *const sn_pad_words[];
 extern const char *const sn_text_words[];
 extern const char *const sn_mode_words[];
+extern const char *const sn_relax_data_words[];
 extern const char *const sn_init_words[];
 extern const char *const sn_optimizer_words[];
 extern const char *const sn_schedule_words[];

@@ -54,6 +54,12 @@ typedef struct sn_config {
         int64_t seed; // fits 32 bits
         int init;
         bool use_validation;
+        struct {
+            char *method;
+            int order, data;
+            double warmup; // epochs
+            double lr, beta1, beta2, weight_decay, deviation, temperature, temperature_end, zero_one, cost;
+        } relax;
         int validate_every, save_every, keep;
         char *extends; // the checkpoint of another run that this training goes on from, "" for none
         sn_config_optimizer optimizer;

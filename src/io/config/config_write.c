@@ -167,8 +167,10 @@ sn_status sn_config_retrain(const sn_config *c, const char *arch, sn_config **ou
         int to = strncmp(k->path, "retrain.", 8) ? -1 : sn_key_find(k->path + 2);
         if (to >= 0 && sn_keys[to].words == k->words) status = sn_value_copy(&sn_keys[to], made, k, made);
     }
-    // It begins with its own first weights, whatever the supernet went on from.
-    if (status == SN_OK) status = sn_value_default(&sn_keys[sn_key_find("train.extends")], made);
+    // It begins with its own first weights, whatever the supernet went on from, and has no architecture to learn.
+    static const char *const own[] = {"train.extends", "train.mode"};
+    for (size_t i = 0; status == SN_OK && i < sizeof own / sizeof *own; i++)
+        status = sn_value_default(&sn_keys[sn_key_find(own[i])], made);
     free(text);
     free(override);
     if (status == SN_OK)

@@ -57,6 +57,15 @@ static sn_status put_stats(sn_h5w *w, const sn_checkpoint *c) {
     return SN_OK;
 }
 
+static sn_status put_alphas(sn_h5w *w, const sn_checkpoint *c) {
+    size_t n = (size_t)c->n_alphas, one = 1;
+    if (!n) return SN_OK;
+    SN_TRY(sn_h5_put(w, "/relax/alpha", SN_F64, 1, &n, c->alpha));
+    SN_TRY(sn_h5_put(w, "/relax/exp_avg", SN_F64, 1, &n, c->alpha_avg));
+    SN_TRY(sn_h5_put(w, "/relax/exp_avg_sq", SN_F64, 1, &n, c->alpha_avg_sq));
+    return sn_h5_put(w, "/relax/updates", SN_I64, 1, &one, c->alpha_updates);
+}
+
 static sn_status put_progress(sn_h5w *w, const sn_checkpoint *c) {
     size_t n = (size_t)c->n_option_passes, m = (size_t)c->params->n, channels = (size_t)c->channels;
     SN_TRY(sn_h5_put(w, "/progress/option_passes", SN_I64, 1, &n, c->option_passes));
@@ -102,6 +111,9 @@ static sn_status check_state(const sn_checkpoint *c) {
         SN_TRY(check_numbers(c->stats + s->mean, s->c, false, SN_DIVERGED, "running mean", s->name));
         SN_TRY(check_numbers(c->stats + s->var, s->c, true, SN_DIVERGED, "running variance", s->name));
     }
+    for (int i = 0; i < c->n_alphas; i++)
+        if (!isfinite(c->alpha[i]) || !isfinite(c->alpha_avg[i]) || !isfinite(c->alpha_avg_sq[i]))
+            return sn_error(SN_DIVERGED, "alpha %d is not finite", i);
     return SN_OK;
 }
 
@@ -121,6 +133,7 @@ sn_status sn_checkpoint_save(const char *path, const sn_checkpoint *c) {
                 : SN_RESOURCE;
     if (s == SN_OK) s = put_params(w, c, scratch);
     if (s == SN_OK) s = put_stats(w, c);
+    if (s == SN_OK) s = put_alphas(w, c);
     if (s == SN_OK) s = put_progress(w, c);
     if (s == SN_OK) s = sn_h5_save(w, path);
     sn_h5w_free(w);
@@ -289,7 +302,7 @@ static sn_status read_counts(const reading *x, const char *path, int count, int6
     return SN_OK;
 }
 
-static sn_status read_preprocessing(const reading *x, const char *path, int channels, bool from_0, double *out) {
+static sn_status read_doubles(const reading *x, const char *path, int channels, bool from_0, double *out) {
     size_t n = (size_t)channels;
     const double *v = x->scratch;
     if (!out) return SN_OK;
@@ -302,6 +315,14 @@ static sn_status read_preprocessing(const reading *x, const char *path, int chan
     return SN_OK;
 }
 
+static sn_status read_alphas(const reading *x, const sn_checkpoint *c) {
+    if (!c->n_alphas) return SN_OK;
+    SN_TRY(read_doubles(x, "/relax/alpha", c->n_alphas, false, c->alpha));
+    SN_TRY(read_doubles(x, "/relax/exp_avg", c->n_alphas, false, c->alpha_avg));
+    SN_TRY(read_doubles(x, "/relax/exp_avg_sq", c->n_alphas, true, c->alpha_avg_sq));
+    return read_counts(x, "/relax/updates", 1, c->alpha_updates);
+}
+
 static sn_status read_all(const reading *x, const sn_checkpoint *c, int64_t *passes, double *mean, double *std) {
     for (int i = 0; i < c->params->n; i++) {
         const sn_param *p = &c->params->param[i];
@@ -312,13 +333,15 @@ static sn_status read_all(const reading *x, const sn_checkpoint *c, int64_t *pas
     for (int i = 0; i < c->params->n_stats; i++) SN_TRY(read_stats(x, &c->params->stats[i], c->stats));
     SN_TRY(read_counts(x, "/progress/option_passes", c->n_option_passes, passes));
     SN_TRY(read_counts(x, "/progress/updates", c->params->n, c->updates));
-    SN_TRY(read_preprocessing(x, "/preprocessing/mean", c->channels, false, mean));
-    return read_preprocessing(x, "/preprocessing/std", c->channels, true, std);
+    SN_TRY(read_alphas(x, c));
+    SN_TRY(read_doubles(x, "/preprocessing/mean", c->channels, false, mean));
+    return read_doubles(x, "/preprocessing/std", c->channels, true, std);
 }
 
 sn_status sn_checkpoint_read(const sn_checkpoint_file *f, sn_checkpoint *c, int64_t *passes, double *mean, double *std) {
     reading x;
-    SN_TRY(begin_reading(f, c->params, c->n_option_passes > c->channels ? c->n_option_passes : c->channels, &x));
+    int64_t most = c->n_option_passes > c->channels ? c->n_option_passes : c->channels;
+    SN_TRY(begin_reading(f, c->params, most > c->n_alphas ? most : c->n_alphas, &x));
     sn_status s = read_all(&x, c, passes, mean, std);
     x.keep = true;
     if (s == SN_OK) s = read_all(&x, c, passes, mean, std);

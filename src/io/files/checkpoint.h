@@ -3,6 +3,7 @@
 //   /params/NAME           weights, OIHW         /optim/NAME/momentum | exp_avg, exp_avg_sq   optimiser slots, same shape
 //   /buffers/BN.running_mean, .running_var       /progress/option_passes, /progress/updates   counts
 //   /preprocessing/mean, /preprocessing/std      of the training images, per channel, of pixel/255
+//   /relax/alpha, /relax/exp_avg, exp_avg_sq, updates   mode relax: per option of every decision, and Adam's
 //   attributes of /: format, format_version, created_by, config, data (fingerprint), step, best, best_step, class_names
 // Next: h5file.h. Which files to keep is supernet/train/train.c's business.
 #ifndef SN_CHECKPOINT_H
@@ -28,6 +29,9 @@ typedef struct {
     const char *slot_name[2]; // NULL: no such slot
     float *weights, *slot[2], *stats;
     int64_t *updates; // per parameter
+    int n_alphas;     // mode relax; else 0
+    double *alpha, *alpha_avg, *alpha_avg_sq;
+    int64_t *alpha_updates; // one number
 } sn_checkpoint;
 
 // About how many bytes a save writes.

@@ -1,5 +1,6 @@
-// The optimiser's loops over a part of one buffer: zeroing, sum of squares, the clip factor, SGD, Adam. Each element in double,
-// stored as real. Not here: which parts are active and with which learning rate (supernet/engine/optim.h). Next: table.c.
+// The optimiser's loops over a part of one buffer: zeroing, sum of squares, the clip factor, SGD, Adam, a step along a buffer.
+// Each element in double, stored as real. Not here: which parts are active and with which learning rate
+// (supernet/engine/optim.h). Next: table.c.
 #include "kernels/ref/ref.h"
 
 // Where a row of a box begins.
@@ -101,5 +102,20 @@ void REF(adam)(const sn_bases *b, const sn_call *call, int64_t tile, void *scrat
 }
 
 size_t REF(adam_scratch)(const sn_call *call) {
+    return (void)call, 0;
+}
+
+// Weights updated.
+void REF(move)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
+    (void)tile, (void)scratch;
+    const sn_move *p = &call->as.move;
+    real *w = b->weights;
+    const real *x = p->from == SN_FROM_GRADS ? b->grads : p->from == SN_FROM_SLOT0 ? b->slot[0] : w;
+    for (int64_t row = 0; row < p->box.rows; row++)
+        for (int64_t i = at(&p->box, row); i < at(&p->box, row) + p->box.run; i++)
+            w[i] = (real)((double)w[i] + p->coefficient * (double)x[i]);
+}
+
+size_t REF(move_scratch)(const sn_call *call) {
     return (void)call, 0;
 }

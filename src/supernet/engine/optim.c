@@ -95,6 +95,24 @@ static int by_offset(const void *a, const void *b) {
     return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
+static sn_clip_result run_plan(sn_optim *o) {
+    sn_clip_result clip;
+    sn_supernet_run(o->net, &o->plan);
+    sn_memory_read(o->net->memory, SN_BUFFER_ARENA, CLIP, &clip, sizeof clip);
+    return clip;
+}
+
+sn_status sn_optim_norm(sn_optim *o, double *norm) {
+    sn_supernet *net = o->net;
+    *norm = 0;
+    if (!net->n_active) return SN_OK;
+    qsort(net->active, (size_t)net->n_active, sizeof *net->active, by_offset);
+    SN_TRY(add_norm(o, net->active, net->n_active));
+    SN_TRY(sn_supernet_reserve(net, &o->plan));
+    *norm = run_plan(o).norm;
+    return SN_OK;
+}
+
 sn_status sn_optim_update(sn_optim *o, double lr) {
     sn_supernet *net = o->net;
     const sn_part *part = net->active;
@@ -105,9 +123,7 @@ sn_status sn_optim_update(sn_optim *o, double lr) {
     SN_TRY(add_norm(o, part, n));
     for (int k = 0; k < n; k++) SN_TRY(add(o, update_call(o, &part[k], lr)));
     SN_TRY(sn_supernet_reserve(net, &o->plan));
-    sn_supernet_run(net, &o->plan);
-    sn_clip_result clip;
-    sn_memory_read(net->memory, SN_BUFFER_ARENA, CLIP, &clip, sizeof clip);
+    sn_clip_result clip = run_plan(o);
     o->norm = clip.norm, o->factor = clip.factor;
     sn_supernet_end_gradients(net);
     if (clip.bad >= 0)

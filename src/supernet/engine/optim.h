@@ -32,6 +32,8 @@ void sn_optim_free(sn_optim *);
 // After the last pass: norm, clip, update of the active parts; then none is active. SN_DIVERGED (nothing updated) naming the
 // first parameter whose gradient is not finite.
 sn_status sn_optim_update(sn_optim *, double lr);
+// Norm of the gradients at hand, as an update would take it; nothing is updated.
+sn_status sn_optim_norm(sn_optim *, double *norm);
 // Elements of the arena that the largest update needs.
 sn_status sn_optim_room(sn_optim *, int64_t *arena);
 double sn_optim_decay(const sn_optim *, int param); // weight decay that this parameter gets

@@ -53,7 +53,7 @@ typedef struct {
 static void add_layer(void *arg, const sn_call *first, int count, double seconds) {
     const layer_times *t = arg;
     const sn_kernel k = first->kernel;
-    bool update = k == SN_FILL || k == SN_SQUARES || k == SN_CLIP || k == SN_SGD || k == SN_ADAM;
+    bool update = k == SN_FILL || k == SN_SQUARES || k == SN_CLIP || k == SN_SGD || k == SN_ADAM || k == SN_MOVE;
     int node = update ? -1 : t->net->plan.node[first - t->net->plan.call];
     (void)count; // a plan's launches have one call each
     t->seconds[node < 0 ? t->net->graph->n : node] += seconds;

@@ -13,30 +13,37 @@ typedef struct { // of one thread
 
 struct sn_loader {
     const sn_run *run;
-    int batch;
+    int batch, all; // images of a step: the weights', all
     int64_t steps, steps_per_epoch;
     sn_loader_times spent;
-    hand *hands;     // one per thread
-    uint32_t *order; // samples of an epoch
-    int64_t epoch;   // whose order that is; -1: none
+    hand *hands;      // one per thread
+    uint32_t *order;  // samples of an epoch: positions in the training split
+    uint32_t *others; // the same of the alphas' part; NULL: there is none
+    int64_t epoch;    // whose order that is; -1: none
     // the batch being loaded
     int64_t step; // -1: none
     sn_batch buffer[2];
-    int to;                   // in this buffer; the other one is the caller's
-    const uint32_t *position; // (batch) in the training split
-    bool *ready;              // (batch) images that could be read
-    _Atomic bool closing;     // nobody needs it any more
+    int to;               // in this buffer; the other one is the caller's
+    bool *ready;          // (all) images that could be read
+    _Atomic bool closing; // nobody needs it any more
 };
 
 // ---------------------------------------------------------------- one image
+// Position in the training split of an image of a step of the epoch at hand.
+static uint32_t position(const sn_loader *l, int64_t step, int64_t i) {
+    int64_t first = step % l->steps_per_epoch * l->batch;
+    return i < l->batch ? l->order[first + i] : l->others[first + i - l->batch];
+}
+
 static sn_status load(sn_loader *l, int64_t i, int thread) {
     const sn_run *r = l->run;
     const sn_batch *b = &l->buffer[l->to];
     uint8_t *picture = l->hands[thread].picture;
+    uint32_t at = position(l, l->step, i);
     if (l->step % l->steps_per_epoch + 1 < l->steps_per_epoch) // the batch after this one
-        sn_dataset_expect(r->data, SN_TRAIN, l->position[i + l->batch]);
-    SN_TRY(sn_dataset_read(r->data, SN_TRAIN, &l->position[i], 1, picture, &b->labels[i]));
-    b->samples[i] = sn_dataset_sample_id(r->data, SN_TRAIN, l->position[i]);
+        sn_dataset_expect(r->data, SN_TRAIN, position(l, l->step + 1, i));
+    SN_TRY(sn_dataset_read(r->data, SN_TRAIN, &at, 1, picture, &b->labels[i]));
+    b->samples[i] = sn_dataset_sample_id(r->data, SN_TRAIN, at);
     b->draws[i] = sn_augment_draw(&r->augment, (uint32_t)r->config->train.seed, (uint32_t)l->epoch, b->samples[i]);
     sn_augment_image(&r->augment, &b->draws[i], picture, b->images + (size_t)i * sn_run_image(r));
     return SN_OK;
@@ -51,21 +58,29 @@ static void load_timed(void *arg, int64_t i, int thread) {
 }
 
 // ---------------------------------------------------------------- batches
+// An epoch visits both parts in the same order.
+static void order_epoch(sn_loader *l, int64_t epoch) {
+    const sn_run *r = l->run;
+    sn_epoch_order((uint32_t)r->config->train.seed, (uint32_t)epoch, (uint32_t)r->images, l->order);
+    for (long i = 0; l->others && i < r->images; i++) {
+        l->others[i] = r->part[1][l->order[i]];
+        l->order[i] = r->part[0][l->order[i]];
+    }
+    l->epoch = epoch;
+}
+
 static void begin(sn_loader *l, int64_t step) {
     const sn_run *r = l->run;
     int64_t epoch = step / l->steps_per_epoch;
     sn_backend_finish(r->backend);
-    if (l->epoch != epoch)
-        sn_epoch_order((uint32_t)r->config->train.seed, (uint32_t)epoch, (uint32_t)sn_dataset_count(r->data, SN_TRAIN), l->order);
-    l->epoch = epoch;
+    if (l->epoch != epoch) order_epoch(l, epoch);
     l->step = step;
-    l->position = l->order + step % l->steps_per_epoch * l->batch;
-    sn_backend_background(r->backend, l->batch, load_timed, l);
+    sn_backend_background(r->backend, l->all, load_timed, l);
 }
 
 static sn_status finish(sn_loader *l) {
     sn_backend_finish(l->run->backend);
-    for (int i = 0; i < l->batch; i++) {
+    for (int i = 0; i < l->all; i++) {
         if (!l->ready[i]) SN_TRY(load(l, i, 0));
         l->ready[i] = true;
     }
@@ -103,13 +118,15 @@ static sn_status new_batch(const sn_run *r, size_t n, sn_batch *b) {
 
 static sn_status allocate(sn_loader *l) {
     size_t threads = (size_t)sn_backend_threads(l->run->backend);
-    l->order = sn_new((size_t)sn_dataset_count(l->run->data, SN_TRAIN), sizeof *l->order);
-    l->ready = sn_new((size_t)l->batch, sizeof *l->ready);
+    bool others = l->run->part[1] != NULL;
+    l->order = sn_new((size_t)l->run->images, sizeof *l->order);
+    if (others) l->others = sn_new((size_t)l->run->images, sizeof *l->others);
+    l->ready = sn_new((size_t)l->all, sizeof *l->ready);
     l->hands = sn_new(threads, sizeof *l->hands);
-    if (!l->order || !l->ready || !l->hands) return SN_RESOURCE;
+    if (!l->order || (others && !l->others) || !l->ready || !l->hands) return SN_RESOURCE;
     for (size_t i = 0; i < threads; i++)
         if (!(l->hands[i].picture = sn_new(sn_run_picture(l->run), 1))) return SN_RESOURCE;
-    for (int i = 0; i < 2; i++) SN_TRY(new_batch(l->run, (size_t)l->batch, &l->buffer[i]));
+    for (int i = 0; i < 2; i++) SN_TRY(new_batch(l->run, (size_t)l->all, &l->buffer[i]));
     return SN_OK;
 }
 
@@ -118,8 +135,9 @@ sn_status sn_loader_open(const sn_run *r, int batch, int64_t steps, sn_loader **
     if (!l) return SN_RESOURCE;
     *l = (sn_loader){.run = r,
                      .batch = batch,
+                     .all = batch * (r->part[1] ? 2 : 1),
                      .steps = steps,
-                     .steps_per_epoch = sn_dataset_count(r->data, SN_TRAIN) / batch,
+                     .steps_per_epoch = r->images / batch,
                      .epoch = -1,
                      .step = -1};
     sn_status s = allocate(l);
@@ -144,11 +162,13 @@ void sn_loader_close(sn_loader *l) {
     free(l->hands);
     free(l->ready);
     free(l->order);
+    free(l->others);
     free(l);
 }
 
 size_t sn_loader_memory(const sn_run *r, int batch) {
     size_t image = sn_run_image(r) * sizeof(float) + sizeof(int32_t) + sizeof(uint32_t) + sizeof(sn_draw);
-    return 2 * (size_t)batch * image + (size_t)sn_backend_threads(r->backend) * sn_run_picture(r) +
-           (size_t)sn_dataset_count(r->data, SN_TRAIN) * sizeof(uint32_t);
+    size_t parts = r->part[1] ? 2 : 1;
+    return parts * (2 * (size_t)batch * image + (size_t)r->images * sizeof(uint32_t)) +
+           (size_t)sn_backend_threads(r->backend) * sn_run_picture(r);
 }

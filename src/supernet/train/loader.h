@@ -15,7 +15,8 @@ typedef struct {
 
 typedef struct sn_loader sn_loader;
 
-// For steps 0 to steps - 1, each of `batch` training images; the run stays, and has at least so many. SN_RESOURCE.
+// For steps 0 to steps - 1, each of `batch` training images, and behind these as many of the alphas' where they have their own;
+// the run stays, and has at least so many. SN_RESOURCE.
 sn_status sn_loader_open(const sn_run *, int batch, int64_t steps, sn_loader **out);
 void sn_loader_close(sn_loader *);
 

@@ -59,11 +59,31 @@ static sn_status make_net(sn_run *r) {
     return r->option_passes ? SN_OK : SN_RESOURCE;
 }
 
+static int by_position(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+// The training images in two parts, the weights' and the alphas', drawn by data.seed; of an odd number one is left out.
+static sn_status part_images(sn_run *r) {
+    uint32_t n = (uint32_t)sn_dataset_count(r->data, SN_TRAIN), half = n / 2;
+    r->images = n;
+    if (r->config->train.mode != SN_MODE_RELAX || r->config->train.relax.data == SN_RELAX_SAME) return SN_OK;
+    r->images = half;
+    r->part[0] = sn_new(n, sizeof *r->part[0]);
+    r->part[1] = sn_new(half, sizeof *r->part[1]);
+    if (!r->part[0] || !r->part[1]) return SN_RESOURCE;
+    sn_rng rng = sn_rng_at((uint32_t)r->config->data.seed, SN_STREAM_SPLIT, UINT32_MAX, 0, 0);
+    sn_rng_permutation(&rng, n, r->part[0]);
+    memcpy(r->part[1], r->part[0] + half, half * sizeof *r->part[1]);
+    for (int i = 0; i < 2; i++) qsort(r->part[i], half, sizeof *r->part[i], by_position);
+    return SN_OK;
+}
+
 static sn_status check_training(const sn_run *r) {
-    long images = sn_dataset_count(r->data, SN_TRAIN);
-    if (images < r->config->train.batch)
-        return sn_error(SN_CONFIG, "train.batch is %d, but %s has only %ld training images", r->config->train.batch,
-                        r->config->data.source, images);
+    if (r->images < r->config->train.batch)
+        return sn_error(SN_CONFIG, "train.batch is %d, but %s has only %ld training images%s", r->config->train.batch,
+                        r->config->data.source, r->images, r->part[1] ? " for the weights, half of all" : "");
     if (sn_run_steps(r) > UINT32_MAX)
         return sn_error(SN_CONFIG, "train.epochs: %d are %lld steps; at most 2^32 are allowed", r->config->train.epochs,
                         (long long)sn_run_steps(r));
@@ -103,10 +123,12 @@ sn_status sn_run_create(sn_config *config, const volatile sig_atomic_t *stop, sn
     r->space = config->space.built;
     r->best = NAN;
     sn_status s = open_data(r, stop);
+    if (s == SN_OK) s = part_images(r);
     if (s == SN_OK) s = check_training(r);
     if (s == SN_OK) s = make_augment(r, false, &r->augment);
     if (s == SN_OK) s = make_augment(r, true, &r->plain);
     if (s == SN_OK) s = make_net(r);
+    if (s == SN_OK && config->train.mode == SN_MODE_RELAX) s = sn_alphas_create(config, &r->alphas);
     if (s != SN_OK)
         sn_run_free(r);
     else
@@ -121,6 +143,9 @@ void sn_run_free(sn_run *r) {
     sn_backend_close(r->backend);
     sn_graph_free(r->graph);
     sn_dataset_close(r->data);
+    sn_alphas_free(r->alphas);
+    free(r->part[0]);
+    free(r->part[1]);
     sn_config_free(r->config);
     free(r->option_passes);
     free(r->folder);
@@ -129,7 +154,7 @@ void sn_run_free(sn_run *r) {
 }
 
 int64_t sn_run_steps(const sn_run *r) {
-    return sn_dataset_count(r->data, SN_TRAIN) / r->config->train.batch * r->config->train.epochs;
+    return r->images / r->config->train.batch * r->config->train.epochs;
 }
 
 // ---------------------------------------------------------------- checkpoints
@@ -190,21 +215,27 @@ static void put_buffers(sn_run *r, float_buffers *b) {
 }
 
 static sn_checkpoint describe(const sn_run *r, const float_buffers *b) {
-    return (sn_checkpoint){.step = r->step,
-                           .best = r->best,
-                           .best_step = r->best_step,
-                           .channels = r->space->channels,
-                           .option_passes = r->option_passes,
-                           .n_option_passes = r->n_option_passes,
-                           .params = &r->graph->params,
-                           .slot_name = {slot_name(r, 0), slot_name(r, 1)},
-                           .weights = b->weights,
-                           .slot = {b->slot[0], b->slot[1]},
-                           .stats = b->stats,
-                           .updates = r->optim->updates,
-                           .fingerprint = sn_dataset_fingerprint(r->data),
-                           .mean = sn_dataset_mean(r->data),
-                           .std = sn_dataset_std(r->data)};
+    sn_checkpoint c = {.step = r->step,
+                       .best = r->best,
+                       .best_step = r->best_step,
+                       .channels = r->space->channels,
+                       .option_passes = r->option_passes,
+                       .n_option_passes = r->n_option_passes,
+                       .params = &r->graph->params,
+                       .slot_name = {slot_name(r, 0), slot_name(r, 1)},
+                       .weights = b->weights,
+                       .slot = {b->slot[0], b->slot[1]},
+                       .stats = b->stats,
+                       .updates = r->optim->updates,
+                       .fingerprint = sn_dataset_fingerprint(r->data),
+                       .mean = sn_dataset_mean(r->data),
+                       .std = sn_dataset_std(r->data)};
+    if (r->alphas) {
+        c.n_alphas = r->alphas->places;
+        c.alpha = r->alphas->alpha, c.alpha_avg = r->alphas->avg, c.alpha_avg_sq = r->alphas->avg_sq;
+        c.alpha_updates = &r->alphas->updates;
+    }
+    return c;
 }
 
 static char *class_names(const sn_run *r) {

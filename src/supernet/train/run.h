@@ -8,6 +8,7 @@
 #include "io/data/dataset.h"
 #include "supernet/engine/evaluate.h"
 #include "supernet/engine/optim.h"
+#include "supernet/train/alphas.h"
 
 typedef struct {
     sn_config *config;     // owned
@@ -18,6 +19,9 @@ typedef struct {
     sn_augment augment, plain; // the config's augmentation, and normalising alone
     sn_supernet *net;
     sn_optim *optim;
+    sn_alphas *alphas; // mode relax; else NULL
+    uint32_t *part[2]; // images of the weights and of the alphas: positions in the training split; NULL: all are the weights'
+    long images;       // that the weights train on: all, or those of their part
     char *folder;      // of the run; NULL for a bare checkpoint or config
     char *passed_over; // damaged checkpoints newer than the loaded one, and what is wrong with the newest; NULL: none
     // progress

@@ -40,11 +40,11 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     if (!t) return SN_RESOURCE;
     t->run = run;
     t->batch = run->config->train.batch;
-    t->steps_per_epoch = sn_dataset_count(run->data, SN_TRAIN) / t->batch;
+    t->steps_per_epoch = run->images / t->batch;
     t->steps = sn_run_steps(run);
     sn_status s = check_extends(run);
     if (s == SN_OK) s = check_bn(t);
-    if (s == SN_OK) s = open_sampler(t);
+    if (s == SN_OK) s = run->alphas ? sn_relaxer_create(run, &t->relaxer) : open_sampler(t);
     if (s == SN_OK) s = sn_loader_open(run, t->batch, t->steps, &t->loader);
     if (s == SN_OK) s = reserve(t);
     if (s != SN_OK)
@@ -57,6 +57,7 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
 void sn_trainer_free(sn_trainer *t) {
     if (!t) return;
     sn_loader_close(t->loader);
+    sn_relaxer_free(t->relaxer);
     free(t->state);
     free(t);
 }
@@ -69,7 +70,7 @@ sn_status sn_trainer_room(const sn_run *r, sn_room *out) {
     sn_pass pass = training_pass(r, NULL);
     int64_t update;
     SN_TRY(sn_optim_room(r->optim, &update));
-    SN_TRY(sn_room_of(r->graph, r->space, r->backend, &pass, out));
+    SN_TRY(r->alphas ? sn_relaxer_room(r, out) : sn_room_of(r->graph, r->space, r->backend, &pass, out));
     if (update > out->arena) out->arena = update;
     return SN_OK;
 }
@@ -108,7 +109,10 @@ double sn_run_lr(const sn_run *r, int64_t step) {
 // Puts the step and its last arch before the message.
 static sn_status in_step(const sn_trainer *t, sn_status s, int64_t step) {
     char text[SN_ARCH_TEXT];
-    sn_error_prefix(s, "step %lld, arch %s", (long long)step, sn_arch_text(t->run->space, &t->arch, text));
+    if (t->relaxer)
+        sn_error_prefix(s, "step %lld", (long long)step);
+    else
+        sn_error_prefix(s, "step %lld, arch %s", (long long)step, sn_arch_text(t->run->space, &t->arch, text));
     return s == SN_DIVERGED ? sn_error(s, "%s; a smaller learning rate, warm-up or clip may help", sn_error_text()) : s;
 }
 
@@ -135,17 +139,29 @@ static sn_status verb_update_weights(void *arg) {
     return s == SN_OK ? s : in_step(t, s, t->run->step + 1);
 }
 
+static sn_status relaxed_step(sn_trainer *t) {
+    sn_status s = sn_relaxer_step(t->relaxer, t->steps, &t->in, t->lr, &t->relaxed);
+    t->passes = t->relaxed.passes;
+    t->loss = t->relaxed.loss, t->top1 = t->relaxed.top1;
+    return s == SN_DIVERGED ? in_step(t, s, t->run->step + 1) : s;
+}
+
+static sn_status sampled_step(sn_trainer *t) {
+    const sn_run *r = t->run;
+    sn_verbs verbs = {t, verb_pass, verb_update_weights};
+    return t->sampler->step(r->space, (uint32_t)r->config->train.seed, (uint32_t)r->step, t->state, &verbs);
+}
+
 sn_status sn_trainer_step(sn_trainer *t) {
     sn_run *r = t->run;
     if (r->step < 0 || r->step >= t->steps)
         return sn_error(SN_FAIL, "step %lld of a training of %lld", (long long)r->step, (long long)t->steps);
-    sn_verbs verbs = {t, verb_pass, verb_update_weights};
     t->passes = 0;
     t->loss = t->top1 = 0;
     t->lr = sn_run_lr(r, r->step);
     SN_TRY(sn_loader_take(t->loader, r->step, &t->in));
     if (t->hooks.begin) SN_TRY(t->hooks.begin(t->hooks.arg, t));
-    SN_TRY(t->sampler->step(r->space, (uint32_t)r->config->train.seed, (uint32_t)r->step, t->state, &verbs));
+    SN_TRY(t->relaxer ? relaxed_step(t) : sampled_step(t));
     if (t->hooks.end) SN_TRY(t->hooks.end(t->hooks.arg, t));
     r->step++;
     return SN_OK;
@@ -154,6 +170,11 @@ sn_status sn_trainer_step(sn_trainer *t) {
 // ---------------------------------------------------------------- validation
 sn_status sn_fixed_paths(const sn_run *r, sn_arch paths[SN_FIXED_PATHS], int *kept) {
     int n = 2;
+    if (r->alphas) {
+        paths[0] = sn_alphas_decode(r->alphas, r->config);
+        *kept = 1;
+        return SN_OK;
+    }
     SN_TRY(sn_cost_extremes(r->graph, r->space, &paths[0], &paths[1]));
     sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 1, 0, 0);
     for (; n < SN_FIXED_PATHS; n++) paths[n] = sn_arch_random(r->space, &rng);
@@ -169,6 +190,8 @@ sn_status sn_fixed_paths(const sn_run *r, sn_arch paths[SN_FIXED_PATHS], int *ke
 typedef struct {
     double accuracy[SN_FIXED_PATHS];
     int n;
+    sn_arch arch;   // mode relax: the likeliest
+    double mixture; // and the accuracy of the mixture; else NaN
 } validation;
 
 static sn_status add_score(void *arg, const sn_score *s) {
@@ -186,11 +209,11 @@ static size_t validation_memory(const sn_run *r, size_t arena) {
     return arena && arena < allowed ? arena : allowed;
 }
 
-static sn_status validate(sn_run *r, validation *v) {
+static sn_status validate(sn_run *r, sn_relaxer *relaxer, validation *v) {
     sn_arch paths[SN_FIXED_PATHS];
     sn_view_of_split view;
     int n;
-    *v = (validation){0};
+    *v = (validation){.mixture = NAN};
     SN_TRY(sn_fixed_paths(r, paths, &n));
     sn_score_job job = {.archs = paths,
                         .n = n,
@@ -201,6 +224,10 @@ static sn_status validate(sn_run *r, validation *v) {
                         .scored = add_score};
     SN_TRY(sn_run_source(r, SN_VALIDATION, SN_VALIDATION_IMAGES, VALIDATION_BATCH, &view, &job.images));
     sn_status s = sn_score_archs(r->net, &job, NULL);
+    if (s == SN_OK && relaxer) {
+        v->arch = paths[0];
+        s = sn_relaxer_accuracy(relaxer, &job.images, VALIDATION_BATCH, &v->mixture);
+    }
     sn_run_source_free(&view);
     return s;
 }
@@ -374,10 +401,21 @@ static sn_status save(loop *l, bool needed) {
     return s;
 }
 
+// The likeliest arch, its cost, and what is lost between the mixture and it.
+static void add_mixture(const loop *l, const validation *v, json_t *line) {
+    const sn_run *r = l->trainer->run;
+    char text[SN_ARCH_TEXT];
+    sn_cost cost = {0, 0};
+    sn_cost_arch(r->graph, &v->arch, &cost);
+    json_object_set_new(line, "arch", json_string(sn_arch_text(r->space, &v->arch, text)));
+    json_object_set_new(line, "macs", json_integer(cost.macs));
+    json_object_set_new(line, "mixture", json_real(v->mixture));
+}
+
 static sn_status validate_epoch(loop *l) {
     sn_run *r = l->trainer->run;
     validation v;
-    SN_TRY(validate(r, &v));
+    SN_TRY(validate(r, l->trainer->relaxer, &v));
     double mean = 0;
     json_t *each = json_array();
     for (int i = 0; i < v.n; i++) {
@@ -385,10 +423,25 @@ static sn_status validate_epoch(loop *l) {
         json_array_append_new(each, json_real(v.accuracy[i]));
     }
     if (!(mean <= r->best)) r->best = mean, r->best_step = r->step; // also when there is none yet (NaN)
-    log_line(l, json_pack("{s:I,s:f,s:o}", "step", (json_int_t)r->step, "validation", mean, "paths", each));
+    json_t *line = json_pack("{s:I,s:f,s:o}", "step", (json_int_t)r->step, "validation", mean, "paths", each);
+    if (r->alphas) add_mixture(l, &v, line);
+    log_line(l, line);
     events_add(l, &(sn_point){"accuracy/validation", mean}, 1);
-    tell(l, (sn_event){.kind = SN_EVENT_VALIDATION, .validation = mean});
+    tell(l, (sn_event){.kind = SN_EVENT_VALIDATION, .validation = mean, .mixture = v.mixture, .arch = &v.arch});
     return SN_OK;
+}
+
+// Every alpha, decision by decision: once per epoch.
+static void log_alphas(loop *l) {
+    const sn_run *r = l->trainer->run;
+    json_t *all = json_object();
+    for (int d = 0, place = 0; d < r->space->n_decisions; place += r->space->decisions[d++].options) {
+        json_t *options = json_object();
+        for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++)
+            json_object_set_new(options, sn_space_option_name(r->space, d, k), json_real(r->alphas->alpha[place + k]));
+        json_object_set_new(all, r->space->decisions[d].name, options);
+    }
+    log_line(l, json_pack("{s:I,s:o}", "step", (json_int_t)r->step, "alphas", all));
 }
 
 // Passes per option, decision by decision.
@@ -414,6 +467,7 @@ static sn_status end_of_step(loop *l) {
     int64_t epoch = step / t->steps_per_epoch;
     if (epoch_ends && has_validation && c->train.validate_every && (epoch % c->train.validate_every == 0 || last))
         SN_TRY(validate_epoch(l));
+    if (epoch_ends && t->run->alphas) log_alphas(l);
     if (last) log_passes(l);
     bool ends = step == l->end, due = epoch_ends || (c->train.save_every && step % c->train.save_every == 0);
     if (due || ends || stop) SN_TRY(save(l, ends || stop));

@@ -1,12 +1,13 @@
 // The main job: trains a supernet by its config until the last epoch, a signal, or a loss that is not finite. A sampler writes
 // each step with the verbs `pass` and `update_weights`, which are here. Saves checkpoints, validates a few fixed paths, writes
-// log.jsonl. Not here: printing (the caller's `event`), signals (the caller's `stop`).
+// log.jsonl. In mode relax a relaxation writes the steps (relaxer.h). Not here: printing (the caller's `event`), signals (the
+// caller's `stop`).
 #ifndef SN_TRAIN_H
 #define SN_TRAIN_H
 
 #include "sampler/method.h"
 #include "supernet/engine/room.h"
-#include "supernet/train/loader.h"
+#include "supernet/train/relaxer.h"
 
 typedef enum { SN_EVENT_STEP, SN_EVENT_VALIDATION, SN_EVENT_SAVED, SN_EVENT_WARNING } sn_event_kind;
 
@@ -16,7 +17,9 @@ typedef struct {
     int64_t steps_per_epoch;
     double loss, accuracy, lr; // STEP: of this step (means over its passes)
     double images_per_second;  // STEP: over the last seconds
-    double validation;         // VALIDATION: mean accuracy over the fixed paths
+    double validation;         // VALIDATION: mean accuracy over the fixed paths; mode relax: of the likeliest arch
+    double mixture;            // VALIDATION in mode relax: accuracy of the mixture; else NaN
+    const sn_arch *arch;       // VALIDATION in mode relax: the likeliest
     const char *text;          // SAVED: the file; WARNING: what
 } sn_event;
 
@@ -33,6 +36,7 @@ typedef struct {
 
 typedef struct sn_trainer {
     sn_run *run;
+    sn_relaxer *relaxer; // mode relax; else NULL and
     const sn_method *sampler;
     void *state; // the sampler's
     int64_t steps_per_epoch, steps;
@@ -43,8 +47,9 @@ typedef struct sn_trainer {
     // the step so far
     sn_arch arch; // of the last pass
     int passes;
-    sn_batch_score score; // of the last pass
-    double loss, top1;    // sums over passes
+    sn_batch_score score;  // of the last pass
+    double loss, top1;     // sums over passes
+    sn_relax_sums relaxed; // mode relax: the same, and those of the alphas
     sn_train_hooks hooks;
 } sn_trainer;
 
@@ -70,7 +75,7 @@ double sn_run_lr(const sn_run *, int64_t step);
 // has locked. SN_DIVERGED names step and arch; the last checkpoint stands.
 sn_status sn_train(sn_run *, const sn_train_watch *);
 
-// The fixed paths of validation: smallest, largest and two random ones; fewer where archs are few.
+// The fixed paths of validation: smallest, largest and two random ones; fewer where archs are few. In mode relax the likeliest.
 enum { SN_FIXED_PATHS = 4, SN_VALIDATION_IMAGES = 1000 };
 sn_status sn_fixed_paths(const sn_run *, sn_arch paths[SN_FIXED_PATHS], int *n);
 // What validation takes beside a training whose arena has so many bytes; all 0 where there is none.

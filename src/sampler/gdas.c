@@ -1,0 +1,36 @@
+// gdas: one option runs, that with the largest Gumbel softmax, with gate 1; its gate's gradient goes to the alphas as if the gate
+// were that softmax (Dong and Yang, "Searching for a Robust Neural Architecture in Four GPU Hours", CVPR 2019, equations 5 and
+// 6). Options that do not run have no part in the gradient, as in the authors' cells for CIFAR. The temperature falls linearly,
+// from 10 to 0.1 in the paper.
+#include "sampler/gumbel.h"
+#include "sampler/method.h"
+
+static int largest(const double *p, int n) {
+    int best = 0;
+    for (int k = 1; k < n; k++)
+        if (p[k] > p[best]) best = k;
+    return best;
+}
+
+static void gates(sn_relax *r, int d, int draw) {
+    int first = r->gates->first[d];
+    sn_gumbel_softmax(r, d, draw);
+    int chosen = largest(r->kept + first, r->space->decisions[d].options);
+    r->gates->active[d] = 1ull << chosen;
+    r->gates->gate[first + chosen] = 1;
+}
+
+static void pull(sn_relax *r, int d) {
+    int first = r->gates->first[d];
+    sn_relax_softmax_pull(r->space, d, r->kept + first, r->dgate + first, sn_relax_temperature(r), r->dalpha + first);
+}
+
+const sn_method sn_method_gdas = {
+    .kind = SN_RELAXATION,
+    .name = "gdas",
+    .doc = "one option at a time, drawn by Gumbel noise; costs what one path costs (Dong and Yang 2019)",
+    .gates = gates,
+    .pull = pull,
+    .share = sn_relax_softmax_share,
+    .relax = sn_relax_step,
+    .single = true};

@@ -1,0 +1,78 @@
+// What relaxations share; see relax.h.
+#include "sampler/relax.h"
+#include "sampler/method.h"
+
+#include <math.h>
+#include <string.h>
+
+void sn_relax_softmax(const sn_space *s, int decision, const double *in, double temperature, double *out) {
+    const sn_decision *d = &s->decisions[decision];
+    double top = -INFINITY, sum = 0;
+    for (int n = 0, k; (k = sn_decision_option(d, n)) >= 0; n++)
+        if (in[k] > top) top = in[k];
+    for (int k = 0; k < d->options; k++) {
+        out[k] = sn_decision_allows(d, k) ? exp((in[k] - top) / temperature) : 0;
+        sum += out[k];
+    }
+    for (int k = 0; k < d->options; k++) out[k] /= sum;
+}
+
+void sn_relax_softmax_pull(const sn_space *s, int decision, const double *p, const double *dp, double temperature,
+                           double *dalpha) {
+    const sn_decision *d = &s->decisions[decision];
+    double mean = 0;
+    for (int k = 0; k < d->options; k++) mean += p[k] * dp[k];
+    for (int k = 0; k < d->options; k++) dalpha[k] += p[k] * (dp[k] - mean) / temperature;
+}
+
+void sn_relax_softmax_share(const sn_space *s, int decision, const double *alpha, double *out) {
+    sn_relax_softmax(s, decision, alpha, 1, out);
+}
+
+void sn_relax_open(sn_relax *r, int decision, const double *gate) {
+    sn_gates *g = r->gates;
+    g->active[decision] = r->space->decisions[decision].allowed;
+    memcpy(g->gate + g->first[decision], gate, (size_t)r->space->decisions[decision].options * sizeof *gate);
+}
+
+double sn_relax_temperature(const sn_relax *r) {
+    return r->settings->temperature + (r->settings->temperature_end - r->settings->temperature) * r->progress;
+}
+
+sn_rng sn_relax_rng(const sn_relax *r, int decision, int draw) {
+    return sn_rng_at(r->seed, SN_STREAM_GATES, (uint32_t)decision, r->step, (uint32_t)draw);
+}
+
+// ---------------------------------------------------------------- steps
+static void set_gates(const sn_method *m, sn_relax *r, int draw) {
+    for (int d = 0; d < r->space->n_decisions; d++)
+        if (r->gates->learned[d]) m->gates(r, d, draw);
+}
+
+void sn_relax_add_cost(sn_relax *r) {
+    for (int i = 0; r->cost && i < r->gates->places; i++) r->dgate[i] += r->settings->cost * r->cost[i];
+}
+
+sn_status sn_relax_alpha_pass(const sn_method *m, sn_relax *r, int draw) {
+    set_gates(m, r, draw);
+    SN_TRY(r->verbs->pass(r->trainer, SN_ON_ALPHAS, SN_WANT_GATES));
+    sn_relax_add_cost(r);
+    memset(r->dalpha, 0, (size_t)r->gates->places * sizeof *r->dalpha);
+    for (int d = 0; d < r->space->n_decisions; d++)
+        if (r->gates->learned[d]) m->pull(r, d);
+    return SN_OK;
+}
+
+sn_status sn_relax_weight_pass(const sn_method *m, sn_relax *r, int draw) {
+    set_gates(m, r, draw);
+    return r->verbs->pass(r->trainer, SN_ON_WEIGHTS, SN_WANT_WEIGHTS | SN_MOVE_STATISTICS);
+}
+
+sn_status sn_relax_step(const sn_method *m, sn_relax *r) {
+    if (!r->rest) {
+        SN_TRY(sn_relax_alpha_pass(m, r, 0));
+        SN_TRY(r->verbs->update_alphas(r->trainer));
+    }
+    SN_TRY(sn_relax_weight_pass(m, r, 1));
+    return r->verbs->update_weights(r->trainer);
+}

@@ -1,0 +1,80 @@
+// What relaxations share: the view that a method has of a step, and the maps from alphas to gates and back. A relaxation is a
+// method (method.h) that learns, for each option of a decision, a number alpha, from which it makes the gates of a pass; from
+// the gradients of the gates it makes those of the alphas. It sees numbers, never tensors.
+// All lists are by place (space/gates.h). A decision is relaxed where gates->learned says so; the others keep their one option.
+// Not here: carrying out passes and updates (supernet/train/relaxer.h). Next: darts.c, gdas.c.
+#ifndef SN_RELAX_H
+#define SN_RELAX_H
+
+#include "base/rng.h"
+#include "space/gates.h"
+
+// Which images a pass is on, and what it leaves: gradients of weights, added up until update_weights or drop_gradients, those of
+// gates in dgate; whether the running statistics of normalisations move, as they do in the pass that trains the weights.
+typedef enum { SN_ON_WEIGHTS, SN_ON_ALPHAS } sn_half;
+enum { SN_WANT_WEIGHTS = 1, SN_WANT_GATES = 2, SN_MOVE_STATISTICS = 4 };
+// What move_weights adds to the weights that gradients are at hand for: these; what the optimiser would add to them of earlier
+// steps, momentum times its slot; what it would for decay, decay times the weights.
+typedef enum { SN_ALONG_GRADIENTS, SN_ALONG_MOMENTUM, SN_ALONG_DECAY } sn_along;
+
+// What a step may do; `trainer` is the first argument of all.
+typedef struct {
+    sn_status (*pass)(void *trainer, sn_half, unsigned wanted);
+    sn_status (*update_weights)(void *trainer);
+    sn_status (*update_alphas)(void *trainer); // by dalpha
+    sn_status (*save_weights)(void *trainer);
+    sn_status (*restore_weights)(void *trainer);                            // what was saved
+    sn_status (*move_weights)(void *trainer, double coefficient, sn_along); // weights += coefficient * that
+    sn_status (*gradient_norm)(void *trainer, double *norm);
+    sn_status (*drop_gradients)(void *trainer); // the next pass begins anew
+} sn_relax_verbs;
+
+typedef struct {
+    int order;                           // darts: 1 or 2
+    double temperature, temperature_end; // of gdas, snas, softmax: from, to, over the training
+    double zero_one;                     // fairdarts: weight of its second loss
+    double cost;                         // weight of the expected cost
+    double lr;                           // of the weights in this step
+} sn_relax_settings;
+
+typedef struct {
+    const sn_space *space;
+    const sn_relax_settings *settings;
+    uint32_t seed, step;
+    double progress; // of the training: 0 to 1
+    bool rest;       // alphas rest in this step
+    const double *alpha;
+    double *dalpha;     // gradient of the loss
+    const double *cost; // of each option, as a share of the largest arch's; NULL: none wanted
+    sn_gates *gates;
+    double *dgate; // after a pass that wanted it
+    double *kept;  // what `gates` drew, for `pull`
+    double *spare;
+    const sn_relax_verbs *verbs;
+    void *trainer;
+} sn_relax;
+
+struct sn_method;
+
+// The step of most methods: unless alphas rest a pass on their images, `pull`, update_alphas; then a pass for the weights.
+sn_status sn_relax_step(const struct sn_method *, sn_relax *);
+// Sets gates, runs a pass that wants their gradients, and puts those of alphas into dalpha, cost included.
+sn_status sn_relax_alpha_pass(const struct sn_method *, sn_relax *, int draw);
+// Adds the expected cost, which is linear in the gates, to their gradients.
+void sn_relax_add_cost(sn_relax *);
+// Sets gates and runs the pass that trains the weights.
+sn_status sn_relax_weight_pass(const struct sn_method *, sn_relax *, int draw);
+
+// Over the allowed options of a decision: out[k] = softmax of in/temperature, and dalpha += its derivative applied to dp.
+void sn_relax_softmax(const sn_space *, int decision, const double *in, double temperature, double *out);
+void sn_relax_softmax_pull(const sn_space *, int decision, const double *p, const double *dp, double temperature, double *dalpha);
+// All allowed options active, with these gates.
+void sn_relax_open(sn_relax *, int decision, const double *gate);
+// Temperature at this point of the training, falling linearly.
+double sn_relax_temperature(const sn_relax *);
+// Draws of a decision in this step.
+sn_rng sn_relax_rng(const sn_relax *, int decision, int draw);
+// The shares of most methods: softmax of alphas, whatever the temperature.
+void sn_relax_softmax_share(const sn_space *, int decision, const double *alpha, double *out);
+
+#endif

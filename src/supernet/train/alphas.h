@@ -1,0 +1,28 @@
+// The alphas of a run in mode relax, and their Adam: part of what a checkpoint keeps. By place (space/gates.h); those of
+// decisions with one allowed option stay 0. Not here: what gates are made of them (sampler/relax.h), steps (relaxer.h).
+#ifndef SN_ALPHAS_H
+#define SN_ALPHAS_H
+
+#include "io/config/config.h"
+#include "sampler/method.h"
+
+typedef struct {
+    int places;
+    double *alpha, *avg, *avg_sq; // and Adam's moments
+    int64_t updates;
+} sn_alphas;
+
+// First alphas: normal around 0 with the config's deviation, by its seed.
+sn_status sn_alphas_create(const sn_config *, sn_alphas **out);
+void sn_alphas_free(sn_alphas *);
+
+// One update of Adam (Kingma and Ba 2015, decay as in PyTorch) by the gradient. SN_DIVERGED naming the option whose alpha would
+// not be finite; then nothing was updated.
+sn_status sn_alphas_update(sn_alphas *, const sn_config *, const double *gradient);
+
+// How likely each option is, by place; the sum over those of a decision need not be 1 (fairdarts).
+void sn_alphas_shares(const sn_alphas *, const sn_config *, double *out);
+// The likeliest option of every decision that exists, from the first decision on.
+sn_arch sn_alphas_decode(const sn_alphas *, const sn_config *);
+
+#endif

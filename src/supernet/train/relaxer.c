@@ -1,0 +1,310 @@
+// The verbs of relaxations; see relaxer.h. Read sn_relaxer_step first, then verb_pass.
+#include "supernet/train/relaxer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sn_relaxer {
+    sn_run *run;
+    const sn_method *method;
+    sn_relax_settings settings;
+    sn_relax relax;
+    void *saved;   // weights
+    sn_plan moves; // reused
+    // of the step at hand
+    const sn_batch *in;
+    double lr;
+    sn_relax_sums *sums;
+};
+
+// ---------------------------------------------------------------- making
+// Decisions with a choice are relaxed; the others have their one option.
+static sn_gates *first_gates(const sn_space *s) {
+    sn_gates *g = sn_gates_new(s);
+    for (int d = 0; g && d < s->n_decisions; d++) {
+        int only = sn_decision_option(&s->decisions[d], 0);
+        g->learned[d] = sn_decision_count(&s->decisions[d]) > 1;
+        g->active[d] = 1ull << only;
+        g->gate[g->first[d] + only] = 1;
+    }
+    return g;
+}
+
+static sn_relax_settings settings_of(const sn_config *c) {
+    return (sn_relax_settings){.order = c->train.relax.order,
+                               .temperature = c->train.relax.temperature,
+                               .temperature_end = c->train.relax.temperature_end,
+                               .zero_one = c->train.relax.zero_one,
+                               .cost = c->train.relax.cost};
+}
+
+// Multiplications that an option adds, as a share of the largest arch's.
+static sn_status option_costs(const sn_run *r, double *out) {
+    sn_arch small, large;
+    sn_cost of, most;
+    if (!sn_costs_add_up(r->graph, r->space))
+        return sn_error(SN_CONFIG,
+                        "train.relax.cost: found %g; only 0 is allowed in a space whose costs do not add up over decisions",
+                        r->config->train.relax.cost);
+    SN_TRY(sn_cost_extremes(r->graph, r->space, &small, &large));
+    SN_TRY(sn_cost_arch(r->graph, &large, &most));
+    for (int d = 0, place = 0; d < r->space->n_decisions; place += r->space->decisions[d++].options)
+        for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++) {
+            sn_arch a = large;
+            a.option[d] = (uint8_t)k;
+            SN_TRY(sn_cost_arch(r->graph, &a, &of));
+            out[place + k] = (double)of.macs / (double)most.macs;
+        }
+    return SN_OK;
+}
+
+static double *list(const sn_relaxer *x) {
+    return sn_new((size_t)x->run->alphas->places, sizeof(double));
+}
+
+static sn_status make(sn_relaxer *x) {
+    sn_relax *r = &x->relax;
+    const sn_config *c = x->run->config;
+    x->method = sn_method_find(SN_RELAXATION, c->train.relax.method);
+    if (!x->method) return sn_error(SN_CONFIG, "no relaxation '%s'", c->train.relax.method);
+    x->settings = settings_of(c);
+    r->gates = first_gates(x->run->space);
+    r->dalpha = list(x), r->dgate = list(x), r->kept = list(x), r->spare = list(x);
+    if (!r->gates || !r->dalpha || !r->dgate || !r->kept || !r->spare) return SN_RESOURCE;
+    if (x->settings.cost > 0) {
+        double *cost = list(x);
+        r->cost = cost;
+        SN_TRY(cost ? option_costs(x->run, cost) : SN_RESOURCE);
+    }
+    return SN_OK;
+}
+
+sn_status sn_relaxer_create(sn_run *run, sn_relaxer **out) {
+    sn_relaxer *x = sn_new(1, sizeof *x);
+    if (!x) return SN_RESOURCE;
+    x->run = run;
+    sn_status s = make(x);
+    if (s != SN_OK)
+        sn_relaxer_free(x);
+    else
+        *out = x;
+    return s;
+}
+
+void sn_relaxer_free(sn_relaxer *x) {
+    if (!x) return;
+    sn_gates_free(x->relax.gates);
+    free(x->relax.dalpha);
+    free(x->relax.dgate);
+    free(x->relax.kept);
+    free(x->relax.spare);
+    free((double *)x->relax.cost);
+    free(x->saved);
+    sn_plan_free(&x->moves);
+    free(x);
+}
+
+// ---------------------------------------------------------------- verbs
+static sn_pass pass_of(const sn_relaxer *x, unsigned wanted) {
+    int batch = x->run->config->train.batch;
+    return (sn_pass){.gates = x->relax.gates,
+                     .batch = batch,
+                     .bn = SN_BN_BATCH,
+                     .momentum = wanted & SN_MOVE_STATISTICS ? 0.1 : 0,
+                     .gradients = wanted & SN_WANT_WEIGHTS,
+                     .gate_gradients = wanted & SN_WANT_GATES,
+                     .smoothing = x->run->config->train.optimizer.label_smoothing,
+                     .loss_scale = 1.0 / batch,
+                     .target = -1};
+}
+
+static void count(sn_relaxer *x, sn_half half, unsigned wanted, const sn_batch_score *s) {
+    double n = x->run->config->train.batch;
+    sn_relax_sums *sums = x->sums;
+    if (wanted & SN_MOVE_STATISTICS) sums->passes++, sums->loss += s->loss / n, sums->top1 += s->top1 / n;
+    if (half == SN_ON_ALPHAS) sums->alpha_passes++, sums->alpha_loss += s->loss / n, sums->alpha_top1 += s->top1 / n;
+}
+
+static void count_options(sn_relaxer *x) {
+    const sn_space *s = x->run->space;
+    for (int d = 0; d < s->n_decisions; d++)
+        for (int n = 0, k; (k = sn_decision_option(&s->decisions[d], n)) >= 0; n++)
+            if (x->relax.gates->active[d] >> k & 1) x->run->option_passes[sn_space_option_place(s, d, k)]++;
+}
+
+static sn_status verb_pass(void *arg, sn_half half, unsigned wanted) {
+    sn_relaxer *x = arg;
+    sn_run *r = x->run;
+    sn_pass pass = pass_of(x, wanted);
+    size_t behind = half == SN_ON_ALPHAS && r->part[1] ? (size_t)pass.batch : 0; // of the weights' images
+    sn_batch_score score;
+    SN_TRY(sn_supernet_pass(r->net, &pass, x->in->images + behind * sn_run_image(r), x->in->labels + behind, &score));
+    if (score.finite == 0)
+        return sn_error(SN_DIVERGED, "the loss on the images of the %s is not finite",
+                        half == SN_ON_ALPHAS ? "alphas" : "weights");
+    if (wanted & SN_WANT_GATES) sn_supernet_gate_gradients(r->net, r->alphas->places, x->relax.dgate);
+    if (wanted & SN_MOVE_STATISTICS) count_options(x);
+    count(x, half, wanted, &score);
+    return SN_OK;
+}
+
+static sn_status verb_update_weights(void *arg) {
+    sn_relaxer *x = arg;
+    return sn_optim_update(x->run->optim, x->lr);
+}
+
+static sn_status verb_update_alphas(void *arg) {
+    sn_relaxer *x = arg;
+    return sn_alphas_update(x->run->alphas, x->run->config, x->relax.dalpha);
+}
+
+static size_t weight_bytes(const sn_relaxer *x) {
+    return (size_t)x->run->graph->params.total * x->run->net->real;
+}
+
+static sn_status verb_save_weights(void *arg) {
+    sn_relaxer *x = arg;
+    if (!x->saved) x->saved = sn_new(1, weight_bytes(x));
+    if (!x->saved) return SN_RESOURCE;
+    sn_memory_read(x->run->net->memory, SN_BUFFER_WEIGHTS, 0, x->saved, weight_bytes(x));
+    return SN_OK;
+}
+
+static sn_status verb_restore_weights(void *arg) {
+    sn_relaxer *x = arg;
+    sn_memory_write(x->run->net->memory, SN_BUFFER_WEIGHTS, 0, x->saved, weight_bytes(x));
+    return SN_OK;
+}
+
+// What the optimiser of weights makes of a parameter for this direction; 0: nothing of it moves.
+static double factor_of(const sn_relaxer *x, int param, sn_along along) {
+    const sn_optim *o = x->run->optim;
+    if (along == SN_ALONG_DECAY) return sn_optim_decay(o, param);
+    if (along == SN_ALONG_MOMENTUM) return o->settings.kind == SN_OPTIM_SGD ? o->settings.momentum : 0;
+    return 1;
+}
+
+static sn_status verb_move_weights(void *arg, double coefficient, sn_along along) {
+    static const sn_move_from from[] = {SN_FROM_GRADS, SN_FROM_SLOT0, SN_FROM_WEIGHTS};
+    sn_relaxer *x = arg;
+    sn_supernet *net = x->run->net;
+    sn_plan_clear(&x->moves);
+    for (int i = 0; i < net->n_active; i++) {
+        const sn_part *p = &net->active[i];
+        double factor = coefficient * factor_of(x, p->param, along);
+        sn_call c = {.kernel = SN_MOVE, .as.move = {{p->offset, p->run, p->rows, p->stride}, from[along], factor}};
+        if (factor != 0) SN_TRY(sn_plan_add(&x->moves, net->backend, &c, true));
+    }
+    sn_supernet_run(net, &x->moves);
+    return SN_OK;
+}
+
+static sn_status verb_gradient_norm(void *arg, double *norm) {
+    sn_relaxer *x = arg;
+    return sn_optim_norm(x->run->optim, norm);
+}
+
+static sn_status verb_drop_gradients(void *arg) {
+    sn_relaxer *x = arg;
+    sn_supernet_end_gradients(x->run->net);
+    return SN_OK;
+}
+
+static const sn_relax_verbs verbs = {verb_pass,          verb_update_weights,  verb_update_alphas,
+                                     verb_save_weights,  verb_restore_weights, verb_move_weights,
+                                     verb_gradient_norm, verb_drop_gradients};
+
+sn_status sn_relaxer_step(sn_relaxer *x, int64_t steps, const sn_batch *in, double lr, sn_relax_sums *out) {
+    sn_run *r = x->run;
+    int64_t rest = (int64_t)llround(r->config->train.relax.warmup * (double)steps / r->config->train.epochs);
+    *out = (sn_relax_sums){0};
+    x->in = in, x->lr = lr, x->sums = out;
+    x->settings.lr = lr;
+    x->relax.space = r->space;
+    x->relax.settings = &x->settings;
+    x->relax.seed = (uint32_t)r->config->train.seed;
+    x->relax.step = (uint32_t)r->step;
+    x->relax.progress = steps > 1 ? (double)r->step / (double)(steps - 1) : 1;
+    x->relax.rest = r->step < rest;
+    x->relax.alpha = r->alphas->alpha;
+    x->relax.verbs = &verbs;
+    x->relax.trainer = x;
+    return x->method->relax(x->method, &x->relax);
+}
+
+// ---------------------------------------------------------------- room
+static void open_all(const sn_relaxer *x) {
+    const sn_space *s = x->run->space;
+    sn_gates *g = x->relax.gates;
+    for (int d = 0; d < s->n_decisions; d++) {
+        if (!g->learned[d]) continue;
+        g->active[d] = s->decisions[d].allowed;
+        for (int k = 0; k < s->decisions[d].options; k++) g->gate[g->first[d] + k] = 0.5;
+    }
+}
+
+// One option or all: what is asked for decides between them; other mixtures are parts of the latter.
+static sn_status room_for(sn_relaxer *x, unsigned wanted, sn_room *most) {
+    const sn_run *r = x->run;
+    sn_pass pass = pass_of(x, wanted);
+    sn_room room = {0};
+    if (x->method->single) {
+        SN_TRY(sn_room_of(r->graph, r->space, r->backend, &pass, &room));
+    } else {
+        sn_plan plan = {0};
+        open_all(x);
+        sn_status s = sn_plan_make(r->graph, r->backend, &pass, &plan);
+        room = (sn_room){plan.arena, plan.scratch};
+        sn_plan_free(&plan);
+        SN_TRY(s);
+    }
+    if (room.arena > most->arena) most->arena = room.arena;
+    if (room.scratch > most->scratch) most->scratch = room.scratch;
+    return SN_OK;
+}
+
+sn_status sn_relaxer_room(const sn_run *r, sn_room *out) {
+    sn_relaxer *x;
+    sn_room most = {0};
+    SN_TRY(sn_relaxer_create((sn_run *)r, &x)); // plans alone are made: the run stays as it is
+    sn_status s = room_for(x, SN_WANT_WEIGHTS, &most);
+    if (s == SN_OK) s = room_for(x, SN_WANT_GATES, &most);
+    if (s == SN_OK && x->settings.order == 2) s = room_for(x, SN_WANT_WEIGHTS | SN_WANT_GATES, &most);
+    sn_relaxer_free(x);
+    if (s == SN_OK) *out = most;
+    return s;
+}
+
+// ---------------------------------------------------------------- the mixture
+static void weigh_by_shares(sn_relaxer *x) {
+    const sn_space *s = x->run->space;
+    sn_gates *g = x->relax.gates;
+    sn_alphas_shares(x->run->alphas, x->run->config, x->relax.kept);
+    for (int d = 0; d < s->n_decisions; d++) {
+        if (!g->learned[d]) continue;
+        g->active[d] = s->decisions[d].allowed;
+        memcpy(g->gate + g->first[d], x->relax.kept + g->first[d], (size_t)s->decisions[d].options * sizeof *g->gate);
+    }
+}
+
+sn_status sn_relaxer_accuracy(sn_relaxer *x, const sn_source *images, int batch, double *top1) {
+    sn_run *r = x->run;
+    float *pixels = sn_new((size_t)batch * sn_run_image(r), sizeof *pixels);
+    int32_t *labels = sn_new((size_t)batch, sizeof *labels);
+    sn_status s = pixels && labels ? SN_OK : SN_RESOURCE;
+    double hits = 0;
+    weigh_by_shares(x);
+    for (long first = 0; s == SN_OK && first < images->count; first += batch) {
+        long n = images->count - first < batch ? images->count - first : batch;
+        sn_batch_score score;
+        sn_pass pass = {.gates = x->relax.gates, .batch = (int)n, .bn = SN_BN_BATCH, .loss_scale = 1, .target = -1};
+        s = images->read(images->arg, first, n, pixels, labels);
+        if (s == SN_OK) s = sn_supernet_pass(r->net, &pass, pixels, labels, &score);
+        if (s == SN_OK) hits += score.top1;
+    }
+    free(pixels);
+    free(labels);
+    *top1 = images->count ? hits / (double)images->count : NAN;
+    return s;
+}

@@ -1,0 +1,30 @@
+// Carries out the steps of a relaxation (sampler/relax.h): the verbs on a run's supernet, its images, its alphas. For train.c.
+// Not here: what gates are (space/gates.h), what a method does with them (sampler/). Next: relaxer.c.
+#ifndef SN_RELAXER_H
+#define SN_RELAXER_H
+
+#include "supernet/engine/room.h"
+#include "supernet/train/loader.h"
+
+typedef struct sn_relaxer sn_relaxer;
+
+// What passes came to.
+typedef struct {
+    int passes;        // that trained the weights
+    double loss, top1; // sums over these of the means over their images
+    int alpha_passes;  // on the images of the alphas
+    double alpha_loss, alpha_top1;
+} sn_relax_sums;
+
+// The run is in mode relax and stays. SN_CONFIG where its method cannot be used with its space.
+sn_status sn_relaxer_create(sn_run *, sn_relaxer **out);
+void sn_relaxer_free(sn_relaxer *);
+
+// Step run->step of `steps` on the batch of a loader, at a learning rate of the weights.
+sn_status sn_relaxer_step(sn_relaxer *, int64_t steps, const sn_batch *, double lr, sn_relax_sums *out);
+// What the largest step of a run in mode relax needs.
+sn_status sn_relaxer_room(const sn_run *, sn_room *out);
+// Accuracy of the mixture, each option weighed by its share, over images; batches give their own statistics.
+sn_status sn_relaxer_accuracy(sn_relaxer *, const sn_source *images, int batch, double *top1);
+
+#endif

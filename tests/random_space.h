@@ -410,13 +410,25 @@ static void put_optimizer(maker *m, FILE *f) {
     fputs("}\n", f);
 }
 
+static int count_methods(sn_method_kind kind) {
+    int n = 0;
+    while (sn_method_at(kind, n)) n++;
+    return n;
+}
+
+static void put_relaxation(maker *m, FILE *f) {
+    fprintf(f, "  mode: relax\n  relax: {method: %s, order: %d, data: %s, lr: 0.0%d, temperature: %d, warmup: 0.%d}\n",
+            sn_method_at(SN_RELAXATION, below(m, count_methods(SN_RELAXATION)))->name, between(m, 1, 2),
+            any_word(m, sn_relax_data_words), between(m, 1, 9), between(m, 1, 10), once_in(m, 3) ? below(m, 10) : 0);
+}
+
 static void put_training(maker *m, FILE *f, int batch) {
-    int samplers = 0, per_batch = between(m, 2, 9);
-    while (sn_method_at(SN_SAMPLER, samplers)) samplers++;
+    int per_batch = between(m, 2, 9);
     fprintf(f,
             "train:\n  sampler: %s\n  epochs: %d\n  batch: %d\n  seed: %u\n  save_every: %d\n  validate_every: %d\n  keep: 9\n",
-            sn_method_at(SN_SAMPLER, below(m, samplers))->name, between(m, 1, 2), batch, (unsigned)below(m, 1000), below(m, 4),
-            below(m, 2));
+            sn_method_at(SN_SAMPLER, below(m, count_methods(SN_SAMPLER)))->name, between(m, 1, 2), batch,
+            (unsigned)below(m, 1000), below(m, 4), below(m, 2));
+    if (once_in(m, 3)) put_relaxation(m, f);
     put_optimizer(m, f);
     fprintf(f, "rank: {bn: %s, calibrate: %d, calibrate_batch: %d, images: %d, sample: 12}\n", any_word(m, sn_protocol_words),
             any_count(m, per_batch, between(m, 1, 4)), per_batch, below(m, 2) ? 0 : between(m, 2, 30));

@@ -235,7 +235,7 @@ static void check_forecast(const char *config, const char *folder) {
     ck_ok(sn_run_create(c, NULL, &r));
     ck_ok(sn_forecast_run(r, false, &f));
     ck_ok(sn_trainer_room(r, &room));
-    check_room(r, &room);
+    if (!r->alphas) check_room(r, &room); // of mixtures: the arena that does not grow
     ck_ok(sn_folder_open(folder, &lock, NULL));
     r->folder = sn_strdup(folder);
     growth g = {r, room.arena};

@@ -554,7 +554,8 @@ static sn_status collect(const cli *c, const sn_run *r, sn_cost most, sn_arch **
         free(more);
         SN_TRY(s);
     }
-    return *n ? SN_OK : sn_error(SN_USAGE, "which architecture? give --arch A (a text, or best), --sample N or --archs FILE");
+    return *n ? SN_OK
+              : sn_error(SN_USAGE, "which architecture? give --arch A (a text, best or likeliest), --sample N or --archs FILE");
 }
 
 sn_status cli_archs(const cli *c, const sn_run *r, sn_cost most, sn_arch **archs, long *n) {

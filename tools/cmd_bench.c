@@ -120,6 +120,31 @@ static sn_status measure(const cli *c, const sn_config *config, sn_supernet *net
     return s;
 }
 
+// Steps of a relaxation, on the images of its config: their number of passes and what these cost depend on the method.
+static sn_status measure_relaxed(const cli *c, sn_run *r) {
+    sn_trainer *t;
+    sn_bench_result result;
+    sn_bench_detail detail = !cli_get(c, "profile") ? SN_BENCH_TOTAL : cli_get(c, "sizes") ? SN_BENCH_SIZES : SN_BENCH_KERNELS;
+    long n, warmup;
+    SN_TRY(cli_number(c, "steps", 1, 100000, 12, &n));
+    SN_TRY(cli_number(c, "warmup", 0, 1000, 3, &warmup));
+    SN_TRY(sn_trainer_create(r, &t));
+    sn_status s = t->steps - r->step < n + warmup ? sn_error(SN_USAGE, "--steps %ld after %ld of warm-up: the training has %lld",
+                                                             n, warmup, (long long)(t->steps - r->step))
+                                                  : sn_bench_training(t, n, (int)warmup, detail, (void *)c, progress, &result);
+    if (s == SN_OK) s = print(c, r->backend, t->batch, &result);
+    sn_trainer_free(t);
+    return s;
+}
+
+static sn_status relaxed(const cli *c, sn_config *config) {
+    sn_run *r;
+    SN_TRY(sn_run_create(config, &cli_stop, &r));
+    sn_status s = measure_relaxed(c, r);
+    sn_run_free(r);
+    return s;
+}
+
 // What is timed when nothing is named. The space is found beside the program (io/config/config_space.c); the data are not opened.
 static const char standard[] = "data: {source: none}\nspace: {preset: nasbench-macro}\ntrain: {batch: 256}\n";
 
@@ -133,12 +158,10 @@ static sn_status open_config(const cli *c, sn_config **out) {
     return s;
 }
 
-static sn_status without_data(const cli *c) {
-    sn_config *config;
+static sn_status without_data(const cli *c, sn_config *config) {
     sn_graph *g = NULL;
     sn_backend *b = NULL;
     sn_supernet *net = NULL;
-    SN_TRY(open_config(c, &config));
     sn_status s = sn_graph_build(config->space.built, &g);
     if (s == SN_OK) s = sn_backend_open(config->device, sn_thread_count(config->threads), &b);
     if (s == SN_OK) s = sn_supernet_create(g, b, 1, config->train.init, (uint32_t)config->train.seed, &net);
@@ -153,12 +176,14 @@ static sn_status without_data(const cli *c) {
 static sn_status run(const cli *c) {
     sn_config *config;
     sn_run *r;
-    if (!cli_get(c, "profile") || !c->operands) return without_data(c);
     SN_TRY(open_config(c, &config));
+    if (config->train.mode == SN_MODE_RELAX) return relaxed(c, config);
+    if (!cli_get(c, "profile") || !c->operands) return without_data(c, config);
     sn_status s = sn_run_create(config, &cli_stop, &r);
     if (s == SN_DATA) {
         cli_say(c, "no times of the loader: %s", sn_error_text());
-        return without_data(c);
+        SN_TRY(open_config(c, &config));
+        return without_data(c, config);
     }
     if (s != SN_OK) return s;
     s = measure(c, r->config, r->net, r);
@@ -172,9 +197,10 @@ const cli_command cmd_bench = {
     .name = "bench",
     .operands = "[CONFIG|RUN]",
     .summary = "time training steps on this machine and say where the time goes",
-    .details =
-        "A step is forward, loss, backward and SGD on random images; with --profile on the images of CONFIG, if they are there.\n"
-        "Without CONFIG: the space nasbench-macro (images of 3x32x32) at batch 256.",
+    .details = "A step is forward, loss, backward and SGD on random images; with --profile on the images of CONFIG, if they are "
+               "there. In "
+               "mode relax it is a step of the training, on its images.\n"
+               "Without CONFIG: the space nasbench-macro (images of 3x32x32) at batch 256.",
     .most = 1,
     .options = options,
     .rules = rules,

@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    {"arch", 'a', "A", "an architecture, or best (of the ranking); may be repeated"},
+    {"arch", 'a', "A", "an architecture, best (of the ranking) or likeliest (of alphas, mode relax); may be repeated"},
     {"sample", 0, "N", "N random architectures"},
     {"archs", 0, "FILE", "one architecture a line"},
     CLI_LIMITS,

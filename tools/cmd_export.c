@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 
 static const cli_option options[] = {
-    {"arch", 'a', "A", "the architecture, or best of the ranking (default: export.arch; of a retrained run: its own)"},
+    {"arch", 'a', "A",
+     "the architecture, best (of the ranking) or likeliest (of alphas, mode relax); default: export.arch, of a retrained run its "
+     "own"},
     CLI_LIMITS,
     {"output", 'o', "FILE", "where to (default: RUN/export/ and a hash of the architecture)"},
     {"format", 0, "NAME", "onnx or safetensors (default: by the ending of FILE, else export.format)"},

@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const cli_option options[] = {{"arch", 'a', "A", "the architecture, or best of the ranking (default)"},
-                                     CLI_LIMITS,
-                                     {"init", 0, "NAME", "first weights: scratch or inherited (default: retrain.init)"},
-                                     {"name", 0, "NAME", "folder below RUN/retrain (default: a hash of the architecture)"},
-                                     {0}};
+static const cli_option options[] = {
+    {"arch", 'a', "A", "the architecture, best (of the ranking; default) or likeliest (of alphas; default in mode relax)"},
+    CLI_LIMITS,
+    {"init", 0, "NAME", "first weights: scratch or inherited (default: retrain.init)"},
+    {"name", 0, "NAME", "folder below RUN/retrain (default: a hash of the architecture)"},
+    {0}};
 
 // from: step of the supernet's weights, which chose the arch or were inherited.
 static sn_status print(const cli *c, const sn_run *r, const char *arch, int64_t from, const sn_log_score *t) {
@@ -29,7 +30,7 @@ static sn_status plan_retrain(const cli *c, const sn_run *r, char arch[SN_ARCH_T
     int init;
     const char *text = cli_get(c, "arch"), *name;
     SN_TRY(cli_limits(c, &most));
-    SN_TRY(sn_arch_named(r, text ? text : "best", most, &a));
+    SN_TRY(sn_arch_named(r, text ? text : r->alphas ? "likeliest" : "best", most, &a));
     sn_arch_text(r->space, &a, arch);
     SN_TRY(retraining_init(c, r->config, &init));
     SN_TRY(retraining_name(c, &name));

@@ -23,6 +23,7 @@ typedef struct {
     const sn_space *space;
     const sn_graph *graph;
     sn_cost limit;
+    const double *share; // of a run in mode relax: how likely each option is, by place (space/gates.h); else NULL
     uint32_t seed;
     long sample, most;
 } sn_question;

@@ -88,23 +88,40 @@ sn_status sn_archs_choose(const sn_run *r, const char *path, long sample, sn_cos
     const sn_config *c = r->config;
     const sn_method *m = sn_method_find(SN_STRATEGY, path ? "list" : sample ? "random" : c->rank.strategy);
     if (!m) return sn_error(SN_CONFIG, "no strategy '%s'", c->rank.strategy);
+    double *share = NULL;
+    if (r->alphas) {
+        if (!(share = sn_new((size_t)r->alphas->places, sizeof *share))) return SN_RESOURCE;
+        sn_alphas_shares(r->alphas, c, share);
+    }
     const sn_question q = {.space = r->space,
                            .graph = limited(most) ? r->graph : NULL,
+                           .share = share,
                            .limit = most,
                            .seed = (uint32_t)c->train.seed,
                            .sample = sample ? sample : c->rank.sample,
                            .most = SN_MOST_ARCHS};
-    SN_TRY(m->ask ? m->ask(&q, archs, n) : sn_archs_read(r->space, path ? path : c->rank.archs, stop, archs, n));
-    sn_status s = limited(most) ? keep_within(r, most, *archs, n) : SN_OK;
+    sn_status s = m->ask ? m->ask(&q, archs, n) : sn_archs_read(r->space, path ? path : c->rank.archs, stop, archs, n);
+    free(share);
+    SN_TRY(s);
+    s = limited(most) ? keep_within(r, most, *archs, n) : SN_OK;
     if (s != SN_OK) free(*archs), *archs = NULL;
     return s;
+}
+
+static sn_status likeliest(const sn_run *r, sn_arch *out) {
+    if (!r->alphas) return sn_error(SN_USAGE, "likeliest: this run has no alphas; allowed with runs of train.mode: relax");
+    *out = sn_alphas_decode(r->alphas, r->config);
+    return SN_OK;
 }
 
 sn_status sn_arch_named(const sn_run *r, const char *text, sn_cost most, sn_arch *out) {
     sn_cost cost;
     char shown[SN_ARCH_TEXT];
     if (!text) text = r->config->space.arch[0] ? "best" : r->config->export.arch; // of one, that one is the best
-    SN_TRY(strcmp(text, "best") ? sn_arch_parse(r->space, text, out) : sn_rank_best(r, most, out));
+    if (!strcmp(text, "likeliest"))
+        SN_TRY(likeliest(r, out));
+    else
+        SN_TRY(strcmp(text, "best") ? sn_arch_parse(r->space, text, out) : sn_rank_best(r, most, out));
     SN_TRY(sn_cost_arch(r->graph, out, &cost));
     if (cost.macs <= most.macs && cost.params <= most.params) return SN_OK;
     return sn_error(SN_USAGE, "%s has %lld MACs and %lld params, which is not within the limits",

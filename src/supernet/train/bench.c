@@ -117,6 +117,32 @@ sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int b
     return s;
 }
 
+sn_status sn_bench_training(sn_trainer *t, long count, int warmup, sn_bench_detail detail, void *arg,
+                            void (*progress)(void *arg, long done, long all), sn_bench_result *out) {
+    sn_supernet *n = t->run->net;
+    sn_bench_result r = {0};
+    profile_of p = {&r, n->real, detail == SN_BENCH_SIZES};
+    sn_loader_times before = {0}, after;
+    sn_status s = SN_OK;
+    if (detail != SN_BENCH_TOTAL) n->launched = add_launch, n->launched_arg = &p;
+    for (long i = -warmup; s == SN_OK && i < count; i++) {
+        if (i == 0) r = (sn_bench_result){0}, before = sn_loader_spent(t->loader);
+        double start = sn_now();
+        s = sn_trainer_step(t);
+        r.seconds += sn_now() - start;
+        r.plan_seconds += t->relaxed.plan_seconds;
+        r.flops += t->relaxed.flops;
+        r.steps++;
+        if (s == SN_OK && progress) progress(arg, i + warmup + 1, count + warmup);
+    }
+    after = sn_loader_spent(t->loader);
+    r.loader = (sn_loader_times){after.loading - before.loading, after.waiting - before.waiting};
+    r.arena_bytes = sn_memory_elements(n->memory, SN_BUFFER_ARENA) * (int64_t)n->real;
+    n->launched = NULL;
+    if (s == SN_OK) *out = r;
+    return s;
+}
+
 sn_status sn_bench_layers(sn_supernet *n, const sn_arch *a, int batch, int warmup, int steps, double *seconds) {
     sn_optim_settings settings = timed_optimizer(n);
     sn_optim *o = NULL;

@@ -3,7 +3,7 @@
 #ifndef SN_BENCH_H
 #define SN_BENCH_H
 
-#include "supernet/train/loader.h"
+#include "supernet/train/train.h"
 
 typedef struct {
     const char *kernel, *impl; // names from the tables
@@ -31,6 +31,10 @@ typedef struct {
 // batches of this size, warmup + n of them; NULL: random images. progress: NULL, or told of the steps done, between steps.
 sn_status sn_bench_steps(sn_supernet *, const sn_arch *archs, long n, int batch, int warmup, sn_bench_detail, sn_loader *loader,
                          void *arg, void (*progress)(void *arg, long done, long all), sn_bench_result *out);
+
+// The next steps of a training, whatever its mode, on its own images.
+sn_status sn_bench_training(sn_trainer *, long n, int warmup, sn_bench_detail, void *arg,
+                            void (*progress)(void *arg, long done, long all), sn_bench_result *out);
 
 // The same steps of one arch on random images: where their time goes, node by node. seconds: graph->n + 1 sums, the last one for
 // what belongs to no node: zeroed gradients and the update.

@@ -50,11 +50,25 @@ static sn_status forecast_time(sn_run *r, sn_forecast *f) {
     return SN_OK;
 }
 
+// Of a relaxation: steps as they come.
+static sn_status forecast_relaxed(sn_run *r, sn_forecast *f) {
+    sn_trainer *t;
+    sn_bench_result result;
+    SN_TRY(sn_trainer_create(r, &t));
+    long left = t->steps - r->step, n = left - WARMUP < TIMED / 2 ? left - WARMUP : TIMED / 2;
+    sn_status s = n > 0 ? sn_bench_training(t, n, WARMUP, SN_BENCH_TOTAL, NULL, NULL, &result) : SN_OK;
+    sn_trainer_free(t);
+    if (s != SN_OK || n <= 0) return s;
+    f->step_seconds = result.seconds / (double)result.steps;
+    f->train_seconds = f->step_seconds * (double)f->steps;
+    return SN_OK;
+}
+
 sn_status sn_forecast_run(sn_run *r, bool timed, sn_forecast *out) {
     sn_forecast f = {0};
     SN_TRY(forecast_memory(r, &f));
     f.steps = sn_run_steps(r);
-    if (timed) SN_TRY(forecast_time(r, &f));
+    if (timed) SN_TRY(r->alphas ? forecast_relaxed(r, &f) : forecast_time(r, &f));
     *out = f;
     return SN_OK;
 }

@@ -126,6 +126,16 @@ static void count(sn_relaxer *x, sn_half half, unsigned wanted, const sn_batch_s
     if (half == SN_ON_ALPHAS) sums->alpha_passes++, sums->alpha_loss += s->loss / n, sums->alpha_top1 += s->top1 / n;
 }
 
+static void count_work(sn_relaxer *x) {
+    const sn_supernet *n = x->run->net;
+    x->sums->plan_seconds += n->plan.seconds;
+    for (int i = 0; i < n->plan.n_calls; i++) {
+        double flops, bytes;
+        sn_call_cost(&n->plan.call[i], n->real, &flops, &bytes);
+        x->sums->flops += flops;
+    }
+}
+
 static void count_options(sn_relaxer *x) {
     const sn_space *s = x->run->space;
     for (int d = 0; d < s->n_decisions; d++)
@@ -146,6 +156,7 @@ static sn_status verb_pass(void *arg, sn_half half, unsigned wanted) {
     if (wanted & SN_WANT_GATES) sn_supernet_gate_gradients(r->net, r->alphas->places, x->relax.dgate);
     if (wanted & SN_MOVE_STATISTICS) count_options(x);
     count(x, half, wanted, &score);
+    count_work(x);
     return SN_OK;
 }
 
@@ -288,23 +299,31 @@ static void weigh_by_shares(sn_relaxer *x) {
     }
 }
 
-sn_status sn_relaxer_accuracy(sn_relaxer *x, const sn_source *images, int batch, double *top1) {
+static sn_status mixture_hits(sn_relaxer *x, const sn_source *images, long first, long n, float *pixels, int32_t *labels,
+                              double *hits) {
     sn_run *r = x->run;
+    sn_batch_score score;
+    sn_pass pass = {.gates = x->relax.gates, .batch = (int)n, .bn = SN_BN_BATCH, .loss_scale = 1, .target = -1};
+    SN_TRY(images->read(images->arg, first, n, pixels, labels));
+    SN_TRY(sn_supernet_pass(r->net, &pass, pixels, labels, &score));
+    *hits += score.top1;
+    return SN_OK;
+}
+
+sn_status sn_relaxer_accuracy(sn_relaxer *x, const sn_source *images, double *top1) {
+    sn_run *r = x->run;
+    long batch = r->config->train.batch, all = images->count;
+    if (batch > all) batch = all;
     float *pixels = sn_new((size_t)batch * sn_run_image(r), sizeof *pixels);
     int32_t *labels = sn_new((size_t)batch, sizeof *labels);
     sn_status s = pixels && labels ? SN_OK : SN_RESOURCE;
     double hits = 0;
+    long seen = 0;
     weigh_by_shares(x);
-    for (long first = 0; s == SN_OK && first < images->count; first += batch) {
-        long n = images->count - first < batch ? images->count - first : batch;
-        sn_batch_score score;
-        sn_pass pass = {.gates = x->relax.gates, .batch = (int)n, .bn = SN_BN_BATCH, .loss_scale = 1, .target = -1};
-        s = images->read(images->arg, first, n, pixels, labels);
-        if (s == SN_OK) s = sn_supernet_pass(r->net, &pass, pixels, labels, &score);
-        if (s == SN_OK) hits += score.top1;
-    }
+    for (; s == SN_OK && batch && seen + batch <= all; seen += batch)
+        s = mixture_hits(x, images, seen, batch, pixels, labels, &hits);
     free(pixels);
     free(labels);
-    *top1 = images->count ? hits / (double)images->count : NAN;
+    *top1 = seen ? hits / (double)seen : NAN;
     return s;
 }

@@ -14,6 +14,7 @@ typedef struct {
     double loss, top1; // sums over these of the means over their images
     int alpha_passes;  // on the images of the alphas
     double alpha_loss, alpha_top1;
+    double flops, plan_seconds; // of all passes: convolutions, two for each multiply-add; making their plans
 } sn_relax_sums;
 
 // The run is in mode relax and stays. SN_CONFIG where its method cannot be used with its space.
@@ -24,7 +25,8 @@ void sn_relaxer_free(sn_relaxer *);
 sn_status sn_relaxer_step(sn_relaxer *, int64_t steps, const sn_batch *, double lr, sn_relax_sums *out);
 // What the largest step of a run in mode relax needs.
 sn_status sn_relaxer_room(const sn_run *, sn_room *out);
-// Accuracy of the mixture, each option weighed by its share, over images; batches give their own statistics.
-sn_status sn_relaxer_accuracy(sn_relaxer *, const sn_source *images, int batch, double *top1);
+// Accuracy of the mixture, each option weighed by its share, over images in batches as large as those of training, which give
+// their own statistics; a last one that is not whole is left out, where there is another.
+sn_status sn_relaxer_accuracy(sn_relaxer *, const sn_source *images, double *top1);
 
 #endif

@@ -291,6 +291,7 @@ static sn_status trace_steps(sn_trainer *trainer, tracer *t, int64_t first, int6
 sn_status sn_trace(sn_run *run, int64_t first, int64_t last, bool inputs_only, const char *path) {
     tracer t = {.run = run, .inputs_only = inputs_only};
     sn_trainer *trainer;
+    if (run->alphas) return sn_error(SN_CONFIG, "train.mode: found relax; traces are of mode sample");
     SN_TRY(sn_trainer_create(run, &trainer));
     sn_status s = trace_steps(trainer, &t, first, last);
     if (s == SN_OK) s = sn_h5_save(t.file, path);

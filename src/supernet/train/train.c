@@ -226,7 +226,7 @@ static sn_status validate(sn_run *r, sn_relaxer *relaxer, validation *v) {
     sn_status s = sn_score_archs(r->net, &job, NULL);
     if (s == SN_OK && relaxer) {
         v->arch = paths[0];
-        s = sn_relaxer_accuracy(relaxer, &job.images, VALIDATION_BATCH, &v->mixture);
+        s = sn_relaxer_accuracy(relaxer, &job.images, &v->mixture);
     }
     sn_run_source_free(&view);
     return s;

@@ -32,5 +32,5 @@ const sn_method sn_method_gdas = {
     .gates = gates,
     .pull = pull,
     .share = sn_relax_softmax_share,
-    .relax = sn_relax_step,
+    .relax = sn_relax_step, .draws = true,
     .single = true};

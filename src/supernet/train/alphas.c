@@ -53,7 +53,7 @@ sn_status sn_alphas_update(sn_alphas *a, const sn_config *c, const double *gradi
     const sn_space *s = c->space.built;
     SN_TRY(check(s, gradient));
     double b1 = c->train.relax.beta1, b2 = c->train.relax.beta2;
-    double t = (double)++a->updates, part1 = 1 - pow(b1, t), part2 = 1 - pow(b2, t);
+    double t = (double)++a->counts[SN_ALPHA_UPDATES], part1 = 1 - pow(b1, t), part2 = 1 - pow(b2, t);
     for (int d = 0, place = 0; d < s->n_decisions; place += s->decisions[d++].options)
         for (int k = 0; k < s->decisions[d].options; k++) {
             int i = place + k;

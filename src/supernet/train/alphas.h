@@ -6,10 +6,15 @@
 #include "io/config/config.h"
 #include "sampler/method.h"
 
+enum { SN_MONITOR_LEAN, SN_MONITOR_EIGENVALUE, SN_MONITOR_VALUES };
+enum { SN_MONITOR_EPOCHS = 16 };
+enum { SN_ALPHA_UPDATES, SN_ALPHA_TOLD, SN_ALPHA_COUNTS }; // of Adam; 1: a collapse was told
+
 typedef struct {
     int places;
     double *alpha, *avg, *avg_sq; // and Adam's moments
-    int64_t updates;
+    int64_t counts[SN_ALPHA_COUNTS];
+    double history[SN_MONITOR_EPOCHS][SN_MONITOR_VALUES]; // of the last epochs, the latest last (monitor.h); 0: none yet
 } sn_alphas;
 
 // First alphas: normal around 0 with the config's deviation, by its seed.

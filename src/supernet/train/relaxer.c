@@ -287,6 +287,59 @@ sn_status sn_relaxer_room(const sn_run *r, sn_room *out) {
     return s;
 }
 
+// ---------------------------------------------------------------- curvature
+static double dot(const double *a, const double *b, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+// out = (gradient at alpha + h*v - gradient at alpha - h*v) / 2h
+static sn_status hessian_times(sn_relaxer *x, const double *v, double *moved, double *out) {
+    const double h = 0.01;
+    int n = x->run->alphas->places;
+    for (int side = 0; side < 2; side++) {
+        for (int i = 0; i < n; i++) moved[i] = x->run->alphas->alpha[i] + (side ? -h : h) * v[i];
+        SN_TRY(sn_relax_alpha_pass(x->method, &x->relax, 0));
+        for (int i = 0; i < n; i++) out[i] = ((side ? out[i] : 0) + (side ? -1 : 1) * x->relax.dalpha[i]) / (side ? 2 * h : 1);
+    }
+    return SN_OK;
+}
+
+static sn_status iterate(sn_relaxer *x, double *v, double *next, double *moved, double *out) {
+    enum { ITERATIONS = 8 };
+    const sn_alphas *a = x->run->alphas;
+    sn_rng r = sn_rng_at(x->relax.seed, SN_STREAM_GATES, 0, UINT32_MAX, 1);
+    for (int d = 0; d < x->relax.gates->decisions; d++)
+        for (int k = 0; k < x->run->space->decisions[d].options; k++)
+            if (x->relax.gates->learned[d] && sn_decision_allows(&x->run->space->decisions[d], k))
+                v[x->relax.gates->first[d] + k] = sn_rng_normal(&r);
+    for (int i = 0; i < ITERATIONS; i++) {
+        double norm = sqrt(dot(v, v, a->places));
+        if (!(norm > 0)) return SN_OK;
+        for (int k = 0; k < a->places; k++) v[k] /= norm;
+        SN_TRY(hessian_times(x, v, moved, next));
+        *out = dot(v, next, a->places);
+        memcpy(v, next, (size_t)a->places * sizeof *v);
+    }
+    return SN_OK;
+}
+
+sn_status sn_relaxer_eigenvalue(sn_relaxer *x, double *out) {
+    size_t n = (size_t)x->run->alphas->places;
+    *out = NAN;
+    if (x->method->draws || !x->in) return SN_OK;
+    double *lists = sn_new(3 * n, sizeof *lists);
+    if (!lists) return SN_RESOURCE;
+    sn_relax_sums sums = {0};
+    x->sums = &sums;
+    x->relax.alpha = lists;
+    sn_status s = iterate(x, lists + n, lists + 2 * n, lists, out);
+    x->relax.alpha = x->run->alphas->alpha;
+    free(lists);
+    return s;
+}
+
 // ---------------------------------------------------------------- the mixture
 static void weigh_by_shares(sn_relaxer *x) {
     const sn_space *s = x->run->space;

@@ -32,5 +32,6 @@ const sn_method sn_method_gdas = {
     .gates = gates,
     .pull = pull,
     .share = sn_relax_softmax_share,
-    .relax = sn_relax_step, .draws = true,
+    .relax = sn_relax_step,
+    .draws = true,
     .single = true};

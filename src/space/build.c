@@ -115,6 +115,16 @@ int sn_build_sum(sn_builder *b, const int *in, int n, const char *name) {
     return add_node(b, plain(SN_NODE_SUM), name, in, n);
 }
 
+int sn_build_concat(sn_builder *b, const int *in, int n, const char *name) {
+    return n == 1 ? in[0] : add_node(b, plain(SN_NODE_PLACE), name, in, n);
+}
+
+int sn_build_part(sn_builder *b, int in, const char *name, int first, int out, int groups, int stride, int shift) {
+    sn_node n = plain(SN_NODE_PLACE);
+    n.first = first, n.out = out, n.groups = groups, n.stride = stride, n.shift = shift;
+    return add_node(b, n, name, &in, 1);
+}
+
 int sn_build_zero(sn_builder *b, int in, const char *name, int out, int stride) {
     if (in < 0) return -1;
     const sn_node *x = sn_build_node(b, in);

@@ -39,6 +39,8 @@ SINGLE(sum_forward)
 SINGLE(sum_backward)
 SINGLE(mean_forward)
 SINGLE(mean_backward)
+SINGLE(place_forward)
+SINGLE(place_backward)
 SINGLE(fill)
 SINGLE(squares)
 SINGLE(sgd)
@@ -61,6 +63,8 @@ const sn_table TABLE = {{
     [SN_SUM_BACKWARD] = sum_backward,
     [SN_MEAN_FORWARD] = mean_forward,
     [SN_MEAN_BACKWARD] = mean_backward,
+    [SN_PLACE_FORWARD] = place_forward,
+    [SN_PLACE_BACKWARD] = place_backward,
     [SN_FILL] = fill,
     [SN_SQUARES] = squares,
     [SN_SGD] = sgd,

@@ -34,8 +34,7 @@ static sn_status place_shape(const sn_graph *g, const sn_node *n, const sn_shape
                             n->name, g->node[n->in[0]].name, in[0].c, in[0].h, in[0].w, g->node[n->in[k]].name, in[k].c, in[k].h,
                             in[k].w);
         out->c += in[k].c;
-        if (out->c > SN_MOST_CONCAT)
-            return sn_error(SN_CONFIG, "concat '%s': more than %d channels", n->name, SN_MOST_CONCAT);
+        if (out->c > SN_MOST_CONCAT) return sn_error(SN_CONFIG, "concat '%s': more than %d channels", n->name, SN_MOST_CONCAT);
     }
     if (!n->out) return SN_OK;
     if (in->c % n->groups || n->first + n->out > in->c)

@@ -22,7 +22,7 @@ static sn_status look(const sn_run *r, learned *l) {
     if (!r->alphas)
         return sn_error(SN_USAGE, "this run has no alphas: its train.mode is %s; allowed is relax",
                         sn_mode_words[r->config->train.mode]);
-    l->likeliest = sn_alphas_decode(r->alphas, r->config);
+    SN_TRY(sn_alphas_decode(r->alphas, r->config, &l->likeliest));
     if (!(l->share = sn_new((size_t)r->alphas->places, sizeof *l->share))) return SN_RESOURCE;
     sn_alphas_shares(r->alphas, r->config, l->share);
     return SN_OK;

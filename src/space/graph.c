@@ -123,13 +123,23 @@ static int option_stands(const sn_node *n, int option, const int *stands) { // a
     return in < 0 ? SN_NOTHING : stands[in];
 }
 
+// Where all active options but for nothing are one value, with gates of 1 together that are not learned, that value.
 static int mixture_stands(const sn_node *n, int i, const sn_gates *m, bool gradients, const int *stands) {
     uint64_t active = m->active[n->decision];
     if (!sn_gates_weigh(m, n->decision, gradients))
         return active ? option_stands(n, __builtin_ctzll(active), stands) : SN_NOTHING;
-    for (; active; active &= active - 1)
-        if (option_stands(n, __builtin_ctzll(active), stands) != SN_NOTHING) return i;
-    return SN_NOTHING;
+    int value = SN_NOTHING;
+    bool one = !(gradients && m->learned[n->decision]);
+    double gate = 0;
+    for (; active; active &= active - 1) {
+        int option = __builtin_ctzll(active), x = option_stands(n, option, stands);
+        if (x == SN_NOTHING) continue;
+        if (value != SN_NOTHING && x != value) one = false;
+        value = x;
+        gate += m->gate[m->first[n->decision] + option];
+    }
+    bool whole = gate > 1 - 1e-12 && gate < 1 + 1e-12;
+    return value == SN_NOTHING || (one && whole) ? value : i;
 }
 
 // Under an arch, or else under gates.

@@ -83,7 +83,8 @@ uint64_t sn_nothing_hash(const sn_graph *, const sn_node *, int k); // of the kt
 // are; NULL: none.
 enum { SN_NOTHING = -1 };
 void sn_graph_stand(const sn_graph *, const sn_arch *, const uint8_t *given, int *stands);
-// The same under gates: a choice whose options are weighed stands for itself, if any active one is something.
+// The same under gates: a choice whose options are weighed stands for itself, if any active one is something; or for that, where
+// it is one value with gates of 1 together that are not learned.
 void sn_graph_stand_mixed(const sn_graph *, const sn_gates *, bool gradients, const uint8_t *given, int *stands);
 // live[node] = 1 for the nodes, of those that stand for themselves, which the loss needs.
 void sn_graph_live(const sn_graph *, const int *stands, uint8_t *live);

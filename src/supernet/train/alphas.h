@@ -25,9 +25,13 @@ void sn_alphas_free(sn_alphas *);
 // not be finite; then nothing was updated.
 sn_status sn_alphas_update(sn_alphas *, const sn_config *, const double *gradient);
 
-// How likely each option is, by place; the sum over those of a decision need not be 1 (fairdarts).
+// Whether a decision has alphas that are learned: one with a choice, but for picks while all of their values are there.
+bool sn_alphas_learn(const sn_config *, int decision);
+// How likely each option is, by place; the sum over those of a decision need not be 1 (fairdarts). Of a pick of which all values
+// were there: the sum over its values of the largest share of an option of what is done to each, as a share of those of all
+// picks.
 void sn_alphas_shares(const sn_alphas *, const sn_config *, double *out);
 // The likeliest option of every decision that exists, from the first decision on.
-sn_arch sn_alphas_decode(const sn_alphas *, const sn_config *);
+sn_status sn_alphas_decode(const sn_alphas *, const sn_config *, sn_arch *out);
 
 #endif

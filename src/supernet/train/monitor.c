@@ -68,7 +68,7 @@ static sn_status look(const sn_run *r, sn_monitor_report *out) {
         const sn_decision *o = &s->decisions[d];
         int n = sn_decision_count(o), free_ones = 0;
         double of_free = 0, all = 0;
-        if (n < 2) continue;
+        if (!sn_alphas_learn(r->config, d)) continue;
         uint64_t without = free_options(r->graph, o, d, marks, marks + nodes);
         for (int k = 0; k < o->options; k++) {
             all += share[place + k];

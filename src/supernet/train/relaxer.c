@@ -19,14 +19,24 @@ struct sn_relaxer {
 };
 
 // ---------------------------------------------------------------- making
-// Decisions with a choice are relaxed; the others have their one option.
-static sn_gates *first_gates(const sn_space *s) {
+// Of a pick that is not learned all ways to pick are there, so weighed that each value is taken once.
+static void open_pick(sn_gates *g, const sn_decision *o, int d) {
+    int with_first = 0, lowest = __builtin_ctzll(o->items[sn_decision_option(o, 0)]);
+    g->active[d] = o->allowed;
+    for (int k = 0; k < o->options; k++) with_first += sn_decision_allows(o, k) && (o->items[k] >> lowest & 1);
+    for (int k = 0; k < o->options; k++) g->gate[g->first[d] + k] = 1.0 / with_first;
+}
+
+// Before a method sets those that are learned: a decision without a choice has its one option.
+static sn_gates *first_gates(const sn_config *c) {
+    const sn_space *s = c->space.built;
     sn_gates *g = sn_gates_new(s);
     for (int d = 0; g && d < s->n_decisions; d++) {
         int only = sn_decision_option(&s->decisions[d], 0);
-        g->learned[d] = sn_decision_count(&s->decisions[d]) > 1;
+        g->learned[d] = sn_alphas_learn(c, d);
         g->active[d] = 1ull << only;
         g->gate[g->first[d] + only] = 1;
+        if (!g->learned[d] && sn_decision_count(&s->decisions[d]) > 1) open_pick(g, &s->decisions[d], d);
     }
     return g;
 }
@@ -69,7 +79,7 @@ static sn_status make(sn_relaxer *x) {
     x->method = sn_method_find(SN_RELAXATION, c->train.relax.method);
     if (!x->method) return sn_error(SN_CONFIG, "no relaxation '%s'", c->train.relax.method);
     x->settings = settings_of(c);
-    r->gates = first_gates(x->run->space);
+    r->gates = first_gates(c);
     r->dalpha = list(x), r->dgate = list(x), r->kept = list(x), r->spare = list(x);
     if (!r->gates || !r->dalpha || !r->dgate || !r->kept || !r->spare) return SN_RESOURCE;
     if (x->settings.cost > 0) {
@@ -255,24 +265,57 @@ static void open_all(const sn_relaxer *x) {
     }
 }
 
-// One option or all: what is asked for decides between them; other mixtures are parts of the latter.
-static sn_status room_for(sn_relaxer *x, unsigned wanted, sn_room *most) {
+static sn_status plan_room(const sn_relaxer *x, unsigned wanted, int64_t *arena, sn_room *most) {
     const sn_run *r = x->run;
     sn_pass pass = pass_of(x, wanted);
-    sn_room room = {0};
-    if (x->method->single) {
-        SN_TRY(sn_room_of(r->graph, r->space, r->backend, &pass, &room));
-    } else {
-        sn_plan plan = {0};
-        open_all(x);
-        sn_status s = sn_plan_make(r->graph, r->backend, &pass, &plan);
-        room = (sn_room){plan.arena, plan.scratch};
-        sn_plan_free(&plan);
-        SN_TRY(s);
+    sn_plan plan = {0};
+    sn_status s = sn_plan_make(r->graph, r->backend, &pass, &plan);
+    *arena = plan.arena;
+    if (plan.arena > most->arena) most->arena = plan.arena;
+    if (plan.scratch > most->scratch) most->scratch = plan.scratch;
+    sn_plan_free(&plan);
+    return s;
+}
+
+static void take(sn_relaxer *x, int d, int option) {
+    sn_gates *g = x->relax.gates;
+    g->active[d] = 1ull << option;
+    g->gate[g->first[d] + option] = 1;
+}
+
+// One option everywhere: each decision in turn takes that with the largest arena, until nothing grows. (As sn_room_of does.)
+static sn_status climb(sn_relaxer *x, unsigned wanted, bool last, sn_room *most) {
+    enum { SWEEPS = 4 };
+    const sn_space *s = x->run->space;
+    int64_t best = 0, arena;
+    for (int d = 0; d < s->n_decisions; d++)
+        if (x->relax.gates->learned[d])
+            take(x, d, sn_decision_option(&s->decisions[d], last ? sn_decision_count(&s->decisions[d]) - 1 : 0));
+    for (int sweep = 0; sweep < SWEEPS; sweep++) {
+        int64_t before = best;
+        for (int d = 0; d < s->n_decisions; d++) {
+            int kept = __builtin_ctzll(x->relax.gates->active[d]);
+            for (int n = 0, k; x->relax.gates->learned[d] && (k = sn_decision_option(&s->decisions[d], n)) >= 0; n++) {
+                take(x, d, k);
+                SN_TRY(plan_room(x, wanted, &arena, most));
+                if (arena > best) best = arena, kept = k;
+            }
+            if (x->relax.gates->learned[d]) take(x, d, kept);
+        }
+        if (best == before) return SN_OK;
     }
-    if (room.arena > most->arena) most->arena = room.arena;
-    if (room.scratch > most->scratch) most->scratch = room.scratch;
     return SN_OK;
+}
+
+// Methods run one option of each decision, or all; other mixtures are parts of the latter.
+static sn_status room_for(sn_relaxer *x, unsigned wanted, sn_room *most) {
+    int64_t arena;
+    if (!x->method->single) {
+        open_all(x);
+        return plan_room(x, wanted, &arena, most);
+    }
+    SN_TRY(climb(x, wanted, false, most));
+    return climb(x, wanted, true, most);
 }
 
 sn_status sn_relaxer_room(const sn_run *r, sn_room *out) {

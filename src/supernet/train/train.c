@@ -172,9 +172,8 @@ sn_status sn_trainer_step(sn_trainer *t) {
 sn_status sn_fixed_paths(const sn_run *r, sn_arch paths[SN_FIXED_PATHS], int *kept) {
     int n = 2;
     if (r->alphas) {
-        paths[0] = sn_alphas_decode(r->alphas, r->config);
         *kept = 1;
-        return SN_OK;
+        return sn_alphas_decode(r->alphas, r->config, &paths[0]);
     }
     SN_TRY(sn_cost_extremes(r->graph, r->space, &paths[0], &paths[1]));
     sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 1, 0, 0);

@@ -259,8 +259,8 @@ static void put_term(motif_text *t, int from, bool any) {
 static void put_node(motif_text *t, int i, bool last) {
     maker *m = t->m;
     int terms = ONE_OF(m, 1, 1, 2, 2, 3, 5);
-    bool concat = !last && once_in(m, 4), picks = !concat && terms < 5 && t->decisions < 4 && once_in(m, 4);
-    t->concat[i] = concat && terms > 1;
+    bool concat = !last && once_in(m, 4), picks = !concat && terms < 5 && t->decisions < 4 && !t->choice->shared && once_in(m, 4);
+    t->concat[i] = concat;
     fprintf(t->f, "        n%d: {%s: [", i, concat ? "concat" : "sum");
     if (picks) fprintf(t->f, "{pick: %d, of: [", between(m, 1, terms)), t->decisions++;
     for (int k = 0; k < terms; k++) {

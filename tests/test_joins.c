@@ -191,6 +191,16 @@ static void reads(const char *node, const char *first, const char *second) {
     ck_assert_str_eq(graph->node[n->in[1]].name, second);
 }
 
+START_TEST(sizes_before) {
+    open_text("data: {source: /nowhere}\ntrain: {epochs: 1, batch: 8}\nspace:\n  input: {channels: 1, height: 9, width: 16}\n"
+              "  classes: 2\n  blocks:\n    a: {op: conv}\n    b: {op: pool}\n    e: {choose: [a, b]}\n"
+              "    m: {inputs: {p: a, q: a}, nodes: {x: {sum: [e: p, e: q]}}}\n  network:\n    - {op: conv, out: 4}\n"
+              "    - {layers: 2, out: 4, stride: 7, block: m}\n    - {op: classifier}\n");
+    ck_assert_int_eq(graph->node[node_called("stage1.layer2.p")].stride, 6); // the least that makes 9 x 16 pixels 2 x 3
+    ck_assert_int_eq(graph->node[node_called("stage1.layer2.p")].w, 3);
+}
+END_TEST
+
 START_TEST(values_before) {
     open_text(START(
         4) "    fit: {op: factorized_reduce, keep: false}\n"
@@ -282,6 +292,48 @@ START_TEST(darts) {
     open_text("data: {source: /nowhere}\nspace: {preset: darts, input: {channels: 1, height: 28, width: 28}}\n"
               "train: {epochs: 1, batch: 8}\n");
     ck_assert_int_eq(graph->node[node_called("stage5.layer6.out")].h, 7);
+}
+END_TEST
+
+// ---------------------------------------------------------------- ShuffleNet
+// Counted on the authors' own modules: the published net, and those of one kind of block.
+START_TEST(spos) {
+    static const struct {
+        const char *arch;
+        int64_t macs, params;
+    } rows[] = {{"21012020202300003233", 322918720, 3558464},
+                {"00000000000000000000", 295842496, 3154880},
+                {"11111111111111111111", 313654976, 3211968},
+                {"22222222222222222222", 340373696, 3297600},
+                {"33333333333333333333", 358825920, 3870816}};
+    char size[SN_SIZE_TEXT];
+    open_text("data: {source: /nowhere}\nspace: {preset: spos-shufflenet}\ntrain: {epochs: 1, batch: 8}\n");
+    sn_space_size(space, size, sizeof size);
+    ck_assert_str_eq(size, "1,099,511,627,776");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sn_cost c = cost_of(rows[i].arch);
+        ck_assert_msg(c.macs == rows[i].macs && c.params == rows[i].params, "%s: %lld MACs, %lld params", rows[i].arch,
+                      (long long)c.macs, (long long)c.params);
+    }
+    // the channels that pass by are the even ones, before the others in what comes out
+    const sn_node *beside = &graph->node[node_called("stage1.layer2.shuffle_3x3.beside")];
+    const sn_node *split = &graph->node[node_called("stage1.layer2.shuffle_3x3.split")];
+    ck_assert(beside->first == 0 && beside->out == 32 && beside->groups == 32);
+    ck_assert(split->first == 32 && split->out == 32 && split->groups == 32);
+    reads("stage1.layer2.shuffle_3x3.both", "stage1.layer2.shuffle_3x3.beside", "stage1.layer2.shuffle_3x3.pw_act");
+    teardown();
+    open_text(
+        "data: {source: /nowhere}\nspace: {preset: spos-shufflenet, input: {channels: 1, height: 28, width: 28}, classes: 10}\n"
+        "train: {epochs: 1, batch: 8}\n");
+    ck_assert_int_eq(graph->node[graph->choice[19]].h, 1);
+    sn_config *c = NULL;
+    const char *same =
+        "data: {source: /nowhere}\ntrain: {epochs: 1, batch: 8}\nspace:\n  input: {channels: 4, height: 9, width: 9}\n"
+        "  classes: 2\n  blocks: {x: {op: shuffle}}\n  network: [{out: 4, stride: 2, choose: [x]}, {op: classifier}]\n";
+    ck_assert_int_eq(sn_config_parse(same, strlen(same), "test.yaml", NULL, 0, &c), SN_CONFIG);
+    ck_message(
+        "test.yaml:7:13: space.network: entry 'stage1' of `network`: 'stage1.layer1.x': shuffle from 4 to 4 channels at stride "
+        "2; allowed are more channels than before, or as many, an even number, at stride 1");
 }
 END_TEST
 
@@ -414,8 +466,10 @@ int main(void) {
     tcase_add_test(t, pick);
     tcase_add_test(t, picked_alone);
     tcase_add_test(t, values_before);
+    tcase_add_test(t, sizes_before);
     tcase_add_test(t, reduces_by_halves);
     tcase_add_test(t, darts);
+    tcase_add_test(t, spos);
     tcase_add_test(t, parameters);
     tcase_add_loop_test(t, bad_formulas, 0, (int)(sizeof wrong_formulas / sizeof *wrong_formulas));
     tcase_add_loop_test(t, bad_input, 0, (int)(sizeof all_wrong / sizeof *all_wrong));

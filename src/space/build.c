@@ -267,9 +267,11 @@ static int build_node(maker *m, const sn_block *motif, int i, place at, const in
     return n->concat ? sn_build_concat(m->builder, term, terms, here.path) : sn_build_sum(m->builder, term, terms, here.path);
 }
 
-// By how much `size` is to be divided, rounding up, to be `wanted`.
-static int stride_to(int size, int wanted) {
-    return (size + wanted - 1) / wanted;
+// By how much height and width are to be divided, rounding up, to be as wanted; 1 where there is no such number.
+static int stride_to(const sn_node *x, const sn_node *wanted) {
+    for (int s = 1; s <= x->h || s <= x->w; s++)
+        if ((x->h + s - 1) / s == wanted->h && (x->w + s - 1) / s == wanted->w) return s;
+    return 1;
 }
 
 // The kth input of a motif, the last value is the first.
@@ -278,7 +280,7 @@ static int build_input(maker *m, const sn_motif_inputs *inputs, int k, place at,
     if (block < 0 || past[k] < 0) return past[k];
     const sn_node *x = sn_build_node(m->builder, past[k]), *last = sn_build_node(m->builder, past[0]);
     at = inside(m, at, inputs->name[k]);
-    at.stride = stride_to(x->h, last->h);
+    at.stride = stride_to(x, last);
     return build_block(m, block, at, past[k]);
 }
 

@@ -577,17 +577,40 @@ static number count_archs(const sn_space *s, int decision) {
     return sum;
 }
 
+static void print_number(const number *x, char *text, size_t text_size) {
+    size_t n = 0;
+    for (int j = x->used - 1; j >= 0 && n + 1 < text_size; j--) {
+        text[n++] = (char)('0' + x->digit[j]);
+        if (j && j % 3 == 0 && n + 1 < text_size) text[n++] = ',';
+    }
+    text[n] = 0;
+}
+
 double sn_space_size(const sn_space *s, char *text, size_t text_size) {
     double size = 1;
     for (int i = 0; i < s->n_decisions; i++)
         if (s->decisions[i].parent < 0) size *= archs_of(s, i);
     if (!text_size) return size;
     number all = count_with(s, -1, -1);
-    size_t n = 0;
-    for (int j = all.used - 1; j >= 0 && n + 1 < text_size; j--) {
-        text[n++] = (char)('0' + all.digit[j]);
-        if (j && j % 3 == 0 && n + 1 < text_size) text[n++] = ',';
-    }
-    text[n] = 0;
+    print_number(&all, text, text_size);
     return size;
+}
+
+static bool lies_within(const sn_space *s, int decision, const char *block) {
+    size_t n = strlen(block);
+    return decision >= 0 && !strncmp(s->decisions[decision].name, block, n) && s->decisions[decision].name[n] == '.';
+}
+
+int sn_space_size_within(const sn_space *s, const char *block, char *text, size_t text_size) {
+    number product = {{1}, 1};
+    int decisions = 0;
+    for (int i = 0; i < s->n_decisions; i++) {
+        if (!lies_within(s, i, block)) continue;
+        decisions++;
+        if (lies_within(s, s->decisions[i].parent, block)) continue;
+        number x = count_archs(s, i);
+        product = times(&product, &x);
+    }
+    print_number(&product, text, text_size);
+    return decisions;
 }

@@ -114,6 +114,8 @@ int sn_space_find_block(const sn_space *, const char *name);                 // 
 sn_status sn_space_finish(sn_space *);
 // Number of archs as decimal text with commas (exact, with SN_SIZE_TEXT bytes of room). Returns the number as double too.
 double sn_space_size(const sn_space *, char *text, size_t text_size);
+// The same of what lies within a shared block alone, where it exists. Returns how many decisions that are.
+int sn_space_size_within(const sn_space *, const char *block, char *text, size_t text_size);
 // Whether some decisions exist only under an option of another; and how many archs differ in what exists under an option.
 bool sn_space_nests(const sn_space *);
 double sn_space_archs_with(const sn_space *, int decision, int option);

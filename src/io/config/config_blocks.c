@@ -69,7 +69,7 @@ static int read_attr(sn_space_maker *m, const sn_op *op, const sn_attr *a, const
     snprintf(name, sizeof name, "%s of %s", a->name, op->name);
     if (a->type == SN_ATTR_BOOL) return sn_read_bool(n, name, m->problems);
     if (a->type == SN_ATTR_WORD) return sn_read_word(n, name, a->words, m->problems);
-    return sn_read_int(n, name, a->low, a->high, a->type == SN_ATTR_ODD, m->problems);
+    return sn_formula_read(&m->parameters, n, name, a->low, a->high, a->type == SN_ATTR_ODD, m->problems);
 }
 
 const sn_op *sn_blocks_operation(sn_space_maker *m, const sn_yaml_node *map, const char *const *others, int attr[SN_OP_ATTRS]) {

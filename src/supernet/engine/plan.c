@@ -1,100 +1,12 @@
-// Makes the plan of a pass; see plan.h. Forward: nodes in order, views resolved, one call per primitive. Backward: the same list
-// in reverse. The rules for gradients are docs/views.md: one dy per tensor, the last reader reduces, a sum passes its gradient on
-// without copying. Not here: placement (arena.c), kernels.
-#include "supernet/engine/plan.h"
+// Makes the plan of a pass; see plan.h. Here the nodes that the pass needs become ops on tensors: choices and aliases are gone,
+// BN, bias and activation nodes are ways to read. Not here: placement (arena.c), kernels. Next: planner.h, plan_forward.c.
 #include "base/clock.h"
-#include "base/round.h"
-#include "supernet/engine/arena.h"
+#include "supernet/engine/planner.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-// A tensor stored by this pass (or given to it).
-typedef struct {
-    sn_value value;   // act is the reader's business: SN_LINEAR here
-    int bn;           // the BN or bias node it is read through, or -1
-    int readers;      // ops that read it
-    int left;         // of these, not yet seen (forward frees and the last reader in backward)
-    int64_t elements; // of its data, 0 when these are the caller's
-    int64_t vectors;  // elements of its vectors, likewise
-    bool below;       // gates whose gradients are wanted are in what it is made of
-    bool wants_gradient;
-    int dy;         // gradient buffer, or -1
-    int gate, slot; // of its BN, see reading; -1: none
-} tensor;
-
-// A gradient buffer, possibly shared: a sum lends its own to its inputs.
-typedef struct {
-    sn_off offset;
-    int64_t size;
-    int users;
-} gradient;
-
-// A primitive as the pass runs it.
-typedef struct {
-    int node;
-    int out; // tensor; -1 for the loss
-    const struct reading *in;
-    int n_in;
-} op;
-
-// What a node stands for; as a term of a sum, with its gate.
-typedef struct reading {
-    int tensor; // -1: not known
-    sn_act act;
-    int gate;    // place of its gate, -1: none
-    int slot;    // of the gate's gradient in the plan, -1: not wanted
-    bool folded; // the gate is in the tensor's BN
-} reading;
-
-static reading read_as(int number, sn_act act) {
-    return (reading){number, act, -1, -1, false};
-}
-
-typedef struct {
-    const sn_graph *graph;
-    const sn_backend *backend;
-    const sn_pass *pass;
-    sn_plan *plan;
-    sn_arena arena;
-    uint8_t *live, *given; // per node
-    int *stands;           // per node: see graph.h
-    int *uses;             // per node: direct readers
-    uint8_t *in_sum;       // per node: a sum reads it
-    int *claim;            // per node: the BN or bias that alone reads it, or -1
-    reading *value;        // per node
-    sn_shape *shape;       // per node: of its value in this pass
-    sn_shape *in_shape;    // of the inputs of one node
-    tensor *tensors;
-    int n_tensors;
-    op *ops;
-    int n_ops;
-    reading *inputs; // of all ops
-    int n_inputs;
-    gradient *gradients;
-    int n_gradients;
-    int target; // resolved node whose value goes to pass->out, or -1
-} planner;
-
 // ---------------------------------------------------------------- values: data, and vectors apart from them
-enum {
-    MEAN,
-    SCALE,
-    SHIFT,
-    INV,
-    M2,
-    SCORING_VECTORS,
-    SUM_DY = SCORING_VECTORS,
-    SUM_DYX,
-    COEF_A,
-    COEF_B,
-    COEF_C,
-    TRAINING_VECTORS
-};
-
-static sn_off vector_of(const sn_value *v, int which) {
-    return v->vectors + which * sn_aligned(v->c);
-}
 int64_t sn_value_elements(int64_t rows, int c) {
     return sn_aligned(rows * c) + SCORING_VECTORS * sn_aligned(c);
 }
@@ -106,18 +18,6 @@ sn_value sn_value_at(sn_off block, int64_t rows, int c) {
 sn_view sn_value_view(const sn_value *v) {
     if (!v->viewed) return (sn_view){v->data, SN_NONE, SN_NONE, SN_NONE, v->act};
     return (sn_view){v->data, vector_of(v, MEAN), vector_of(v, SCALE), vector_of(v, SHIFT), v->act};
-}
-
-static sn_view view_of(const planner *p, int t, sn_act act) {
-    sn_value v = p->tensors[t].value;
-    v.act = act;
-    return sn_value_view(&v);
-}
-
-static sn_stat stat_of(const planner *p, int t) {
-    const tensor *x = &p->tensors[t];
-    bool wanted = x->bn >= 0 && p->graph->node[x->bn].kind == SN_NODE_BN && p->pass->bn == SN_BN_BATCH;
-    return wanted ? (sn_stat){vector_of(&x->value, MEAN), vector_of(&x->value, M2)} : (sn_stat){SN_NONE, SN_NONE};
 }
 
 // ---------------------------------------------------------------- appending calls
@@ -145,8 +45,7 @@ void sn_plan_clear(sn_plan *plan) {
     plan->images = plan->loss = plan->rank = plan->score = SN_NONE;
 }
 
-// Adds a call of the node with its workspace placed for the time of the call.
-static sn_status emit(planner *p, sn_call call, int node) {
+sn_status sn_planner_emit(planner *p, sn_call call, int node) {
     sn_status s = sn_backend_choose(p->backend, &call);
     if (s != SN_OK) return sn_error_prefix(s, "node '%s'", p->graph->node[node].name);
     int64_t work = call.impl->work ? call.impl->work(&call) : 0;
@@ -156,7 +55,7 @@ static sn_status emit(planner *p, sn_call call, int node) {
     return work ? sn_arena_give(&p->arena, call.work, work) : SN_OK;
 }
 
-static sn_status use_parts(planner *p, int node) {
+sn_status sn_planner_use(planner *p, int node) {
     sn_plan *plan = p->plan;
     sn_part part[SN_NODE_PARTS];
     int n = sn_node_parts(p->graph, &p->graph->node[node], part);
@@ -165,19 +64,7 @@ static sn_status use_parts(planner *p, int node) {
     return SN_OK;
 }
 
-static sn_off weight_offset(const planner *p, int param) {
-    return param < 0 ? SN_NONE : p->graph->params.param[param].offset;
-}
-
 // ---------------------------------------------------------------- which nodes, who reads what
-static int resolve(const planner *p, int node) {
-    return p->stands[node];
-}
-
-static bool has_backward(const planner *p) {
-    return p->pass->gradients || p->pass->gate_gradients;
-}
-
 // What input k of a live node stands for; of a choice that is live, the options that are not active are nothing.
 static int input_of(const planner *p, const sn_node *n, int k) {
     if (n->kind == SN_NODE_CHOICE && !(p->pass->gates->active[n->decision] >> k & 1)) return SN_NOTHING;
@@ -187,13 +74,6 @@ static int input_of(const planner *p, const sn_node *n, int k) {
 // A choice that only a sum reads: its terms are the sum's.
 static bool inlined(const planner *p, int node) {
     return p->graph->node[node].kind == SN_NODE_CHOICE && p->uses[node] == 1 && p->in_sum[node];
-}
-
-// Of the value that a node reads, nothing too.
-static sn_shape input_shape(const planner *p, const sn_node *n, int k) {
-    const sn_node *x = &p->graph->node[n->in[k]];
-    int r = resolve(p, n->in[k]);
-    return r == SN_NOTHING ? (sn_shape){x->c, x->h, x->w} : p->shape[r];
 }
 
 static void mark_live(planner *p, int target) {
@@ -223,190 +103,7 @@ static void mark_claims(planner *p) {
     }
 }
 
-// ---------------------------------------------------------------- forward
-// Places the op's output; the tensor got its number and readers in lower_node.
-static sn_status place_output(planner *p, const op *o) {
-    const sn_node *n = &p->graph->node[o->node];
-    const sn_shape *s = &p->shape[o->node];
-    tensor *t = &p->tensors[o->out];
-    t->value = (sn_value){.rows = (int64_t)p->pass->batch * s->h * s->w, .c = s->c, .viewed = t->bn >= 0, .act = SN_LINEAR};
-    t->wants_gradient = p->pass->gradients ? n->kind != SN_NODE_INPUT : p->pass->gate_gradients && t->below;
-    if (o->node == p->target) {
-        sn_value at = sn_value_at(p->pass->out, t->value.rows, s->c);
-        t->value.data = at.data, t->value.vectors = at.vectors;
-        return SN_OK;
-    }
-    int vectors = t->bn < 0 ? 0 : has_backward(p) ? TRAINING_VECTORS : SCORING_VECTORS;
-    t->elements = t->value.rows * s->c;
-    t->vectors = vectors * sn_aligned(s->c);
-    SN_TRY(sn_arena_take(&p->arena, t->elements, &t->value.data));
-    return sn_arena_take(&p->arena, t->vectors, &t->value.vectors);
-}
-
-// Gives back what place_output took.
-static sn_status drop_tensor(planner *p, tensor *t) {
-    if (!t->elements) return SN_OK;
-    SN_TRY(sn_arena_give(&p->arena, t->value.data, t->elements));
-    SN_TRY(sn_arena_give(&p->arena, t->value.vectors, t->vectors));
-    t->elements = t->vectors = 0;
-    return SN_OK;
-}
-
-// The vectors of a tensor that is read through a BN or a bias, after the tensor's own call.
-static sn_status emit_bn(planner *p, int t) {
-    const tensor *x = &p->tensors[t];
-    if (x->bn < 0) return SN_OK;
-    const sn_node *n = &p->graph->node[x->bn];
-    const sn_stats *s = n->stats >= 0 ? &p->graph->params.stats[n->stats] : NULL;
-    sn_bn_forward bn = {.c = x->value.c,
-                        .rows = x->value.rows,
-                        .mode = s ? p->pass->bn : SN_BN_BIAS,
-                        .eps = p->graph->bn_eps,
-                        .momentum = p->pass->momentum};
-    bn.stat = (sn_stat){vector_of(&x->value, MEAN), vector_of(&x->value, M2)};
-    bn.gamma = weight_offset(p, n->weight), bn.beta = weight_offset(p, n->bias);
-    bn.running_mean = s ? s->mean : SN_NONE, bn.running_var = s ? s->var : SN_NONE;
-    bn.mean = vector_of(&x->value, MEAN), bn.scale = vector_of(&x->value, SCALE), bn.shift = vector_of(&x->value, SHIFT),
-    bn.inv = vector_of(&x->value, INV);
-    if (x->gate >= 0) bn.gated = 1, bn.gate = p->pass->gates->gate[x->gate];
-    SN_TRY(use_parts(p, x->bn));
-    return emit(p, (sn_call){.kernel = SN_BN_FORWARD, .as.bn_forward = bn}, x->bn);
-}
-
-static sn_conv_size conv_size(const planner *p, int node) {
-    const sn_node *n = &p->graph->node[node];
-    const sn_shape *x = &p->shape[resolve(p, n->in[0])], *y = &p->shape[node];
-    return (sn_conv_size){p->pass->batch, x->h,      x->w,      x->c,   y->h,        y->w,
-                          y->c,           n->kernel, n->stride, n->pad, n->dilation, n->groups};
-}
-
-static sn_pool_size pool_size(const planner *p, int node) {
-    const sn_node *n = &p->graph->node[node];
-    const sn_shape *x = &p->shape[resolve(p, n->in[0])], *y = &p->shape[node];
-    return (sn_pool_size){p->pass->batch, x->h,      x->w,      y->c,   y->h,
-                          y->w,           n->kernel, n->stride, n->pad, n->mode ? SN_POOL_AVG : SN_POOL_MAX};
-}
-
-static int mean_pixels(const planner *p, const op *o) {
-    return (int)(p->tensors[o->in[0].tensor].value.rows / p->pass->batch);
-}
-
-// In a pass without gradients a tensor goes when its last reader has run.
-static sn_status drop_read(planner *p, const op *o) {
-    for (int k = 0; k < o->n_in; k++) {
-        tensor *x = &p->tensors[o->in[k].tensor];
-        if (--x->left == 0) SN_TRY(drop_tensor(p, x));
-    }
-    return SN_OK;
-}
-
-static sn_status emit_loss(planner *p, const op *o, sn_into into) {
-    p->tensors[o->in[0].tensor].elements = 0; // stays until the end: the caller may read the logits
-    p->plan->logits = p->tensors[o->in[0].tensor].value;
-    p->plan->logits.act = o->in[0].act;
-    SN_TRY(sn_arena_take(&p->arena, p->pass->batch, &p->plan->loss));
-    SN_TRY(sn_arena_take(&p->arena, p->pass->batch, &p->plan->rank));
-    sn_loss l = {p->pass->batch,
-                 p->shape[o->node].c,
-                 view_of(p, o->in[0].tensor, o->in[0].act),
-                 p->pass->smoothing,
-                 p->pass->loss_scale,
-                 p->plan->loss,
-                 p->plan->rank,
-                 into};
-    SN_TRY(emit(p, (sn_call){.kernel = SN_LOSS, .as.loss = l}, o->node));
-    SN_TRY(sn_arena_take(&p->arena, SN_RESULT_ELEMENTS, &p->plan->score));
-    sn_score_call score = {p->pass->batch, p->plan->loss, p->plan->rank, p->plan->score};
-    return emit(p, (sn_call){.kernel = SN_SCORE, .as.score = score}, o->node);
-}
-
-// The gate that a sum applies to a term.
-static double gate_of(const planner *p, const reading *r) {
-    return r->gate < 0 || r->folded ? 1 : p->pass->gates->gate[r->gate];
-}
-
-// A record holds SN_SUM_INPUTS views; a sum of more goes on from what was written so far, with the same bits. One of none is 0.
-static sn_status emit_sum(planner *p, const op *o) {
-    const sn_value *y = &p->tensors[o->out].value;
-    const sn_view so_far = {y->data, SN_NONE, SN_NONE, SN_NONE, SN_LINEAR};
-    int k = 0;
-    do {
-        sn_sum_forward s = {.rows = y->rows, .c = y->c, .y = y->data, .stat = {SN_NONE, SN_NONE}};
-        if (k) s.gate[s.inputs] = 1, s.x[s.inputs++] = so_far;
-        while (k < o->n_in && s.inputs < SN_SUM_INPUTS) {
-            double gate = gate_of(p, &o->in[k]);
-            if (gate != 1) s.gated = 1;
-            s.gate[s.inputs] = gate, s.x[s.inputs++] = view_of(p, o->in[k].tensor, o->in[k].act);
-            k++;
-        }
-        if (k == o->n_in) s.stat = stat_of(p, o->out);
-        SN_TRY(emit(p, (sn_call){.kernel = SN_SUM_FORWARD, .as.sum_forward = s}, o->node));
-    } while (k < o->n_in);
-    return SN_OK;
-}
-
-// Of the kth input of a place: its channels in the value, `at` the first of them.
-static sn_place_size place_size(const planner *p, const op *o, int k, int *at) {
-    const sn_node *n = &p->graph->node[o->node];
-    const sn_shape *y = &p->shape[o->node], x = input_shape(p, n, k);
-    *at = 0;
-    for (int i = 0; i < k; i++) *at += input_shape(p, n, i).c;
-    sn_place_size s = {p->pass->batch, x.h, x.w, x.c, y->h, y->w, y->c, 1, 0, 0, 1, x.c};
-    if (n->out) s.stride = n->stride, s.shift = n->shift, s.first = n->first, s.groups = n->groups, s.count = n->out;
-    return s;
-}
-
-// A call for each input; nothing is zeros.
-static sn_status emit_place(planner *p, const op *o) {
-    const sn_node *n = &p->graph->node[o->node];
-    const sn_value *y = &p->tensors[o->out].value;
-    const sn_view zeros = {SN_NONE, SN_NONE, SN_NONE, SN_NONE, SN_LINEAR};
-    for (int k = 0, read = 0; k < n->n_in; k++) {
-        int at;
-        sn_place_forward c = {place_size(p, o, k, &at), zeros, y->data, stat_of(p, o->out)};
-        if (resolve(p, n->in[k]) != SN_NOTHING) c.x = view_of(p, o->in[read].tensor, o->in[read].act), read++;
-        c.y += at;
-        if (c.stat.mean != SN_NONE) c.stat.mean += at, c.stat.m2 += at;
-        SN_TRY(emit(p, (sn_call){.kernel = SN_PLACE_FORWARD, .as.place_forward = c}, o->node));
-    }
-    return SN_OK;
-}
-
-static sn_status emit_forward(planner *p, const op *o) {
-    const sn_node *n = &p->graph->node[o->node];
-    sn_call c = {.kernel = SN_KERNELS};
-    sn_view x = o->n_in ? view_of(p, o->in[0].tensor, o->in[0].act) : (sn_view){0};
-    sn_off y = o->out >= 0 ? p->tensors[o->out].value.data : SN_NONE;
-    sn_stat stat = o->out >= 0 ? stat_of(p, o->out) : (sn_stat){SN_NONE, SN_NONE};
-    switch (n->kind) {
-    case SN_NODE_CONV:
-        SN_TRY(use_parts(p, o->node));
-        c.kernel = SN_CONV_FORWARD;
-        c.as.conv_forward = (sn_conv_forward){conv_size(p, o->node), x, weight_offset(p, n->weight), y, stat};
-        break;
-    case SN_NODE_POOL:
-        c.kernel = SN_POOL_FORWARD;
-        c.as.pool_forward = (sn_pool_forward){pool_size(p, o->node), x, y, stat};
-        break;
-    case SN_NODE_MEAN:
-        c.kernel = SN_MEAN_FORWARD;
-        c.as.mean_forward = (sn_mean_forward){p->pass->batch, mean_pixels(p, o), p->shape[o->node].c, x, y, stat};
-        break;
-    case SN_NODE_PLACE:
-        SN_TRY(emit_place(p, o));
-        break;
-    case SN_NODE_LOSS:
-        if (p->tensors[o->in[0].tensor].wants_gradient) return SN_OK; // comes with its gradient, first in backward
-        SN_TRY(emit_loss(p, o, (sn_into){x, SN_NONE, SN_NONE, SN_NONE, SN_NONE}));
-        return has_backward(p) ? SN_OK : drop_read(p, o);
-    default: // a sum, a mixture, or the copy of a BN's or activation's input
-        SN_TRY(emit_sum(p, o));
-    }
-    if (c.kernel != SN_KERNELS) SN_TRY(emit(p, c, o->node));
-    SN_TRY(emit_bn(p, o->out));
-    return has_backward(p) ? SN_OK : drop_read(p, o);
-}
-
+// ---------------------------------------------------------------- from nodes to ops
 // Adds an op and its output tensor (none for the loss); counts readers. Places come later, when all readers are known.
 // The inputs are copied to the end of p->inputs, where they may stand already.
 static int add_op(planner *p, int node, int bn, const reading *in, int n_in) {
@@ -518,182 +215,6 @@ static sn_status lower_node(planner *p, int i) {
     }
 }
 
-static sn_status plan_forward(planner *p) {
-    fold_gates(p);
-    SN_TRY(sn_arena_take(&p->arena, (int64_t)p->plan->n_gates * SN_GATE_ELEMENTS, &p->plan->gates));
-    for (int i = 0; i < p->n_tensors; i++) p->tensors[i].left = p->tensors[i].readers;
-    for (int i = 0; i < p->n_ops; i++) {
-        const op *o = &p->ops[i];
-        if (o->out >= 0) SN_TRY(place_output(p, o));
-        if (p->graph->node[o->node].kind == SN_NODE_INPUT)
-            p->plan->images = p->tensors[o->out].value.data;
-        else
-            SN_TRY(emit_forward(p, o));
-    }
-    return SN_OK;
-}
-
-// ---------------------------------------------------------------- backward
-static sn_status new_gradient(planner *p, int64_t size, int *out) {
-    gradient *g = &p->gradients[p->n_gradients];
-    *g = (gradient){.size = size, .users = 1};
-    SN_TRY(sn_arena_take(&p->arena, size, &g->offset));
-    *out = p->n_gradients++;
-    return SN_OK;
-}
-
-static sn_status release_gradient(planner *p, int g) {
-    if (g < 0 || --p->gradients[g].users) return SN_OK;
-    return sn_arena_give(&p->arena, p->gradients[g].offset, p->gradients[g].size);
-}
-
-static sn_off gradient_offset(const planner *p, int g) {
-    return g < 0 ? SN_NONE : p->gradients[g].offset;
-}
-
-// The gradient of a tensor as its producer reads it.
-static sn_grad grad_of(const planner *p, int t) {
-    const tensor *x = &p->tensors[t];
-    sn_off dy = gradient_offset(p, x->dy);
-    if (x->bn < 0 || p->graph->node[x->bn].kind != SN_NODE_BN) return (sn_grad){dy, SN_NONE, SN_NONE, SN_NONE, SN_NONE, SN_NONE};
-    const sn_value *v = &x->value;
-    return (sn_grad){dy, v->data, vector_of(v, MEAN), vector_of(v, COEF_A), vector_of(v, COEF_B), vector_of(v, COEF_C)};
-}
-
-// Where the next reader of tensor t puts its gradient: into a fresh buffer, onto the present one, or, if others use that, into a
-// fresh one on top.
-static sn_status next_into(planner *p, int t, sn_act act, sn_into *into) {
-    tensor *x = &p->tensors[t];
-    bool last = --x->left == 0, bn = x->bn >= 0;
-    int before = x->dy;
-    if (before < 0 || p->gradients[before].users > 1) SN_TRY(new_gradient(p, x->value.rows * x->value.c, &x->dy));
-    *into = (sn_into){view_of(p, t, act), gradient_offset(p, before), gradient_offset(p, x->dy), SN_NONE, SN_NONE};
-    if (before >= 0 && before != x->dy) p->gradients[before].users--; // the others still hold it
-    if (last && bn) {
-        into->sum_dy = vector_of(&x->value, SUM_DY);
-        if (p->graph->node[x->bn].kind == SN_NODE_BN) into->sum_dyx = vector_of(&x->value, SUM_DYX);
-    }
-    return SN_OK;
-}
-
-static sn_off gate_gradient(const planner *p, int slot) {
-    return slot < 0 ? SN_NONE : p->plan->gates + slot * SN_GATE_ELEMENTS;
-}
-
-// After the last reader: gradients of gamma and beta, and the coefficients of the tensor's own gradient.
-static sn_status emit_bn_backward(planner *p, int t) {
-    const tensor *x = &p->tensors[t];
-    if (x->left || x->bn < 0) return SN_OK;
-    const sn_node *n = &p->graph->node[x->bn];
-    const sn_value *v = &x->value;
-    sn_bn_backward b = {.c = v->c, .rows = v->rows, .mode = n->kind == SN_NODE_BIAS ? SN_BN_BIAS : p->pass->bn};
-    b.sum_dy = vector_of(v, SUM_DY), b.sum_dyx = vector_of(v, SUM_DYX), b.scale = vector_of(v, SCALE), b.inv = vector_of(v, INV);
-    b.gamma = weight_offset(p, n->weight), b.beta = weight_offset(p, n->bias);
-    b.dgamma = p->pass->gradients ? b.gamma : SN_NONE, b.dbeta = p->pass->gradients ? b.beta : SN_NONE;
-    b.dgate = gate_gradient(p, x->slot);
-    if (x->gate >= 0) b.gated = 1, b.gate = p->pass->gates->gate[x->gate];
-    b.a = vector_of(v, COEF_A), b.b = vector_of(v, COEF_B), b.cc = vector_of(v, COEF_C);
-    return emit(p, (sn_call){.kernel = SN_BN_BACKWARD, .as.bn_backward = b}, x->bn);
-}
-
-// A sum's gradient is its inputs': lent where the input has none yet and is read linearly. Then only the sums for a BN need a
-// pass.
-static sn_status sum_input_backward(planner *p, const op *o, int k) {
-    int t = o->in[k].tensor;
-    tensor *x = &p->tensors[t];
-    sn_grad g = grad_of(p, o->out);
-    sn_call c = {.kernel = SN_SUM_BACKWARD, .as.sum_backward = {.rows = x->value.rows, .c = x->value.c, .g = g}};
-    double gate = gate_of(p, &o->in[k]);
-    if (gate != 1) c.as.sum_backward.gated = 1, c.as.sum_backward.gate = gate;
-    if (x->dy >= 0 || o->in[k].act != SN_LINEAR || g.a != SN_NONE || gate != 1) {
-        SN_TRY(next_into(p, t, o->in[k].act, &c.as.sum_backward.into));
-        return emit(p, c, o->node);
-    }
-    x->dy = p->tensors[o->out].dy;
-    p->gradients[x->dy].users++;
-    if (--x->left || x->bn < 0) return SN_OK;
-    bool bn = p->graph->node[x->bn].kind == SN_NODE_BN;
-    c.as.sum_backward.into = (sn_into){view_of(p, t, SN_LINEAR), SN_NONE, SN_NONE, vector_of(&x->value, SUM_DY),
-                                       bn ? vector_of(&x->value, SUM_DYX) : SN_NONE};
-    return emit(p, c, o->node);
-}
-
-// The input that the kth read of a place is.
-static int place_input(const planner *p, const op *o, int k) {
-    const sn_node *n = &p->graph->node[o->node];
-    for (int i = 0;; i++)
-        if (resolve(p, n->in[i]) != SN_NOTHING && k-- == 0) return i;
-}
-
-static sn_status place_input_backward(planner *p, const op *o, int k) {
-    int at;
-    sn_place_backward c = {place_size(p, o, place_input(p, o, k), &at), grad_of(p, o->out), {{0}, 0, 0, 0, 0}};
-    c.g.dy += at;
-    if (c.g.a != SN_NONE) c.g.x += at, c.g.mean += at, c.g.a += at, c.g.b += at, c.g.c += at;
-    SN_TRY(next_into(p, o->in[k].tensor, o->in[k].act, &c.into));
-    return emit(p, (sn_call){.kernel = SN_PLACE_BACKWARD, .as.place_backward = c}, o->node);
-}
-
-static sn_status input_backward(planner *p, const op *o, int k) {
-    const sn_node *n = &p->graph->node[o->node];
-    sn_grad g = o->out >= 0 ? grad_of(p, o->out) : (sn_grad){0};
-    sn_into into;
-    if (n->kind == SN_NODE_PLACE) return place_input_backward(p, o, k);
-    if (n->kind != SN_NODE_CONV && n->kind != SN_NODE_POOL && n->kind != SN_NODE_MEAN && n->kind != SN_NODE_LOSS)
-        return sum_input_backward(p, o, k);
-    SN_TRY(next_into(p, o->in[k].tensor, o->in[k].act, &into));
-    sn_call c = {0};
-    if (n->kind == SN_NODE_CONV) {
-        c.kernel = SN_CONV_BACKWARD_DATA;
-        c.as.conv_backward_data = (sn_conv_backward_data){conv_size(p, o->node), g, weight_offset(p, n->weight), into};
-    } else if (n->kind == SN_NODE_POOL) {
-        c.kernel = SN_POOL_BACKWARD;
-        c.as.pool_backward = (sn_pool_backward){pool_size(p, o->node), g, into};
-    } else if (n->kind == SN_NODE_MEAN) {
-        c.kernel = SN_MEAN_BACKWARD;
-        c.as.mean_backward = (sn_mean_backward){p->pass->batch, mean_pixels(p, o), p->shape[o->node].c, g, into};
-    } else {
-        return emit_loss(p, o, into);
-    }
-    return emit(p, c, o->node);
-}
-
-// The gradient of a gate that no BN holds.
-static sn_status gate_backward(planner *p, const op *o, int k) {
-    const reading *r = &o->in[k];
-    if (r->slot < 0 || r->folded) return SN_OK;
-    const sn_value *v = &p->tensors[r->tensor].value;
-    sn_gate_backward g = {v->rows, v->c, grad_of(p, o->out), view_of(p, r->tensor, r->act), gate_gradient(p, r->slot)};
-    return emit(p, (sn_call){.kernel = SN_GATE_BACKWARD, .as.gate_backward = g}, o->node);
-}
-
-static sn_status op_backward(planner *p, const op *o) {
-    const sn_node *n = &p->graph->node[o->node];
-    if (n->kind == SN_NODE_CONV && p->pass->gradients) {
-        sn_conv_backward_weights w = {conv_size(p, o->node), grad_of(p, o->out), view_of(p, o->in[0].tensor, o->in[0].act),
-                                      weight_offset(p, n->weight)};
-        SN_TRY(emit(p, (sn_call){.kernel = SN_CONV_BACKWARD_WEIGHTS, .as.conv_backward_weights = w}, o->node));
-    }
-    for (int k = 0; k < o->n_in; k++) {
-        const tensor *x = &p->tensors[o->in[k].tensor];
-        SN_TRY(gate_backward(p, o, k));
-        if (!x->wants_gradient && x->slot < 0) continue; // a BN with a gate has sums to take
-        SN_TRY(input_backward(p, o, k));
-        SN_TRY(emit_bn_backward(p, o->in[k].tensor));
-    }
-    if (o->out < 0) return SN_OK;
-    tensor *t = &p->tensors[o->out];
-    SN_TRY(release_gradient(p, t->dy));
-    t->dy = -1;
-    return drop_tensor(p, t);
-}
-
-static sn_status plan_backward(planner *p) {
-    for (int i = 0; i < p->n_tensors; i++) p->tensors[i].left = p->tensors[i].readers;
-    for (int i = p->n_ops - 1; i >= 0; i--) SN_TRY(op_backward(p, &p->ops[i]));
-    return SN_OK;
-}
-
 // ---------------------------------------------------------------- the whole
 static void take_given(planner *p) {
     for (int i = 0; i < p->pass->n_given; i++) {
@@ -727,8 +248,9 @@ static sn_status make(planner *p) {
         for (int i = 0; i < p->n_ops; i++)
             if (p->ops[i].out == r.tensor) p->target = p->ops[i].node;
     }
-    SN_TRY(plan_forward(p));
-    if (has_backward(p)) SN_TRY(plan_backward(p));
+    fold_gates(p);
+    SN_TRY(sn_planner_forward(p));
+    if (has_backward(p)) SN_TRY(sn_planner_backward(p));
     if (p->pass->target >= 0) {
         reading r = p->value[resolve(p, target)];
         p->plan->target = p->tensors[r.tensor].value;

@@ -96,7 +96,8 @@ static bool fits(const maker *m, const sn_op *op, const int *attr, int in, int o
 // In all layers of an entry: the first changes channels and size, the others keep them.
 static bool fits_layers(const maker *m, const sn_op *op, const int *attr, int out, int stride, int layers) {
     int h = (m->h + stride - 1) / stride, w = (m->w + stride - 1) / stride;
-    return fits(m, op, attr, m->c, out, m->h, m->w, stride) && (layers == 1 || fits(m, op, attr, out, out, h, w, 1));
+    int in = m->inputs > 1 ? out : m->c; // of a motif of several inputs, which have the channels of its place
+    return fits(m, op, attr, in, out, m->h, m->w, stride) && (layers == 1 || fits(m, op, attr, out, out, h, w, 1));
 }
 
 static const sn_op *any_operation(maker *m, int out, int stride, int layers, int attr[SN_OP_ATTRS]) {

@@ -1,7 +1,8 @@
 // shuffle: block of ShuffleNet v2 (Ma et al., ECCV 2018) as in Single Path One-Shot (Guo et al., ECCV 2020). Where the shape
-// stays, every other channel passes by and the others go through the main branch; else both branches read all channels, and the
-// one beside is a depthwise and a 1x1 convolution. Side by side they are the value; the split of the next block mixes them. Main
-// branch: 1x1, depthwise, 1x1; or of an Xception, three times depthwise and 1x1. No activation behind a depthwise convolution.
+// stays, every other channel passes by and the others go through the main branch; else both branches read all channels, after a
+// 1x1 convolution to half of the wanted where these are no more, and the one beside is a depthwise and a 1x1 convolution. Side by
+// side they are the value; the split of the next block mixes them. Main branch: 1x1, depthwise, 1x1; or of an Xception, three
+// times depthwise and 1x1. No activation behind a depthwise convolution.
 #include "space/ops.h"
 
 enum { KERNEL, XCEPTION, ACTIVATION };
@@ -18,19 +19,19 @@ static int pointwise(sn_builder *b, int x, const char *name, const char *what, i
 
 static int build(sn_builder *b, const int *in, const char *name, const sn_op_args *a) {
     int from = sn_build_node(b, *in)->c, kernel = a->attr[KERNEL], middle = a->out / 2, x = *in, beside;
-    if (a->stride == 1 && from == a->out && from % 2 == 0) { // even channels, odd channels
-        beside = sn_build_part(b, *in, sn_build_name(b, "%s.beside", name), 0, middle, middle, 1, 0);
-        x = sn_build_part(b, *in, sn_build_name(b, "%s.split", name), middle, middle, middle, 1, 0);
-        from = middle;
-    } else if (a->out > from) {
-        beside = depthwise(b, *in, name, "beside_dw", kernel, a->stride);
-        beside = pointwise(b, beside, name, "beside_pw", from, a);
-    } else {
-        sn_error(SN_CONFIG,
-                 "'%s': shuffle from %d to %d channels at stride %d; allowed are more channels than before, or as many, an "
-                 "even number, at stride 1",
-                 name, from, a->out, a->stride);
+    if (!middle) {
+        sn_error(SN_CONFIG, "'%s': shuffle to 1 channel; allowed are 2 or more", name);
         return -1;
+    }
+    if (a->stride == 1 && from == a->out && from % 2 == 0) { // even channels, odd channels
+        beside = sn_build_part(b, x, sn_build_name(b, "%s.beside", name), 0, middle, middle, 1, 0);
+        x = sn_build_part(b, x, sn_build_name(b, "%s.split", name), middle, middle, middle, 1, 0);
+        from = middle;
+    } else {
+        if (from >= a->out)
+            x = sn_build_conv_bn_act(b, x, sn_build_name(b, "%s.project", name), from = middle, 1, 1, 1, 1, SN_LINEAR_ACT);
+        beside = depthwise(b, x, name, "beside_dw", kernel, a->stride);
+        beside = pointwise(b, beside, name, "beside_pw", from, a);
     }
     if (!a->attr[XCEPTION]) x = pointwise(b, x, name, "expand", middle, a);
     x = depthwise(b, x, name, "dw", kernel, a->stride);

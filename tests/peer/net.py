@@ -2,6 +2,7 @@
 
 Names of parameters and buffers are those of the trace. Not here: steps and comparisons (replay.py).
 """
+import functools
 import sys
 import torch
 from torch import nn
@@ -24,36 +25,99 @@ class Sided(torch.autograd.Function):
 
 
 class Net(nn.Module):
-    """space: {input: {channels, height, width}, classes, blocks: {NAME: {op, attributes}}, network: [entry]}; an entry is
-    {name, out, stride, block: NAME} or {name, out, stride, layers: [[NAME, ...], ...]}, the options of each layer, null where
-    one is not allowed; with shared: true one element of the mask holds for all its layers."""
+    """space: that of a trace, {input: {channels, height, width}, classes, blocks, network: [entry], decisions: [{name, options}]}.
+    A block is {op, attributes}, {choose: [NAME, ...], shared} or {nodes: [{name, sum: [{name, block, from}]}], shared}, a term
+    without block being the value it is from; an entry is {name, out, stride} with block: NAME, and repeat where its layers are
+    numbered, or with layers: [[NAME, ...], ...], the options of each layer, null where one is not allowed; shared: true gives all
+    its layers, or all places of a block, the same decisions.
+
+    What a part computes is a function of a function that gives its input, so that nothing is computed that nobody reads. The value
+    None is nothing: that of a zero, of a sum of nothing, and of what reads nothing."""
 
     def __init__(self, space, bn_eps=1e-5, bn_momentum=0.1):
         super().__init__()
-        self.bn = {"eps": bn_eps, "momentum": bn_momentum}
-        self.chain = []  # a function, or a list of functions to choose from
-        self.decision = []  # of each list in the chain: its element of the mask
+        self.space, self.bn = space, {"eps": bn_eps, "momentum": bn_momentum}
+        self.decision = {d["name"]: i for i, d in enumerate(space["decisions"])}
+        self.chain = []
+        self.taken = None  # of each decision: [(option, gate), ...]; gate None: taken as it is
         self.slack = None  # a list: each activation adds how near to a kink its values came
-        self.sides = None  # by BN: where the slope of the activation behind it is 1; without it PyTorch decides
+        self.sides = None  # by BN or activation (inside in a trace): where the slope is 1; without it PyTorch decides
         self.disagreed = []  # with sides: distances from the kink of the values that PyTorch puts on the other side
+        self.unsided = set()  # with sides: activations that have none, though their input has a gradient
         channels = space["input"]["channels"]
         for entry in space["network"]:
-            out = entry.get("out") or space["classes"]
-            if "block" in entry:
-                self.chain.append(self.op(space, entry["block"], entry["name"], channels, out, entry["stride"]))
-                channels = out
-            for i, options in enumerate(entry.get("layers", ())):
-                self.chain.append([o and self.op(space, o, f"{entry['name']}.layer{i + 1}.{o}", channels, out, 1 if i else entry["stride"])
-                                   for o in options])
-                again = i and entry.get("shared")
-                self.decision.append(self.decision[-1] if again else self.decision[-1] + 1 if self.decision else 0)
+            out, layers = entry.get("out") or space["classes"], entry.get("layers")
+            for i in range(len(layers) if layers else entry.get("repeat", 1)):
+                path = f"{entry['name']}.layer{i + 1}" if layers or entry.get("repeat", 1) > 1 else entry["name"]
+                scope, stride = entry["name"] if entry.get("shared") else path, 1 if i else entry["stride"]
+                self.chain.append(self.site(path, scope, layers[i], channels, out, stride) if layers else
+                                  self.block(entry["block"], path, scope, channels, out, stride))
                 channels = out
 
-    def forward(self, x, mask):
-        chosen = iter([mask[d] for d in self.decision])
+    def forward(self, x, taken):
+        """taken: of each decision an option, or [(option, gate), ...], whose values times their gates are added up."""
+        self.taken = [t if isinstance(t, list) else [(t, None)] for t in taken]
+        self.batch = len(x)
+        get = lambda: x
         for part in self.chain:
-            x = (part[next(chosen)] if isinstance(part, list) else part)(x)
-        return x
+            get = lambda part=part, before=get: part(before)
+        return get()
+
+    # ------------------------------------------------------------ blocks
+    def block(self, block, path, scope, i, o, stride):
+        b = self.space["blocks"][block]
+        scope = block if b.get("shared") else scope
+        if "choose" in b:
+            allowed = self.space["decisions"][self.decision[scope]]["options"]
+            return self.site(path, scope, [n if n in allowed else None for n in b["choose"]], i, o, stride)
+        return self.motif(b["nodes"], path, scope, i, o, stride) if "nodes" in b else self.op(b, path, i, o, stride)
+
+    def site(self, path, scope, options, i, o, stride):
+        d = self.decision[scope]
+        built = [n and self.block(n, f"{path}.{n}", f"{scope}.{n}", i, o, stride) for n in options]
+
+        def run(get):
+            values = [(built[k](get), gate) for k, gate in self.taken[d]]
+            terms = [y if gate is None else gate * y for y, gate in values if y is not None]
+            return sum(terms[1:], terms[0]) if terms else None
+        return run
+
+    def motif(self, nodes, path, scope, i, o, stride):
+        built, channels = {}, {"input": i}
+        for node in nodes:
+            terms = built[node["name"]] = []
+            for t in node["sum"]:
+                source, name = t["from"], t["name"]
+                part = t["block"] and self.block(t["block"], f"{path}.{name}", f"{scope}.{name}", channels[source], o,
+                                                 stride if source == "input" else 1)
+                terms.append((part, source))
+            channels[node["name"]] = o if terms[0][0] else channels[terms[0][1]]
+
+        def run(get):
+            values = {"input": get}
+
+            def value(terms):
+                known = [y for y in (part(values[source]) if part else values[source]() for part, source in terms) if y is not None]
+                return sum(known[1:], known[0]) if known else None
+            for name, terms in built.items():
+                values[name] = functools.cache(functools.partial(value, terms))
+            return values[nodes[-1]["name"]]()
+        return run
+
+    def op(self, block, name, i, o, stride):
+        a = dict(block)
+        kind = a.pop("op")
+        build = getattr(self, "op_" + kind, None)
+        if kind == "zero":
+            return lambda get: None
+        if not build:
+            sys.exit(f"{name}: the operation {kind} cannot be rebuilt here")
+        run = build(name, i, o, stride, **a)
+
+        def something(get):
+            x = get()
+            return run(x) if x is not None or kind == "classifier" else None
+        return something
 
     # ------------------------------------------------------------ parts
     def put(self, name, module):
@@ -72,34 +136,52 @@ class Net(nn.Module):
         return self.bn_act(name, o, act, conv)
 
     def bn_act(self, name, channels, act, before):
-        bn = self.put(name + "_bn", nn.BatchNorm2d(channels, **self.bn))
+        normalise = self.normalise(name + "_bn", channels)
+        return lambda x: self.activate(normalise(before(x)), act, name + "_act")
+
+    def normalise(self, name, channels):
+        bn = self.put(name, nn.BatchNorm2d(channels, **self.bn))
 
         def run(x):
-            y = bn(before(x))
-            if act == "linear" or self.slack is None and self.sides is None:
-                return ACTIVATIONS[act](y)
-            u = y.detach()
-            distance = torch.minimum(u.abs(), (u - 6).abs()) if act == "relu6" else u.abs()
-            if self.slack is not None:
-                self.slack.append(float(distance.min()))
-            if self.sides is None:
-                return ACTIVATIONS[act](y)
-            inside = self.sides[name + "_bn"].view(y.shape)
-            own = (u > 0) & (u < 6) if act == "relu6" else u > 0
-            self.disagreed += distance[own != inside].tolist()
-            return Sided.apply(y, inside, act)
+            y = bn(x)
+            y.behind = name
+            return y
         return run
 
-    def op(self, space, block, name, i, o, stride):
-        a = dict(space["blocks"][block])
-        build = getattr(self, "op_" + a.pop("op", ""), None)
-        if not build:
-            sys.exit(f"block {block} cannot be rebuilt here: motifs, choices as blocks, zero, actconv, norm and shortcut are not known")
-        return build(name, i, o, stride, **a)
+    def activate(self, y, act, name):
+        """Sides go by the BN that y comes from, as long as it is that very value, or else by the activation."""
+        if act == "linear" or self.slack is None and self.sides is None:
+            return ACTIVATIONS[act](y)
+        name, u = getattr(y, "behind", name), y.detach()
+        distance = torch.minimum(u.abs(), (u - 6).abs()) if act == "relu6" else u.abs()
+        if self.slack is not None:
+            self.slack.append(float(distance.min()))
+        if self.sides is None or name not in self.sides:
+            if self.sides is not None and y.requires_grad:
+                self.unsided.add(name)
+            return ACTIVATIONS[act](y)
+        inside = self.sides[name].view(y.shape)
+        own = (u > 0) & (u < 6) if act == "relu6" else u > 0
+        self.disagreed += distance[own != inside].tolist()
+        return Sided.apply(y, inside, act)
 
     # ------------------------------------------------------------ operations
     def op_conv(self, name, i, o, stride, kernel, dilation, groups, activation):
         return self.conv_bn(name, i, o, kernel, stride, groups, activation, dilation)
+
+    def op_actconv(self, name, i, o, stride, kernel, dilation, groups, activation):
+        conv = self.conv_bn(name, i, o, kernel, stride, groups, dilation=dilation)
+        return lambda x: conv(self.activate(x, activation, name + "_act"))
+
+    def op_norm(self, name, i, o, stride, activation):
+        project = self.conv_bn(name + ".project", i, o, 1, stride) if i != o or stride > 1 else lambda x: x
+        normalise = self.normalise(name + ".bn", o)
+        return lambda x: self.activate(normalise(project(x)), activation, name + ".act")
+
+    def op_shortcut(self, name, i, o, stride):
+        pool = nn.AvgPool2d(stride, stride, ceil_mode=True, count_include_pad=False) if stride > 1 else lambda x: x
+        conv = self.put(name, nn.Conv2d(i, o, 1, bias=False))
+        return lambda x: conv(pool(x))
 
     def op_mbconv(self, name, i, o, stride, expand, kernel, activation, residual):
         h, parts = i * expand, []
@@ -123,7 +205,7 @@ class Net(nn.Module):
 
     def op_classifier(self, name, i, o, stride):
         linear = self.put(name, nn.Linear(i, o))
-        return lambda x: linear(x.mean((2, 3)))
+        return lambda x: linear.bias.expand(self.batch, o) if x is None else linear(x.mean((2, 3)))
 
     @staticmethod
     def series(parts, residual):
@@ -144,9 +226,11 @@ def macro(size=32, width=32, head=1280, classes=10):
         return {"op": "conv", "kernel": k, "dilation": 1, "groups": 1, "activation": "relu"}
     options = ["id", "mb3_k3", "mb6_k5"]
     stages = [{"name": f"stage{s + 1}", "out": width * 2 << s, "stride": 2, "layers": [options] * n} for s, n in enumerate((2, 3, 3))]
+    decisions = [{"name": f"{s['name']}.layer{i + 1}", "options": options} for s in stages for i in range(len(s["layers"]))]
     return {"input": {"channels": 3, "height": size, "width": size}, "classes": classes,
             "blocks": {"id": {"op": "identity"}, "mb3_k3": mb(3, 3), "mb6_k5": mb(6, 5), "stem": conv(3), "head": conv(1),
                        "classifier": {"op": "classifier"}},
+            "decisions": decisions,
             "network": [{"name": "stem", "block": "stem", "out": width, "stride": 1}, *stages,
                         {"name": "head", "block": "head", "out": head, "stride": 1},
                         {"name": "classifier", "block": "classifier", "stride": 1}]}

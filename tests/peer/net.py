@@ -31,8 +31,8 @@ class Net(nn.Module):
     numbered, or with layers: [[NAME, ...], ...], the options of each layer, null where one is not allowed; shared: true gives all
     its layers, or all places of a block, the same decisions.
 
-    What a part computes is a function of a function that gives its input, so that nothing is computed that nobody reads. The value
-    None is nothing: that of a zero, of a sum of nothing, and of what reads nothing."""
+    What a part computes is a function of a function that gives its input, so that nothing is computed that nobody reads; it
+    computes it once, however many do. The value None is nothing: that of a zero, of a sum of nothing, and of what reads nothing."""
 
     def __init__(self, space, bn_eps=1e-5, bn_momentum=0.1):
         super().__init__()
@@ -41,7 +41,7 @@ class Net(nn.Module):
         self.chain = []
         self.taken = None  # of each decision: [(option, gate), ...]; gate None: taken as it is
         self.slack = None  # a list: each activation adds how near to a kink its values came
-        self.sides = None  # by BN or activation (inside in a trace): where the slope is 1; without it PyTorch decides
+        self.sides = None  # by BN or activation (inside in a trace): 1 where the slope is 1, as one list; without it PyTorch decides
         self.disagreed = []  # with sides: distances from the kink of the values that PyTorch puts on the other side
         self.unsided = set()  # with sides: activations that have none, though their input has a gradient
         channels = space["input"]["channels"]
@@ -60,7 +60,7 @@ class Net(nn.Module):
         self.batch = len(x)
         get = lambda: x
         for part in self.chain:
-            get = lambda part=part, before=get: part(before)
+            get = functools.cache(functools.partial(part, get))
         return get()
 
     # ------------------------------------------------------------ blocks
@@ -160,7 +160,7 @@ class Net(nn.Module):
             if self.sides is not None and y.requires_grad:
                 self.unsided.add(name)
             return ACTIVATIONS[act](y)
-        inside = self.sides[name].view(y.shape)
+        inside = torch.from_numpy(self.sides[name][:y.numel()].astype(bool)).view(y.shape)
         own = (u > 0) & (u < 6) if act == "relu6" else u > 0
         self.disagreed += distance[own != inside].tolist()
         return Sided.apply(y, inside, act)

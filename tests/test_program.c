@@ -52,7 +52,7 @@ END_TEST
 
 START_TEST(help_of_commands) {
     const char *const commands[] = {"train",    "rank",   "effects", "eval",  "retrain", "finals", "export",
-                                    "describe", "verify", "trace",   "bench", "summary", "cache"};
+                                    "describe", "verify", "trace",   "bench", "summary", "cache",  "alphas"};
     ck_run(0, "\"$S\" help");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         ck_printed("out", commands[i]);

@@ -383,6 +383,7 @@ void cli_say_data(const cli *c, const sn_run *r) {
     cli_say(c, "data: %ld training, %ld validation, %ld test images%s%s%s; cache %s", sn_dataset_count(r->data, SN_TRAIN),
             validation, test, unread && *unread ? " (not read: folder " : "", unread ? unread : "", unread && *unread ? ")" : "",
             sn_dataset_cache(r->data));
+    if (r->part[1]) cli_say(c, "of the training images %ld train the weights, as many others the alphas", r->images);
     if (!validation && !r->config->space.arch[0] && !r->config->train.use_validation && !c->quiet)
         cli_warn("no validation images, so nothing can be ranked: data.validation holds some of the training images out%s",
                  unread && *unread ? "; or name their folder val" : "");

@@ -14,7 +14,7 @@
     X(train)                                                                                                                     \
     X(rank)                                                                                                                      \
     X(effects)                                                                                                                   \
-    X(report) X(eval) X(retrain) X(finals) X(export) X(describe) X(summary) X(trace) X(verify) X(cache) X(bench) X(help)
+    X(alphas) X(report) X(eval) X(retrain) X(finals) X(export) X(describe) X(summary) X(trace) X(verify) X(cache) X(bench) X(help)
 
 #define X(name) extern const cli_command cmd_##name;
 COMMANDS(X)

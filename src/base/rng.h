@@ -8,13 +8,13 @@
 
 // What is being drawn; each has its own sequence. Values are part of the checkpoint's meaning: append, never renumber.
 typedef enum {
-    SN_STREAM_INIT = 1,    // initial weights: epoch = hash of the parameter's name
-    SN_STREAM_SHUFFLE = 2, // order of the training samples: epoch
-    SN_STREAM_AUGMENT = 3, // crop, flip, cutout: epoch, sample id
-    SN_STREAM_PATH = 4,    // paths of a step: epoch = decision, step = the draw
-    SN_STREAM_SPLIT = 5,   // which samples are held out: epoch = class, step = 1 for testing
-    SN_STREAM_CALIB = 6,   // training samples used to recalibrate BN
-    SN_STREAM_ARCHS = 7,   // archs of eval --sample and rank --sample
+    SN_STREAM_INIT = 1,     // initial weights: epoch = hash of the parameter's name
+    SN_STREAM_SHUFFLE = 2,  // order of the training samples: epoch
+    SN_STREAM_AUGMENT = 3,  // crop, flip, cutout: epoch, sample id
+    SN_STREAM_PATH = 4,     // paths of a step: epoch = decision, step = the draw
+    SN_STREAM_SPLIT = 5,    // which samples are held out: epoch = class, step = 1 for testing
+    SN_STREAM_CALIB = 6,    // training samples used to recalibrate BN
+    SN_STREAM_ARCHS = 7,    // archs of eval --sample and rank --sample
     SN_STREAM_RESAMPLE = 8, // intervals of ranking statistics
     SN_STREAM_GATES = 9     // of relaxations: epoch = decision, step, sample = the draw; first alphas: step = 2^32 - 1
 } sn_stream;

@@ -109,4 +109,5 @@ const sn_method sn_method_drnas = {.kind = SN_RELAXATION,
                                    .gates = gates,
                                    .pull = pull,
                                    .share = share,
-                                   .relax = sn_relax_step};
+                                   .relax = sn_relax_step,
+                                   .draws = true};

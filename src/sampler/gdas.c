@@ -33,4 +33,5 @@ const sn_method sn_method_gdas = {
     .pull = pull,
     .share = sn_relax_softmax_share,
     .relax = sn_relax_step,
+    .draws = true,
     .single = true};

@@ -19,4 +19,5 @@ const sn_method sn_method_snas = {.kind = SN_RELAXATION,
                                   .gates = gates,
                                   .pull = pull,
                                   .share = sn_relax_softmax_share,
-                                  .relax = sn_relax_step};
+                                  .relax = sn_relax_step,
+                                  .draws = true};

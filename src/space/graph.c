@@ -24,6 +24,26 @@ static sn_status sum_shape(const sn_graph *g, const sn_node *n, const sn_shape *
     return SN_OK;
 }
 
+static sn_status place_shape(const sn_graph *g, const sn_node *n, const sn_shape *in, sn_shape *out) {
+    *out = in[0];
+    for (int k = 1; k < n->n_in; k++) {
+        if (in[k].h != in[0].h || in[k].w != in[0].w)
+            return sn_error(SN_CONFIG,
+                            "concat '%s' cannot join '%s' of %d x %d x %d with '%s' of %d x %d x %d (channels x height x width); "
+                            "allowed is one height and width",
+                            n->name, g->node[n->in[0]].name, in[0].c, in[0].h, in[0].w, g->node[n->in[k]].name, in[k].c, in[k].h,
+                            in[k].w);
+        out->c += in[k].c;
+        if (out->c > SN_MOST_CONCAT) return sn_error(SN_CONFIG, "concat '%s': more than %d channels", n->name, SN_MOST_CONCAT);
+    }
+    if (!n->out) return SN_OK;
+    if (in->c % n->groups || n->first + n->out > in->c)
+        return sn_error(SN_CONFIG, "'%s': of %d channels %d from %d on, shuffled in %d groups, cannot be taken", n->name, in->c,
+                        n->out, n->first, n->groups);
+    *out = (sn_shape){n->out, strided(in->h, n->stride), strided(in->w, n->stride)};
+    return SN_OK;
+}
+
 sn_status sn_node_shape(const sn_graph *g, const sn_node *n, const sn_shape *in, sn_shape *out) {
     switch (n->kind) {
     case SN_NODE_INPUT:
@@ -44,6 +64,8 @@ sn_status sn_node_shape(const sn_graph *g, const sn_node *n, const sn_shape *in,
         return SN_OK;
     case SN_NODE_SUM:
         return sum_shape(g, n, in, out);
+    case SN_NODE_PLACE:
+        return place_shape(g, n, in, out);
     case SN_NODE_CHOICE: {
         int first = 0;
         while (n->in[first] < 0) first++;
@@ -90,18 +112,34 @@ static int sum_stands(const sn_node *n, int i, const int *stands) {
     return found;
 }
 
+static bool all_nothing(const sn_node *n, const int *stands) {
+    for (int k = 0; k < n->n_in; k++)
+        if (stands[n->in[k]] != SN_NOTHING) return false;
+    return true;
+}
+
 static int option_stands(const sn_node *n, int option, const int *stands) { // absent: nobody needs this site
     int in = option < n->n_in ? n->in[option] : -1;
     return in < 0 ? SN_NOTHING : stands[in];
 }
 
+// Where all active options but for nothing are one value, with gates of 1 together that are not learned, that value.
 static int mixture_stands(const sn_node *n, int i, const sn_gates *m, bool gradients, const int *stands) {
     uint64_t active = m->active[n->decision];
     if (!sn_gates_weigh(m, n->decision, gradients))
         return active ? option_stands(n, __builtin_ctzll(active), stands) : SN_NOTHING;
-    for (; active; active &= active - 1)
-        if (option_stands(n, __builtin_ctzll(active), stands) != SN_NOTHING) return i;
-    return SN_NOTHING;
+    int value = SN_NOTHING;
+    bool one = !(gradients && m->learned[n->decision]);
+    double gate = 0;
+    for (; active; active &= active - 1) {
+        int option = __builtin_ctzll(active), x = option_stands(n, option, stands);
+        if (x == SN_NOTHING) continue;
+        if (value != SN_NOTHING && x != value) one = false;
+        value = x;
+        gate += m->gate[m->first[n->decision] + option];
+    }
+    bool whole = gate > 1 - 1e-12 && gate < 1 + 1e-12;
+    return value == SN_NOTHING || (one && whole) ? value : i;
 }
 
 // Under an arch, or else under gates.
@@ -116,7 +154,7 @@ static void stand(const sn_graph *g, const sn_arch *a, const sn_gates *m, bool g
             stands[i] = SN_NOTHING;
         } else if (n->kind == SN_NODE_SUM) {
             stands[i] = sum_stands(n, i, stands);
-        } else if (n->n_in && stands[n->in[0]] == SN_NOTHING && n->kind != SN_NODE_BIAS && n->kind != SN_NODE_LOSS) {
+        } else if (n->n_in && all_nothing(n, stands) && n->kind != SN_NODE_BIAS && n->kind != SN_NODE_LOSS) {
             stands[i] = SN_NOTHING;
         }
     }
@@ -155,7 +193,8 @@ sn_status sn_graph_computes(const sn_graph *g, bool *out) {
 }
 
 bool sn_node_stores(const sn_node *n) {
-    return n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN || n->kind == SN_NODE_SUM;
+    return n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN || n->kind == SN_NODE_SUM ||
+           n->kind == SN_NODE_PLACE;
 }
 
 uint64_t sn_node_hash(const sn_node *n, bool with_names) {
@@ -169,10 +208,27 @@ uint64_t sn_node_hash(const sn_node *n, bool with_names) {
                          n->dilation,
                          n->groups,
                          n->mode,
+                         n->first,
+                         n->shift,
                          with_names ? n->weight : 0,
                          with_names ? n->bias : 0,
                          with_names ? n->stats : 0};
     uint64_t h = 1;
     for (size_t i = 0; i < sizeof field / sizeof *field; i++) h = sn_hash_mix(h, (uint64_t)(int64_t)field[i]);
+    return h;
+}
+
+uint64_t sn_nothing_hash(const sn_graph *g, const sn_node *n, int k) {
+    return sn_hash_mix(2, (uint64_t)g->node[n->in[k]].c);
+}
+
+uint64_t sn_inputs_hash(const sn_graph *g, const sn_node *n, const int *stands, const uint64_t *hash, uint64_t h) {
+    for (int k = 0; k < n->n_in; k++) {
+        int in = stands[n->in[k]];
+        if (in != SN_NOTHING)
+            h = sn_hash_mix(h, hash[in]);
+        else if (n->kind != SN_NODE_SUM)
+            h = sn_hash_mix(h, sn_nothing_hash(g, n, k));
+    }
     return h;
 }

@@ -7,6 +7,8 @@ enum { SN_RESIZE_CROP, SN_RESIZE_STRETCH };                               // dat
 enum { SN_PAD_MEAN, SN_PAD_BLACK };                                       // data.augment.pad
 enum { SN_TEXT_NAMES, SN_TEXT_DIGITS };                                   // space.text
 enum { SN_MODE_SAMPLE, SN_MODE_RELAX };                                   // train.mode
+enum { SN_COLLAPSE_WARN, SN_COLLAPSE_STOP };                              // train.relax.on_collapse
+enum { SN_PICKS_ALL, SN_PICKS_LEARNED };                                  // train.relax.picks
 enum { SN_RELAX_HALF, SN_RELAX_SAME };                                    // train.relax.data
 enum { SN_INIT_FAN_OUT, SN_INIT_FAN_IN, SN_INIT_TORCH };                  // train.init; what they mean: params.h
 enum { SN_OPTIMIZER_SGD, SN_OPTIMIZER_ADAM, SN_OPTIMIZER_ADAMW };         // *.optimizer.name
@@ -23,6 +25,8 @@ extern const char *const sn_pad_words[];
 extern const char *const sn_text_words[];
 extern const char *const sn_mode_words[];
 extern const char *const sn_relax_data_words[];
+extern const char *const sn_collapse_words[];
+extern const char *const sn_picks_words[];
 extern const char *const sn_init_words[];
 extern const char *const sn_optimizer_words[];
 extern const char *const sn_schedule_words[];

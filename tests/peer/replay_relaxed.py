@@ -44,7 +44,7 @@ class Relaxation:
             place += len(d["options"])
         self.places, self.first = place, [d[0] - next(k for k, n in enumerate(s["options"]) if n is not None)
                                           for d, s in zip(self.decisions, trace.space["decisions"])]
-        self.learned = [d for d in self.decisions if len(d) > 1]
+        self.learned = [d for d, learned in zip(self.decisions, self.settings["learned"]) if learned]
 
     def temperature(self, number):
         s = self.settings
@@ -66,8 +66,8 @@ class Relaxation:
         noise, draw = tensor(p["noise"], torch.float64), tensor(p["kept"], torch.float64)
         kept, gates = torch.zeros(self.places, dtype=torch.float64), torch.zeros(self.places, dtype=torch.float64)
         for d in self.decisions:
-            if len(d) == 1:
-                gates = gates.index_fill(0, torch.tensor(d), 1.0)
+            if d not in self.learned:  # one option, or ways to pick, by which every value is there once
+                gates = gates.index_put((torch.tensor(d),), tensor(p["gates"], torch.float64)[d])
                 continue
             shares = self.shares(alpha[d], noise[d], draw[d], self.temperature(number))
             weights = shares
@@ -90,7 +90,7 @@ class Relaxation:
         out = []
         for d, first in zip(self.decisions, self.first):
             on = [i for i in d if active[i]]
-            plain = len(d) == 1 or as_it_is and len(on) == 1
+            plain = d not in self.learned or as_it_is and len(on) == 1
             out.append([(i - first, None if plain else gates[i].to(dtype)) for i in on])
         return out
 

@@ -56,7 +56,7 @@ typedef struct sn_config {
         bool use_validation;
         struct {
             char *method;
-            int order, data;
+            int order, data, picks, on_collapse;
             double warmup; // epochs
             double lr, beta1, beta2, weight_decay, deviation, temperature, temperature_end, zero_one, cost;
         } relax;

@@ -58,12 +58,13 @@ static sn_status put_stats(sn_h5w *w, const sn_checkpoint *c) {
 }
 
 static sn_status put_alphas(sn_h5w *w, const sn_checkpoint *c) {
-    size_t n = (size_t)c->n_alphas, one = 1;
+    size_t n = (size_t)c->n_alphas, counts = (size_t)c->n_alpha_counts, history = (size_t)c->n_history;
     if (!n) return SN_OK;
     SN_TRY(sn_h5_put(w, "/relax/alpha", SN_F64, 1, &n, c->alpha));
     SN_TRY(sn_h5_put(w, "/relax/exp_avg", SN_F64, 1, &n, c->alpha_avg));
     SN_TRY(sn_h5_put(w, "/relax/exp_avg_sq", SN_F64, 1, &n, c->alpha_avg_sq));
-    return sn_h5_put(w, "/relax/updates", SN_I64, 1, &one, c->alpha_updates);
+    SN_TRY(sn_h5_put(w, "/relax/monitor", SN_F64, 1, &history, c->history));
+    return sn_h5_put(w, "/relax/counts", SN_I64, 1, &counts, c->alpha_counts);
 }
 
 static sn_status put_progress(sn_h5w *w, const sn_checkpoint *c) {
@@ -320,7 +321,8 @@ static sn_status read_alphas(const reading *x, const sn_checkpoint *c) {
     SN_TRY(read_doubles(x, "/relax/alpha", c->n_alphas, false, c->alpha));
     SN_TRY(read_doubles(x, "/relax/exp_avg", c->n_alphas, false, c->alpha_avg));
     SN_TRY(read_doubles(x, "/relax/exp_avg_sq", c->n_alphas, true, c->alpha_avg_sq));
-    return read_counts(x, "/relax/updates", 1, c->alpha_updates);
+    SN_TRY(read_doubles(x, "/relax/monitor", c->n_history, false, c->history));
+    return read_counts(x, "/relax/counts", c->n_alpha_counts, c->alpha_counts);
 }
 
 static sn_status read_all(const reading *x, const sn_checkpoint *c, int64_t *passes, double *mean, double *std) {
@@ -341,7 +343,8 @@ static sn_status read_all(const reading *x, const sn_checkpoint *c, int64_t *pas
 sn_status sn_checkpoint_read(const sn_checkpoint_file *f, sn_checkpoint *c, int64_t *passes, double *mean, double *std) {
     reading x;
     int64_t most = c->n_option_passes > c->channels ? c->n_option_passes : c->channels;
-    SN_TRY(begin_reading(f, c->params, most > c->n_alphas ? most : c->n_alphas, &x));
+    if (c->n_alphas > most) most = c->n_alphas;
+    SN_TRY(begin_reading(f, c->params, c->n_history > most ? c->n_history : most, &x));
     sn_status s = read_all(&x, c, passes, mean, std);
     x.keep = true;
     if (s == SN_OK) s = read_all(&x, c, passes, mean, std);

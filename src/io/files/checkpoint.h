@@ -3,8 +3,10 @@
 //   /params/NAME           weights, OIHW         /optim/NAME/momentum | exp_avg, exp_avg_sq   optimiser slots, same shape
 //   /buffers/BN.running_mean, .running_var       /progress/option_passes, /progress/updates   counts
 //   /preprocessing/mean, /preprocessing/std      of the training images, per channel, of pixel/255
-//   /relax/alpha, /relax/exp_avg, exp_avg_sq, updates   mode relax: per option of every decision, and Adam's
-//   attributes of /: format, format_version, created_by, config, data (fingerprint), step, best, best_step, class_names
+//   /relax/alpha, /relax/exp_avg, exp_avg_sq   mode relax: per option of every decision; Adam's moments
+//   /relax/counts, /relax/monitor   updates of alphas, whether a collapse was told; what the monitor of collapse remembers of the
+//   last epochs attributes of /: format, format_version, created_by, config, data (fingerprint), step, best, best_step,
+//   class_names
 // Next: h5file.h. Which files to keep is supernet/train/train.c's business.
 #ifndef SN_CHECKPOINT_H
 #define SN_CHECKPOINT_H
@@ -31,7 +33,9 @@ typedef struct {
     int64_t *updates; // per parameter
     int n_alphas;     // mode relax; else 0
     double *alpha, *alpha_avg, *alpha_avg_sq;
-    int64_t *alpha_updates; // one number
+    int n_alpha_counts, n_history;
+    int64_t *alpha_counts;
+    double *history; // of the monitor
 } sn_checkpoint;
 
 // About how many bytes a save writes.

@@ -240,16 +240,33 @@ static bool test_of(const char *line, int64_t step, sn_log_score *out) {
     return is;
 }
 
-sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *found) {
+sn_status sn_log_lines(const char *path, void *arg, void (*tell)(void *arg, const char *line)) {
     FILE *f = fopen(path, "re");
-    *found = false;
     if (!f) return errno == ENOENT ? SN_OK : sn_file_failed(path, "open", SN_FAIL);
     char *line = NULL;
     size_t capacity = 0;
-    while (getline(&line, &capacity, f) > 0) *found = test_of(line, step, out) || *found;
+    while (getline(&line, &capacity, f) > 0) tell(arg, line);
     sn_status s = ferror(f) ? sn_file_failed(path, "read", SN_FAIL) : SN_OK;
     free(line);
     fclose(f);
+    return s;
+}
+
+typedef struct {
+    int64_t step;
+    sn_log_score *out;
+    bool found;
+} test_search;
+
+static void look_for_test(void *arg, const char *line) {
+    test_search *t = arg;
+    t->found = test_of(line, t->step, t->out) || t->found;
+}
+
+sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *found) {
+    test_search t = {step, out, false};
+    sn_status s = sn_log_lines(path, &t, look_for_test);
+    *found = t.found;
     return s;
 }
 
@@ -270,23 +287,23 @@ static bool point_of(const char *line, sn_log_point *out) {
     return !isnan(out->validation) || (!isnan(out->loss) && !isnan(out->lr));
 }
 
-sn_status sn_log_points(const char *path, void *arg, void (*tell)(void *arg, const sn_log_point *)) {
-    FILE *f = fopen(path, "re");
-    if (!f) return errno == ENOENT ? SN_OK : sn_file_failed(path, "open", SN_FAIL);
-    char *line = NULL;
-    size_t capacity = 0;
-    int64_t before = 0;
+typedef struct {
+    void *arg;
+    void (*tell)(void *arg, const sn_log_point *);
+    int64_t before;
+} point_teller;
+
+static void tell_point(void *arg, const char *line) {
+    point_teller *t = arg;
     sn_log_point p;
-    while (getline(&line, &capacity, f) > 0) {
-        if (!point_of(line, &p)) continue;
-        p.steps = p.step - before;
-        if (isnan(p.validation)) before = p.step;
-        tell(arg, &p);
-    }
-    sn_status s = ferror(f) ? sn_file_failed(path, "read", SN_FAIL) : SN_OK;
-    free(line);
-    fclose(f);
-    return s;
+    if (!point_of(line, &p)) return;
+    p.steps = p.step - t->before;
+    if (isnan(p.validation)) t->before = p.step;
+    t->tell(t->arg, &p);
+}
+
+sn_status sn_log_points(const char *path, void *arg, void (*tell)(void *arg, const sn_log_point *)) {
+    return sn_log_lines(path, &(point_teller){arg, tell, 0}, tell_point);
 }
 
 sn_status sn_log_cut(const char *path, int64_t step) {

@@ -46,6 +46,8 @@ typedef struct {
     int64_t images;
 } sn_log_score;
 sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *found);
+// Tells each line, in order; nothing where there is no log.
+sn_status sn_log_lines(const char *path, void *arg, void (*tell)(void *arg, const char *line));
 // What training wrote: means over the steps since such a line before, or the accuracy of a validation. NaN: not in the line.
 typedef struct {
     int64_t step, steps;

@@ -40,6 +40,8 @@ SINGLE(sum_backward)
 SINGLE(gate_backward)
 SINGLE(mean_forward)
 SINGLE(mean_backward)
+SINGLE(place_forward)
+SINGLE(place_backward)
 SINGLE(fill)
 SINGLE(squares)
 SINGLE(sgd)
@@ -63,6 +65,8 @@ const sn_table TABLE = {{
     [SN_GATE_BACKWARD] = gate_backward,
     [SN_MEAN_FORWARD] = mean_forward,
     [SN_MEAN_BACKWARD] = mean_backward,
+    [SN_PLACE_FORWARD] = place_forward,
+    [SN_PLACE_BACKWARD] = place_backward,
     [SN_FILL] = fill,
     [SN_SQUARES] = squares,
     [SN_SGD] = sgd,

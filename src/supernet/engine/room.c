@@ -2,8 +2,6 @@
 #include "supernet/engine/room.h"
 #include "space/cost.h"
 
-#include <string.h>
-
 enum { ALL = 300, SWEEPS = 4, STARTS = 3 };
 
 typedef struct {
@@ -11,16 +9,12 @@ typedef struct {
     const sn_space *space;
     const sn_backend *backend;
     sn_pass pass;
-    sn_gates *gates; // of a pass under gates: set to each arch; else NULL
     sn_plan plan;
     sn_room most;
 } search;
 
 static sn_status try(search *x, const sn_arch *a, int64_t *arena) {
-    if (x->gates)
-        sn_gates_set_arch(x->gates, a);
-    else
-        x->pass.arch = a;
+    x->pass.arch = a;
     SN_TRY(sn_plan_make(x->graph, x->backend, &x->pass, &x->plan));
     *arena = x->plan.arena;
     if (x->plan.arena > x->most.arena) x->most.arena = x->plan.arena;
@@ -74,14 +68,8 @@ static sn_status climb_from_several(search *x) {
 sn_status sn_room_of(const sn_graph *g, const sn_space *s, const sn_backend *backend, const sn_pass *like, sn_room *out) {
     search x = {.graph = g, .space = s, .backend = backend, .pass = *like};
     char text[SN_SIZE_TEXT];
-    if (like->gates) {
-        if (!(x.gates = sn_gates_new(s))) return SN_RESOURCE;
-        memcpy(x.gates->learned, like->gates->learned, sizeof x.gates->learned);
-        x.pass.gates = x.gates;
-    }
     sn_status status = sn_space_size(s, text, sizeof text) <= ALL ? try_all(&x) : climb_from_several(&x);
     sn_plan_free(&x.plan);
-    sn_gates_free(x.gates);
     if (status == SN_OK) *out = x.most;
     return status;
 }

@@ -10,9 +10,9 @@ typedef struct {
     size_t scratch; // bytes per thread
 } sn_room;
 
-// The most that passes like this one plan for under one arch: its arch is not read, of gates only which decisions are learned.
-// Small spaces are planned arch by arch. In larger ones each decision in turn takes the option that makes the arena largest, from
-// several starts, until nothing grows: every option is planned at least once, so scratch, which calls do not add up, is exact.
+// The most that passes like this one (its arch is not read) plan for. Small spaces are planned arch by arch. In larger ones each
+// decision in turn takes the option that makes the arena largest, from several starts, until nothing grows: every option is
+// planned at least once, so scratch, which calls do not add up, is exact.
 sn_status sn_room_of(const sn_graph *, const sn_space *, const sn_backend *, const sn_pass *like, sn_room *out);
 
 #endif

@@ -110,8 +110,7 @@ sn_status sn_archs_choose(const sn_run *r, const char *path, long sample, sn_cos
 
 static sn_status likeliest(const sn_run *r, sn_arch *out) {
     if (!r->alphas) return sn_error(SN_USAGE, "likeliest: this run has no alphas; allowed with runs of train.mode: relax");
-    *out = sn_alphas_decode(r->alphas, r->config);
-    return SN_OK;
+    return sn_alphas_decode(r->alphas, r->config, out);
 }
 
 sn_status sn_arch_named(const sn_run *r, const char *text, sn_cost most, sn_arch *out) {

@@ -6,10 +6,15 @@
 #include "io/config/config.h"
 #include "sampler/method.h"
 
+enum { SN_MONITOR_LEAN, SN_MONITOR_EIGENVALUE, SN_MONITOR_VALUES };
+enum { SN_MONITOR_EPOCHS = 16 };
+enum { SN_ALPHA_UPDATES, SN_ALPHA_TOLD, SN_ALPHA_COUNTS }; // of Adam; 1: a collapse was told
+
 typedef struct {
     int places;
     double *alpha, *avg, *avg_sq; // and Adam's moments
-    int64_t updates;
+    int64_t counts[SN_ALPHA_COUNTS];
+    double history[SN_MONITOR_EPOCHS][SN_MONITOR_VALUES]; // of the last epochs, the latest last (monitor.h); 0: none yet
 } sn_alphas;
 
 // First alphas: normal around 0 with the config's deviation, by its seed.
@@ -20,9 +25,13 @@ void sn_alphas_free(sn_alphas *);
 // not be finite; then nothing was updated.
 sn_status sn_alphas_update(sn_alphas *, const sn_config *, const double *gradient);
 
-// How likely each option is, by place; the sum over those of a decision need not be 1 (fairdarts).
+// Whether a decision has alphas that are learned: one with a choice, but for picks while all of their values are there.
+bool sn_alphas_learn(const sn_config *, int decision);
+// How likely each option is, by place; the sum over those of a decision need not be 1 (fairdarts). Of a pick of which all values
+// were there: the sum over its values of the largest share of an option of what is done to each, as a share of those of all
+// picks.
 void sn_alphas_shares(const sn_alphas *, const sn_config *, double *out);
 // The likeliest option of every decision that exists, from the first decision on.
-sn_arch sn_alphas_decode(const sn_alphas *, const sn_config *);
+sn_status sn_alphas_decode(const sn_alphas *, const sn_config *, sn_arch *out);
 
 #endif

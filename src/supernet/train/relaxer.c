@@ -20,14 +20,24 @@ struct sn_relaxer {
 };
 
 // ---------------------------------------------------------------- making
-// Decisions with a choice are relaxed; the others have their one option.
-static sn_gates *first_gates(const sn_space *s) {
+// Of a pick that is not learned all ways to pick are there, so weighed that each value is taken once.
+static void open_pick(sn_gates *g, const sn_decision *o, int d) {
+    int with_first = 0, lowest = __builtin_ctzll(o->items[sn_decision_option(o, 0)]);
+    g->active[d] = o->allowed;
+    for (int k = 0; k < o->options; k++) with_first += sn_decision_allows(o, k) && (o->items[k] >> lowest & 1);
+    for (int k = 0; k < o->options; k++) g->gate[g->first[d] + k] = 1.0 / with_first;
+}
+
+// Before a method sets those that are learned: a decision without a choice has its one option.
+static sn_gates *first_gates(const sn_config *c) {
+    const sn_space *s = c->space.built;
     sn_gates *g = sn_gates_new(s);
     for (int d = 0; g && d < s->n_decisions; d++) {
         int only = sn_decision_option(&s->decisions[d], 0);
-        g->learned[d] = sn_decision_count(&s->decisions[d]) > 1;
+        g->learned[d] = sn_alphas_learn(c, d);
         g->active[d] = 1ull << only;
         g->gate[g->first[d] + only] = 1;
+        if (!g->learned[d] && sn_decision_count(&s->decisions[d]) > 1) open_pick(g, &s->decisions[d], d);
     }
     return g;
 }
@@ -70,7 +80,7 @@ static sn_status make(sn_relaxer *x) {
     x->method = sn_method_find(SN_RELAXATION, c->train.relax.method);
     if (!x->method) return sn_error(SN_CONFIG, "no relaxation '%s'", c->train.relax.method);
     x->settings = settings_of(c);
-    r->gates = first_gates(x->run->space);
+    r->gates = first_gates(c);
     r->dalpha = list(x), r->dgate = list(x), r->kept = list(x), r->noise = list(x), r->spare = list(x);
     if (!r->gates || !r->dalpha || !r->dgate || !r->kept || !r->noise || !r->spare) return SN_RESOURCE;
     if (x->settings.cost > 0) {
@@ -265,24 +275,57 @@ static void open_all(const sn_relaxer *x) {
     }
 }
 
-// One option or all: what is asked for decides between them; other mixtures are parts of the latter.
-static sn_status room_for(sn_relaxer *x, unsigned wanted, sn_room *most) {
+static sn_status plan_room(const sn_relaxer *x, unsigned wanted, int64_t *arena, sn_room *most) {
     const sn_run *r = x->run;
     sn_pass pass = pass_of(x, wanted);
-    sn_room room = {0};
-    if (x->method->single) {
-        SN_TRY(sn_room_of(r->graph, r->space, r->backend, &pass, &room));
-    } else {
-        sn_plan plan = {0};
-        open_all(x);
-        sn_status s = sn_plan_make(r->graph, r->backend, &pass, &plan);
-        room = (sn_room){plan.arena, plan.scratch};
-        sn_plan_free(&plan);
-        SN_TRY(s);
+    sn_plan plan = {0};
+    sn_status s = sn_plan_make(r->graph, r->backend, &pass, &plan);
+    *arena = plan.arena;
+    if (plan.arena > most->arena) most->arena = plan.arena;
+    if (plan.scratch > most->scratch) most->scratch = plan.scratch;
+    sn_plan_free(&plan);
+    return s;
+}
+
+static void take(sn_relaxer *x, int d, int option) {
+    sn_gates *g = x->relax.gates;
+    g->active[d] = 1ull << option;
+    g->gate[g->first[d] + option] = 1;
+}
+
+// One option everywhere: each decision in turn takes that with the largest arena, until nothing grows. (As sn_room_of does.)
+static sn_status climb(sn_relaxer *x, unsigned wanted, bool last, sn_room *most) {
+    enum { SWEEPS = 4 };
+    const sn_space *s = x->run->space;
+    int64_t best = 0, arena;
+    for (int d = 0; d < s->n_decisions; d++)
+        if (x->relax.gates->learned[d])
+            take(x, d, sn_decision_option(&s->decisions[d], last ? sn_decision_count(&s->decisions[d]) - 1 : 0));
+    for (int sweep = 0; sweep < SWEEPS; sweep++) {
+        int64_t before = best;
+        for (int d = 0; d < s->n_decisions; d++) {
+            int kept = __builtin_ctzll(x->relax.gates->active[d]);
+            for (int n = 0, k; x->relax.gates->learned[d] && (k = sn_decision_option(&s->decisions[d], n)) >= 0; n++) {
+                take(x, d, k);
+                SN_TRY(plan_room(x, wanted, &arena, most));
+                if (arena > best) best = arena, kept = k;
+            }
+            if (x->relax.gates->learned[d]) take(x, d, kept);
+        }
+        if (best == before) return SN_OK;
     }
-    if (room.arena > most->arena) most->arena = room.arena;
-    if (room.scratch > most->scratch) most->scratch = room.scratch;
     return SN_OK;
+}
+
+// Methods run one option of each decision, or all; other mixtures are parts of the latter.
+static sn_status room_for(sn_relaxer *x, unsigned wanted, sn_room *most) {
+    int64_t arena;
+    if (!x->method->single) {
+        open_all(x);
+        return plan_room(x, wanted, &arena, most);
+    }
+    SN_TRY(climb(x, wanted, false, most));
+    return climb(x, wanted, true, most);
 }
 
 sn_status sn_relaxer_room(const sn_run *r, sn_room *out) {
@@ -294,6 +337,59 @@ sn_status sn_relaxer_room(const sn_run *r, sn_room *out) {
     if (s == SN_OK && x->settings.order == 2) s = room_for(x, SN_WANT_WEIGHTS | SN_WANT_GATES, &most);
     sn_relaxer_free(x);
     if (s == SN_OK) *out = most;
+    return s;
+}
+
+// ---------------------------------------------------------------- curvature
+static double dot(const double *a, const double *b, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+// out = (gradient at alpha + h*v - gradient at alpha - h*v) / 2h
+static sn_status hessian_times(sn_relaxer *x, const double *v, double *moved, double *out) {
+    const double h = 0.01;
+    int n = x->run->alphas->places;
+    for (int side = 0; side < 2; side++) {
+        for (int i = 0; i < n; i++) moved[i] = x->run->alphas->alpha[i] + (side ? -h : h) * v[i];
+        SN_TRY(sn_relax_alpha_pass(x->method, &x->relax, 0));
+        for (int i = 0; i < n; i++) out[i] = ((side ? out[i] : 0) + (side ? -1 : 1) * x->relax.dalpha[i]) / (side ? 2 * h : 1);
+    }
+    return SN_OK;
+}
+
+static sn_status iterate(sn_relaxer *x, double *v, double *next, double *moved, double *out) {
+    enum { ITERATIONS = 8 };
+    const sn_alphas *a = x->run->alphas;
+    sn_rng r = sn_rng_at(x->relax.seed, SN_STREAM_GATES, 0, UINT32_MAX, 1);
+    for (int d = 0; d < x->relax.gates->decisions; d++)
+        for (int k = 0; k < x->run->space->decisions[d].options; k++)
+            if (x->relax.gates->learned[d] && sn_decision_allows(&x->run->space->decisions[d], k))
+                v[x->relax.gates->first[d] + k] = sn_rng_normal(&r);
+    for (int i = 0; i < ITERATIONS; i++) {
+        double norm = sqrt(dot(v, v, a->places));
+        if (!(norm > 0)) return SN_OK;
+        for (int k = 0; k < a->places; k++) v[k] /= norm;
+        SN_TRY(hessian_times(x, v, moved, next));
+        *out = dot(v, next, a->places);
+        memcpy(v, next, (size_t)a->places * sizeof *v);
+    }
+    return SN_OK;
+}
+
+sn_status sn_relaxer_eigenvalue(sn_relaxer *x, double *out) {
+    size_t n = (size_t)x->run->alphas->places;
+    *out = NAN;
+    if (x->method->draws || !x->in) return SN_OK;
+    double *lists = sn_new(3 * n, sizeof *lists);
+    if (!lists) return SN_RESOURCE;
+    sn_relax_sums sums = {0};
+    x->sums = &sums;
+    x->relax.alpha = lists;
+    sn_status s = iterate(x, lists + n, lists + 2 * n, lists, out);
+    x->relax.alpha = x->run->alphas->alpha;
+    free(lists);
     return s;
 }
 

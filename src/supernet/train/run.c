@@ -233,7 +233,10 @@ static sn_checkpoint describe(const sn_run *r, const float_buffers *b) {
     if (r->alphas) {
         c.n_alphas = r->alphas->places;
         c.alpha = r->alphas->alpha, c.alpha_avg = r->alphas->avg, c.alpha_avg_sq = r->alphas->avg_sq;
-        c.alpha_updates = &r->alphas->updates;
+        c.n_alpha_counts = SN_ALPHA_COUNTS;
+        c.alpha_counts = r->alphas->counts;
+        c.n_history = SN_MONITOR_EPOCHS * SN_MONITOR_VALUES;
+        c.history = &r->alphas->history[0][0];
     }
     return c;
 }

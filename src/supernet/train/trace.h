@@ -25,7 +25,7 @@
 //
 // In mode relax an update of the weights goes with one of the alphas, unless these rest. Lists are by place: decision after
 // decision, all its options in their order, also those that are not allowed; doubles.
-//   /                      sampler: the method; relax (JSON): method, order, steps of the whole training (the temperature falls
+//   /                      sampler: the method; relax (JSON): method, which decisions are learned, order, steps of the whole training (the temperature falls
 //                          linearly from the first to the last), the other settings, and those of the alphas' Adam
 //   /initial/alphas        alpha, exp_avg, exp_avg_sq; step: how often they were updated
 //   /steps/00000001

@@ -26,17 +26,28 @@ static json_t *nodes(const sn_space *s, const sn_block *b) {
         json_t *terms = json_array();
         for (int k = 0; k < b->node[i].terms; k++) {
             const sn_term *t = &b->node[i].term[k];
-            json_array_append_new(terms, json_pack("{s:s,s:s?,s:s}", "name", t->name, "block",
+            const char *input = b->inputs.n && t->from < 0 ? b->inputs.name[-1 - t->from] : "input";
+            json_array_append_new(terms, json_pack("{s:s,s:s?,s:s,s:b}", "name", t->name, "block",
                                                    t->block < 0 ? NULL : s->blocks[t->block].name, "from",
-                                                   t->from < 0 ? "input" : b->node[t->from].name));
+                                                   t->from < 0 ? input : b->node[t->from].name, "item", t->item));
         }
-        json_array_append_new(out, json_pack("{s:s,s:o}", "name", b->node[i].name, "sum", terms));
+        json_array_append_new(out, json_pack("{s:s,s:o,s:i}", "name", b->node[i].name, b->node[i].concat ? "concat" : "sum",
+                                             terms, "pick", b->node[i].pick));
     }
     return out;
 }
 
+// What a motif reads, the last value first, and through which block.
+static json_t *inputs(const sn_space *s, const sn_motif_inputs *in) {
+    json_t *out = json_array();
+    for (int k = 0; k < in->n; k++)
+        json_array_append_new(out, json_pack("{s:s,s:s?}", "name", in->name[k], "block",
+                                             in->through[k] < 0 ? NULL : s->blocks[in->through[k]].name));
+    return out;
+}
+
 static json_t *block(const sn_space *s, const sn_block *b) {
-    if (b->nodes) return json_pack("{s:o,s:b}", "nodes", nodes(s, b), "shared", b->shared);
+    if (b->nodes) return json_pack("{s:o,s:o,s:b}", "inputs", inputs(s, &b->inputs), "nodes", nodes(s, b), "shared", b->shared);
     if (b->options) return json_pack("{s:o,s:b}", "choose", names(s, b->block, b->options), "shared", b->shared);
     json_t *out = json_pack("{s:s}", "op", b->op->name);
     for (int i = 0; b->op->attrs[i].type != SN_ATTR_END; i++)
@@ -101,11 +112,13 @@ static json_t *optimizer(const sn_optim_settings *o) {
 
 static json_t *relaxation(const sn_run *r) {
     const sn_config *c = r->config;
-    return json_pack("{s:s,s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "method", c->train.relax.method, "order",
-                     c->train.relax.order, "steps", (json_int_t)sn_run_steps(r), "temperature", c->train.relax.temperature,
-                     "temperature_end", c->train.relax.temperature_end, "zero_one", c->train.relax.zero_one, "cost",
-                     c->train.relax.cost, "lr", c->train.relax.lr, "beta1", c->train.relax.beta1, "beta2", c->train.relax.beta2,
-                     "weight_decay", c->train.relax.weight_decay);
+    json_t *learned = json_array();
+    for (int d = 0; d < r->space->n_decisions; d++) json_array_append_new(learned, json_boolean(sn_alphas_learn(c, d)));
+    return json_pack("{s:s,s:o,s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "method", c->train.relax.method, "learned", learned,
+                     "order", c->train.relax.order, "steps", (json_int_t)sn_run_steps(r), "temperature",
+                     c->train.relax.temperature, "temperature_end", c->train.relax.temperature_end, "zero_one",
+                     c->train.relax.zero_one, "cost", c->train.relax.cost, "lr", c->train.relax.lr, "beta1", c->train.relax.beta1,
+                     "beta2", c->train.relax.beta2, "weight_decay", c->train.relax.weight_decay);
 }
 
 static sn_status put_json(sn_h5w *w, const char *name, json_t *value) {

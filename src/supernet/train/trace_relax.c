@@ -18,7 +18,7 @@ sn_status sn_trace_alphas(sn_h5w *w, const char *group, const sn_alphas *a) {
     SN_TRY(put_list(w, group, "exp_avg", a->places, a->avg));
     SN_TRY(put_list(w, group, "exp_avg_sq", a->places, a->avg_sq));
     snprintf(path, sizeof path, "%s/step", group);
-    return sn_h5_put(w, path, SN_I64, 0, NULL, &a->updates);
+    return sn_h5_put(w, path, SN_I64, 0, NULL, &a->counts[SN_ALPHA_UPDATES]);
 }
 
 // Gates of the options that run, 0 for the others.

@@ -6,6 +6,7 @@
 #include "sampler/method.h"
 #include "space/cost.h"
 #include "supernet/train/climb.h"
+#include "supernet/train/monitor.h"
 #include "supernet/train/schedule.h"
 
 #include <jansson.h>
@@ -171,9 +172,8 @@ sn_status sn_trainer_step(sn_trainer *t) {
 sn_status sn_fixed_paths(const sn_run *r, sn_arch paths[SN_FIXED_PATHS], int *kept) {
     int n = 2;
     if (r->alphas) {
-        paths[0] = sn_alphas_decode(r->alphas, r->config);
         *kept = 1;
-        return SN_OK;
+        return sn_alphas_decode(r->alphas, r->config, &paths[0]);
     }
     SN_TRY(sn_cost_extremes(r->graph, r->space, &paths[0], &paths[1]));
     sn_rng rng = sn_rng_at((uint32_t)r->config->train.seed, SN_STREAM_ARCHS, 1, 0, 0);
@@ -444,6 +444,33 @@ static void log_alphas(loop *l) {
     log_line(l, json_pack("{s:I,s:o}", "step", (json_int_t)r->step, "alphas", all));
 }
 
+static json_t *number(double x) {
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+// Signs of a collapse are told once in a run: what the log has is not told again.
+static sn_status watch_collapse(loop *l, int64_t epoch, bool *ends) {
+    sn_trainer *t = l->trainer;
+    const sn_run *r = t->run;
+    sn_monitor_report m;
+    SN_TRY(sn_monitor_epoch(t->run, t->relaxer, (int)epoch, &m));
+    log_line(l, json_pack("{s:I,s:{s:o,s:o,s:o,s:o,s:i,s:I}}", "step", (json_int_t)r->step, "monitor", "entropy",
+                          number(m.entropy), "without_weights", number(m.free_share), "lean", number(m.lean), "eigenvalue",
+                          number(m.eigenvalue), "batch", t->batch, "seed", (json_int_t)r->config->train.seed));
+    if (!m.why || r->alphas->counts[SN_ALPHA_TOLD]) return SN_OK;
+    char text[400], back[160] = "begin anew with a smaller train.relax.lr or a longer train.relax.warmup";
+    if (m.epoch)
+        snprintf(back, sizeof back,
+                 "better is the likeliest of epoch %d, whose checkpoint, if train.keep has kept it, is that of step %lld",
+                 m.epoch, (long long)(m.epoch * t->steps_per_epoch));
+    snprintf(text, sizeof text, "epoch %lld: the search may collapse: %s (their mean share is %.2f; largest eigenvalue %.3g); %s",
+             (long long)epoch, m.why, m.free_share, m.eigenvalue, back);
+    r->alphas->counts[SN_ALPHA_TOLD] = 1;
+    log_warning(l, text);
+    *ends = r->config->train.relax.on_collapse == SN_COLLAPSE_STOP;
+    return SN_OK;
+}
+
 // Passes per option, decision by decision.
 static void log_passes(loop *l) {
     const sn_run *r = l->trainer->run;
@@ -468,9 +495,14 @@ static sn_status end_of_step(loop *l) {
     if (epoch_ends && has_validation && c->train.validate_every && (epoch % c->train.validate_every == 0 || last))
         SN_TRY(validate_epoch(l));
     if (epoch_ends && t->run->alphas) log_alphas(l);
+    bool collapsed = false;
+    if (epoch_ends && t->run->alphas) SN_TRY(watch_collapse(l, epoch, &collapsed));
     if (last) log_passes(l);
     bool ends = step == l->end, due = epoch_ends || (c->train.save_every && step % c->train.save_every == 0);
     if (due || ends || stop) SN_TRY(save(l, ends || stop));
+    if (collapsed && !ends)
+        return sn_error(SN_DIVERGED, "stopped after step %lld, as train.relax.on_collapse says; the same command goes on",
+                        (long long)step);
     return stop && !ends ? sn_error(SN_INTERRUPTED, "stopped after step %lld of %lld; the same command goes on from there",
                                     (long long)step, (long long)t->steps)
                          : SN_OK;

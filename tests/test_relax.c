@@ -44,7 +44,7 @@ typedef struct {
     sn_space *space;
     sn_relax relax;
     sn_relax_settings settings;
-    double alpha[MOST], dalpha[MOST], dgate[MOST], kept[MOST], spare[MOST];
+    double alpha[MOST], dalpha[MOST], dgate[MOST], kept[MOST], noise[MOST], spare[MOST];
 } bed;
 
 static void bed_open(bed *b, uint32_t seed) {
@@ -60,6 +60,7 @@ static void bed_open(bed *b, uint32_t seed) {
                           .dalpha = b->dalpha,
                           .dgate = b->dgate,
                           .kept = b->kept,
+                          .noise = b->noise,
                           .spare = b->spare,
                           .gates = sn_gates_new(b->space)};
     sn_rng r = sn_rng_at(seed, SN_STREAM_RESAMPLE, 90, 0, 0);

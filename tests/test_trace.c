@@ -29,17 +29,51 @@ static const char config_text[] = "data: {source: idx, cache: cache, augment: {c
                                   "device: ref\n"
                                   "threads: 1\n";
 
+// Of two decisions, which mode relax learns; the activation of the third entry reads a mixture that no BN is behind.
+static const char relaxed_text[] =
+    "data: {source: idx, cache: cache, augment: {crop: 1, flip: true, cutout: 3}}\n"
+    "space:\n"
+    "  input: {channels: 1, height: 9, width: 9}\n"
+    "  classes: 10\n"
+    "  blocks:\n"
+    "    id: {op: identity}\n"
+    "    pool: {op: pool, kind: avg, bn: false}\n"
+    "    mb: {op: mbconv, expand: 2, kernel: 3, activation: relu6}\n"
+    "    sep: {op: sepconv, kernel: 3, residual: true}\n"
+    "  network:\n"
+    "    - {op: conv, kernel: 3, out: 5, activation: linear}\n"
+    "    - {layers: 1, out: 5, choose: [id, pool]}\n"
+    "    - {name: act, op: actconv, kernel: 1, out: 8, stride: 2}\n"
+    "    - {layers: 1, out: 8, choose: [id, mb, sep]}\n"
+    "    - {op: classifier}\n"
+    "train:\n"
+    "  mode: relax\n"
+    "  epochs: 1\n"
+    "  batch: 6\n"
+    "  optimizer: {lr: 0.05, weight_decay: 0.01, label_smoothing: 0.1, clip: 0.5, decay_bn: false}\n"
+    "  relax: {lr: 0.01, temperature: 3, temperature_end: 1, deviation: 0.5}\n"
+    "device: ref\n"
+    "threads: 1\n";
+
 static const char *const sgd[] = {"train.optimizer.decay_bn=false", "train.sampler=fair"};
 static const char *const adam[] = {"train.optimizer.name=adam", "train.optimizer.beta1=0.8"};
 static const char *const adamw[] = {"train.optimizer.name=adamw", "train.optimizer.beta1=0.8"};
 static const char *const fast[] = {"device=cpu", "threads=2"};
+static const char *const darts[] = {"train.relax.method=darts", "train.relax.order=1"};
+static const char *const second[] = {"train.relax.method=darts", "train.relax.order=2"};
+static const char *const gdas[] = {"train.relax.method=gdas", "train.relax.data=same"};
+
+static bool is_relaxed(const char *const *overrides) {
+    return !strncmp(overrides[0], "train.relax", 11);
+}
 
 static sn_run *new_run(const char *const *overrides) {
+    const char *text = is_relaxed(overrides) ? relaxed_text : config_text;
     uint8_t labels[IMAGES + 4];
     for (int i = 0; i < IMAGES + 4; i++) labels[i] = (uint8_t)(i % CLASSES);
     put_idx(at("idx"), IMAGES, 4, SIDE, SIDE, labels);
     sn_config *c;
-    ck_ok(sn_config_parse(config_text, strlen(config_text), at("config.yaml"), overrides, 2, &c));
+    ck_ok(sn_config_parse(text, strlen(text), at("config.yaml"), overrides, 2, &c));
     sn_run *r;
     ck_ok(sn_run_create(c, NULL, &r));
     return r;
@@ -191,7 +225,7 @@ static void check_update(const sn_h5r *f, const char *step) {
     snprintf(group, sizeof group, "%s/gradients", step);
     ck_ok(sn_h5_list(f, group, check_param, &u));
     double norm = real(f, step, "norm");
-    ck_assert(u.params > 8);
+    ck_assert(u.params >= 8);
     ck_assert(fabs(sqrt(u.squares) - norm) <= 1e-6 * norm);
     ck_assert(fabs(u.factor - fmin(1, 0.5 / (norm + 1e-6))) <= 1e-12);
     ck_assert_int_eq(is_word(u.decay_free, "stem_bn.bias"), !is_adam);
@@ -240,50 +274,62 @@ static double stem_value(const float *image, const float *weights, int c, int y,
     return v;
 }
 
-// The stem by hand: convolution, batch normalisation, the sign; which is the order of images, weights and bits at once.
-static void check_sides(const sn_h5r *f, const char *step, const char *pass) {
-    enum { PLANE = SIDE * SIDE };
-    size_t n, bytes = (BATCH * CHANNELS * PLANE + 7) / 8;
-    float *image = floats(f, &n, "%s/images", step), *w = floats(f, &n, "%s/before/params/stem.weight", step),
+enum { PLANE = SIDE * SIDE };
+
+// The stem's normalised values by hand, of one channel.
+static void stem_channel(const sn_h5r *f, const char *step, const char *batch, int c, double u[BATCH * PLANE]) {
+    size_t n;
+    float *image = floats(f, &n, "%s/images", batch), *w = floats(f, &n, "%s/before/params/stem.weight", step),
           *gamma = floats(f, &n, "%s/before/params/stem_bn.weight", step),
           *beta = floats(f, &n, "%s/before/params/stem_bn.bias", step);
-    uint8_t bits[(BATCH * CHANNELS * PLANE + 7) / 8];
-    char path[128];
-    snprintf(path, sizeof path, "%s/inside/stem_bn", pass);
-    ck_ok(sn_h5_read(f, path, SN_U8, 1, &bytes, bits));
-    for (int c = 0; c < CHANNELS; c++) {
-        double value[BATCH * PLANE], mean = 0, var = 0;
-        for (int i = 0; i < BATCH * PLANE; i++) {
-            value[i] = stem_value(image + i / PLANE * PLANE, w, c, i % PLANE / SIDE, i % SIDE);
-            mean += value[i] / (BATCH * PLANE);
-        }
-        for (int i = 0; i < BATCH * PLANE; i++) var += pow(value[i] - mean, 2) / (BATCH * PLANE);
-        for (int i = 0; i < BATCH * PLANE; i++) {
-            double u = (double)gamma[c] * (value[i] - mean) / sqrt(var + 1e-5) + (double)beta[c];
-            int place = (i / PLANE * CHANNELS + c) * PLANE + i % PLANE;
-            if (fabs(u) > 1e-5) ck_assert_int_eq(bits[place / 8] >> (7 - place % 8) & 1, u > 0);
-        }
+    double mean = 0, var = 0;
+    for (int i = 0; i < BATCH * PLANE; i++) {
+        u[i] = stem_value(image + i / PLANE * PLANE, w, c, i % PLANE / SIDE, i % SIDE);
+        mean += u[i] / (BATCH * PLANE);
     }
+    for (int i = 0; i < BATCH * PLANE; i++) var += pow(u[i] - mean, 2) / (BATCH * PLANE);
+    for (int i = 0; i < BATCH * PLANE; i++) u[i] = (double)gamma[c] * (u[i] - mean) / sqrt(var + 1e-5) + (double)beta[c];
     free(image);
     free(w);
     free(gamma);
     free(beta);
 }
 
+// Bits of the activation that goes by `name` against the values that it reads: the order of images, weights and bits at once.
+static void check_bits(const sn_h5r *f, const char *pass, const char *name, int c, const double u[BATCH * PLANE]) {
+    size_t bytes = (BATCH * CHANNELS * PLANE + 7) / 8;
+    uint8_t bits[(BATCH * CHANNELS * PLANE + 7) / 8];
+    char path[128];
+    snprintf(path, sizeof path, "%s/inside/%s", pass, name);
+    ck_ok(sn_h5_read(f, path, SN_U8, 1, &bytes, bits));
+    for (int i = 0; i < BATCH * PLANE; i++) {
+        int place = (i / PLANE * CHANNELS + c) * PLANE + i % PLANE;
+        if (fabs(u[i]) > 1e-5) ck_assert_int_eq(bits[place / 8] >> (7 - place % 8) & 1, u[i] > 0);
+    }
+}
+
+static void check_sides(const sn_h5r *f, const char *step, const char *pass) {
+    double u[BATCH * PLANE];
+    for (int c = 0; c < CHANNELS; c++) {
+        stem_channel(f, step, step, c, u);
+        check_bits(f, pass, "stem_bn", c, u);
+    }
+}
+
 // Pixels of sample i are (7 i + 13 p) mod 251: an image that is normalised again the same way differs from the file's by one
 // scale and shift, a crop and a flip; its place under the draw is looked up.
-static void check_images(const sn_h5r *f, const char *step) {
+static void check_images(const sn_h5r *f, const char *batch) {
     char path[128];
     size_t n = BATCH, dims[2] = {BATCH, 7}, all;
     uint32_t samples[BATCH];
     int32_t draws[BATCH][7], labels[BATCH];
-    snprintf(path, sizeof path, "%s/samples", step);
+    snprintf(path, sizeof path, "%s/samples", batch);
     ck_ok(sn_h5_read(f, path, SN_U32, 1, &n, samples));
-    snprintf(path, sizeof path, "%s/labels", step);
+    snprintf(path, sizeof path, "%s/labels", batch);
     ck_ok(sn_h5_read(f, path, SN_I32, 1, &n, labels));
-    snprintf(path, sizeof path, "%s/draws", step);
+    snprintf(path, sizeof path, "%s/draws", batch);
     ck_ok(sn_h5_read(f, path, SN_I32, 2, dims, draws));
-    float *images = floats(f, &all, "%s/images", step);
+    float *images = floats(f, &all, "%s/images", batch);
     double level[251] = {0}; // normalised value of each pixel value
     bool known[251] = {false};
     for (int i = 0; i < BATCH; i++) {
@@ -351,6 +397,181 @@ START_TEST(steps_are_told_as_they_were) {
 }
 END_TEST
 
+// ---------------------------------------------------------------- mode relax
+enum { PLACES = 5, FIRST = 2, RELAXED_STEPS = 3 }; // options of both decisions, of the first
+
+__attribute__((format(printf, 3, 4))) static void reals(const sn_h5r *f, double out[PLACES], const char *format, ...) {
+    char path[128];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(path, sizeof path, format, args);
+    va_end(args);
+    size_t n = PLACES;
+    ck_ok(sn_h5_read(f, path, SN_F64, 1, &n, out));
+}
+
+static int64_t integer(const sn_h5r *f, const char *where, const char *name) {
+    int64_t v;
+    ck_ok(sn_h5_attr_int_read(f, where, name, &v));
+    return v;
+}
+
+// Of both decisions.
+static void softmax(const double *alpha, const double *noise, double temperature, double *out) {
+    for (int d = 0; d < 2; d++) {
+        int first = d ? FIRST : 0, end = d ? PLACES : FIRST;
+        double sum = 0;
+        for (int i = first; i < end; i++) sum += out[i] = exp((alpha[i] + noise[i]) / temperature);
+        for (int i = first; i < end; i++) out[i] /= sum;
+    }
+}
+
+// Gates are what the method makes of these alphas: of gdas the option with the largest share alone.
+static void check_gates(const sn_h5r *f, const char *pass, const double *alpha, double temperature, bool single) {
+    double noise[PLACES], kept[PLACES], gates[PLACES], share[PLACES];
+    uint8_t active[PLACES];
+    char path[128];
+    size_t n = PLACES;
+    reals(f, noise, "%s/noise", pass);
+    reals(f, kept, "%s/kept", pass);
+    reals(f, gates, "%s/gates", pass);
+    snprintf(path, sizeof path, "%s/active", pass);
+    ck_ok(sn_h5_read(f, path, SN_U8, 1, &n, active));
+    softmax(alpha, noise, temperature, share);
+    for (int i = 0; i < PLACES; i++) {
+        int first = i < FIRST ? 0 : FIRST, end = i < FIRST ? FIRST : PLACES, better = 0;
+        for (int k = first; k < end; k++) better += share[k] > share[i];
+        ck_assert((noise[i] != 0) == single);
+        ck_assert(fabs(kept[i] - share[i]) < 1e-12);
+        ck_assert_int_eq(active[i], !single || !better);
+        ck_assert(fabs(gates[i] - (single ? !better : share[i])) < 1e-12);
+    }
+}
+
+// The gradient of alphas from that of gates: p*(dgate - mean of dgate by p)/temperature.
+static void check_pull(const sn_h5r *f, const char *step, double temperature) {
+    double dgate[PLACES], kept[PLACES], found[PLACES];
+    reals(f, dgate, "%s/passes/0/gate_gradients", step);
+    reals(f, kept, "%s/passes/0/kept", step);
+    reals(f, found, "%s/alpha_gradients", step);
+    for (int i = 0; i < PLACES; i++) {
+        double mean = 0;
+        for (int k = i < FIRST ? 0 : FIRST; k < (i < FIRST ? FIRST : PLACES); k++) mean += kept[k] * dgate[k];
+        ck_assert(fabs(found[i] - kept[i] * (dgate[i] - mean) / temperature) < 1e-14);
+        ck_assert(found[i] != 0);
+    }
+}
+
+static void check_alphas(const sn_h5r *f, const char *step) {
+    double a[PLACES], m[PLACES], v[PLACES], b[PLACES], n[PLACES], w[PLACES], g[PLACES];
+    int64_t t;
+    char path[64];
+    snprintf(path, sizeof path, "%s/alphas/after/step", step);
+    ck_ok(sn_h5_read(f, path, SN_I64, 0, NULL, &t));
+    ck_assert_int_eq(t, atoi(step + 7)); // "/steps/00000002"
+    reals(f, a, "%s/alphas/before/alpha", step);
+    reals(f, m, "%s/alphas/before/exp_avg", step);
+    reals(f, v, "%s/alphas/before/exp_avg_sq", step);
+    reals(f, b, "%s/alphas/after/alpha", step);
+    reals(f, n, "%s/alphas/after/exp_avg", step);
+    reals(f, w, "%s/alphas/after/exp_avg_sq", step);
+    reals(f, g, "%s/alpha_gradients", step);
+    for (int i = 0; i < PLACES; i++) {
+        double d = g[i] + 0.001 * a[i];
+        ck_assert(fabs(n[i] - (0.5 * m[i] + 0.5 * d)) < 1e-15);
+        ck_assert(fabs(w[i] - (0.999 * v[i] + 0.001 * d * d)) < 1e-15);
+        double move = 0.01 * n[i] / (1 - pow(0.5, (double)t)) / (sqrt(w[i] / (1 - pow(0.999, (double)t))) + 1e-8);
+        ck_assert(fabs(b[i] - (a[i] - move)) < 1e-13);
+    }
+}
+
+// Both batches are what training drew, and no image is in both.
+static void check_batches(const sn_h5r *f, const char *step, bool apart) {
+    char path[64];
+    size_t n = BATCH;
+    uint32_t samples[2][BATCH];
+    snprintf(path, sizeof path, "%s/alpha_batch", step);
+    ck_assert_int_eq(sn_h5_has(f, path), apart);
+    check_images(f, step);
+    if (!apart) return;
+    check_images(f, path);
+    for (int k = 0; k < 2; k++) {
+        snprintf(path, sizeof path, "%s%s/samples", step, k ? "/alpha_batch" : "");
+        ck_ok(sn_h5_read(f, path, SN_U32, 1, &n, samples[k]));
+    }
+    for (int i = 0; i < BATCH * BATCH; i++) ck_assert_uint_ne(samples[0][i / BATCH], samples[1][i % BATCH]);
+}
+
+// The activation that reads a mixture: the stem and the mean of the pixels around, by their gates.
+static void check_mixture(const sn_h5r *f, const char *step, const char *batch, const char *pass) {
+    double gates[PLACES];
+    reals(f, gates, "%s/gates", pass);
+    for (int c = 0; c < CHANNELS; c++) {
+        double stem[BATCH * PLANE], u[BATCH * PLANE];
+        stem_channel(f, step, batch, c, stem);
+        for (int i = 0; i < BATCH * PLANE; i++) {
+            int y = i % PLANE / SIDE, x = i % SIDE, around = 0;
+            double sum = 0;
+            for (int k = 0; k < 9; k++) {
+                int py = y + k / 3 - 1, px = x + k % 3 - 1;
+                if (py >= 0 && py < SIDE && px >= 0 && px < SIDE) sum += stem[i / PLANE * PLANE + py * SIDE + px], around++;
+            }
+            u[i] = gates[0] * stem[i] + gates[1] * sum / around;
+        }
+        check_bits(f, pass, "act_act", c, u);
+    }
+}
+
+// What each pass was asked for: "aG": on the images of alphas, gates' gradients; W: weights' gradients; S: statistics move.
+static void check_kinds(const sn_h5r *f, const char *step, const char *const *kinds, int passes) {
+    char path[64];
+    for (int p = 0; p <= passes; p++) {
+        snprintf(path, sizeof path, "%s/passes/%d", step, p);
+        ck_assert_int_eq(sn_h5_has(f, path), p < passes);
+        if (p == passes) return;
+        char *half = words(f, path, "half");
+        ck_assert_str_eq(half, *kinds[p] == 'a' ? "alphas" : "weights");
+        ck_assert_int_eq(integer(f, path, "wants_gates"), strchr(kinds[p], 'G') != NULL);
+        ck_assert_int_eq(integer(f, path, "wants_weights"), strchr(kinds[p], 'W') != NULL);
+        ck_assert_int_eq(integer(f, path, "moves_statistics"), strchr(kinds[p], 'S') != NULL);
+        free(half);
+    }
+}
+
+START_TEST(relaxed_steps_are_told_as_they_were) {
+    static const char *const *const all[] = {darts, second, gdas};
+    static const char *const kinds[][5] = {{"aG", "wWS"}, {"wW", "aGW", "wG", "wG", "wWS"}, {"aG", "wWS"}};
+    bool single = all[_i] == gdas, ahead = all[_i] == second;
+    sn_h5r *f = traced(all[_i], 1, RELAXED_STEPS, false);
+    char *method = words(f, "/", "sampler"), *relax = words(f, "/", "relax");
+    ck_assert_str_eq(method, single ? "gdas" : "darts");
+    ck_assert_ptr_nonnull(strstr(relax, "\"temperature_end\":1.0"));
+    ck_assert(real(f, "/", "bn_momentum") == 0.1);
+    for (int k = 1, passes = ahead ? 5 : 2; k <= RELAXED_STEPS; k++) {
+        char step[32], path[64], batch[64];
+        double alpha[2][PLACES], temperature = single ? 3 - (k - 1) * 2.0 / (STEPS - 1) : 1;
+        snprintf(step, sizeof step, "/steps/%08d", k);
+        snprintf(batch, sizeof batch, "%s%s", step, single ? "" : "/alpha_batch");
+        reals(f, alpha[0], "%s/alphas/before/alpha", step);
+        reals(f, alpha[1], "%s/alphas/after/alpha", step);
+        check_batches(f, step, !single);
+        check_update(f, step);
+        check_alphas(f, step);
+        check_kinds(f, step, kinds[_i], passes);
+        for (int p = 0; p < passes; p++) {
+            snprintf(path, sizeof path, "%s/passes/%d", step, p);
+            check_gates(f, path, alpha[p + 1 == passes], temperature, single);
+            if (!single && (p + 1 == passes || p == 0)) // at the weights of the step
+                check_mixture(f, step, ahead || p ? step : batch, path);
+        }
+        if (!ahead) check_pull(f, step, temperature);
+    }
+    free(method);
+    free(relax);
+    sn_h5r_free(f);
+}
+END_TEST
+
 // The bytes of a dataset of floats in two traces.
 static void same(const sn_h5r *a, const sn_h5r *b, const char *path) {
     size_t n, m;
@@ -392,15 +613,18 @@ static uint64_t state_hash(const sn_run *r) {
         h = sn_hash_bytes(h, v, (size_t)sn_memory_elements(r->net->memory, parts[k]) * sizeof *v);
         sn_memory_unmap(r->net->memory, parts[k], v);
     }
+    for (int i = 0; r->alphas && i < r->alphas->places; i++)
+        h = sn_hash_bytes(h, &r->alphas->alpha[i], sizeof r->alphas->alpha[i]);
     return h;
 }
 
 START_TEST(tracing_changes_nothing) {
-    sn_run *watched = new_run(sgd), *alone = new_run(sgd);
-    ck_ok(sn_trace(watched, 1, 4, false, at("trace.h5")));
+    static const char *const *const all[] = {sgd, second, gdas};
+    sn_run *watched = new_run(all[_i]), *alone = new_run(all[_i]);
+    ck_ok(sn_trace(watched, 1, 2, false, at("trace.h5")));
     sn_trainer *t;
     ck_ok(sn_trainer_create(alone, &t));
-    for (int i = 0; i < 4; i++) ck_ok(sn_trainer_step(t));
+    for (int i = 0; i < 2; i++) ck_ok(sn_trainer_step(t));
     ck_assert_int_eq(watched->step, alone->step);
     ck_assert_uint_eq(state_hash(watched), state_hash(alone));
     ck_ok(sn_trainer_step(t));
@@ -424,6 +648,29 @@ START_TEST(inputs_only_has_inputs_and_losses) {
     check_mask(f, "/steps/00000002/passes/2");
     ck_assert(real(f, "/steps/00000002/passes/2", "loss") == real(whole, "/steps/00000002/passes/2", "loss"));
     sn_h5r_free(whole);
+    sn_h5r_free(f);
+}
+END_TEST
+
+START_TEST(inputs_only_in_mode_relax) {
+    sn_h5r *f = traced(darts, 1, 1, true);
+    static const char *const absent[] = {"gradients",
+                                         "before",
+                                         "after",
+                                         "draws",
+                                         "alphas",
+                                         "alpha_gradients",
+                                         "alpha_batch/draws",
+                                         "passes/0/logits",
+                                         "passes/0/kept",
+                                         "passes/0/gate_gradients"};
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "/steps/00000001/%s", absent[i]);
+        ck_assert(!sn_h5_has(f, path));
+    }
+    ck_assert(sn_h5_has(f, "/steps/00000001/alpha_batch/images") && sn_h5_has(f, "/steps/00000001/passes/1/gates"));
+    ck_assert(real(f, "/steps/00000001/passes/0", "loss") > 0);
     sn_h5r_free(f);
 }
 END_TEST
@@ -454,8 +701,10 @@ int main(void) {
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, steps_are_told_as_they_were, 0, 4);
     tcase_add_test(t, later_steps_are_the_same);
-    tcase_add_test(t, tracing_changes_nothing);
+    tcase_add_loop_test(t, relaxed_steps_are_told_as_they_were, 0, 3);
+    tcase_add_loop_test(t, tracing_changes_nothing, 0, 3);
     tcase_add_test(t, inputs_only_has_inputs_and_losses);
+    tcase_add_test(t, inputs_only_in_mode_relax);
     tcase_add_test(t, wrong_steps_are_refused);
     suite_add_tcase(s, t);
     return run_suite(s);

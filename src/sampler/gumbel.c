@@ -10,7 +10,8 @@ void sn_gumbel_softmax(sn_relax *r, int d, int draw) {
     for (int k = 0; k < options; k++) {
         double u;
         while (!((u = sn_rng_unit(&rng)) > 0)) continue;
-        logit[k] = r->alpha[first + k] - log(-log(u));
+        r->noise[first + k] = -log(-log(u));
+        logit[k] = r->alpha[first + k] + r->noise[first + k];
     }
     sn_relax_softmax(r->space, d, logit, sn_relax_temperature(r), r->kept + first);
 }

@@ -49,6 +49,7 @@ typedef struct {
     sn_gates *gates;
     double *dgate; // after a pass that wanted it
     double *kept;  // what `gates` drew, for `pull`
+    double *noise; // that it was drawn with, of gdas and snas; for traces
     double *spare;
     const sn_relax_verbs *verbs;
     void *trainer;

@@ -127,6 +127,10 @@ def compare_statistics(worst, step, name, bn, momentum):
     """A mean is a sum of values around it: where it is 0 but for rounding, the unit is the last place of their deviation."""
     before, after = step["before/buffers"], step["after/buffers"]
     kept = (1 - momentum) ** int(bn.num_batches_tracked)  # of the statistics before the step
+    if kept == 1:  # no pass moved them
+        for leaf in (".running_mean", ".running_var"):
+            worst.note("statistics", f"{step.name} {name}{leaf}", norm(after[name + leaf][()] - before[name + leaf][()]), 0)
+        return
     var, old = bn.running_var.numpy(), before[name + ".running_var"][()]
     deviation = np.sqrt(np.maximum(var - kept * old, 0) / (1 - kept))
     compare_change(worst, "statistics", f"{step.name} {name}.running_var", after[name + ".running_var"][()], var, old, 0)
@@ -150,11 +154,13 @@ def same_bits(a, b):
 
 
 # ---------------------------------------------------------------- steps
+def use_sides(net, p):
+    """Activations take the sides of this pass from now on; None: PyTorch's own."""
+    net.sides = None if p is None else {n: np.unpackbits(d[()]) for n, d in p.get("inside", {}).items()}
+
+
 def run_pass(net, trace, x, y, p, sides):
-    net.sides = None
-    if sides:
-        count = {n: int(np.prod(d.shape)) * 8 for n, d in p["inside"].items()}
-        net.sides = {n: torch.from_numpy(np.unpackbits(d[()], count=count[n]).astype(bool)) for n, d in p["inside"].items()}
+    use_sides(net, p if sides else None)
     logits = net(x, p["mask"][()].tolist())
     loss = F.cross_entropy(logits, y, label_smoothing=float(trace.attrs["label_smoothing"]))
     loss.backward()
@@ -197,6 +203,8 @@ def replay_step(worst, trace, step, net, args):
 
 def replay(path, args):
     trace = Trace(path)
+    if "relax" in trace.attrs:
+        sys.exit(f"{path} is a trace of mode relax: replay_relaxed.py redoes it")
     if trace.attrs["inputs_only"]:
         sys.exit(f"{path} holds inputs only: use --free")
     net = trace.make_net(torch.float64 if args.double else torch.float32)

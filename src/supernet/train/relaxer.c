@@ -12,6 +12,7 @@ struct sn_relaxer {
     sn_relax relax;
     void *saved;   // weights
     sn_plan moves; // reused
+    sn_relax_hooks hooks;
     // of the step at hand
     const sn_batch *in;
     double lr;
@@ -80,8 +81,8 @@ static sn_status make(sn_relaxer *x) {
     if (!x->method) return sn_error(SN_CONFIG, "no relaxation '%s'", c->train.relax.method);
     x->settings = settings_of(c);
     r->gates = first_gates(c);
-    r->dalpha = list(x), r->dgate = list(x), r->kept = list(x), r->spare = list(x);
-    if (!r->gates || !r->dalpha || !r->dgate || !r->kept || !r->spare) return SN_RESOURCE;
+    r->dalpha = list(x), r->dgate = list(x), r->kept = list(x), r->noise = list(x), r->spare = list(x);
+    if (!r->gates || !r->dalpha || !r->dgate || !r->kept || !r->noise || !r->spare) return SN_RESOURCE;
     if (x->settings.cost > 0) {
         double *cost = list(x);
         r->cost = cost;
@@ -108,11 +109,16 @@ void sn_relaxer_free(sn_relaxer *x) {
     free(x->relax.dalpha);
     free(x->relax.dgate);
     free(x->relax.kept);
+    free(x->relax.noise);
     free(x->relax.spare);
     free((double *)x->relax.cost);
     free(x->saved);
     sn_plan_free(&x->moves);
     free(x);
+}
+
+void sn_relaxer_watch(sn_relaxer *x, const sn_relax_hooks *hooks) {
+    x->hooks = *hooks;
 }
 
 // ---------------------------------------------------------------- verbs
@@ -159,7 +165,8 @@ static sn_status verb_pass(void *arg, sn_half half, unsigned wanted) {
     sn_pass pass = pass_of(x, wanted);
     size_t behind = half == SN_ON_ALPHAS && r->part[1] ? (size_t)pass.batch : 0; // of the weights' images
     sn_batch_score score;
-    SN_TRY(sn_supernet_pass(r->net, &pass, x->in->images + behind * sn_run_image(r), x->in->labels + behind, &score));
+    const float *images = x->in->images + behind * sn_run_image(r);
+    SN_TRY(sn_supernet_pass(r->net, &pass, images, x->in->labels + behind, &score));
     if (score.finite == 0)
         return sn_error(SN_DIVERGED, "the loss on the images of the %s is not finite",
                         half == SN_ON_ALPHAS ? "alphas" : "weights");
@@ -167,16 +174,19 @@ static sn_status verb_pass(void *arg, sn_half half, unsigned wanted) {
     if (wanted & SN_MOVE_STATISTICS) count_options(x);
     count(x, half, wanted, &score);
     count_work(x);
-    return SN_OK;
+    sn_relaxed_pass told = {half, wanted, &x->relax, images, score.loss / pass.batch};
+    return x->hooks.pass ? x->hooks.pass(x->hooks.arg, &told) : SN_OK;
 }
 
 static sn_status verb_update_weights(void *arg) {
     sn_relaxer *x = arg;
+    if (x->hooks.weights) SN_TRY(x->hooks.weights(x->hooks.arg));
     return sn_optim_update(x->run->optim, x->lr);
 }
 
 static sn_status verb_update_alphas(void *arg) {
     sn_relaxer *x = arg;
+    if (x->hooks.alphas) SN_TRY(x->hooks.alphas(x->hooks.arg, &x->relax));
     return sn_alphas_update(x->run->alphas, x->run->config, x->relax.dalpha);
 }
 

@@ -3,6 +3,7 @@
 #ifndef SN_RELAXER_H
 #define SN_RELAXER_H
 
+#include "sampler/relax.h"
 #include "supernet/engine/room.h"
 #include "supernet/train/loader.h"
 
@@ -17,9 +18,27 @@ typedef struct {
     double flops, plan_seconds; // of all passes: convolutions, two for each multiply-add; making their plans
 } sn_relax_sums;
 
+// A pass that has run: its results are still in the supernet, those of its gates in relax->dgate.
+typedef struct {
+    sn_half half;
+    unsigned wanted; // as the verb was asked
+    const sn_relax *relax;
+    const float *images;
+    double loss; // mean over them
+} sn_relaxed_pass;
+
+// Called inside a step, for traces. Any may be NULL; an error ends the step.
+typedef struct {
+    void *arg;
+    sn_status (*pass)(void *arg, const sn_relaxed_pass *); // after each pass
+    sn_status (*alphas)(void *arg, const sn_relax *);      // dalpha complete, alphas not yet moved
+    sn_status (*weights)(void *arg);                       // gradients complete, weights not yet moved
+} sn_relax_hooks;
+
 // The run is in mode relax and stays. SN_CONFIG where its method cannot be used with its space.
 sn_status sn_relaxer_create(sn_run *, sn_relaxer **out);
 void sn_relaxer_free(sn_relaxer *);
+void sn_relaxer_watch(sn_relaxer *, const sn_relax_hooks *);
 
 // Step run->step of `steps` on the batch of a loader, at a learning rate of the weights.
 sn_status sn_relaxer_step(sn_relaxer *, int64_t steps, const sn_batch *, double lr, sn_relax_sums *out);

@@ -1,5 +1,7 @@
 // Traced training steps; see trace.h. A step's hooks come in the order begin, pass..., update, end.
-// Not here: attributes of the whole file (trace_head.c), sides of activations (trace_sides.c). Next: trace_head.c.
+// In mode relax the relaxer calls the middle ones: passes of two kinds, update_alphas between them.
+// Not here: attributes of the whole file (trace_head.c), gates and alphas (trace_relax.c), sides of activations (trace_sides.c).
+// Next: trace_head.c.
 #include "supernet/train/trace.h"
 #include "supernet/train/trace_parts.h"
 #include "supernet/train/train.h"
@@ -16,6 +18,7 @@ typedef struct {
 
 typedef struct {
     sn_run *run;
+    sn_trainer *trainer;
     sn_h5w *file;
     bool inputs_only, has_bn; // has_bn: the attributes of BN are written
     state before;
@@ -101,61 +104,78 @@ static sn_status put_state(tracer *t, const char *group, const state *s, const b
 }
 
 // ---------------------------------------------------------------- a step
-static sn_status put_images(tracer *t, const sn_trainer *trainer) {
+// The images of a batch from `first` on, as many as a pass takes.
+static sn_status put_images(tracer *t, const char *group, size_t first) {
     const sn_space *s = t->run->space;
-    size_t pixels = (size_t)s->height * (size_t)s->width, channels = (size_t)s->channels, n = (size_t)trainer->batch;
+    size_t pixels = (size_t)s->height * (size_t)s->width, channels = (size_t)s->channels, n = (size_t)t->trainer->batch;
+    const float *images = t->trainer->in.images + first * sn_run_image(t->run);
     for (size_t i = 0; i < n; i++)
         for (size_t p = 0; p < pixels; p++)
             for (size_t c = 0; c < channels; c++)
-                t->scratch[(i * channels + c) * pixels + p] = trainer->in.images[(i * pixels + p) * channels + c];
+                t->scratch[(i * channels + c) * pixels + p] = images[(i * pixels + p) * channels + c];
     char path[64];
-    snprintf(path, sizeof path, "%s/images", t->step);
+    snprintf(path, sizeof path, "%s/images", group);
     return sn_h5_put(t->file, path, SN_F32, 4, (size_t[]){n, channels, (size_t)s->height, (size_t)s->width}, t->scratch);
 }
 
-static sn_status put_draws(tracer *t, const sn_trainer *trainer) {
+static sn_status put_draws(tracer *t, const char *group, size_t first) {
     enum { COLUMNS = 7 };
-    size_t dims[2] = {(size_t)trainer->batch, COLUMNS};
+    size_t dims[2] = {(size_t)t->trainer->batch, COLUMNS};
     int32_t *rows = sn_new(dims[0] * COLUMNS, sizeof *rows);
     if (!rows) return SN_RESOURCE;
     for (size_t i = 0; i < dims[0]; i++) {
-        const sn_draw *d = &trainer->in.draws[i];
+        const sn_draw *d = &t->trainer->in.draws[first + i];
         memcpy(rows + i * COLUMNS, (int32_t[COLUMNS]){d->dy, d->dx, d->height, d->width, d->flip, d->cut_y, d->cut_x},
                COLUMNS * sizeof *rows);
     }
     char path[64];
-    snprintf(path, sizeof path, "%s/draws", t->step);
+    snprintf(path, sizeof path, "%s/draws", group);
     sn_status s = sn_h5_put(t->file, path, SN_I32, 2, dims, rows);
     free(rows);
     SN_TRY(s);
     return sn_h5_attr_text(t->file, path, "columns", "dy dx height width flip cut_y cut_x");
 }
 
+static sn_status put_batch(tracer *t, const char *group, size_t first) {
+    size_t n = (size_t)t->trainer->batch;
+    char path[64];
+    SN_TRY(put_images(t, group, first));
+    snprintf(path, sizeof path, "%s/labels", group);
+    SN_TRY(sn_h5_put(t->file, path, SN_I32, 1, &n, t->trainer->in.labels + first));
+    snprintf(path, sizeof path, "%s/samples", group);
+    SN_TRY(sn_h5_put(t->file, path, SN_U32, 1, &n, t->trainer->in.samples + first));
+    return t->inputs_only ? SN_OK : put_draws(t, group, first);
+}
+
+static sn_status put_alphas(tracer *t, const char *when) {
+    char group[64];
+    snprintf(group, sizeof group, "%s/alphas/%s", t->step, when);
+    return t->run->alphas ? sn_trace_alphas(t->file, group, t->run->alphas) : SN_OK;
+}
+
 static sn_status begin(void *arg, sn_trainer *trainer) {
     tracer *t = arg;
-    size_t n = (size_t)trainer->batch;
-    char path[64];
+    char group[64];
     t->passes = 0;
     memset(t->used, 0, (size_t)t->run->graph->params.n * sizeof *t->used);
     snprintf(t->step, sizeof t->step, "/steps/%08lld", (long long)t->run->step + 1);
-    SN_TRY(put_images(t, trainer));
-    snprintf(path, sizeof path, "%s/labels", t->step);
-    SN_TRY(sn_h5_put(t->file, path, SN_I32, 1, &n, trainer->in.labels));
-    snprintf(path, sizeof path, "%s/samples", t->step);
-    SN_TRY(sn_h5_put(t->file, path, SN_U32, 1, &n, trainer->in.samples));
+    SN_TRY(put_batch(t, t->step, 0));
     SN_TRY(sn_h5_attr_text(t->file, t->step, "split", "train"));
     SN_TRY(sn_h5_attr_int(t->file, t->step, "epoch", t->run->step / trainer->steps_per_epoch));
     SN_TRY(sn_h5_attr_f64(t->file, t->step, "lr", trainer->lr));
+    snprintf(group, sizeof group, "%s/alpha_batch", t->step);
+    if (t->run->part[1]) SN_TRY(put_batch(t, group, (size_t)trainer->batch));
     if (t->inputs_only) return SN_OK;
     take_state(t->run, &t->before);
-    return put_draws(t, trainer);
+    return put_alphas(t, "before");
 }
 
-// What BN computes with, from the first pass.
+// What BN computes with, from the first pass that moves its statistics.
 static sn_status put_bn(tracer *t, const sn_plan *plan) {
     for (int i = 0; i < plan->n_calls && !t->has_bn; i++) {
-        if (plan->call[i].kernel != SN_BN_FORWARD || plan->call[i].as.bn_forward.mode != SN_BN_BATCH) continue;
-        SN_TRY(sn_h5_attr_f64(t->file, "/", "bn_momentum", plan->call[i].as.bn_forward.momentum));
+        const sn_bn_forward *bn = &plan->call[i].as.bn_forward;
+        if (plan->call[i].kernel != SN_BN_FORWARD || bn->mode != SN_BN_BATCH || !(bn->momentum > 0)) continue;
+        SN_TRY(sn_h5_attr_f64(t->file, "/", "bn_momentum", bn->momentum));
         t->has_bn = true;
     }
     return SN_OK;
@@ -186,28 +206,50 @@ static sn_status put_logits(tracer *t, const char *group, int batch) {
     return s;
 }
 
-static sn_status pass(void *arg, sn_trainer *trainer, const sn_arch *a, const sn_plan *plan) {
-    tracer *t = arg;
-    char group[64];
-    snprintf(group, sizeof group, "%s/passes/%d", t->step, t->passes++);
+static void next_pass(tracer *t, char *group, size_t size) {
+    snprintf(group, size, "%s/passes/%d", t->step, t->passes++);
+}
+
+// What a pass came to; its arena is gone afterwards.
+static sn_status put_results(tracer *t, const char *group, const sn_plan *plan, const float *images, double loss) {
     SN_TRY(put_bn(t, plan));
-    SN_TRY(put_mask(t, group, a));
-    SN_TRY(sn_h5_attr_f64(t->file, group, "loss", trainer->score.loss / trainer->batch));
+    SN_TRY(sn_h5_attr_f64(t->file, group, "loss", loss));
     if (t->inputs_only) return SN_OK;
     for (int i = 0; i < plan->n_parts; i++) t->used[plan->part[i].param] = true;
     SN_TRY(sn_h5_attr_text(t->file, group, "targets", "labels"));
-    SN_TRY(put_logits(t, group, trainer->batch));
-    return sn_trace_sides(t->file, group, t->run->net, plan, trainer->in.images, trainer->batch);
+    SN_TRY(put_logits(t, group, t->trainer->batch));
+    return sn_trace_sides(t->file, group, t->run->net, plan, images, t->trainer->batch);
 }
 
-static sn_status update(void *arg, sn_trainer *trainer) {
-    (void)trainer;
+static sn_status pass(void *arg, sn_trainer *trainer, const sn_arch *a, const sn_plan *plan) {
+    tracer *t = arg;
+    char group[64];
+    next_pass(t, group, sizeof group);
+    SN_TRY(put_mask(t, group, a));
+    return put_results(t, group, plan, trainer->in.images, trainer->score.loss / trainer->batch);
+}
+
+static sn_status relaxed_pass(void *arg, const sn_relaxed_pass *p) {
+    tracer *t = arg;
+    char group[64];
+    next_pass(t, group, sizeof group);
+    SN_TRY(sn_trace_gates(t->file, group, p, t->inputs_only));
+    return put_results(t, group, &t->run->net->plan, p->images, p->loss);
+}
+
+static sn_status update_alphas(void *arg, const sn_relax *r) {
+    tracer *t = arg;
+    return t->inputs_only ? SN_OK : sn_trace_alpha_gradients(t->file, t->step, r);
+}
+
+// Gradients of what the update moves: a pass for alphas may use more.
+static sn_status update_weights(void *arg) {
     tracer *t = arg;
     const sn_params *p = &t->run->graph->params;
     char path[1024];
     if (t->inputs_only) return SN_OK;
     for (int i = 0; i < p->n; i++) {
-        if (!t->used[i]) continue;
+        if (!t->run->net->is_active[i]) continue;
         float *memory = sn_new((size_t)p->param[i].size, sizeof *memory);
         if (!memory) return SN_RESOURCE;
         sn_supernet_get(t->run->net, SN_BUFFER_GRADS, i, memory);
@@ -217,6 +259,11 @@ static sn_status update(void *arg, sn_trainer *trainer) {
         SN_TRY(s);
     }
     return SN_OK;
+}
+
+static sn_status update(void *arg, sn_trainer *trainer) {
+    (void)trainer;
+    return update_weights(arg);
 }
 
 static sn_status end(void *arg, sn_trainer *trainer) {
@@ -230,7 +277,8 @@ static sn_status end(void *arg, sn_trainer *trainer) {
     SN_TRY(put_state(t, group, &t->before, t->used));
     take_state(t->run, &t->before);
     snprintf(group, sizeof group, "%s/after", t->step);
-    return put_state(t, group, &t->before, t->used);
+    SN_TRY(put_state(t, group, &t->before, t->used));
+    return put_alphas(t, "after");
 }
 
 // ---------------------------------------------------------------- all steps
@@ -255,6 +303,7 @@ static sn_status put_start(tracer *t, int64_t first, int64_t last) {
     SN_TRY(sn_h5_attr_int(t->file, "/", "inputs_only", t->inputs_only));
     SN_TRY(sn_trace_head(t->file, t->run));
     take_state(t->run, &t->before);
+    if (t->run->alphas) SN_TRY(sn_trace_alphas(t->file, "/initial/alphas", t->run->alphas));
     return put_state(t, "/initial", &t->before, NULL);
 }
 
@@ -262,7 +311,8 @@ static sn_status put_start(tracer *t, int64_t first, int64_t last) {
 static size_t expected_bytes(const tracer *t, int64_t steps, size_t image) {
     const sn_params *p = &t->run->graph->params;
     size_t all = (size_t)(p->total * (1 + t->run->net->slots) + p->stats_total) + (size_t)(p->n + p->n_stats) * 512;
-    size_t batch = image * (size_t)t->run->config->train.batch, step = t->inputs_only ? 0 : 2 * all + (size_t)p->total;
+    size_t batch = image * (size_t)t->run->config->train.batch * (t->run->part[1] ? 2 : 1),
+           step = t->inputs_only ? 0 : 2 * all + (size_t)p->total;
     return 4 * (all + (size_t)steps * (batch + step));
 }
 
@@ -284,21 +334,20 @@ static sn_status trace_steps(sn_trainer *trainer, tracer *t, int64_t first, int6
     SN_TRY(allocate(t, last - first + 1));
     SN_TRY(put_start(t, first, last));
     trainer->hooks = (sn_train_hooks){t, begin, pass, update, end};
+    if (trainer->relaxer) sn_relaxer_watch(trainer->relaxer, &(sn_relax_hooks){t, relaxed_pass, update_alphas, update_weights});
     while (t->run->step < last) SN_TRY(sn_trainer_step(trainer));
     return SN_OK;
 }
 
 sn_status sn_trace(sn_run *run, int64_t first, int64_t last, bool inputs_only, const char *path) {
     tracer t = {.run = run, .inputs_only = inputs_only};
-    sn_trainer *trainer;
-    if (run->alphas) return sn_error(SN_CONFIG, "train.mode: found relax; traces are of mode sample");
-    SN_TRY(sn_trainer_create(run, &trainer));
-    sn_status s = trace_steps(trainer, &t, first, last);
+    SN_TRY(sn_trainer_create(run, &t.trainer));
+    sn_status s = trace_steps(t.trainer, &t, first, last);
     if (s == SN_OK) s = sn_h5_save(t.file, path);
     sn_h5w_free(t.file);
     free_state(&t.before);
     free(t.used);
     free(t.scratch);
-    sn_trainer_free(trainer);
+    sn_trainer_free(t.trainer);
     return s;
 }

@@ -17,12 +17,29 @@
 //     draws                (N, 7): what was drawn for each image, its columns in the attribute `columns`; sn_draw in io/data/augment.h
 //     passes/0 ...         arch (text), loss (mean), targets ("labels"); mask: the option chosen by each decision; gates: its
 //                          weight (1); logits (N, classes); inside/BN: for an activation behind BN, the elements where its slope
-//                          is 1, bit by bit in the order (N, C, H, W), highest bit of a byte first. Where a value is within
+//                          is 1, bit by bit in the order (N, C, H, W), highest bit of a byte first; inside/NODE: the same for an
+//                          activation behind none, by its own name ("...._act"). Where a value is within
 //                          rounding of a kink two correct programs may take different sides; with these a reader can take ours.
 //     gradients/NAME       added up over the passes, before decay and clipping
 //     before, after        as /initial, of what the passes used; nothing else changes
+//
+// In mode relax an update of the weights goes with one of the alphas, unless these rest. Lists are by place: decision after
+// decision, all its options in their order, also those that are not allowed; doubles.
+//   /                      sampler: the method; relax (JSON): method, which decisions are learned, order, steps of the whole training (the temperature falls
+//                          linearly from the first to the last), the other settings, and those of the alphas' Adam
+//   /initial/alphas        alpha, exp_avg, exp_avg_sq; step: how often they were updated
+//   /steps/00000001
+//     alpha_batch          images labels samples draws of the alphas, where they have their own
+//     alphas/before, after as in /initial
+//     alpha_gradients      that the update took, decay apart; costs: what options cost, where the expected cost is in these
+//     passes/0 ...         no arch and mask, but half ("weights", "alphas": which images), wants_weights, wants_gates (gradients),
+//                          moves_statistics; active: whether an option runs; gates: their weights, 0 where it does not; kept: what
+//                          the method made of alphas, noise: with this (Gumbel's; 0 where there is none); gate_gradients, where
+//                          wanted, the cost not in them
+//   before and after have what any pass of the step used, gradients what the last pass used.
 // clang-format on
-// With inputs_only, a step has only images, labels, samples, and mask, arch and loss of each pass.
+// With inputs_only, a step has only images, labels, samples (of both batches), and mask, arch and loss of each pass; in mode
+// relax active, gates, loss and the attributes that say what the pass was.
 #ifndef SN_TRACE_H
 #define SN_TRACE_H
 

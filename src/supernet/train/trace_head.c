@@ -37,8 +37,17 @@ static json_t *nodes(const sn_space *s, const sn_block *b) {
     return out;
 }
 
+// What a motif reads, the last value first, and through which block.
+static json_t *inputs(const sn_space *s, const sn_motif_inputs *in) {
+    json_t *out = json_array();
+    for (int k = 0; k < in->n; k++)
+        json_array_append_new(out, json_pack("{s:s,s:s?}", "name", in->name[k], "block",
+                                             in->through[k] < 0 ? NULL : s->blocks[in->through[k]].name));
+    return out;
+}
+
 static json_t *block(const sn_space *s, const sn_block *b) {
-    if (b->nodes) return json_pack("{s:o,s:b}", "nodes", nodes(s, b), "shared", b->shared);
+    if (b->nodes) return json_pack("{s:o,s:o,s:b}", "inputs", inputs(s, &b->inputs), "nodes", nodes(s, b), "shared", b->shared);
     if (b->options) return json_pack("{s:o,s:b}", "choose", names(s, b->block, b->options), "shared", b->shared);
     json_t *out = json_pack("{s:s}", "op", b->op->name);
     for (int i = 0; b->op->attrs[i].type != SN_ATTR_END; i++)
@@ -101,6 +110,17 @@ static json_t *optimizer(const sn_optim_settings *o) {
                      o->beta2, "eps", o->eps, "clip", o->clip);
 }
 
+static json_t *relaxation(const sn_run *r) {
+    const sn_config *c = r->config;
+    json_t *learned = json_array();
+    for (int d = 0; d < r->space->n_decisions; d++) json_array_append_new(learned, json_boolean(sn_alphas_learn(c, d)));
+    return json_pack("{s:s,s:o,s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "method", c->train.relax.method, "learned", learned,
+                     "order", c->train.relax.order, "steps", (json_int_t)sn_run_steps(r), "temperature",
+                     c->train.relax.temperature, "temperature_end", c->train.relax.temperature_end, "zero_one",
+                     c->train.relax.zero_one, "cost", c->train.relax.cost, "lr", c->train.relax.lr, "beta1", c->train.relax.beta1,
+                     "beta2", c->train.relax.beta2, "weight_decay", c->train.relax.weight_decay);
+}
+
 static sn_status put_json(sn_h5w *w, const char *name, json_t *value) {
     char *text = value ? json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(value);
@@ -154,7 +174,8 @@ sn_status sn_trace_head(sn_h5w *w, const sn_run *r) {
     SN_TRY(s);
     SN_TRY(sn_h5_attr_text(w, "/", "created_by", "supernet " SN_VERSION));
     SN_TRY(sn_h5_attr_text(w, "/", "data", sn_dataset_fingerprint(r->data)));
-    SN_TRY(sn_h5_attr_text(w, "/", "sampler", r->config->train.sampler));
+    SN_TRY(sn_h5_attr_text(w, "/", "sampler", r->alphas ? r->config->train.relax.method : r->config->train.sampler));
+    if (r->alphas) SN_TRY(put_json(w, "relax", relaxation(r)));
     SN_TRY(sn_h5_attr_int(w, "/", "batch", r->config->train.batch));
     SN_TRY(sn_h5_attr_f64(w, "/", "label_smoothing", r->config->train.optimizer.label_smoothing));
     SN_TRY(sn_h5_attr_f64(w, "/", "bn_eps", r->graph->bn_eps));

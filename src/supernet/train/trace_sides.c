@@ -55,12 +55,17 @@ static const sn_stats *bn_of(const sn_supernet *net, const sn_plan *plan, const 
 typedef struct {
     sn_act act;
     bool fused, wide; // reals of 8 bytes
+    bool plain;       // not behind a BN: u = x
     int64_t elements;
     int channels;
     void *values;
 } reader;
 
 static bool inside(const reader *r, int64_t element, int channel) {
+    if (r->plain) {
+        double x = r->wide ? ((const double *)r->values)[element] : (double)((const float *)r->values)[element];
+        return x > 0 && (r->act == SN_RELU || x < 6);
+    }
     int64_t mean = r->elements + channel, scale = mean + r->channels, shift = scale + r->channels;
     double u;
     if (r->wide) {
@@ -75,12 +80,18 @@ static bool inside(const reader *r, int64_t element, int channel) {
 }
 
 static sn_status reader_open(reader *r, const sn_supernet *net, const sn_view *v, const char *impl, int64_t rows, int channels) {
-    *r = (reader){v->act, strncmp(impl, "ref", 3) != 0, net->real == sizeof(double), rows * channels, channels, NULL};
+    *r = (reader){.act = v->act,
+                  .fused = strncmp(impl, "ref", 3) != 0,
+                  .wide = net->real == sizeof(double),
+                  .plain = v->mean == SN_NONE,
+                  .elements = rows * channels,
+                  .channels = channels};
     r->values = sn_new((size_t)(r->elements + 3 * channels), net->real);
     if (!r->values) return SN_RESOURCE;
     char *to = r->values;
     sn_memory_read(net->memory, SN_BUFFER_ARENA, v->data, to, (size_t)r->elements * net->real);
     to += (size_t)r->elements * net->real;
+    if (r->plain) return SN_OK;
     const sn_off vectors[] = {v->mean, v->scale, v->shift};
     for (int i = 0; i < 3; i++, to += (size_t)channels * net->real)
         sn_memory_read(net->memory, SN_BUFFER_ARENA, vectors[i], to, (size_t)channels * net->real);
@@ -97,13 +108,14 @@ static void pack(const reader *r, int64_t images, int64_t pixels, int channels, 
             }
 }
 
-static sn_status put_sides(sn_h5w *w, const char *group, const reader *r, const char *bn, int64_t rows, int channels, int batch) {
+static sn_status put_sides(sn_h5w *w, const char *group, const reader *r, const char *name, int64_t rows, int channels,
+                           int batch) {
     char path[1024];
     size_t bytes = ((size_t)rows * (size_t)channels + 7) / 8;
     uint8_t *bits = sn_new(bytes, 1);
     if (!bits) return SN_RESOURCE;
     pack(r, batch, rows / batch, channels, bits);
-    snprintf(path, sizeof path, "%s/inside/%s", group, bn);
+    snprintf(path, sizeof path, "%s/inside/%s", group, name);
     sn_status s = sn_h5_put(w, path, SN_U8, 1, &bytes, bits);
     free(bits);
     return s;
@@ -124,24 +136,45 @@ static sn_status run_forward(sn_supernet *net, const sn_plan *plan, const float 
     return SN_OK;
 }
 
-sn_status sn_trace_sides(sn_h5w *w, const char *group, sn_supernet *net, const sn_plan *plan, const float *images, int batch) {
-    SN_TRY(run_forward(net, plan, images));
-    uint8_t *done = sn_new((size_t)net->graph->params.n_stats, 1);
-    if (!done) return SN_RESOURCE;
-    sn_status s = SN_OK;
-    for (int i = 0; i < plan->n_calls && s == SN_OK; i++) {
+// What the sides of a view go by: the BN it is behind, or else the activation that the call's node reads. NULL: there is neither.
+static const char *name_of(const sn_supernet *net, const sn_plan *plan, int call, const sn_view *v) {
+    const sn_stats *bn = bn_of(net, plan, v);
+    if (bn) return bn->name;
+    const sn_node *by = &net->graph->node[plan->node[call]];
+    const sn_node *read = by->n_in && by->in[0] >= 0 ? &net->graph->node[by->in[0]] : by;
+    return v->mean == SN_NONE && read->kind == SN_NODE_ACT ? read->name : NULL;
+}
+
+// Several readers take the same sides.
+static bool is_listed(const char *const *names, int n, const char *name) {
+    for (int i = 0; i < n; i++)
+        if (!strcmp(names[i], name)) return true;
+    return false;
+}
+
+static sn_status put_all(sn_h5w *w, const char *group, const sn_supernet *net, const sn_plan *plan, int batch,
+                         const char **done) {
+    for (int i = 0, n = 0; i < plan->n_calls; i++) {
         int64_t rows;
         int channels;
         const sn_into *into = into_of(&plan->call[i], &rows, &channels);
-        if (!into || into->view.act == SN_LINEAR) continue;
-        const sn_stats *bn = bn_of(net, plan, &into->view);
-        if (!bn || done[bn - net->graph->params.stats]) continue; // several readers take the same sides
-        done[bn - net->graph->params.stats] = 1;
+        const char *name = into && into->view.act != SN_LINEAR ? name_of(net, plan, i, &into->view) : NULL;
+        if (!name || is_listed(done, n, name)) continue;
+        done[n++] = name;
         reader r;
-        s = reader_open(&r, net, &into->view, plan->call[i].impl->name, rows, channels);
-        if (s == SN_OK) s = put_sides(w, group, &r, bn->name, rows, channels, batch);
+        sn_status s = reader_open(&r, net, &into->view, plan->call[i].impl->name, rows, channels);
+        if (s == SN_OK) s = put_sides(w, group, &r, name, rows, channels, batch);
         free(r.values);
+        SN_TRY(s);
     }
+    return SN_OK;
+}
+
+sn_status sn_trace_sides(sn_h5w *w, const char *group, sn_supernet *net, const sn_plan *plan, const float *images, int batch) {
+    SN_TRY(run_forward(net, plan, images));
+    const char **done = sn_new((size_t)plan->n_calls, sizeof *done);
+    if (!done) return SN_RESOURCE;
+    sn_status s = put_all(w, group, net, plan, batch, done);
     free(done);
     return s;
 }

@@ -30,6 +30,7 @@ typedef struct {
     int c, h, w;            // of the value that the next entry reads
     int entries, decisions; // so far
     int named;              // choices and motifs
+    bool zeros;             // some block is nothing
 } maker;
 
 // ---------------------------------------------------------------- draws
@@ -71,7 +72,6 @@ static int any_value(maker *m, const sn_attr *a) {
 
 // Whether an operation can stand between these channels, asked of the program; and is small enough.
 static bool fits(const maker *m, const sn_op *op, const int *attr, int in, int out, int h, int w, int stride) {
-    static const int none[SN_OP_ATTRS];
     sn_space *s = sn_space_new();
     sn_graph *g = NULL;
     ck_assert_ptr_nonnull(s);
@@ -80,7 +80,7 @@ static bool fits(const maker *m, const sn_op *op, const int *attr, int in, int o
     e.block[0] = sn_space_add_block(s, "block", op, attr);
     sn_space_add_entry(s, "choice", &e);
     e = (sn_entry){.options = 1, .layers = 1, .stride = 1};
-    e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), none);
+    e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), NULL);
     sn_space_add_entry(s, "last", &e);
     bool good = sn_space_finish(s) == SN_OK && sn_graph_build(s, &g) == SN_OK;
     sn_arch only = {0};
@@ -178,6 +178,11 @@ static const char *any_name(maker *m, const char *what, char name[64]) {
     return name;
 }
 
+static void put_zero(maker *m, char name[64]) {
+    fprintf(m->to_blocks, "    \"%s\": {op: zero}\n", any_name(m, "none", name));
+    m->zeros = true;
+}
+
 // ---------------------------------------------------------------- motifs
 typedef struct {
     char name[64];
@@ -196,7 +201,7 @@ static named_block put_choice_block(maker *m, int out, int stride, const named_b
         for (int k = 0; k < n; k++) seen = seen || block[k] == block[n];
         n += !seen;
     }
-    if (below(m, 2)) fprintf(m->to_blocks, "    \"%s\": {op: zero}\n", any_name(m, "none", zero));
+    if (below(m, 2)) put_zero(m, zero);
     fprintf(m->to_blocks, "    \"%s\": {choose: [", any_name(m, "choice", b.name));
     for (int k = 0; k < n; k++) fprintf(m->to_blocks, "%s\"%s\"", k ? ", " : "", m->space->blocks[block[k]].name);
     if (*zero) fprintf(m->to_blocks, ", \"%s\"", zero);
@@ -283,7 +288,7 @@ static void put_choice(maker *m) {
         for (int k = 0; k < n; k++) seen = seen || block[k] == block[n];
         n += !seen;
     }
-    if (once_in(m, 8)) fprintf(m->to_blocks, "    \"%s\": {op: zero}\n", any_name(m, "none", zero));
+    if (once_in(m, 8)) put_zero(m, zero);
     fputs("    - {", m->to_network);
     if (layers > 1 || below(m, 2)) fprintf(m->to_network, "layers: %d, ", layers);
     fputs("choose: [", m->to_network);
@@ -298,6 +303,20 @@ static void put_choice(maker *m) {
 
 static void (*const constructs[])(maker *) = {put_choice, put_choice, put_fixed, put_motif, put_motif};
 
+// One without bias has nothing to give behind a zero.
+static void put_classifier(maker *m) {
+    const sn_op *op = sn_op_find("classifier");
+    int attr[SN_OP_ATTRS];
+    for (int i = 0; op->attrs[i].type != SN_ATTR_END; i++) {
+        attr[i] = any_value(m, &op->attrs[i]);
+        if (m->zeros && !strcmp(op->attrs[i].name, "bias")) attr[i] = true;
+        if (attr[i] > 64) attr[i] = 64;
+    }
+    fputs("    - {", m->to_network);
+    put_operation(m, m->to_network, op, attr);
+    fputs("}\n", m->to_network);
+}
+
 static void put_network(maker *m) {
     m->space = sn_space_new();
     size_t sizes[2];
@@ -309,7 +328,7 @@ static void put_network(maker *m) {
     for (int i = 0; i < entries && m->decisions < 6; i++) constructs[below(m, (int)(sizeof constructs / sizeof *constructs))](m);
     if (!m->decisions) put_choice(m);
     for (int heads = ONE_OF(m, 0, 0, 1, 2); heads; heads--) put_fixed(m);
-    fputs("    - {op: classifier}\n", m->to_network);
+    put_classifier(m);
     fclose(m->to_blocks);
     fclose(m->to_network);
 }

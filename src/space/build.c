@@ -90,15 +90,21 @@ int sn_build_conv(sn_builder *b, int in, const char *name, int out, int kernel, 
     return conv(b, in, name, SN_PARAM_CONV, out, kernel, stride, dilation, groups);
 }
 
-int sn_build_linear(sn_builder *b, int in, const char *name, int out) {
-    int y = conv(b, in, name, SN_PARAM_LINEAR, out, 1, 1, 1, 1), id = add_node(b, plain(SN_NODE_BIAS), name, &y, 1);
+// A bias for each channel of a convolution or linear layer, named after it.
+static int add_bias(sn_builder *b, int y, const char *name) {
+    int id = add_node(b, plain(SN_NODE_BIAS), name, &y, 1);
     if (id < 0) return -1;
-    int bias = add_param(b, name, "bias", SN_PARAM_BIAS, 1, 1, out);
+    int bias = add_param(b, name, "bias", SN_PARAM_BIAS, 1, 1, sn_build_node(b, y)->c);
     if (bias < 0) return -1;
     sn_param *p = b->graph->params.param;
     p[bias].fan_in = p[sn_build_node(b, y)->weight].fan_in;
     b->graph->node[id].bias = bias;
     return id;
+}
+
+int sn_build_linear(sn_builder *b, int in, const char *name, int out, bool bias) {
+    int y = conv(b, in, name, SN_PARAM_LINEAR, out, 1, 1, 1, 1);
+    return bias ? add_bias(b, y, name) : y;
 }
 
 int sn_build_pool(sn_builder *b, int in, const char *name, int mode, int kernel, int stride) {
@@ -259,7 +265,7 @@ static int build_entries(sn_builder *b, const sn_space *s, int x) {
 sn_status sn_graph_build(const sn_space *s, sn_graph **out) {
     sn_graph *g = sn_new(1, sizeof *g);
     if (!g) return SN_RESOURCE;
-    g->bn_eps = 1e-5;
+    g->bn_eps = s->bn_eps;
     sn_builder b = {.graph = g};
     sn_node input = plain(SN_NODE_INPUT);
     input.c = s->channels, input.h = s->height, input.w = s->width;

@@ -132,6 +132,24 @@ sn_status sn_graph_computes(const sn_graph *g, bool *out) {
     return SN_OK;
 }
 
+// Of a choice any input is enough, of a sum all must be nothing.
+sn_status sn_graph_may_lack(const sn_graph *g, bool *out) {
+    bool *lacks = sn_new((size_t)g->n, 1);
+    if (!lacks) return SN_RESOURCE;
+    for (int i = 0; i < g->n; i++) {
+        const sn_node *n = &g->node[i];
+        int may = 0, of = 0;
+        for (int k = 0; k < n->n_in; k++) {
+            of += n->in[k] >= 0;
+            may += n->in[k] >= 0 && lacks[n->in[k]];
+        }
+        lacks[i] = n->kind == SN_NODE_ZERO || (n->kind != SN_NODE_BIAS && may && (n->kind != SN_NODE_SUM || may == of));
+    }
+    *out = lacks[g->logits];
+    free(lacks);
+    return SN_OK;
+}
+
 bool sn_node_stores(const sn_node *n) {
     return n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN || n->kind == SN_NODE_SUM;
 }

@@ -49,7 +49,7 @@ typedef struct {
     int input, logits, loss;  // node ids
     int choice[SN_MAX_SITES]; // the sites: node ids of all choices, ascending; several may name one decision
     int n_choices;
-    double bn_eps; // 1e-5
+    double bn_eps; // of all BNs
 } sn_graph;
 
 sn_status sn_graph_build(const sn_space *, sn_graph **out); // SN_CONFIG naming the entry and the shapes that do not fit
@@ -77,8 +77,9 @@ enum { SN_NOTHING = -1 };
 void sn_graph_stand(const sn_graph *, const sn_arch *, const uint8_t *given, int *stands);
 // live[node] = 1 for the nodes, of those that stand for themselves, which the loss needs.
 void sn_graph_live(const sn_graph *, const int *stands, uint8_t *live);
-// Whether the logits of any arch depend on the image.
+// Whether the logits of any arch depend on the image; and whether those of some may be nothing, if any options go together.
 sn_status sn_graph_computes(const sn_graph *, bool *out);
+sn_status sn_graph_may_lack(const sn_graph *, bool *out);
 // 64-bit signature of the arch's net: equal for archs that are the same net when trained alone (sizes and wiring, no names), or,
 // with names, for archs that compute the same function with the same shared weights.
 sn_status sn_graph_signature(const sn_graph *, const sn_arch *, bool with_names, uint64_t *out);

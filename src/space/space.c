@@ -7,7 +7,9 @@
 #include <string.h>
 
 sn_space *sn_space_new(void) {
-    return sn_new(1, sizeof(sn_space));
+    sn_space *s = sn_new(1, sizeof *s);
+    if (s) s->bn_eps = 1e-5;
+    return s;
 }
 
 static void free_nodes(sn_motif_node *node, int n) {
@@ -59,7 +61,8 @@ int sn_space_add_block(sn_space *s, const char *name, const sn_op *op, const int
     sn_block *b = new_block(s, name);
     if (!b) return -1;
     b->op = op;
-    memcpy(b->attr, attr, sizeof b->attr);
+    for (int i = 0; !attr && op->attrs[i].type != SN_ATTR_END; i++) b->attr[i] = op->attrs[i].preset;
+    if (attr) memcpy(b->attr, attr, sizeof b->attr);
     return s->n_blocks++;
 }
 

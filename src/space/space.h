@@ -70,6 +70,7 @@ typedef struct {
 
 typedef struct {
     int channels, height, width, classes;
+    double bn_eps; // added to variances; 1e-5 in a new space
     sn_block *blocks;
     int n_blocks;
     sn_entry *entries;
@@ -83,6 +84,7 @@ typedef struct {
 sn_space *sn_space_new(void);
 void sn_space_free(sn_space *);
 // All copy the name and return the index, or -1 with the message set (limit reached, name taken).
+// attr: values of the operation's attributes; NULL: their defaults.
 int sn_space_add_block(sn_space *, const char *name, const struct sn_op *op, const int *attr);
 int sn_space_add_choice(sn_space *, const char *name, const int *block, int options, bool shared);
 // nodes: taken over with their names, also on failure; names of terms are made here. Each node but the last must be read.

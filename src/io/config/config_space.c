@@ -230,14 +230,18 @@ static sn_place place_of(const sn_space_maker *m, const sn_yaml_node *network) {
 // Shapes: they are the graph's business; built once here so that a wrong space is an error of the config.
 static void check_whole(sn_space_maker *m, const sn_yaml_node *network) {
     sn_graph *graph = NULL;
-    bool computes = true;
+    bool computes = true, lacks = false;
     sn_status s = sn_space_finish(m->space);
     if (s == SN_OK) s = sn_graph_build(m->space, &graph);
     if (s == SN_OK) s = sn_graph_computes(graph, &computes);
+    if (s == SN_OK) s = sn_graph_may_lack(graph, &lacks);
     if (s != SN_OK) sn_problem_error(m->problems, place_of(m, network), "space.network: ");
     if (!computes)
         sn_problem(m->problems, network->place,
                    "space.network: the logits depend on no image in any architecture: a `zero` stands in the way");
+    if (computes && lacks)
+        sn_problem(m->problems, network->place,
+                   "space.network: a classifier without bias behind a `zero` may have nothing to give; allowed is bias: true");
     sn_graph_free(graph);
 }
 
@@ -268,7 +272,7 @@ void sn_space_read(const sn_yaml_node *section, sn_config *c, sn_problems *probl
     }
     const sn_yaml_node *network = sn_yaml_find(section, "network");
     m.space->channels = c->space.input.channels, m.space->height = c->space.input.height, m.space->width = c->space.input.width;
-    m.space->classes = c->space.classes, m.space->digits = c->space.text == SN_TEXT_DIGITS;
+    m.space->classes = c->space.classes, m.space->bn_eps = c->space.bn_eps, m.space->digits = c->space.text == SN_TEXT_DIGITS;
     sn_blocks_read(&m);
     if (network)
         read_network(&m, network);

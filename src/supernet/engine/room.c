@@ -2,7 +2,7 @@
 #include "supernet/engine/room.h"
 #include "space/cost.h"
 
-enum { ALL = 300, SWEEPS = 4, STARTS = 3 };
+enum { ALL = 300, SWEEPS = 4, STARTS = 6 };
 
 typedef struct {
     const sn_graph *graph;
@@ -30,7 +30,7 @@ static sn_status try_all(search *x) {
     return SN_OK;
 }
 
-// One decision takes its largest option.
+// One decision takes its largest option: of each the decisions that exist only with it take theirs first.
 static sn_status climb_decision(search *x, sn_arch *a, int d, int64_t *best) {
     const sn_arch from = *a;
     if (!sn_arch_has(x->space, a, d)) return SN_OK;
@@ -40,6 +40,8 @@ static sn_status climb_decision(search *x, sn_arch *a, int d, int64_t *best) {
         other.option[d] = (uint8_t)k;
         sn_arch_settle(x->space, &other);
         SN_TRY(try(x, &other, &arena));
+        for (int i = d + 1; i < other.n; i++)
+            if (from.option[i] == SN_ABSENT) SN_TRY(climb_decision(x, &other, i, &arena));
         if (arena > *best) *best = arena, *a = other;
     }
     return SN_OK;
@@ -60,7 +62,7 @@ static sn_status climb_from_several(search *x) {
     sn_arch start[STARTS];
     SN_TRY(sn_cost_extremes(x->graph, x->space, &start[0], &start[1]));
     sn_rng rng = sn_rng_at(0, SN_STREAM_ARCHS, 3, 0, 0);
-    start[2] = sn_arch_random(x->space, &rng);
+    for (int i = 2; i < STARTS; i++) start[i] = sn_arch_random(x->space, &rng);
     for (int i = 0; i < STARTS; i++) SN_TRY(climb(x, start[i]));
     return SN_OK;
 }

@@ -191,7 +191,7 @@ static sn_status add_linear(exporter *e, int i, size_t n_tensors, const char *co
     SN_TRY(s);
     SN_TRY(sn_onnx_attr_int(e->model, "axis", 1));
     const char *inputs[3] = {row, tensors[0], n_tensors > 1 ? tensors[1] : NULL};
-    bool last = e->merged[i] == e->stands[e->graph->logits];
+    bool last = (e->merged[i] >= 0 ? e->merged[i] : i) == e->stands[e->graph->logits];
     SN_TRY(add_op(e, "Gemm", n->name, last, 1 + n_tensors, inputs, &e->value[i]));
     return sn_onnx_attr_int(e->model, "transB", 1);
 }

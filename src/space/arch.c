@@ -106,12 +106,18 @@ static sn_status check_exists(const sn_space *s, const sn_arch *a, int i, const 
     if (sn_arch_has(s, a, i) == (a->option[i] != SN_ABSENT)) return SN_OK;
     if (d->parent < 0)
         return sn_error(SN_USAGE, "arch '%.200s': '-' at decision %s, which every arch of this space has", text, d->name);
-    const char *parent = s->decisions[d->parent].name, *option = sn_space_option_name(s, d->parent, d->parent_option);
+    const char *parent = s->decisions[d->parent].name;
     if (a->option[i] == SN_ABSENT)
         return sn_error(SN_USAGE, "arch '%.200s': '-' at decision %s, which exists since %s is %s", text, d->name, parent,
-                        option);
+                        sn_space_option_name(s, d->parent, a->option[d->parent]));
+    char options[1024] = "";
+    for (int k = 0; k < s->decisions[d->parent].options; k++) {
+        size_t used = strlen(options);
+        if (!sn_decision_within(d, k)) continue;
+        snprintf(options + used, sizeof options - used, "%s%s", used ? " or " : "", sn_space_option_name(s, d->parent, k));
+    }
     return sn_error(SN_USAGE, "arch '%.200s': found '%s' at decision %s, which exists only where %s is %s; allowed is '-'", text,
-                    sn_space_option_name(s, i, a->option[i]), d->name, parent, option);
+                    sn_space_option_name(s, i, a->option[i]), d->name, parent, options);
 }
 
 sn_status sn_arch_parse(const sn_space *s, const char *text, sn_arch *out) {
@@ -125,7 +131,7 @@ sn_status sn_arch_parse(const sn_space *s, const char *text, sn_arch *out) {
 // ---------------------------------------------------------------- drawing, order
 bool sn_arch_has(const sn_space *s, const sn_arch *a, int decision) {
     const sn_decision *d = &s->decisions[decision];
-    return d->parent < 0 || a->option[d->parent] == d->parent_option;
+    return d->parent < 0 || sn_decision_within(d, a->option[d->parent]);
 }
 
 // From decision `first` on.

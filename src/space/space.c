@@ -165,7 +165,8 @@ static bool is_classifier(const sn_space *s, int entry) {
 typedef struct {
     sn_space *space;
     int sites, places;
-    int parent, option; // of the option that the place is in; -1: none
+    int parent; // of the options that the place is in; -1: none
+    uint64_t options;
 } walk;
 
 static sn_status visit_block(walk *w, int block, const char *scope);
@@ -180,7 +181,7 @@ static sn_status add_decision(walk *w, const char *name, const int *block, int o
     sn_space *s = w->space;
     if (s->n_decisions == SN_MAX_DECISIONS) return sn_error(SN_CONFIG, "more than %d decisions", SN_MAX_DECISIONS);
     sn_decision *d = &s->decisions[s->n_decisions];
-    *d = (sn_decision){.name = sn_strdup(name), .options = options, .parent = w->parent, .parent_option = w->option};
+    *d = (sn_decision){.name = sn_strdup(name), .options = options, .parent = w->parent, .parent_options = w->options};
     if (!d->name) return SN_RESOURCE;
     memcpy(d->block, block, (size_t)options * sizeof *block);
     d->allowed = UINT64_MAX >> (SN_MAX_OPTIONS - options);
@@ -193,7 +194,7 @@ static sn_status check_again(const walk *w, const sn_decision *d, const int *blo
     if (d->options != options || memcmp(d->block, block, (size_t)options * sizeof *block))
         return sn_error(SN_CONFIG, "two different decisions would have the name '%s': give entries and shared blocks other names",
                         d->name);
-    if (d->parent == w->parent && d->parent_option == w->option) return SN_OK;
+    if (d->parent == w->parent && d->parent_options == w->options) return SN_OK;
     return sn_error(SN_CONFIG,
                     "decision '%s' is shared by places of which some exist only under some option of another decision; allowed "
                     "is sharing between places that exist together",
@@ -214,12 +215,12 @@ static sn_status visit_choice(walk *w, const int *block, int options, const char
     walk outer = *w;
     for (int k = 0; k < options; k++) {
         char *inside = sn_format("%s.%s", scope, s->blocks[block[k]].name);
-        w->parent = d, w->option = k;
+        w->parent = d, w->options = UINT64_C(1) << k;
         sn_status status = inside ? visit_block(w, block[k], inside) : SN_RESOURCE;
         free(inside);
         SN_TRY(status);
     }
-    w->parent = outer.parent, w->option = outer.option;
+    w->parent = outer.parent, w->options = outer.options;
     return SN_OK;
 }
 
@@ -286,7 +287,7 @@ sn_status sn_space_finish(sn_space *s) {
     if (!s->n_entries || !is_classifier(s, s->n_entries - 1))
         return sn_error(SN_CONFIG, "the last entry of `network` must be {op: classifier}");
     if (!(s->decisions = sn_new(SN_MAX_DECISIONS, sizeof *s->decisions))) return SN_RESOURCE;
-    walk w = {.space = s, .parent = -1, .option = -1};
+    walk w = {.space = s, .parent = -1};
     for (int i = 0; i < s->n_entries; i++) {
         SN_TRY(check_entry(s, i));
         SN_TRY(visit_entry(&w, &s->entries[i]));
@@ -301,6 +302,10 @@ sn_status sn_space_finish(sn_space *s) {
 // ---------------------------------------------------------------- allowed options
 bool sn_decision_allows(const sn_decision *d, int option) {
     return option >= 0 && option < d->options && (d->allowed >> option & 1);
+}
+
+bool sn_decision_within(const sn_decision *d, int option) {
+    return option >= 0 && option < SN_MAX_OPTIONS && (d->parent_options >> option & 1);
 }
 
 int sn_decision_count(const sn_decision *d) {
@@ -373,7 +378,7 @@ static double archs_of(const sn_space *s, int decision) {
 double sn_space_archs_with(const sn_space *s, int decision, int option) {
     double product = 1;
     for (int i = decision + 1; i < s->n_decisions; i++)
-        if (s->decisions[i].parent == decision && s->decisions[i].parent_option == option) product *= archs_of(s, i);
+        if (s->decisions[i].parent == decision && sn_decision_within(&s->decisions[i], option)) product *= archs_of(s, i);
     return product;
 }
 
@@ -413,7 +418,7 @@ static number count_archs(const sn_space *s, int decision);
 static number count_with(const sn_space *s, int decision, int option) {
     number product = {{1}, 1};
     for (int i = decision + 1; i < s->n_decisions; i++)
-        if (s->decisions[i].parent == decision && (decision < 0 || s->decisions[i].parent_option == option)) {
+        if (s->decisions[i].parent == decision && (decision < 0 || sn_decision_within(&s->decisions[i], option))) {
             number x = count_archs(s, i);
             product = times(&product, &x);
         }

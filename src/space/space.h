@@ -65,7 +65,8 @@ typedef struct {
     int options;               // at least 1
     int block[SN_MAX_OPTIONS]; // options as indices into space->blocks
     uint64_t allowed;          // the mask: bit k for option k; at least one
-    int parent, parent_option; // it exists if this decision, a smaller one, takes this option; parent -1: always
+    int parent;                // it exists if this decision, a smaller one, takes one of these options; -1: always
+    uint64_t parent_options;
 } sn_decision;
 
 typedef struct {
@@ -110,6 +111,7 @@ char *sn_entry_scope(const sn_entry *, int layer);
 
 // Allowed options of a decision: whether one is, how many there are, and the nth from 0 (-1 after the last).
 bool sn_decision_allows(const sn_decision *, int option);
+bool sn_decision_within(const sn_decision *, int option); // whether it exists where its parent takes the option
 int sn_decision_count(const sn_decision *);
 int sn_decision_option(const sn_decision *, int nth);
 // Counts per allowed option, decision after decision: how many there are, and the place of one.

@@ -212,7 +212,7 @@ static sn_status choose_freely(const sn_space *space, const sn_effects *e, sn_ar
             const sn_effect *x = sn_effects_of(e, d, k);
             double sum = x && !isnan(x->value) ? x->value : -INFINITY;
             for (int i = d + 1; i < space->n_decisions; i++)
-                if (space->decisions[i].parent == d) sum += space->decisions[i].parent_option == k ? worth[i] : absent[i];
+                if (space->decisions[i].parent == d) sum += sn_decision_within(&space->decisions[i], k) ? worth[i] : absent[i];
             if (sum > worth[d]) worth[d] = sum, best[d] = (uint8_t)k;
         }
         for (int i = d + 1; i < space->n_decisions; i++)

@@ -152,6 +152,16 @@ static int any_stride(maker *m) {
     return below(m, 5) < 3 ? 1 : once_in(m, 8) ? between(m, 3, 8) : 2;
 }
 
+// The key `layers`: so many, or a choice of how many; returns the decisions that this adds.
+static int put_layers(maker *m, int layers) {
+    if (!once_in(m, 3)) return fprintf(m->to_network, "layers: %d", layers), 0;
+    fputs("layers: [", m->to_network);
+    for (int l = 1; l < layers; l++)
+        if (below(m, 2)) fprintf(m->to_network, "%d, ", l);
+    fprintf(m->to_network, "%d]", layers);
+    return 1;
+}
+
 // What every entry ends with; what it leaves to the next one.
 static void end_entry(maker *m, int out, int stride) {
     fprintf(m->to_network, ", out: %d", out);
@@ -269,7 +279,9 @@ static void put_motif(maker *m) {
     named_block b = put_motif_block(m, out, stride, nests ? &inner : NULL, true);
     bool shared = once_in(m, 3);
     if (b.decisions * layers > 8 && !b.shared) shared = true;
-    fprintf(m->to_network, "    - {layers: %d, block: \"%s\"", layers, b.name);
+    fputs("    - {", m->to_network);
+    m->decisions += put_layers(m, layers);
+    fprintf(m->to_network, ", block: \"%s\"", b.name);
     if (shared) fputs(", shared: true", m->to_network);
     m->decisions += shared || b.shared ? b.decisions : layers * b.decisions;
     end_entry(m, out, stride);
@@ -290,8 +302,9 @@ static void put_choice(maker *m) {
     }
     if (once_in(m, 8)) put_zero(m, zero);
     fputs("    - {", m->to_network);
-    if (layers > 1 || below(m, 2)) fprintf(m->to_network, "layers: %d, ", layers);
-    fputs("choose: [", m->to_network);
+    bool with_layers = layers > 1 || below(m, 2);
+    if (with_layers) m->decisions += put_layers(m, layers);
+    fprintf(m->to_network, "%schoose: [", with_layers ? ", " : "");
     for (int k = 0; k < n; k++) fprintf(m->to_network, "%s\"%s\"", k ? ", " : "", m->space->blocks[block[k]].name);
     if (*zero) fprintf(m->to_network, ", \"%s\"", zero);
     fputs("]", m->to_network);

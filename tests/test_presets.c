@@ -71,7 +71,45 @@ START_TEST(proxylessnas) {
 }
 END_TEST
 
-static const char *const chains[] = {"fairnas", "proxylessnas"};
+// Of 20 blocks in five units kernel and expansion, 0 beyond a unit's depth, as Once-for-All writes them, in our words.
+static void from_ofa(const char *depth, const char *kernel, const char *expand, char *text) {
+    static const char *const unit[] = {"r", "rs", "h", "hs", "hs"};
+    for (int i = 0; i < 20; i++) {
+        if (i % 4 == 0) text += sprintf(text, "%s%c", i ? "," : "", depth[i / 4]);
+        text += kernel[i] == '0' ? sprintf(text, ",-") : sprintf(text, ",%s_k%ce%c", unit[i / 4], kernel[i], expand[i]);
+    }
+}
+
+// Published nets, some with the name of the device that they are for, at their resolutions.
+START_TEST(mobilenetv3) {
+    static const struct {
+        int side;
+        const char *depth, *kernel, *expand;
+        int64_t macs, params;
+    } rows[] = {
+        {224, "44444", "77777777777777777777", "66666666666666666666", 566170656, 7664760},
+        {224, "22222", "33003300330033003300", "33003300330033003300", 121278672, 3410792},
+        {128, "22222", "33003300330033003300", "33003300330033003300", 41476224, 3410792},
+        {128, "44444", "77777777777777777777", "66666666666666666666", 188248320, 7664760},
+        {176, "23334", "33007530555037505733", "33004330643044306664", 151108528, 5809576}, // LG-G8, 16 ms
+        {160, "22234", "33005300750033303533", "33003400440044306433", 95935136, 4663872},  // s7edge, 41 ms
+        {140, "22222", "33005500730053003700", "33003300430034006600", 67196888, 4304592},  // note8, 22 ms
+        {224, "23334", "33005330755053303333", "33003440444046406663", 237063424, 5863056}, // note10, 22 ms
+        {152, "22222", "33005500730053003700", "33003300430034006600", 76664384, 4304592},  // pixel1, 20 ms
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char keys[100], text[400];
+        snprintf(keys, sizeof keys, "  input: {height: %d, width: %d}\n", rows[i].side, rows[i].side);
+        open_preset("mobilenetv3-unshared", keys);
+        check_size("21,758,655,492,572,485,851");
+        from_ofa(rows[i].depth, rows[i].kernel, rows[i].expand, text);
+        check_cost(text, rows[i].macs, rows[i].params);
+        teardown();
+    }
+}
+END_TEST
+
+static const char *const chains[] = {"fairnas", "proxylessnas", "mobilenetv3-unshared"};
 enum { CHAINS = sizeof chains / sizeof *chains };
 
 // The last channels are read from the one pixel that is left.
@@ -99,6 +137,7 @@ int main(void) {
     tcase_add_checked_fixture(t, NULL, teardown);
     tcase_add_test(t, fairnas);
     tcase_add_test(t, proxylessnas);
+    tcase_add_test(t, mobilenetv3);
     tcase_add_loop_test(t, other_images, 0, CHAINS);
     suite_add_tcase(s, t);
     return run_suite(s);

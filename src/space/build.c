@@ -102,6 +102,11 @@ static int add_bias(sn_builder *b, int y, const char *name) {
     return id;
 }
 
+int sn_build_conv_bias_act(sn_builder *b, int in, const char *name, int out, int kernel, int stride, int act) {
+    int x = add_bias(b, sn_build_conv(b, in, name, out, kernel, stride, 1, 1), name);
+    return sn_build_act(b, x, sn_build_name(b, "%s_act", name), act);
+}
+
 int sn_build_linear(sn_builder *b, int in, const char *name, int out, bool bias) {
     int y = conv(b, in, name, SN_PARAM_LINEAR, out, 1, 1, 1, 1);
     return bias ? add_bias(b, y, name) : y;
@@ -119,6 +124,10 @@ int sn_build_mean(sn_builder *b, int in, const char *name) {
 
 int sn_build_sum(sn_builder *b, const int *in, int n, const char *name) {
     return add_node(b, plain(SN_NODE_SUM), name, in, n);
+}
+
+int sn_build_scale(sn_builder *b, int in, int gain, const char *name) {
+    return add_node(b, plain(SN_NODE_SCALE), name, (int[]){in, gain}, 2);
 }
 
 int sn_build_zero(sn_builder *b, int in, const char *name, int out, int stride) {
@@ -243,14 +252,35 @@ static int build_block(maker *m, int block, place at, int in) {
     return k->op ? build_op(m, k, at, in) : k->options ? build_site(m, at, in) : build_motif(m, k, at, in);
 }
 
-static int build_entry(maker *m, const sn_entry *e, int x) {
-    for (int l = 0; l < e->layers && x >= 0; l++) {
+// Layers until the deepest that is allowed; after: the values of the depths that are, -1 of the others.
+static int build_layers(maker *m, const sn_entry *e, const sn_decision *depth, int x, int after[SN_MAX_OPTIONS]) {
+    int layers = e->layers;
+    for (int k = 0; depth && k < e->depths; k++)
+        if (sn_decision_allows(depth, k)) layers = e->depth[k];
+    for (int l = 0; l < layers && x >= 0; l++) {
         const char *path = keep_name(m->builder, sn_entry_place(e, l)), *scope = keep_name(m->builder, sn_entry_scope(e, l));
         place at = {path, scope, e->out, l ? 1 : e->stride};
         if (!path || !scope) return -1;
         x = e->choice ? build_site(m, at, x) : build_block(m, e->block[0], at, x);
+        for (int k = 0; depth && k < e->depths; k++)
+            if (e->depth[k] == l + 1) after[k] = sn_decision_allows(depth, k) ? x : -1;
     }
     return x;
+}
+
+static int build_entry(maker *m, const sn_entry *e, int x) {
+    sn_graph *g = m->builder->graph;
+    sn_node choice = plain(SN_NODE_CHOICE);
+    int after[SN_MAX_OPTIONS];
+    if (!e->depths) return build_layers(m, e, NULL, x, after);
+    const char *name = keep_name(m->builder, sn_entry_depth(e));
+    if (!name) return -1;
+    choice.decision = sn_space_find_decision(m->space, name);
+    for (int k = 0; k < e->depths; k++) after[k] = -1;
+    if (build_layers(m, e, &m->space->decisions[choice.decision], x, after) < 0) return -1;
+    int id = add_node(m->builder, choice, name, after, e->depths);
+    if (id >= 0) g->choice[g->n_choices++] = id;
+    return id;
 }
 
 static int build_entries(sn_builder *b, const sn_space *s, int x) {

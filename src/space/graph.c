@@ -24,6 +24,14 @@ static sn_status sum_shape(const sn_graph *g, const sn_node *n, const sn_shape *
     return SN_OK;
 }
 
+static sn_status scale_shape(const sn_graph *g, const sn_node *n, const sn_shape *in, sn_shape *out) {
+    if (!same_shape(in[1], (sn_shape){in[0].c, 1, 1}))
+        return sn_error(SN_CONFIG, "scale '%s' of '%s' of %d channels by '%s' of %d x %d x %d (channels x height x width)",
+                        n->name, g->node[n->in[0]].name, in[0].c, g->node[n->in[1]].name, in[1].c, in[1].h, in[1].w);
+    *out = in[0];
+    return SN_OK;
+}
+
 sn_status sn_node_shape(const sn_graph *g, const sn_node *n, const sn_shape *in, sn_shape *out) {
     switch (n->kind) {
     case SN_NODE_INPUT:
@@ -44,6 +52,8 @@ sn_status sn_node_shape(const sn_graph *g, const sn_node *n, const sn_shape *in,
         return SN_OK;
     case SN_NODE_SUM:
         return sum_shape(g, n, in, out);
+    case SN_NODE_SCALE:
+        return scale_shape(g, n, in, out);
     case SN_NODE_CHOICE: {
         int first = 0;
         while (n->in[first] < 0) first++;
@@ -102,6 +112,8 @@ void sn_graph_stand(const sn_graph *g, const sn_arch *a, const uint8_t *given, i
             stands[i] = SN_NOTHING;
         } else if (n->kind == SN_NODE_SUM) {
             stands[i] = sum_stands(n, i, stands);
+        } else if (n->kind == SN_NODE_SCALE && stands[n->in[1]] == SN_NOTHING) {
+            stands[i] = SN_NOTHING;
         } else if (n->n_in && stands[n->in[0]] == SN_NOTHING && n->kind != SN_NODE_BIAS && n->kind != SN_NODE_LOSS) {
             stands[i] = SN_NOTHING;
         }
@@ -151,7 +163,8 @@ sn_status sn_graph_may_lack(const sn_graph *g, bool *out) {
 }
 
 bool sn_node_stores(const sn_node *n) {
-    return n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN || n->kind == SN_NODE_SUM;
+    return n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN || n->kind == SN_NODE_SUM ||
+           n->kind == SN_NODE_SCALE;
 }
 
 uint64_t sn_node_hash(const sn_node *n, bool with_names) {

@@ -1,7 +1,8 @@
 // The graph of a supernet: every option of every decision as nodes, choices between them. Built once from a space, then read
-// only. Primitives store a tensor: conv, pool, mean, sum, loss. View nodes (bn, bias, act) change how readers read one and cost
-// nothing. A choice, a site, stands for the value of its decision's option; identity is an alias and has no node. A zero stands
-// for nothing, and so does what reads nothing; sums leave it out. Next: ops.h, cost.h, plan.h.
+// only. Primitives store a tensor: conv, pool, mean, sum, scale (a tensor times a number per channel), loss. View nodes (bn,
+// bias, act) change how readers read one and cost nothing. A choice, a site, stands for the value of its decision's option;
+// identity is an alias and has no node. A zero stands for nothing, and so does what reads nothing; sums leave it out. Next:
+// ops.h, cost.h, plan.h.
 #ifndef SN_GRAPH_H
 #define SN_GRAPH_H
 
@@ -14,6 +15,7 @@ typedef enum {
     SN_NODE_POOL,
     SN_NODE_MEAN,
     SN_NODE_SUM,
+    SN_NODE_SCALE,
     SN_NODE_LOSS,
     SN_NODE_BN,
     SN_NODE_BIAS,

@@ -3,6 +3,7 @@
 #include "space/arch.h"
 #include "space/ops.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,10 @@ char *sn_entry_scope(const sn_entry *e, int layer) {
     return e->shared ? sn_strdup(e->name) : sn_entry_place(e, layer);
 }
 
+char *sn_entry_depth(const sn_entry *e) {
+    return sn_format("%s.depth", e->name);
+}
+
 static bool is_classifier(const sn_space *s, int entry) {
     const sn_block *b = &s->blocks[s->entries[entry].block[0]];
     return !s->entries[entry].choice && b->op && !b->op->takes_out;
@@ -189,22 +194,35 @@ static sn_status add_decision(walk *w, const char *name, const int *block, int o
     return SN_OK;
 }
 
+// Whether a decision exists wherever the place that is visited does: it was met here, or around here.
+static bool exists_here(const walk *w, const sn_decision *d) {
+    int parent = w->parent;
+    uint64_t options = w->options;
+    while (parent != d->parent || (parent >= 0 && options & ~d->parent_options)) {
+        if (parent < 0) return false;
+        options = w->space->decisions[parent].parent_options;
+        parent = w->space->decisions[parent].parent;
+    }
+    return true;
+}
+
 // That a decision which is met again is the same one.
 static sn_status check_again(const walk *w, const sn_decision *d, const int *block, int options) {
     if (d->options != options || memcmp(d->block, block, (size_t)options * sizeof *block))
         return sn_error(SN_CONFIG, "two different decisions would have the name '%s': give entries and shared blocks other names",
                         d->name);
-    if (d->parent == w->parent && d->parent_options == w->options) return SN_OK;
+    if (exists_here(w, d)) return SN_OK;
     return sn_error(SN_CONFIG,
                     "decision '%s' is shared by places of which some exist only under some option of another decision; allowed "
                     "is sharing between places that exist together",
                     d->name);
 }
 
+static const char too_many_sites[] = "more than %d places choose between blocks, in all layers and motifs";
+
 static sn_status visit_choice(walk *w, const int *block, int options, const char *scope) {
     sn_space *s = w->space;
-    if (++w->sites > SN_MAX_SITES)
-        return sn_error(SN_CONFIG, "more than %d places choose between blocks, in all layers and motifs", SN_MAX_SITES);
+    if (++w->sites > SN_MAX_SITES) return sn_error(SN_CONFIG, too_many_sites, SN_MAX_SITES);
     int d = sn_space_find_decision(s, scope);
     if (d < 0) {
         d = s->n_decisions;
@@ -242,14 +260,46 @@ static sn_status visit_block(walk *w, int block, const char *scope) {
     return SN_OK;
 }
 
-static sn_status visit_entry(walk *w, const sn_entry *e) {
+static sn_status visit_depth(walk *w, const sn_entry *e) {
+    char *name = sn_entry_depth(e);
+    sn_status status = SN_RESOURCE;
+    if (name && sn_space_find_decision(w->space, name) >= 0)
+        status = sn_error(SN_CONFIG,
+                          "two different decisions would have the name '%s': give entries and shared blocks other names", name);
+    else if (name)
+        status = add_decision(w, name, e->depth, e->depths);
+    free(name);
+    SN_TRY(status);
+    sn_decision *d = &w->space->decisions[w->space->n_decisions - 1];
+    d->depth = true;
+    for (int k = 0; k < d->options; k++) snprintf(d->number[k], sizeof d->number[k], "%d", d->block[k]);
+    return ++w->sites > SN_MAX_SITES ? sn_error(SN_CONFIG, too_many_sites, SN_MAX_SITES) : SN_OK;
+}
+
+// Bit k where depth k reaches the layer.
+static uint64_t reaches(const sn_entry *e, int layer) {
+    uint64_t options = 0;
+    for (int k = 0; k < e->depths; k++) options |= (uint64_t)(e->depth[k] > layer) << k;
+    return options;
+}
+
+static sn_status visit_layers(walk *w, const sn_entry *e) {
+    int depth = w->space->n_decisions - 1;
     for (int l = 0; l < e->layers; l++) {
+        if (e->depths && l >= e->depth[0]) w->parent = depth, w->options = reaches(e, l);
         char *scope = sn_entry_scope(e, l);
         sn_status status = SN_RESOURCE;
         if (scope) status = e->choice ? visit_choice(w, e->block, e->options, scope) : visit_block(w, e->block[0], scope);
         free(scope);
         SN_TRY(status);
     }
+    return SN_OK;
+}
+
+static sn_status visit_entry(walk *w, const sn_entry *e) {
+    if (e->depths) SN_TRY(visit_depth(w, e));
+    SN_TRY(visit_layers(w, e));
+    w->parent = -1, w->options = 0;
     return SN_OK;
 }
 
@@ -341,7 +391,8 @@ int sn_space_option_place(const sn_space *s, int decision, int option) {
 }
 
 const char *sn_space_option_name(const sn_space *s, int decision, int option) {
-    return s->blocks[s->decisions[decision].block[option]].name;
+    const sn_decision *d = &s->decisions[decision];
+    return d->depth ? d->number[option] : s->blocks[d->block[option]].name;
 }
 
 sn_status sn_space_restrict(sn_space *s, int decision, uint64_t options) {

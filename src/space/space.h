@@ -52,20 +52,25 @@ typedef struct {
     bool choice;               // false: options = 1
     int block[SN_MAX_OPTIONS]; // indices into space->blocks
     int options;
-    int layers; // the first layer has `stride`, the others 1
-    int out;    // channels of every layer; 0 for operations without (classifier)
+    int layers;                // the first layer has `stride`, the others 1
+    int depth[SN_MAX_OPTIONS]; // a choice of how many of the layers there are: ascending, the last is all of them
+    int depths;                // how many to choose from; 0: always all layers
+    int out;                   // channels of every layer; 0 for operations without (classifier)
     int stride;
     bool shared; // the layers' decisions are the same, else each layer has its own
 } sn_entry;
 
 // What archs differ in. The places that take its option are its sites (graph.h). Archs number all options, allowed or not: a
-// restricted space keeps the numbers. A decision in a block that is itself an option exists only where that is taken.
+// restricted space keeps the numbers. A decision in a block that is itself an option exists only where that is taken, one in a
+// layer only where the entry's depth reaches it.
 typedef struct {
     char *name;                // of its place without what is shared: "stage2.layer1", "stage2", "cell.n2.n1"; owned by the space
     int options;               // at least 1
-    int block[SN_MAX_OPTIONS]; // options as indices into space->blocks
-    uint64_t allowed;          // the mask: bit k for option k; at least one
-    int parent;                // it exists if this decision, a smaller one, takes one of these options; -1: always
+    int block[SN_MAX_OPTIONS]; // options as indices into space->blocks; of a depth: numbers of layers
+    bool depth;
+    char number[SN_MAX_OPTIONS][4]; // of a depth: names of its options
+    uint64_t allowed;               // the mask: bit k for option k; at least one
+    int parent;                     // it exists if this decision, a smaller one, takes one of these options; -1: always
     uint64_t parent_options;
 } sn_decision;
 
@@ -105,9 +110,11 @@ int sn_space_max_options(const sn_space *);
 
 int sn_space_find_decision(const sn_space *, const char *name); // or -1
 // What the weights of a layer, from 0, are called by: "stage2.layer1", or "stem" where an entry has one layer of one block; and
-// its decisions, which layers may share: "stage2". The caller's; NULL: out of memory.
+// its decisions, which layers may share: "stage2"; and the decision of its depth: "stage2.depth". The caller's; NULL: out of
+// memory.
 char *sn_entry_place(const sn_entry *, int layer);
 char *sn_entry_scope(const sn_entry *, int layer);
+char *sn_entry_depth(const sn_entry *);
 
 // Allowed options of a decision: whether one is, how many there are, and the nth from 0 (-1 after the last).
 bool sn_decision_allows(const sn_decision *, int option);

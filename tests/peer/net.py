@@ -7,26 +7,37 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
-ACTIVATIONS = {"linear": lambda x: x, "relu": F.relu, "relu6": F.relu6}
+ACTIVATIONS = {"linear": lambda x: x, "relu": F.relu, "relu6": F.relu6, "h_swish": F.hardswish, "h_sigmoid": F.hardsigmoid}
+KINKS = {"relu": [0], "relu6": [0, 6], "h_swish": [-3, 3], "h_sigmoid": [-3, 3]}
+
+
+def between_kinks(act, u):
+    kinks = KINKS[act]
+    return (u > kinks[0]) & (u < kinks[-1]) if len(kinks) > 1 else u > kinks[0]
 
 
 class Sided(torch.autograd.Function):
-    """An activation whose slope is 1 where `inside` says so, and 0 elsewhere."""
+    """An activation with the slope that it has between its kinks where `inside` says so, and elsewhere that beyond them."""
 
     @staticmethod
     def forward(ctx, y, inside, act):
-        ctx.save_for_backward(inside)
+        ctx.save_for_backward(y, inside)
+        ctx.act = act
         return ACTIVATIONS[act](y)
 
     @staticmethod
     def backward(ctx, grad):
-        return grad * ctx.saved_tensors[0], None, None
+        y, inside = ctx.saved_tensors
+        slope = {"h_swish": y / 3 + 0.5, "h_sigmoid": 1 / 6}.get(ctx.act, 1.0)
+        beyond = (y > 0).to(y.dtype) if ctx.act == "h_swish" else 0.0
+        return grad * torch.where(inside.bool(), slope, beyond), None, None
 
 
 class Net(nn.Module):
     """space: {input: {channels, height, width}, classes, blocks: {NAME: {op, attributes}}, network: [entry]}; an entry is
     {name, out, stride, block: NAME} or {name, out, stride, layers: [[NAME, ...], ...]}, the options of each layer, null where
-    one is not allowed; with shared: true one element of the mask holds for all its layers."""
+    one is not allowed; with shared: true one element of the mask holds for all its layers; depths: [2, 3]: an element before
+    theirs says how many of the layers there are."""
 
     def __init__(self, space, bn_eps=1e-5, bn_momentum=0.1):
         super().__init__()
@@ -39,6 +50,9 @@ class Net(nn.Module):
         channels = space["input"]["channels"]
         for entry in space["network"]:
             out = entry.get("out") or space["classes"]
+            if "depths" in entry:
+                self.chain.append(tuple(entry["depths"]))
+                self.decision.append(self.decision[-1] + 1 if self.decision else 0)
             if "block" in entry:
                 self.chain.append(self.op(space, entry["block"], entry["name"], channels, out, entry["stride"]))
                 channels = out
@@ -51,8 +65,18 @@ class Net(nn.Module):
 
     def forward(self, x, mask):
         chosen = iter([mask[d] for d in self.decision])
+        layers = skipped = 0  # layers of a chosen depth that are still to come, and layers behind them
         for part in self.chain:
-            x = (part[next(chosen)] if isinstance(part, list) else part)(x)
+            if isinstance(part, tuple):
+                layers = part[next(chosen)]
+                skipped = part[-1] - layers
+                continue
+            part = part[i] if isinstance(part, list) and (i := next(chosen)) < len(part) else part
+            if layers == 0 and skipped:
+                skipped -= 1
+                continue
+            layers = max(layers - 1, 0)
+            x = part(x)
         return x
 
     # ------------------------------------------------------------ parts
@@ -79,13 +103,13 @@ class Net(nn.Module):
             if act == "linear" or self.slack is None and self.sides is None:
                 return ACTIVATIONS[act](y)
             u = y.detach()
-            distance = torch.minimum(u.abs(), (u - 6).abs()) if act == "relu6" else u.abs()
+            distance = torch.stack([(u - kink).abs() for kink in KINKS[act]]).amin(0)
             if self.slack is not None:
                 self.slack.append(float(distance.min()))
             if self.sides is None:
                 return ACTIVATIONS[act](y)
             inside = self.sides[name + "_bn"].view(y.shape)
-            own = (u > 0) & (u < 6) if act == "relu6" else u > 0
+            own = between_kinks(act, u)
             self.disagreed += distance[own != inside].tolist()
             return Sided.apply(y, inside, act)
         return run
@@ -101,13 +125,21 @@ class Net(nn.Module):
     def op_conv(self, name, i, o, stride, kernel, dilation, groups, activation):
         return self.conv_bn(name, i, o, kernel, stride, groups, activation, dilation)
 
-    def op_mbconv(self, name, i, o, stride, expand, kernel, activation, residual):
+    def op_mbconv(self, name, i, o, stride, expand, kernel, activation, residual, se=0):
         h, parts = i * expand, []
         if h != i:
             parts.append(self.conv_bn(name + ".expand", i, h, 1, act=activation))
         parts.append(self.conv_bn(name + ".dw", h, h, kernel, stride, h, activation))
+        if se:
+            parts.append(self.squeeze_excite(name + ".se", h, h // se))
         parts.append(self.conv_bn(name + ".project", h, o, 1))
         return self.series(parts, residual and i == o and stride == 1)
+
+    def squeeze_excite(self, name, channels, squeezed):
+        n = max(8, (squeezed + 4) // 8 * 8)
+        n += 8 if n < 0.9 * squeezed else 0
+        reduce, expand = self.put(name + ".reduce", nn.Conv2d(channels, n, 1)), self.put(name + ".expand", nn.Conv2d(n, channels, 1))
+        return lambda x: x * F.hardsigmoid(expand(F.relu(reduce(x.mean((2, 3), keepdim=True)))))
 
     def op_sepconv(self, name, i, o, stride, kernel, activation, residual):
         parts = [self.conv_bn(name + ".dw", i, i, kernel, stride, i, activation), self.conv_bn(name + ".pw", i, o, 1, act=activation)]
@@ -121,9 +153,12 @@ class Net(nn.Module):
     def op_identity(self, name, i, o, stride):
         return (lambda x: x) if i == o and stride == 1 else self.conv_bn(name + ".project", i, o, 1, stride)
 
-    def op_classifier(self, name, i, o, stride):
-        linear = self.put(name, nn.Linear(i, o))
-        return lambda x: linear(x.mean((2, 3)))
+    def op_classifier(self, name, i, o, stride, hidden=0, activation="linear", bias=True):
+        act, linear = ACTIVATIONS[activation], self.put(name, nn.Linear(hidden or i, o, bias))
+        if not hidden:
+            return lambda x: linear(x.mean((2, 3)))
+        before = self.put(name + ".hidden", nn.Conv2d(i, hidden, 1, bias=False))
+        return lambda x: linear(act(before(x.mean((2, 3), keepdim=True))).flatten(1))
 
     @staticmethod
     def series(parts, residual):

@@ -168,6 +168,31 @@ static void read_fixed(sn_space_maker *m, const sn_yaml_node *map, int position)
         add_entry(m, map, usual, &e);
 }
 
+// `layers`: a number, or a list of them to choose from. False with problems.
+static bool read_depth(sn_space_maker *m, const sn_yaml_node *map, sn_entry *e) {
+    const sn_yaml_node *list = sn_yaml_find(map, "layers");
+    if (!list || list->kind != SN_YAML_LIST) {
+        e->layers = read_count(m, map, "layers", MOST_LAYERS, 1);
+        return e->layers > 0;
+    }
+    if (!list->first) {
+        sn_problem(m->problems, list->place, "layers: found an empty list; allowed is a number or a list of numbers");
+        return false;
+    }
+    for (const sn_yaml_node *n = list->first; n; n = n->next) {
+        int layers = sn_read_int(n, "layers", 1, MOST_LAYERS, false, m->problems);
+        if (layers < 0) return false;
+        if (e->depths == SN_MAX_OPTIONS || layers <= e->layers) {
+            sn_problem(m->problems, n->place,
+                       "layers: found %d behind %d; allowed are at most %d numbers, each greater than the last", layers,
+                       e->layers, SN_MAX_OPTIONS);
+            return false;
+        }
+        e->depth[e->depths++] = e->layers = layers;
+    }
+    return true;
+}
+
 // Layers of a choice, or of one block.
 static void read_layers(sn_space_maker *m, const sn_yaml_node *map) {
     static const char *const of_choice[] = {"layers", "out", "stride", "choose", "shared", "name", NULL}, *const of_block[] = {
@@ -180,15 +205,15 @@ static void read_layers(sn_space_maker *m, const sn_yaml_node *map) {
     snprintf(usual, sizeof usual, "stage%d", ++m->choices);
     sn_entry e = {.choice = choose != NULL};
     sn_blocks_keys(m, map, NULL, choose ? of_choice : of_block, choose ? "a choice" : "layers of a block");
-    e.layers = read_count(m, map, "layers", MOST_LAYERS, 1);
+    bool good = read_depth(m, map, &e);
     e.out = read_count(m, map, "out", MOST_OUT, -1);
     e.stride = read_count(m, map, "stride", MOST_STRIDE, 1);
     e.options = choose ? sn_blocks_options(m, choose, NULL, e.block) : 1;
     if (!choose) e.block[0] = sn_blocks_find(m, sn_yaml_find(map, "block"), "block", NULL);
     int shared = sn_blocks_shared(m, map);
     e.shared = shared > 0;
-    bool good = e.options > 0 && e.block[0] >= 0 && shared >= 0;
-    if (good && e.layers > 0 && e.out > 0 && e.stride > 0) add_entry(m, map, usual, &e);
+    good = good && e.options > 0 && e.block[0] >= 0 && shared >= 0;
+    if (good && e.out > 0 && e.stride > 0) add_entry(m, map, usual, &e);
 }
 
 static void read_network(sn_space_maker *m, const sn_yaml_node *network) {
@@ -292,7 +317,13 @@ static void print_entry(const sn_space *s, const sn_entry *e, FILE *out) {
         sn_blocks_print_operation(b, out);
         if (e->out) fprintf(out, ", out: %d, stride: %d", e->out, e->stride);
     } else {
-        fprintf(out, "layers: %d, out: %d, stride: %d, %s: ", e->layers, e->out, e->stride, e->choice ? "choose" : "block");
+        fputs("layers: ", out);
+        for (int k = 0; k < e->depths; k++) fprintf(out, "%s%d", k ? ", " : "[", e->depth[k]);
+        if (e->depths)
+            fputc(']', out);
+        else
+            fprintf(out, "%d", e->layers);
+        fprintf(out, ", out: %d, stride: %d, %s: ", e->out, e->stride, e->choice ? "choose" : "block");
         if (e->choice)
             sn_blocks_print_names(s, e->block, e->options, out);
         else

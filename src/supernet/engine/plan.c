@@ -323,6 +323,11 @@ static sn_status emit_forward(planner *p, const op *o) {
         c.kernel = SN_MEAN_FORWARD;
         c.as.mean_forward = (sn_mean_forward){p->pass->batch, mean_pixels(p, o), p->shape[o->node].c, x, y, stat};
         break;
+    case SN_NODE_SCALE:
+        c.kernel = SN_SCALE_FORWARD;
+        c.as.scale_forward = (sn_scale_forward){
+            p->pass->batch, mean_pixels(p, o), p->shape[o->node].c, x, view_of(p, o->in[1].tensor, o->in[1].act), y, stat};
+        break;
     case SN_NODE_LOSS:
         if (p->pass->gradients) return SN_OK; // comes with its gradient, first in backward
         SN_TRY(emit_loss(p, o, (sn_into){x, SN_NONE, SN_NONE, SN_NONE, SN_NONE}));
@@ -489,10 +494,23 @@ static sn_status sum_input_backward(planner *p, const op *o, int k) {
     return emit(p, c, o->node);
 }
 
+// Of the tensor, and of its gain: each needs the other as it was read.
+static sn_status scale_input_backward(planner *p, const op *o, int k) {
+    int other = 1 - k, n = p->pass->batch, pixels = mean_pixels(p, o), c = p->shape[o->node].c;
+    sn_view view = view_of(p, o->in[other].tensor, o->in[other].act);
+    sn_grad g = grad_of(p, o->out);
+    sn_into into;
+    SN_TRY(next_into(p, o->in[k].tensor, o->in[k].act, &into));
+    sn_call call = {.kernel = SN_SCALE_BACKWARD, .as.scale_backward = {n, pixels, c, g, view, into}};
+    if (k) call = (sn_call){.kernel = SN_SCALE_BACKWARD_GAIN, .as.scale_backward_gain = {n, pixels, c, g, view, into}};
+    return emit(p, call, o->node);
+}
+
 static sn_status input_backward(planner *p, const op *o, int k) {
     const sn_node *n = &p->graph->node[o->node];
     sn_grad g = o->out >= 0 ? grad_of(p, o->out) : (sn_grad){0};
     sn_into into;
+    if (n->kind == SN_NODE_SCALE) return scale_input_backward(p, o, k);
     if (n->kind != SN_NODE_CONV && n->kind != SN_NODE_POOL && n->kind != SN_NODE_MEAN && n->kind != SN_NODE_LOSS)
         return sum_input_backward(p, o, k);
     SN_TRY(next_into(p, o->in[k].tensor, o->in[k].act, &into));

@@ -183,12 +183,12 @@ static void cover(const sn_space *s, sn_rng *r, long n, double noise, coverage *
 START_TEST(intervals_cover) {
     static const double noise[] = {0.1, 1, 4};
     coverage c[3] = {0};
-    for (uint32_t seed = 1; seed <= 60; seed++) {
+    for (uint32_t seed = 1; seed <= 300; seed++) {
         sn_config *config = random_config(seed);
         const sn_space *s = config->space.built;
         sn_rng r = sn_rng_at(seed, SN_STREAM_ARCHS, 2, 0, 0);
         for (int k = 0; k < 3 && sn_space_options(s) > s->n_decisions; k++)
-            for (int draw = 0; draw < 40; draw++) cover(s, &r, enough(s, 1 + draw % 4), noise[k], &c[k]);
+            for (int draw = 0; draw < 60; draw++) cover(s, &r, enough(s, 1 + draw % 4), noise[k], &c[k]);
         sn_config_free(config);
     }
     for (int k = 0; k < 3; k++) {

@@ -80,7 +80,7 @@ typedef struct {
         sn_stat stat;
         sn_off y;
         int64_t rows;
-        int c;
+        int c, ld;
     } stat; // rows 0: none
     int32_t labels[64];
     int n_labels;
@@ -293,7 +293,7 @@ static inline sn_stat make_stat(kase *k, sn_off y, int64_t rows, int c) {
     if (!k->o.stat) return s;
     s.mean = put(k, ARENA, c, OUT, ZERO);
     s.m2 = put(k, ARENA, c, OUT, ZERO);
-    k->stat.stat = s, k->stat.y = y, k->stat.rows = rows, k->stat.c = c;
+    k->stat.stat = s, k->stat.y = y, k->stat.rows = rows, k->stat.c = k->stat.ld = c;
     return s;
 }
 
@@ -446,6 +446,46 @@ static inline void build_scale_backward_gain(kase *k) {
     p->g = make_grad(k, in_rows(&k->size), p->c);
     p->x = make_other_view(k, in_rows(&k->size), p->c);
     p->into = make_into(k, p->n, p->c, false);
+}
+
+// Of a shape: k is the first channel, pad the shift, dilation the count; y's channels are the last of co.
+static inline sn_place_size place_size(const shape *s) {
+    return (sn_place_size){s->n,
+                           s->h,
+                           s->w,
+                           s->ci,
+                           (s->h + s->stride - 1) / s->stride,
+                           (s->w + s->stride - 1) / s->stride,
+                           s->co,
+                           s->stride,
+                           s->pad,
+                           s->k,
+                           s->groups,
+                           s->dilation};
+}
+static inline int64_t place_rows(const sn_place_size *s) {
+    return (int64_t)s->n * s->ho * s->wo;
+}
+
+static inline void build_place_forward(kase *k) { // variant: no input
+    sn_place_forward *p = &k->call.as.place_forward;
+    p->size = place_size(&k->size);
+    p->x = (sn_view){SN_NONE, SN_NONE, SN_NONE, SN_NONE, SN_LINEAR};
+    if (!k->o.variant) p->x = make_view(k, IN, in_rows(&k->size), p->size.c);
+    int64_t rows = place_rows(&p->size);
+    p->y = put_tensor(k, UPDATED, DATA, rows, p->size.co) + p->size.co - p->size.count;
+    p->stat = make_stat(k, p->y, rows, p->size.count);
+    k->stat.ld = p->size.co;
+}
+
+static inline void build_place_backward(kase *k) {
+    sn_place_backward *p = &k->call.as.place_backward;
+    p->size = place_size(&k->size);
+    p->g = make_grad(k, place_rows(&p->size), p->size.co);
+    sn_off at = p->size.co - p->size.count;
+    p->g.dy += at;
+    if (p->g.a != SN_NONE) p->g.x += at, p->g.mean += at, p->g.a += at, p->g.b += at, p->g.c += at;
+    p->into = make_into(k, in_rows(&k->size), p->size.c, false);
 }
 
 // variant: mode*4 + (mean kept where the statistics have it, or no gamma, beta, inv) + momentum or none
@@ -689,6 +729,15 @@ static const shape flat_shapes[] = {
     {64, 1, 1, 10, 0, 0, 0, 0, 0, 0}, {3, 25, 40, 20, 0, 0, 0, 0, 0, 0}, {33, 4, 4, 100, 0, 0, 0, 0, 0, 0},
 };
 
+//                                  n  h  w  c  co first stride shift count groups
+static const shape place_shapes[] = {
+    {1, 1, 1, 1, 1, 0, 1, 0, 1, 1},       {2, 2, 2, 3, 5, 0, 1, 0, 3, 1},      {1, 4, 5, 6, 4, 1, 1, 0, 3, 2},
+    {1, 5, 4, 2, 3, 0, 2, 1, 2, 1},       {2, 3, 5, 17, 40, 0, 1, 0, 17, 1},   {1, 7, 7, 32, 64, 0, 1, 0, 32, 1},
+    {5, 8, 8, 33, 33, 0, 1, 0, 33, 1},    {3, 25, 40, 20, 36, 0, 1, 0, 20, 1}, {1, 7, 9, 40, 20, 20, 1, 0, 20, 20},
+    {2, 6, 6, 24, 24, 0, 1, 0, 24, 4},    {4, 9, 9, 16, 48, 0, 2, 1, 16, 1},   {2, 8, 8, 48, 20, 3, 2, 0, 17, 1},
+    {1, 6, 6, 192, 192, 0, 1, 0, 192, 1}, {1, 7, 5, 12, 6, 3, 3, 1, 5, 3},     {6, 17, 16, 36, 40, 18, 2, 1, 18, 2},
+};
+
 typedef struct {
     const char *name;
     const shape *shapes;
@@ -711,6 +760,8 @@ typedef struct {
 #define USES_scale_forward SHAPES(flat_shapes), VIEW | STAT, 1
 #define USES_scale_backward SHAPES(flat_shapes), VIEW | GRAD | INTO, 1
 #define USES_scale_backward_gain SHAPES(flat_shapes), VIEW | GRAD | INTO, 1
+#define USES_place_forward SHAPES(place_shapes), VIEW | STAT, 2
+#define USES_place_backward SHAPES(place_shapes), VIEW | GRAD | INTO, 1
 #define USES_bn_forward SHAPES(flat_shapes), 0, 12
 #define USES_bn_backward SHAPES(flat_shapes), 0, 6
 #define USES_loss SHAPES(flat_shapes), VIEW | INTO | NO_DY, 2

@@ -282,6 +282,41 @@ static inline void expect_scale_backward_gain(kase *k) {
     into_pass(k, &p->into, dz, p->n, p->c, p->pixels, true);
 }
 
+// Where channel k of row `row` of a piece comes from in x; -1: from outside.
+static inline int64_t placed(const sn_place_size *s, int64_t row, int k) {
+    int64_t h = row / s->wo % s->ho * s->stride + s->shift, w = row % s->wo * s->stride + s->shift;
+    int shuffled = s->first + k, each = s->c / s->groups;
+    if (h >= s->h || w >= s->w) return -1;
+    return ((row / s->wo / s->ho * s->h + h) * s->w + w) * s->c + shuffled % s->groups * each + shuffled / s->groups;
+}
+
+static inline void expect_place_forward(kase *k) {
+    const sn_place_forward *p = &k->call.as.place_forward;
+    const sn_place_size *s = &p->size;
+    sn_off at = s->co - s->count;
+    num *x = p->x.data == SN_NONE ? NULL : view_pass(k, &p->x, in_rows(&k->size), s->c), *y = plain_pass(k, ARENA, p->y - at);
+    for (int64_t row = 0; row < place_rows(s); row++)
+        for (int j = 0; j < s->count; j++) {
+            int64_t from = placed(s, row, j);
+            y[row * s->co + at + j] = x && from >= 0 ? x[from] : num_of(0);
+        }
+    expect(k, ARENA, p->y - at, y, 1, true);
+}
+
+static inline void expect_place_backward(kase *k) {
+    const sn_place_backward *p = &k->call.as.place_backward;
+    const sn_place_size *s = &p->size;
+    sn_off at = s->co - s->count;
+    sn_grad whole = p->g;
+    whole.dy -= at;
+    if (whole.a != SN_NONE) whole.x -= at, whole.mean -= at, whole.a -= at, whole.b -= at, whole.c -= at;
+    num *g = grad_pass(k, &whole, place_rows(s), s->co), *dz = nums(in_rows(&k->size) * s->c);
+    for (int64_t row = 0; row < place_rows(s); row++)
+        for (int j = 0; j < s->count; j++)
+            if (placed(s, row, j) >= 0) dz[placed(s, row, j)] = g[row * s->co + at + j];
+    into_pass(k, &p->into, dz, in_rows(&k->size), s->c, 1, true);
+}
+
 static inline void expect_bn_forward(kase *k) {
     const sn_bn_forward *p = &k->call.as.bn_forward;
     num *mean = nums(p->c), *scale = nums(p->c), *shift = nums(p->c), *inv = nums(p->c), *rmean = nums(p->c), *rvar = nums(p->c);
@@ -492,12 +527,12 @@ static inline bool check_statistics(const world *w, const kase *k, double eps, c
         double rows = (double)k->stat.rows, first = world_get(w, ARENA, k->stat.y + c), sum = 0, m2 = 0, low = first,
                high = first;
         for (int64_t r = 0; r < k->stat.rows; r++) {
-            double y = world_get(w, ARENA, k->stat.y + r * k->stat.c + c);
+            double y = world_get(w, ARENA, k->stat.y + r * k->stat.ld + c);
             sum += y - first, low = fmin(low, y), high = fmax(high, y);
         }
         double mean = first + sum / rows, half = (high - low) / 2;
         for (int64_t r = 0; r < k->stat.rows; r++) {
-            double d = world_get(w, ARENA, k->stat.y + r * k->stat.c + c) - mean;
+            double d = world_get(w, ARENA, k->stat.y + r * k->stat.ld + c) - mean;
             m2 += d * d;
         }
         double factor = 8 * fmax(1, log2(rows)) * eps, rounding = low == high ? 0 : eps * fabs(mean); // of the mean itself

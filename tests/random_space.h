@@ -31,6 +31,7 @@ typedef struct {
     int entries, decisions; // so far
     int named;              // choices and motifs
     bool zeros;             // some block is nothing
+    int inputs;             // of the motif at hand; 1: "input", 2: "before" and "last", as wide as its values
 } maker;
 
 // ---------------------------------------------------------------- draws
@@ -221,51 +222,92 @@ static named_block put_choice_block(maker *m, int out, int stride, const named_b
     return b;
 }
 
-// A term that reads `from`, -1: the input; returns the decisions that it adds.
-static int put_term(maker *m, int out, int stride, int from, const named_block *choice, const named_block *inner, FILE *f) {
-    char source[16] = "input";
-    if (from >= 0) snprintf(source, sizeof source, "n%d", from);
-    if (once_in(m, 4) && (from >= 0 || (m->c == out && stride == 1))) return fputs(source, f), 0;
-    if (inner && once_in(m, 4)) return fprintf(f, "{\"%s\": %s}", inner->name, source), inner->decisions;
-    if (below(m, 4)) return fprintf(f, "{\"%s\": %s}", choice->name, source), choice->shared ? 0 : choice->decisions;
-    return fprintf(f, "{\"%s\": %s}", m->space->blocks[any_block(m, out, stride, 2)].name, source), 0;
+enum { MOST_NODES = 4 };
+
+// What gives an input the shape of its place.
+static const char *put_fit(maker *m) {
+    static char name[64];
+    bool halves = below(m, 2);
+    any_name(m, "fit", name);
+    fprintf(m->to_blocks, "    \"%s\": {op: %s}\n", name, halves ? "factorized_reduce, keep: false" : "conv, kernel: 1");
+    return name;
 }
 
-// A motif of a few nodes; every node reads some above, and the last all that nobody else reads. It has one choice at least.
+// A motif while it is written.
+typedef struct {
+    maker *m;
+    FILE *f;
+    int out, stride, decisions;
+    const named_block *choice, *inner;         // stand at its edges; inner: NULL or a motif
+    bool read[MOST_NODES], concat[MOST_NODES]; // by another node; more channels than `out`
+} motif_text;
+
+static const char *any_source(motif_text *t, int from, char text[16]) {
+    snprintf(text, 16, "n%d", from);
+    if (from < 0) snprintf(text, 16, "%s", t->m->inputs == 1 ? "input" : below(t->m, 2) ? "before" : "last");
+    return text;
+}
+
+// A value that reads node `from`, -1: an input; `any`: of any number of channels.
+static void put_term(motif_text *t, int from, bool any) {
+    maker *m = t->m;
+    char source[16];
+    any_source(t, from, source);
+    bool as_wide = from >= 0 ? !t->concat[from] : m->inputs > 1 || m->c == t->out, itself = any || as_wide;
+    bool as_large = from >= 0 || t->stride == 1, full = t->decisions >= 5;
+    if (from >= 0) t->read[from] = true;
+    if (itself && as_large && (full || once_in(m, 4))) {
+        fputs(source, t->f);
+    } else if (!full && t->inner && once_in(m, 4)) {
+        fprintf(t->f, "{\"%s\": %s}", t->inner->name, source);
+        t->decisions += t->inner->decisions;
+    } else if (!full && below(m, 4)) {
+        fprintf(t->f, "{\"%s\": %s}", t->choice->name, source);
+        t->decisions += t->choice->shared ? 0 : t->choice->decisions;
+    } else {
+        fprintf(t->f, "{\"%s\": %s}", m->space->blocks[any_block(m, t->out, t->stride, 2)].name, source);
+    }
+}
+
+// A node of some values: their sum, some of which are picked now and then, or a concat of them. The last one reads all that
+// nobody else does, and the inputs.
+static void put_node(motif_text *t, int i, bool last) {
+    maker *m = t->m;
+    int terms = ONE_OF(m, 1, 1, 2, 2, 3, 5);
+    bool concat = !last && once_in(m, 4), picks = !concat && terms < 5 && t->decisions < 4 && !t->choice->shared && once_in(m, 4);
+    t->concat[i] = concat;
+    fprintf(t->f, "        n%d: {%s: [", i, concat ? "concat" : "sum");
+    if (picks) fprintf(t->f, "{pick: %d, of: [", between(m, 1, terms)), t->decisions++;
+    for (int k = 0; k < terms; k++) {
+        if (k) fputs(", ", t->f);
+        put_term(t, between(m, -1, i - 1), concat);
+    }
+    if (picks) fputs("]}", t->f);
+    for (int k = 0; last && k < i; k++)
+        if (!t->read[k]) fputs(", ", t->f), put_term(t, k, false);
+    for (int k = 0; last && k < m->inputs; k++)
+        fprintf(t->f, ", {\"%s\": %s}", t->choice->name, m->inputs == 1 ? "input" : k ? "last" : "before");
+    fputs("]}\n", t->f);
+}
+
+// A motif of a few nodes; every node reads some above. It has one choice at least.
 static named_block put_motif_block(maker *m, int out, int stride, const named_block *inner, bool may_share) {
-    enum { MOST = 4 };
     named_block nested = {.decisions = 0}, b = {.shared = may_share && once_in(m, 3)};
-    bool as_option = inner && below(m, 2), read[MOST] = {false};
+    bool as_option = inner && below(m, 2);
     named_block choice = put_choice_block(m, out, stride, as_option ? inner : NULL, may_share && !inner);
     if (inner && !as_option) nested = *inner;
-    int n = between(m, 1, MOST);
+    const char *fit = m->inputs > 1 ? put_fit(m) : NULL;
     char *nodes;
     size_t size;
-    FILE *f = open_memstream(&nodes, &size); // blocks that it needs stand above it
-    ck_assert_ptr_nonnull(f);
-    b.decisions = choice.decisions;
-    for (int i = 0; i < n; i++) {
-        int terms = ONE_OF(m, 1, 1, 2, 2, 3, 5);
-        fprintf(f, "        n%d: {sum: [", i);
-        for (int k = 0; k < terms; k++) {
-            int from = between(m, -1, i - 1);
-            if (from >= 0) read[from] = true;
-            if (k) fputs(", ", f);
-            if (b.decisions < 5)
-                b.decisions += put_term(m, out, stride, from, &choice, *nested.name ? &nested : NULL, f);
-            else if (from < 0)
-                fprintf(f, "{\"%s\": input}", m->space->blocks[any_block(m, out, stride, 2)].name);
-            else
-                fprintf(f, "n%d", from);
-        }
-        for (int k = 0; i == n - 1 && k < i; k++)
-            if (!read[k]) fprintf(f, ", n%d", k);
-        if (i == n - 1) fprintf(f, ", {\"%s\": input}", choice.name);
-        fputs("]}\n", f);
-    }
-    fclose(f);
-    fprintf(m->to_blocks, "    \"%s\":\n%s      nodes:\n%s", any_name(m, "motif", b.name), b.shared ? "      shared: true\n" : "",
-            nodes);
+    motif_text t = {m,       open_memstream(&nodes, &size), out, stride, choice.decisions,
+                    &choice, *nested.name ? &nested : NULL, {0}, {0}};
+    ck_assert_ptr_nonnull(t.f); // blocks that it needs stand above it
+    for (int i = 0, n = between(m, 1, MOST_NODES); i < n; i++) put_node(&t, i, i == n - 1);
+    fclose(t.f);
+    b.decisions = t.decisions + (m->inputs > 1 && !choice.shared ? choice.decisions : 0);
+    fprintf(m->to_blocks, "    \"%s\":\n%s", any_name(m, "motif", b.name), b.shared ? "      shared: true\n" : "");
+    if (fit) fprintf(m->to_blocks, "      inputs: {before: \"%s\", last: \"%s\"}\n", fit, fit);
+    fprintf(m->to_blocks, "      nodes:\n%s", nodes);
     free(nodes);
     return b;
 }
@@ -287,6 +329,22 @@ static void put_motif(maker *m) {
     end_entry(m, out, stride);
     fputs("    - {op: norm", m->to_network);
     end_entry(m, out, 1);
+}
+
+// Layers that read the two before them, in one entry or two.
+static void put_cells(maker *m) {
+    for (int entries = ONE_OF(m, 1, 2, 2), i = 0; i < entries && (i == 0 || m->decisions < 6); i++) {
+        int out = any_channels(m), stride = any_stride(m), layers = ONE_OF(m, 1, 2, 3);
+        m->inputs = 2;
+        named_block b = put_motif_block(m, out, stride, NULL, true);
+        m->inputs = 1;
+        bool shared = once_in(m, 3) || (b.decisions * layers > 8 && !b.shared);
+        fprintf(m->to_network, "    - {layers: %d, block: \"%s\"%s", layers, b.name, shared ? ", shared: true" : "");
+        m->decisions += shared || b.shared ? b.decisions : layers * b.decisions;
+        end_entry(m, out, stride);
+    }
+    fputs("    - {op: norm", m->to_network);
+    end_entry(m, m->c, 1);
 }
 
 static void put_choice(maker *m) {
@@ -314,7 +372,7 @@ static void put_choice(maker *m) {
     m->decisions += shared ? 1 : layers;
 }
 
-static void (*const constructs[])(maker *) = {put_choice, put_choice, put_fixed, put_motif, put_motif};
+static void (*const constructs[])(maker *) = {put_choice, put_choice, put_fixed, put_motif, put_motif, put_cells};
 
 // One without bias has nothing to give behind a zero.
 static void put_classifier(maker *m) {
@@ -332,6 +390,7 @@ static void put_classifier(maker *m) {
 
 static void put_network(maker *m) {
     m->space = sn_space_new();
+    m->inputs = 1;
     size_t sizes[2];
     m->to_blocks = open_memstream(&m->blocks, &sizes[0]);
     m->to_network = open_memstream(&m->network, &sizes[1]);

@@ -124,6 +124,9 @@ START_TEST(shapes) {
     gives((sn_node){.kind = SN_NODE_POOL, .stride = 3}, x, 6, 2, 3);
     gives((sn_node){.kind = SN_NODE_MEAN}, x, 6, 1, 1);
     gives((sn_node){.kind = SN_NODE_SUM, .n_in = 3}, x, 6, 5, 8);
+    int read[3] = {0, 1, 2};
+    gives((sn_node){.kind = SN_NODE_PLACE, .n_in = 3, .in = read}, x, 18, 5, 8);
+    gives((sn_node){.kind = SN_NODE_PLACE, .n_in = 1, .out = 4, .first = 2, .groups = 3, .stride = 2, .shift = 1}, x, 4, 3, 4);
     gives((sn_node){.kind = SN_NODE_BN}, x, 6, 5, 8);
     gives((sn_node){.kind = SN_NODE_CHOICE, .n_in = 3, .in = missing}, (sn_shape[]){{0}, {2, 3, 4}, {0}}, 2, 3, 4);
 }

@@ -269,7 +269,7 @@ static const struct {
 } space_mistakes[] = {
     {SPACE_OF("{a: {op: mbcnv}}", CHOICE LAST),
      "5:20: op: found 'mbcnv'; allowed are conv, mbconv, sepconv, pool, identity, zero, actconv, norm, shortcut, "
-     "classifier; did you mean 'mbconv'?"},
+     "actsepconv, factorized_reduce, shuffle, classifier; did you mean 'mbconv'?"},
     {SPACE_OF("{a: {kernel: 3}}", CHOICE LAST), "5:15: block 'a': found none of op, choose, nodes; allowed is one of them"},
     {SPACE_OF("{a: 3}", CHOICE LAST), "5:15: block 'a': found '3'; allowed is {op: OPERATION"},
     {SPACE_OF("[a]", CHOICE LAST), "5:11: space.blocks: found a list; allowed is a mapping"},

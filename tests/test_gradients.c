@@ -41,6 +41,30 @@ START_TEST(adjoint_identity) {
 }
 END_TEST
 
+// <place(x), g> = <x, place^T(g)>
+START_TEST(adjoint_of_place) {
+    world w = world_open(sizeof(double));
+    for (size_t i = 0; i < sizeof place_shapes / sizeof *place_shapes; i++) {
+        sn_place_size s = place_size(&place_shapes[i]);
+        int64_t nx = in_rows(&place_shapes[i]) * s.c, ny = place_rows(&s) * s.co;
+        sn_off x = cell_offset(1, nx), y = cell_offset(2, ny), g = cell_offset(3, ny), dx = cell_offset(4, nx);
+        uint64_t seed = i;
+        for (int64_t j = 0; j < nx; j++) world_set(&w, ARENA, x + j, between(&seed, -1, 1));
+        for (int64_t j = 0; j < ny; j++) world_set(&w, ARENA, y + j, 0), world_set(&w, ARENA, g + j, between(&seed, -1, 1));
+        sn_view view = {x, SN_NONE, SN_NONE, SN_NONE, SN_LINEAR};
+        sn_grad grad = {g, SN_NONE, SN_NONE, SN_NONE, SN_NONE, SN_NONE};
+        sn_call calls[2] = {
+            {.kernel = SN_PLACE_FORWARD, .as.place_forward = {s, view, y, {SN_NONE, SN_NONE}}},
+            {.kernel = SN_PLACE_BACKWARD, .as.place_backward = {s, grad, {view, SN_NONE, dx, SN_NONE, SN_NONE}}},
+        };
+        for (int c = 0; c < 2; c++) world_run(&w, &calls[c], sn_table_ref_double.list[calls[c].kernel], 0, false);
+        double a = inner(&w, ARENA, y, ARENA, g, ny), b = inner(&w, ARENA, x, ARENA, dx, nx);
+        ck_assert_msg(fabs(a - b) <= 1e-13 * sqrt((double)ny * (double)nx) && fabs(a) > 1e-6, "shape %zu: %.17g %.17g", i, a, b);
+    }
+    world_close(&w);
+}
+END_TEST
+
 // --- a net with every kernel
 //   a = conv0(t)            BN a, relu
 //   b = middle(view a)      BN b, an activation
@@ -52,7 +76,7 @@ END_TEST
 //   z = conv1x1(r)          bias
 //   loss(view z)
 // view a has two readers: middle first writes dy a, then the sum adds in place and takes the sums; so has view s.
-typedef enum { MIDDLE_CONV, MIDDLE_POOL } middle_kind;
+typedef enum { MIDDLE_CONV, MIDDLE_POOL, MIDDLE_PLACE } middle_kind;
 
 typedef struct {
     const char *name;
@@ -63,7 +87,7 @@ typedef struct {
     sn_act act;      // of view b
 } middle;
 
-enum { N = 3, SIDE = 5, C0 = 4, C = 6, CLASSES = 5, MOST_CALLS = 50 };
+enum { N = 3, SIDE = 5, C0 = 4, C = 6, CLASSES = 5, MOST_CALLS = 50, FIRST_PIECE = 4 };
 
 typedef struct {
     sn_view view;
@@ -158,6 +182,9 @@ static void build_net(net *t, const middle *m) {
     sn_conv_size s0 = {N, SIDE, SIDE, C0, SIDE, SIDE, C, 3, 1, 1, 1, 1};
     sn_conv_size s1 = {N, SIDE, SIDE, C, side, side, C, m->k, m->stride, m->pad, m->dilation, m->groups};
     sn_pool_size sp = {N, SIDE, SIDE, C, side, side, m->k, m->stride, m->pad, m->pool};
+    // two pieces side by side: a shuffled range, and channels of the pixels beside those
+    const sn_place_size pieces[2] = {{N, SIDE, SIDE, C, side, side, C, m->stride, 0, 1, 3, FIRST_PIECE},
+                                     {N, SIDE, SIDE, C, side, side, C, m->stride, 1, 0, 1, C - FIRST_PIECE}};
     sn_conv_size s2 = {N, 1, 1, C, 1, 1, CLASSES, 1, 1, 0, 1, 1};
     t->input = take(t, ARENA, rows * C0), t->d_input = take(t, ARENA, rows * C0);
     for (int64_t i = 0; i < rows * C0; i++) world_set(&t->w, ARENA, t->input + i, between(&t->seed, -1, 1));
@@ -173,6 +200,10 @@ static void build_net(net *t, const middle *m) {
     if (m->kind == MIDDLE_CONV) {
         w1 = parameter(t, conv_weights(&s1), -0.5, 0.5);
         add_call(t, SN_CONV_FORWARD)->as.conv_forward = (sn_conv_forward){s1, a.view, w1, b.view.data, b.stat};
+    } else if (m->kind == MIDDLE_PLACE) {
+        add_call(t, SN_PLACE_FORWARD)->as.place_forward = (sn_place_forward){pieces[0], a.view, b.view.data, b.stat};
+        add_call(t, SN_PLACE_FORWARD)->as.place_forward = (sn_place_forward){
+            pieces[1], a.view, b.view.data + FIRST_PIECE, {b.stat.mean + FIRST_PIECE, b.stat.m2 + FIRST_PIECE}};
     } else
         add_call(t, SN_POOL_FORWARD)->as.pool_forward = (sn_pool_forward){sp, a.view, b.view.data, b.stat};
     add_bn_forward(t, &b);
@@ -234,6 +265,12 @@ static void build_net(net *t, const middle *m) {
         add_call(t, SN_CONV_BACKWARD_DATA)->as.conv_backward_data =
             (sn_conv_backward_data){s1, grad_of(&b), w1, into_of(&a, true, !residual)};
         add_call(t, SN_CONV_BACKWARD_WEIGHTS)->as.conv_backward_weights = (sn_conv_backward_weights){s1, grad_of(&b), a.view, w1};
+    } else if (m->kind == MIDDLE_PLACE) {
+        sn_grad d = grad_of(&b);
+        add_call(t, SN_PLACE_BACKWARD)->as.place_backward = (sn_place_backward){pieces[0], d, into_of(&a, true, false)};
+        d = (sn_grad){d.dy + FIRST_PIECE, d.x + FIRST_PIECE, d.mean + FIRST_PIECE,
+                      d.a + FIRST_PIECE,  d.b + FIRST_PIECE, d.c + FIRST_PIECE};
+        add_call(t, SN_PLACE_BACKWARD)->as.place_backward = (sn_place_backward){pieces[1], d, into_of(&a, false, !residual)};
     } else
         add_call(t, SN_POOL_BACKWARD)->as.pool_backward = (sn_pool_backward){sp, grad_of(&b), into_of(&a, true, !residual)};
     if (residual)
@@ -286,6 +323,8 @@ static const middle middles[] = {
     {"max pooling", MIDDLE_POOL, 3, 1, 1, 1, 1, SN_POOL_MAX, SN_BN_BATCH, SN_RELU6},
     {"max pooling, stride 2", MIDDLE_POOL, 3, 2, 1, 1, 1, SN_POOL_MAX, SN_BN_RUNNING, SN_H_SWISH},
     {"average pooling", MIDDLE_POOL, 3, 1, 1, 1, 1, SN_POOL_AVG, SN_BN_BATCH, SN_H_SIGMOID},
+    {"pieces", MIDDLE_PLACE, 1, 1, 0, 1, 1, SN_POOL_MAX, SN_BN_BATCH, SN_RELU6},
+    {"pieces of every other pixel", MIDDLE_PLACE, 1, 2, 0, 1, 1, SN_POOL_MAX, SN_BN_RUNNING, SN_H_SWISH},
 };
 enum { MIDDLES = sizeof middles / sizeof *middles };
 
@@ -335,6 +374,7 @@ int main(void) {
     TCase *tests = tcase_create("gradients");
     tcase_set_timeout(tests, 200);
     tcase_add_test(tests, adjoint_identity);
+    tcase_add_test(tests, adjoint_of_place);
     tcase_add_test(tests, finite_differences);
     tcase_add_test(tests, differences_notice_a_missing_term);
     suite_add_tcase(suite, tests);

@@ -230,7 +230,7 @@ static const wrong all_wrong[] = {
     {"m: {nodes: {}}", CELL, "test.yaml:8:16: nodes: found none; a motif needs one at least"},
     {"m: {nodes: [e]}", CELL, "test.yaml:8:16: nodes: found a list; allowed is a mapping NAME: {BLOCK: NODE}"},
     {"m: {nodes: {x: {e: input}}, share: true}", CELL,
-     "test.yaml:8:33: unknown key 'share' in a motif; allowed are nodes, shared; did you mean 'shared'?"},
+     "test.yaml:8:33: unknown key 'share' in a motif; allowed are nodes, inputs, shared; did you mean 'shared'?"},
     {"m: {nodes: {x: {ee: input}}}", CELL, "test.yaml:8:21: block of a node: found 'ee'; allowed are a, b, e"},
     {"m: {nodes: {x: {a: inptu}}}", CELL,
      "test.yaml:8:24: found 'inptu'; allowed is a node above, one of input; did you mean 'input'?"},

@@ -37,6 +37,7 @@ static const shape many_rows[] = {
 // Makes the case of a forward kernel in the mode, with statistics and a plain view.
 static void statistics_case(kase *k, sn_kernel kernel, const shape *size, int variant, mode m) {
     shape s = *size;
+    if (kernel == SN_PLACE_FORWARD && s.co == 0) s.co = s.dilation = s.ci, s.k = s.pad = 0;
     if (kernel == SN_CONV_FORWARD && s.co == 0) s.co = s.ci, s.groups = s.k > 1 ? s.ci : 1;
     case_make(k, kernel, &s, (options){.stat = 1, .variant = variant}, m);
     if (kernel == SN_CONV_FORWARD) copying_weights(k);
@@ -53,7 +54,9 @@ static void for_all_statistics(mode m, void (*body)(const world *, const kase *,
                 if (kernel == SN_SUM_FORWARD && variant > 0) break; // one input: further views are BN and bias
                 static kase k;
                 const shape *size = s < own ? &cases->shapes[s] : &many_rows[s - own];
-                bool conv = kernel == SN_CONV_FORWARD; // the middle tap must not reach the padding
+                bool conv = kernel == SN_CONV_FORWARD;                             // the middle tap must not reach the padding
+                bool beyond = kernel == SN_PLACE_FORWARD && size->co && size->pad; // zeros at the edge
+                if (beyond || (kernel == SN_PLACE_FORWARD && variant)) continue;
                 if (conv && size->pad > (size->k - 1) / 2 * size->dilation) continue;
                 statistics_case(&k, (sn_kernel)kernel, size, variant, m);
                 ck_assert_int_ge(each_impl(&k, &narrow, &wide, body), 2);
@@ -69,9 +72,9 @@ static void variance_is_right(const world *w, const kase *k, const sn_table *tab
     double rows = (double)k->stat.rows;
     for (int c = 0; c < k->stat.c; c++) {
         double sum = 0, m2 = 0;
-        for (int64_t r = 0; r < k->stat.rows; r++) sum += world_get(w, ARENA, k->stat.y + r * k->stat.c + c) - 1000;
+        for (int64_t r = 0; r < k->stat.rows; r++) sum += world_get(w, ARENA, k->stat.y + r * k->stat.ld + c) - 1000;
         for (int64_t r = 0; r < k->stat.rows; r++)
-            m2 += pow(world_get(w, ARENA, k->stat.y + r * k->stat.c + c) - 1000 - sum / rows, 2);
+            m2 += pow(world_get(w, ARENA, k->stat.y + r * k->stat.ld + c) - 1000 - sum / rows, 2);
         double mean = world_get(w, ARENA, k->stat.stat.mean + c), got = world_get(w, ARENA, k->stat.stat.m2 + c);
         ck_assert_msg(fabs(mean - 1000 - sum / rows) <= 1e-4, "%s: %s: channel %d, mean %.9g", impl->name, k->text, c, mean);
         ck_assert_msg(fabs(got - m2) <= 1e-5 * m2, "%s: %s: channel %d, M2 %.9g for %.9g", impl->name, k->text, c, got, m2);
@@ -96,13 +99,14 @@ static void constant_gives_beta(const world *w, const kase *k, const sn_table *t
     for (int c = 0; c < channels; c++) {
         bool constant = true; // an average over a cut window may round differently
         double first = world_get(w, ARENA, k->stat.y + c);
-        for (int64_t r = 1; r < rows; r++) constant = constant && world_get(w, ARENA, k->stat.y + r * channels + c) == first;
+        for (int64_t r = 1; r < rows; r++) constant = constant && world_get(w, ARENA, k->stat.y + r * k->stat.ld + c) == first;
         ck_assert_msg(constant || k->call.kernel == SN_POOL_FORWARD, "%s: %s: channel %d is not constant", impl->name, k->text,
                       c);
         if (!constant) return;
         ck_assert_msg(world_get(w, ARENA, k->stat.stat.m2 + c) == 0, "%s: %s: channel %d, M2 is %g", impl->name, k->text, c,
                       world_get(w, ARENA, k->stat.stat.m2 + c));
     }
+    if (k->stat.ld != channels) return; // a piece of a tensor: a BN reads the whole
     int cell = k->cells[ARENA];
     sn_off scale = cell_offset(cell + 1, channels), shift = cell_offset(cell + 2, channels),
            out = cell_offset(cell + 3, rows * channels);
@@ -145,7 +149,8 @@ END_TEST
 static void nan_arrives(const world *w, const kase *k, const sn_table *table, const sn_impl *impl) {
     (void)table;
     bool found = false;
-    for (int64_t i = 0; i < k->stat.rows * k->stat.c; i++) found = found || isnan(world_get(w, ARENA, k->stat.y + i));
+    for (int64_t i = 0; i < k->stat.rows * k->stat.c; i++)
+        found = found || isnan(world_get(w, ARENA, k->stat.y + i / k->stat.c * k->stat.ld + i % k->stat.c));
     ck_assert_msg(found, "%s: %s: the NaN is gone", impl->name, k->text);
 }
 
@@ -159,7 +164,9 @@ START_TEST(nan_passes_activations) {
                 static kase k;
                 options o = {.stat = 1, .view = view, .act = 1 + s % 2, .variant = kernel == SN_POOL_FORWARD ? SN_POOL_AVG : 0};
                 case_make(&k, (sn_kernel)kernel, &cases->shapes[s], o, RANDOM);
-                k.operands[0].init[0] = NAN; // the data comes first; element 0 is read by some output
+                int64_t read = 0; // the data comes first; element 0 is read by some output
+                if (kernel == SN_PLACE_FORWARD) read = placed(&k.call.as.place_forward.size, 0, 0);
+                k.operands[0].init[read] = NAN;
                 if (cases->shapes[s].pad > 0 || cases->shapes[s].k <= 1 || kernel != SN_CONV_FORWARD)
                     each_impl(&k, &narrow, &wide, nan_arrives);
             }

@@ -93,6 +93,17 @@ static json_t *all_json(const sn_space *s, const sn_graph *g, const priced *smal
         l ? json_integer((json_int_t)l->bytes) : json_null(), "rank_blocks", l ? json_integer(l->blocks) : json_null());
 }
 
+// Of spaces that consist of several.
+static void print_shared(const sn_space *s) {
+    char size[SN_SIZE_TEXT];
+    for (int i = 0; i < s->n_blocks; i++) {
+        if (!s->blocks[i].shared || !s->blocks[i].nodes) continue;
+        int decisions = sn_space_size_within(s, s->blocks[i].name, size, sizeof size);
+        if (decisions > 1 && decisions < s->n_decisions)
+            cli_print("%s: %s in %d decisions\n", s->blocks[i].name, size, decisions);
+    }
+}
+
 static void print_decisions(const sn_space *s) {
     char size[SN_SIZE_TEXT];
     bool one = sn_space_size(s, size, sizeof size) == 1;
@@ -103,6 +114,7 @@ static void print_decisions(const sn_space *s) {
             cli_print("%s%s", n ? " | " : "", sn_space_option_name(s, d, k));
         cli_print("\n");
     }
+    print_shared(s);
 }
 
 static sn_status count_distinct(const sn_space *s, const sn_graph *g, long *out) {

@@ -49,6 +49,18 @@ static sn_status check_pool(const char *name, const sn_pool_size *s) {
                     s->n, s->h, s->w, s->c, s->ho, s->wo, s->kernel, s->stride, s->pad);
 }
 
+static sn_status check_place(const char *name, const sn_place_size *s) {
+    bool good = s->n > 0 && s->h > 0 && s->w > 0 && s->c > 0 && s->ho > 0 && s->wo > 0 && s->stride > 0 && s->shift >= 0 &&
+                s->groups > 0 && s->c % s->groups == 0 && s->first >= 0 && s->count > 0 && s->count <= s->c - s->first &&
+                s->count <= s->co;
+    if (good) return SN_OK;
+    return sn_error(
+        SN_FAIL,
+        "%s: sizes do not fit: input %d x %d x %d x %d, output %d x %d x %d, stride %d, shift %d, %d channels from %d "
+        "on of %d groups",
+        name, s->n, s->h, s->w, s->c, s->ho, s->wo, s->co, s->stride, s->shift, s->count, s->first, s->groups);
+}
+
 static sn_status check_rows(const char *name, int64_t rows, int64_t c) {
     if (rows > 0 && c > 0) return SN_OK;
     return sn_error(SN_FAIL, "%s: found %lld rows of %lld, allowed 1 or more of each", name, (long long)rows, (long long)c);
@@ -90,6 +102,10 @@ sn_status sn_call_check(const sn_call *call) {
     case SN_SCALE_BACKWARD_GAIN:
         return check_rows(name, call->as.scale_backward_gain.n,
                           (int64_t)call->as.scale_backward_gain.pixels * call->as.scale_backward_gain.c);
+    case SN_PLACE_FORWARD:
+        return check_place(name, &call->as.place_forward.size);
+    case SN_PLACE_BACKWARD:
+        return check_place(name, &call->as.place_backward.size);
     case SN_BN_FORWARD:
         return check_rows(name, call->as.bn_forward.rows, call->as.bn_forward.c);
     case SN_BN_BACKWARD:
@@ -229,6 +245,17 @@ static double elements_moved(const sn_call *call, double *macs) {
         const sn_scale_backward_gain *p = &call->as.scale_backward_gain;
         double gain = (double)p->n * p->c, elements = gain * p->pixels;
         return grad_reads(&p->g, elements) + view_reads(&p->x, elements) + into_moves(&p->into, gain);
+    }
+    case SN_PLACE_FORWARD: {
+        const sn_place_size *s = &call->as.place_forward.size;
+        double elements = (double)s->n * s->ho * s->wo * s->count;
+        return view_reads(&call->as.place_forward.x, elements) + elements;
+    }
+    case SN_PLACE_BACKWARD: {
+        const sn_place_backward *p = &call->as.place_backward;
+        const sn_place_size *s = &p->size;
+        return grad_reads(&p->g, (double)s->n * s->ho * s->wo * s->count) +
+               into_moves(&p->into, (double)s->n * s->h * s->w * s->c);
     }
     case SN_BN_FORWARD:
         return 8.0 * call->as.bn_forward.c; // here the vectors are all there is

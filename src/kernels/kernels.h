@@ -162,6 +162,29 @@ typedef struct { // the gradient of the gain: dz[n][c] = sum over pixels of g * 
     sn_into into;
 } sn_scale_backward_gain;
 
+// A piece of a tensor at another place: pixel (i, j) of y is pixel (i, j)*stride + shift of x, 0 outside the image, and channel k
+// is channel first + k of x's channels shuffled, the cth of which is (c % groups)*(c/groups) + c / groups, with c of x. y and the
+// gradient of it are channels of a tensor of co: offsets and vectors begin with the first of them.
+typedef struct {
+    int n, h, w, c; // x
+    int ho, wo, co; // the tensor that y is part of
+    int stride, shift, first, groups;
+    int count; // channels of y
+} sn_place_size;
+
+typedef struct { // y = the piece of view(x); x.data = SN_NONE: zeros
+    sn_place_size size;
+    sn_view x;
+    sn_off y; // arena
+    sn_stat stat;
+} sn_place_forward;
+
+typedef struct { // dz = g where x was read, else 0
+    sn_place_size size;
+    sn_grad g;
+    sn_into into;
+} sn_place_backward;
+
 typedef enum {
     SN_BN_BATCH,   // from the tensor's statistics
     SN_BN_RUNNING, // from the running statistics

@@ -130,6 +130,16 @@ int sn_build_scale(sn_builder *b, int in, int gain, const char *name) {
     return add_node(b, plain(SN_NODE_SCALE), name, (int[]){in, gain}, 2);
 }
 
+int sn_build_concat(sn_builder *b, const int *in, int n, const char *name) {
+    return n == 1 ? in[0] : add_node(b, plain(SN_NODE_PLACE), name, in, n);
+}
+
+int sn_build_part(sn_builder *b, int in, const char *name, int first, int out, int groups, int stride, int shift) {
+    sn_node n = plain(SN_NODE_PLACE);
+    n.first = first, n.out = out, n.groups = groups, n.stride = stride, n.shift = shift;
+    return add_node(b, n, name, &in, 1);
+}
+
 int sn_build_zero(sn_builder *b, int in, const char *name, int out, int stride) {
     if (in < 0) return -1;
     const sn_node *x = sn_build_node(b, in);
@@ -222,25 +232,81 @@ static int build_site(maker *m, place at, int in) {
     return id;
 }
 
-// A node of a motif from the values of those before it.
-static int build_sum(maker *m, const sn_block *motif, int i, place at, int in, const int *value) {
-    const sn_motif_node *n = &motif->node[i];
-    int term[SN_MAX_TERMS];
-    for (int k = 0; k < n->terms; k++) {
-        const sn_term *t = &n->term[k];
-        place there = inside(m, at, t->name);
-        if (t->from >= 0) there.stride = 1;
-        term[k] = t->from < 0 ? in : value[t->from];
-        if (t->block >= 0) term[k] = build_block(m, t->block, there, term[k]);
-        if (term[k] < 0) return -1;
-    }
-    return n->terms == 1 ? term[0] : sn_build_sum(m->builder, term, n->terms, inside(m, at, n->name).path);
+// The allowed options of a pick that have an item, and all others.
+static uint64_t options_with(const sn_decision *pick, int item) {
+    uint64_t with = 0;
+    for (int k = 0; k < pick->options; k++)
+        if (pick->items[k] >> item & 1) with |= UINT64_C(1) << k;
+    return with & pick->allowed;
 }
 
-static int build_motif(maker *m, const sn_block *motif, place at, int in) {
-    int *value = sn_new((size_t)motif->nodes, sizeof *value), last = -1;
+// A site: the value of an item where it is picked, else nothing.
+static int build_item(maker *m, const sn_decision *pick, int item, place at, int value) {
+    sn_graph *g = m->builder->graph;
+    sn_node choice = plain(SN_NODE_CHOICE);
+    choice.decision = (int)(pick - m->space->decisions);
+    if (value < 0) return -1;
+    uint64_t with = options_with(pick, item);
+    int nothing = -1, in[SN_MAX_OPTIONS];
+    if (with != pick->allowed)
+        nothing = sn_build_zero(m->builder, value, inside(m, at, "none").path, sn_build_node(m->builder, value)->c, 1);
+    if (with != pick->allowed && nothing < 0) return -1;
+    for (int k = 0; k < pick->options; k++) in[k] = !sn_decision_allows(pick, k) ? -1 : with >> k & 1 ? value : nothing;
+    int id = add_node(m->builder, choice, inside(m, at, "pick").path, in, pick->options);
+    if (id >= 0) g->choice[g->n_choices++] = id;
+    return id;
+}
+
+// A node of a motif from the motif's inputs and the values of the nodes before it.
+static int build_node(maker *m, const sn_block *motif, int i, place at, const int *in, const int *value) {
+    const sn_motif_node *n = &motif->node[i];
+    const sn_decision *pick = NULL;
+    place here = inside(m, at, n->name);
+    if (!here.path || !here.scope) return -1;
+    if (n->pick) pick = &m->space->decisions[sn_space_find_decision(m->space, here.scope)];
+    int term[SN_MAX_TERMS], terms = 0, item = 0;
+    for (int k = 0; k < n->terms; k++) {
+        const sn_term *t = &n->term[k];
+        if (t->item && !options_with(pick, item)) { // never picked
+            item++;
+            continue;
+        }
+        place there = inside(m, at, t->name);
+        if (t->from >= 0) there.stride = 1;
+        term[terms] = t->from < 0 ? in[-1 - t->from] : value[t->from];
+        if (t->block >= 0) term[terms] = build_block(m, t->block, there, term[terms]);
+        if (t->item) term[terms] = build_item(m, pick, item++, there, term[terms]);
+        if (term[terms++] < 0) return -1;
+    }
+    if (terms == 1) return term[0];
+    return n->concat ? sn_build_concat(m->builder, term, terms, here.path) : sn_build_sum(m->builder, term, terms, here.path);
+}
+
+// By how much height and width are to be divided, rounding up, to be as wanted; 1 where there is no such number.
+static int stride_to(const sn_node *x, const sn_node *wanted) {
+    for (int s = 1; s <= x->h || s <= x->w; s++)
+        if ((x->h + s - 1) / s == wanted->h && (x->w + s - 1) / s == wanted->w) return s;
+    return 1;
+}
+
+// The kth input of a motif, the last value is the first.
+static int build_input(maker *m, const sn_motif_inputs *inputs, int k, place at, const int *past) {
+    int block = inputs->through[k];
+    if (block < 0 || past[k] < 0) return past[k];
+    const sn_node *x = sn_build_node(m->builder, past[k]), *last = sn_build_node(m->builder, past[0]);
+    at = inside(m, at, inputs->name[k]);
+    at.stride = stride_to(x, last);
+    return build_block(m, block, at, past[k]);
+}
+
+// past: what the motif's inputs are, the last value first.
+static int build_motif(maker *m, const sn_block *motif, place at, const int *past) {
+    int in[SN_MAX_INPUTS] = {past[0]}, last = -1;
+    for (int k = motif->inputs.n - 1; k >= 0; k--)
+        if ((in[k] = build_input(m, &motif->inputs, k, at, past)) < 0) return -1;
+    int *value = sn_new((size_t)motif->nodes, sizeof *value);
     for (int i = 0; value && i < motif->nodes; i++)
-        if ((last = value[i] = build_sum(m, motif, i, at, in, value)) < 0) break;
+        if ((last = value[i] = build_node(m, motif, i, at, in, value)) < 0) break;
     free(value);
     return last;
 }
@@ -249,44 +315,60 @@ static int build_block(maker *m, int block, place at, int in) {
     const sn_block *k = &m->space->blocks[block];
     if (k->shared) at.scope = k->name;
     if (!at.path || !at.scope || in < 0) return -1;
-    return k->op ? build_op(m, k, at, in) : k->options ? build_site(m, at, in) : build_motif(m, k, at, in);
+    return k->op ? build_op(m, k, at, in) : k->options ? build_site(m, at, in) : build_motif(m, k, at, &in);
+}
+
+// A layer of a motif that reads several values keeps those before its own for the next one; any other is all there is to read.
+static int build_layer(maker *m, const sn_entry *e, place at, int past[SN_MAX_INPUTS]) {
+    const sn_block *b = &m->space->blocks[e->block[0]];
+    bool several = !e->choice && b->inputs.n > 1;
+    if (several && b->shared) at.scope = b->name;
+    int x = e->choice ? build_site(m, at, past[0])
+            : several ? build_motif(m, b, at, past)
+                      : build_block(m, e->block[0], at, past[0]);
+    for (int k = SN_MAX_INPUTS - 1; k > 0; k--) past[k] = several ? past[k - 1] : x;
+    return past[0] = x;
 }
 
 // Layers until the deepest that is allowed; after: the values of the depths that are, -1 of the others.
-static int build_layers(maker *m, const sn_entry *e, const sn_decision *depth, int x, int after[SN_MAX_OPTIONS]) {
-    int layers = e->layers;
+static int build_layers(maker *m, const sn_entry *e, const sn_decision *depth, int past[SN_MAX_INPUTS],
+                        int after[SN_MAX_OPTIONS]) {
+    int layers = e->layers, x = past[0];
     for (int k = 0; depth && k < e->depths; k++)
         if (sn_decision_allows(depth, k)) layers = e->depth[k];
     for (int l = 0; l < layers && x >= 0; l++) {
         const char *path = keep_name(m->builder, sn_entry_place(e, l)), *scope = keep_name(m->builder, sn_entry_scope(e, l));
         place at = {path, scope, e->out, l ? 1 : e->stride};
         if (!path || !scope) return -1;
-        x = e->choice ? build_site(m, at, x) : build_block(m, e->block[0], at, x);
+        x = build_layer(m, e, at, past);
         for (int k = 0; depth && k < e->depths; k++)
             if (e->depth[k] == l + 1) after[k] = sn_decision_allows(depth, k) ? x : -1;
     }
     return x;
 }
 
-static int build_entry(maker *m, const sn_entry *e, int x) {
+static int build_entry(maker *m, const sn_entry *e, int past[SN_MAX_INPUTS]) {
     sn_graph *g = m->builder->graph;
     sn_node choice = plain(SN_NODE_CHOICE);
     int after[SN_MAX_OPTIONS];
-    if (!e->depths) return build_layers(m, e, NULL, x, after);
+    if (!e->depths) return build_layers(m, e, NULL, past, after);
     const char *name = keep_name(m->builder, sn_entry_depth(e));
     if (!name) return -1;
     choice.decision = sn_space_find_decision(m->space, name);
     for (int k = 0; k < e->depths; k++) after[k] = -1;
-    if (build_layers(m, e, &m->space->decisions[choice.decision], x, after) < 0) return -1;
+    if (build_layers(m, e, &m->space->decisions[choice.decision], past, after) < 0) return -1;
     int id = add_node(m->builder, choice, name, after, e->depths);
     if (id >= 0) g->choice[g->n_choices++] = id;
+    for (int k = 0; k < SN_MAX_INPUTS; k++) past[k] = id;
     return id;
 }
 
 static int build_entries(sn_builder *b, const sn_space *s, int x) {
     maker m = {b, s};
+    int past[SN_MAX_INPUTS];
+    for (int k = 0; k < SN_MAX_INPUTS; k++) past[k] = x;
     for (int i = 0; i < s->n_entries && x >= 0; i++) {
-        x = build_entry(&m, &s->entries[i], x);
+        x = build_entry(&m, &s->entries[i], past);
         if (x < 0) sn_error_prefix(sn_error_code(), "entry '%s' of `network`", s->entries[i].name);
     }
     return x;

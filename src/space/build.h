@@ -24,7 +24,10 @@ int sn_build_linear(sn_builder *, int in, const char *name, int out, bool bias);
 int sn_build_pool(sn_builder *, int in, const char *name, int mode, int kernel, int stride);
 int sn_build_mean(sn_builder *, int in, const char *name);
 int sn_build_sum(sn_builder *, const int *in, int n, const char *name);
-int sn_build_scale(sn_builder *, int in, int gain, const char *name);           // each channel times that of the gain, one pixel
+int sn_build_scale(sn_builder *, int in, int gain, const char *name); // each channel times that of the gain, one pixel
+int sn_build_concat(sn_builder *, const int *in, int n, const char *name);
+// `out` channels from `first` on, after the input's were shuffled in so many groups; of every stride-th pixel from `shift` on.
+int sn_build_part(sn_builder *, int in, const char *name, int first, int out, int groups, int stride, int shift);
 int sn_build_zero(sn_builder *, int in, const char *name, int out, int stride); // nothing, in the shape of a convolution's value
 int sn_build_bn(sn_builder *, int in, const char *name);
 int sn_build_act(sn_builder *, int in, const char *name, int act);

@@ -32,6 +32,26 @@ static sn_status scale_shape(const sn_graph *g, const sn_node *n, const sn_shape
     return SN_OK;
 }
 
+static sn_status place_shape(const sn_graph *g, const sn_node *n, const sn_shape *in, sn_shape *out) {
+    *out = in[0];
+    for (int k = 1; k < n->n_in; k++) {
+        if (in[k].h != in[0].h || in[k].w != in[0].w)
+            return sn_error(SN_CONFIG,
+                            "concat '%s' cannot join '%s' of %d x %d x %d with '%s' of %d x %d x %d (channels x height x width); "
+                            "allowed is one height and width",
+                            n->name, g->node[n->in[0]].name, in[0].c, in[0].h, in[0].w, g->node[n->in[k]].name, in[k].c, in[k].h,
+                            in[k].w);
+        out->c += in[k].c;
+        if (out->c > SN_MOST_CONCAT) return sn_error(SN_CONFIG, "concat '%s': more than %d channels", n->name, SN_MOST_CONCAT);
+    }
+    if (!n->out) return SN_OK;
+    if (in->c % n->groups || n->first + n->out > in->c)
+        return sn_error(SN_CONFIG, "'%s': of %d channels %d from %d on, shuffled in %d groups, cannot be taken", n->name, in->c,
+                        n->out, n->first, n->groups);
+    *out = (sn_shape){n->out, strided(in->h, n->stride), strided(in->w, n->stride)};
+    return SN_OK;
+}
+
 sn_status sn_node_shape(const sn_graph *g, const sn_node *n, const sn_shape *in, sn_shape *out) {
     switch (n->kind) {
     case SN_NODE_INPUT:
@@ -54,6 +74,8 @@ sn_status sn_node_shape(const sn_graph *g, const sn_node *n, const sn_shape *in,
         return sum_shape(g, n, in, out);
     case SN_NODE_SCALE:
         return scale_shape(g, n, in, out);
+    case SN_NODE_PLACE:
+        return place_shape(g, n, in, out);
     case SN_NODE_CHOICE: {
         int first = 0;
         while (n->in[first] < 0) first++;
@@ -100,6 +122,12 @@ static int sum_stands(const sn_node *n, int i, const int *stands) {
     return found;
 }
 
+static bool all_nothing(const sn_node *n, const int *stands) {
+    for (int k = 0; k < n->n_in; k++)
+        if (stands[n->in[k]] != SN_NOTHING) return false;
+    return true;
+}
+
 void sn_graph_stand(const sn_graph *g, const sn_arch *a, const uint8_t *given, int *stands) {
     for (int i = 0; i < g->n; i++) {
         const sn_node *n = &g->node[i];
@@ -114,7 +142,7 @@ void sn_graph_stand(const sn_graph *g, const sn_arch *a, const uint8_t *given, i
             stands[i] = sum_stands(n, i, stands);
         } else if (n->kind == SN_NODE_SCALE && stands[n->in[1]] == SN_NOTHING) {
             stands[i] = SN_NOTHING;
-        } else if (n->n_in && stands[n->in[0]] == SN_NOTHING && n->kind != SN_NODE_BIAS && n->kind != SN_NODE_LOSS) {
+        } else if (n->n_in && all_nothing(n, stands) && n->kind != SN_NODE_BIAS && n->kind != SN_NODE_LOSS) {
             stands[i] = SN_NOTHING;
         }
     }
@@ -144,7 +172,7 @@ sn_status sn_graph_computes(const sn_graph *g, bool *out) {
     return SN_OK;
 }
 
-// Of a choice any input is enough, of a sum all must be nothing.
+// Of a choice any input is enough, of a sum or concat all must be nothing.
 sn_status sn_graph_may_lack(const sn_graph *g, bool *out) {
     bool *lacks = sn_new((size_t)g->n, 1);
     if (!lacks) return SN_RESOURCE;
@@ -155,7 +183,8 @@ sn_status sn_graph_may_lack(const sn_graph *g, bool *out) {
             of += n->in[k] >= 0;
             may += n->in[k] >= 0 && lacks[n->in[k]];
         }
-        lacks[i] = n->kind == SN_NODE_ZERO || (n->kind != SN_NODE_BIAS && may && (n->kind != SN_NODE_SUM || may == of));
+        bool joins = n->kind == SN_NODE_SUM || n->kind == SN_NODE_PLACE;
+        lacks[i] = n->kind == SN_NODE_ZERO || (n->kind != SN_NODE_BIAS && may && (!joins || may == of));
     }
     *out = lacks[g->logits];
     free(lacks);
@@ -164,7 +193,7 @@ sn_status sn_graph_may_lack(const sn_graph *g, bool *out) {
 
 bool sn_node_stores(const sn_node *n) {
     return n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN || n->kind == SN_NODE_SUM ||
-           n->kind == SN_NODE_SCALE;
+           n->kind == SN_NODE_SCALE || n->kind == SN_NODE_PLACE;
 }
 
 uint64_t sn_node_hash(const sn_node *n, bool with_names) {
@@ -178,10 +207,27 @@ uint64_t sn_node_hash(const sn_node *n, bool with_names) {
                          n->dilation,
                          n->groups,
                          n->mode,
+                         n->first,
+                         n->shift,
                          with_names ? n->weight : 0,
                          with_names ? n->bias : 0,
                          with_names ? n->stats : 0};
     uint64_t h = 1;
     for (size_t i = 0; i < sizeof field / sizeof *field; i++) h = sn_hash_mix(h, (uint64_t)(int64_t)field[i]);
+    return h;
+}
+
+uint64_t sn_nothing_hash(const sn_graph *g, const sn_node *n, int k) {
+    return sn_hash_mix(2, (uint64_t)g->node[n->in[k]].c);
+}
+
+uint64_t sn_inputs_hash(const sn_graph *g, const sn_node *n, const int *stands, const uint64_t *hash, uint64_t h) {
+    for (int k = 0; k < n->n_in; k++) {
+        int in = stands[n->in[k]];
+        if (in != SN_NOTHING)
+            h = sn_hash_mix(h, hash[in]);
+        else if (n->kind != SN_NODE_SUM)
+            h = sn_hash_mix(h, sn_nothing_hash(g, n, k));
+    }
     return h;
 }

@@ -1,8 +1,8 @@
 // The graph of a supernet: every option of every decision as nodes, choices between them. Built once from a space, then read
-// only. Primitives store a tensor: conv, pool, mean, sum, scale (a tensor times a number per channel), loss. View nodes (bn,
-// bias, act) change how readers read one and cost nothing. A choice, a site, stands for the value of its decision's option;
-// identity is an alias and has no node. A zero stands for nothing, and so does what reads nothing; sums leave it out. Next:
-// ops.h, cost.h, plan.h.
+// only. Primitives store a tensor: conv, pool, mean, sum, scale (a tensor times a number per channel), place, loss. View nodes
+// (bn, bias, act) change how readers read one and cost nothing. A choice, a site, stands for the value of its decision's option;
+// identity is an alias and has no node. A zero stands for nothing, and so does what reads nothing; sums leave it out, to a concat
+// it is zeros. Next: ops.h, cost.h, plan.h.
 #ifndef SN_GRAPH_H
 #define SN_GRAPH_H
 
@@ -16,6 +16,7 @@ typedef enum {
     SN_NODE_MEAN,
     SN_NODE_SUM,
     SN_NODE_SCALE,
+    SN_NODE_PLACE, // its inputs side by side, a concat; or of one input some channels, shuffled or not, of some pixels
     SN_NODE_LOSS,
     SN_NODE_BN,
     SN_NODE_BIAS,
@@ -23,6 +24,8 @@ typedef enum {
     SN_NODE_CHOICE,
     SN_NODE_ZERO
 } sn_node_kind;
+
+enum { SN_MOST_CONCAT = 1 << 20 }; // of a concat
 
 typedef struct {
     int c, h, w;
@@ -34,8 +37,9 @@ typedef struct {
     int *in;    // node ids, all smaller than this node's; a choice has one per option, -1 where it is not allowed
     int n_in;
     int c, h, w;                               // shape of the value
-    int out;                                   // conv: channels
-    int kernel, stride, pad, dilation, groups; // conv, pool
+    int out;                                   // conv: channels; place of one input: those that it takes; else 0
+    int kernel, stride, pad, dilation, groups; // conv, pool; place of one input: stride, groups of the shuffle
+    int first, shift;                          // place of one input: the first channel, after the shuffle; and pixel
     int mode;                                  // pool: 0 max, 1 average; act: index into sn_act_words
     int weight;                                // conv: parameter; bn: gamma or -1; else -1
     int bias;                                  // bn: beta or -1; bias: the parameter; else -1
@@ -70,11 +74,15 @@ int sn_node_parts(const sn_graph *, const sn_node *, sn_part out[SN_NODE_PARTS])
 bool sn_node_stores(const sn_node *);
 // Hash of kind, sizes and attributes; with names, of its parameters and statistics too. Inputs are not in it.
 uint64_t sn_node_hash(const sn_node *, bool with_names);
+// Mixes the hashes of a node's inputs, hash[what they stand for], into h. To all but a sum it matters which are nothing, and of
+// how many channels.
+uint64_t sn_inputs_hash(const sn_graph *, const sn_node *, const int *stands, const uint64_t *hash, uint64_t h);
+uint64_t sn_nothing_hash(const sn_graph *, const sn_node *, int k); // of the kth input, where it is nothing
 
 // stands[node]: the node whose value it is under the arch, often itself, or SN_NOTHING. A choice stands for its option, a sum
-// with one input that is something for that input. Nothing are: a zero, a sum of nothing, and whatever else reads nothing, BN
-// too, but for the loss and a bias, which is then added to 0. given: nodes that stand for themselves whatever they are; NULL:
-// none.
+// with one input that is something for that input. Nothing are: a zero, a sum or concat of nothing, and whatever else reads
+// nothing, BN too, but for the loss and a bias, which is then added to 0. given: nodes that stand for themselves whatever they
+// are; NULL: none.
 enum { SN_NOTHING = -1 };
 void sn_graph_stand(const sn_graph *, const sn_arch *, const uint8_t *given, int *stands);
 // live[node] = 1 for the nodes, of those that stand for themselves, which the loss needs.

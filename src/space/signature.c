@@ -47,10 +47,7 @@ static bool owns(const signer *s, int i) { // parameters
 static uint64_t sign_named(signer *s) {
     for (int i = 0; i < s->graph->n; i++) {
         if (!s->live[i]) continue;
-        uint64_t h = sn_node_hash(node_of(s, i), true);
-        for (int k = 0; k < node_of(s, i)->n_in; k++)
-            if (input_of(s, i, k) != SN_NOTHING) h = sn_hash_mix(h, s->made[input_of(s, i, k)]);
-        s->made[i] = h;
+        s->made[i] = sn_inputs_hash(s->graph, node_of(s, i), s->stands, s->made, sn_node_hash(node_of(s, i), true));
     }
     return s->made[s->graph->loss];
 }
@@ -74,8 +71,9 @@ static void label_made(signer *s, uint64_t *list, labelling by) {
         if (known) h = sn_hash_mix(2, (uint64_t)s->number[i]);
         for (int k = 0; !known && k < n->n_in; k++) {
             int in = input_of(s, i, k);
-            if (in == SN_NOTHING) continue;
-            if (is_sum(s, i))
+            if (in == SN_NOTHING)
+                h = is_sum(s, i) ? h : sn_hash_mix(h, sn_nothing_hash(s->graph, n, k));
+            else if (is_sum(s, i))
                 h += is_sum(s, in) ? list[in] : sn_hash_mix(1, list[in]);
             else
                 h = sn_hash_mix(h, as_read(s, list, in));
@@ -89,7 +87,9 @@ static void label_used(signer *s) {
     for (int i = s->graph->n - 1; i >= 0; i--)
         for (int k = 0; s->live[i] && k < node_of(s, i)->n_in; k++) {
             int in = input_of(s, i, k);
-            if (in != SN_NOTHING) s->used[in] += is_sum(s, i) ? s->used[i] : sn_hash_mix(s->made[i], s->used[i]);
+            if (in == SN_NOTHING) continue;
+            uint64_t as = sn_hash_mix(s->made[i], s->used[i]);
+            s->used[in] += is_sum(s, i) ? s->used[i] : k ? sn_hash_mix(as, (uint64_t)k) : as;
         }
 }
 
@@ -159,7 +159,10 @@ static sn_status meet(signer *s, int i) {
     put(s, sn_node_hash(node_of(s, i), false));
     if (is_sum(s, i)) return meet_operands(s, i);
     for (int k = 0; k < node_of(s, i)->n_in; k++)
-        if (input_of(s, i, k) != SN_NOTHING) SN_TRY(meet(s, input_of(s, i, k)));
+        if (input_of(s, i, k) != SN_NOTHING)
+            SN_TRY(meet(s, input_of(s, i, k)));
+        else
+            put(s, sn_nothing_hash(s->graph, node_of(s, i), k));
     return SN_OK;
 }
 

@@ -3,7 +3,6 @@
 #include "space/arch.h"
 #include "space/ops.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,14 +20,26 @@ static void free_nodes(sn_motif_node *node, int n) {
     free(node);
 }
 
+static void free_inputs(const sn_motif_inputs *inputs) {
+    for (int i = 0; inputs && i < inputs->n; i++) free(inputs->name[i]);
+}
+
+static void free_decision(sn_decision *d) {
+    for (int k = 0; d->label && k < d->options; k++) free(d->label[k]);
+    free(d->label);
+    free(d->items);
+    free(d->name);
+}
+
 void sn_space_free(sn_space *s) {
     if (!s) return;
     for (int i = 0; i < s->n_blocks; i++) {
         free(s->blocks[i].name);
+        free_inputs(&s->blocks[i].inputs);
         free_nodes(s->blocks[i].node, s->blocks[i].nodes);
     }
     for (int i = 0; i < s->n_entries; i++) free(s->entries[i].name);
-    for (int i = 0; i < s->n_decisions; i++) free(s->decisions[i].name);
+    for (int i = 0; i < s->n_decisions; i++) free_decision(&s->decisions[i]);
     free(s->blocks);
     free(s->entries);
     free(s->decisions);
@@ -75,6 +86,9 @@ static sn_status check_options(const sn_space *s, const char *who, const int *bl
         const sn_block *b = &s->blocks[block[k]];
         if (b->op && !b->op->takes_out)
             return sn_error(SN_CONFIG, "%s chooses block '%s', a %s, which cannot be an option", who, b->name, b->op->name);
+        if (b->inputs.n > 1)
+            return sn_error(SN_CONFIG, "%s chooses block '%s', which reads %d values and cannot be an option", who, b->name,
+                            b->inputs.n);
         for (int j = 0; j < k; j++)
             if (block[j] == block[k]) return sn_error(SN_CONFIG, "%s lists block '%s' twice", who, b->name);
     }
@@ -92,39 +106,74 @@ int sn_space_add_choice(sn_space *s, const char *name, const int *block, int opt
     return s->n_blocks++;
 }
 
-static const char *source_name(const sn_motif_node *node, const sn_term *t) {
-    return t->from < 0 ? "input" : node[t->from].name;
+static const char *source_name(const sn_motif_inputs *inputs, const sn_motif_node *node, const sn_term *t) {
+    if (t->from >= 0) return node[t->from].name;
+    return inputs && inputs->n ? inputs->name[-1 - t->from] : "input";
 }
 
 // "n2" where it is alone; else "n2.n1", and "n2.n1-2" for the second from there.
-static char *term_name(const sn_motif_node *node, const sn_motif_node *n, int k) {
+static char *term_name(const sn_motif_inputs *inputs, const sn_motif_node *node, const sn_motif_node *n, int k) {
     int same = 1;
-    for (int i = 0; i < k; i++) same += n->term[i].block >= 0 && n->term[i].from == n->term[k].from;
-    if (n->terms == 1) return sn_strdup(n->name);
-    const char *source = source_name(node, &n->term[k]);
+    for (int i = 0; i < k; i++) same += (n->term[i].block >= 0 || n->term[i].item) && n->term[i].from == n->term[k].from;
+    if (n->terms == 1 && !n->pick) return sn_strdup(n->name);
+    const char *source = source_name(inputs, node, &n->term[k]);
     return same == 1 ? sn_format("%s.%s", n->name, source) : sn_format("%s.%s-%d", n->name, source, same);
 }
 
-static sn_status name_terms(const char *motif, sn_motif_node *node, int n) {
-    for (int i = 0; i < n; i++) {
-        bool read = i == n - 1;
+double sn_pick_ways(int n, int picked) {
+    double ways = 1;
+    for (int k = 1; k <= picked; k++) ways = ways * (n - picked + k) / k;
+    return ways;
+}
+
+static int items_of(const sn_motif_node *n) {
+    int items = 0;
+    for (int k = 0; k < n->terms; k++) items += n->term[k].item;
+    return items;
+}
+
+static sn_status check_pick(const char *motif, const sn_motif_node *n) {
+    int items = items_of(n);
+    double ways = sn_pick_ways(items, n->pick);
+    if (n->pick < 0 || n->pick > items || (items && !n->pick) || (n->pick && n->concat))
+        return sn_error(SN_CONFIG, "motif '%s': node '%s' picks %d of %d values; allowed are 1 to all of the values of a sum",
+                        motif, n->name, n->pick, items);
+    if (ways <= SN_MAX_OPTIONS) return SN_OK;
+    return sn_error(SN_CONFIG,
+                    "motif '%s': node '%s' picks %d of %d values, which can be done in %.0f ways; at most %d options are "
+                    "allowed",
+                    motif, n->name, n->pick, items, ways, SN_MAX_OPTIONS);
+}
+
+static bool reads(const sn_motif_node *node, int n, int from) {
+    for (int i = 0; i < n; i++)
         for (int k = 0; k < node[i].terms; k++)
-            if (!(node[i].term[k].name = term_name(node, &node[i], k))) return SN_RESOURCE;
-        for (int j = i + 1; j < n; j++)
-            for (int k = 0; k < node[j].terms; k++) read = read || node[j].term[k].from == i;
-        if (!read)
+            if (node[i].term[k].from == from) return true;
+    return false;
+}
+
+static sn_status name_terms(const char *motif, const sn_motif_inputs *inputs, sn_motif_node *node, int n) {
+    for (int k = 0; inputs && k < inputs->n; k++)
+        if (!reads(node, n, -1 - k)) return sn_error(SN_CONFIG, "motif '%s': nothing reads input '%s'", motif, inputs->name[k]);
+    for (int i = 0; i < n; i++) {
+        SN_TRY(check_pick(motif, &node[i]));
+        for (int k = 0; k < node[i].terms; k++)
+            if (!(node[i].term[k].name = term_name(inputs, node, &node[i], k))) return SN_RESOURCE;
+        if (i < n - 1 && !reads(node, n, i))
             return sn_error(SN_CONFIG, "motif '%s': nothing reads node '%s'; the last node, '%s', is the motif's value", motif,
                             node[i].name, node[n - 1].name);
     }
     return SN_OK;
 }
 
-int sn_space_add_motif(sn_space *s, const char *name, sn_motif_node *nodes, int n, bool shared) {
-    sn_block *b = name_terms(name, nodes, n) == SN_OK ? new_block(s, name) : NULL;
+int sn_space_add_motif(sn_space *s, const char *name, const sn_motif_inputs *inputs, sn_motif_node *nodes, int n, bool shared) {
+    sn_block *b = name_terms(name, inputs, nodes, n) == SN_OK ? new_block(s, name) : NULL;
     if (!b) {
         free_nodes(nodes, n);
+        free_inputs(inputs);
         return -1;
     }
+    if (inputs) b->inputs = *inputs;
     b->node = nodes, b->nodes = n, b->shared = shared;
     return s->n_blocks++;
 }
@@ -175,6 +224,7 @@ typedef struct {
 } walk;
 
 static sn_status visit_block(walk *w, int block, const char *scope);
+static sn_status visit_inside(walk *w, int block, const char *scope, const char *name);
 
 int sn_space_find_decision(const sn_space *s, const char *name) {
     for (int i = 0; i < s->n_decisions; i++)
@@ -182,15 +232,57 @@ int sn_space_find_decision(const sn_space *s, const char *name) {
     return -1;
 }
 
-static sn_status add_decision(walk *w, const char *name, const int *block, int options) {
+// Without options yet.
+static sn_status add_decision(walk *w, const char *name) {
     sn_space *s = w->space;
     if (s->n_decisions == SN_MAX_DECISIONS) return sn_error(SN_CONFIG, "more than %d decisions", SN_MAX_DECISIONS);
     sn_decision *d = &s->decisions[s->n_decisions];
-    *d = (sn_decision){.name = sn_strdup(name), .options = options, .parent = w->parent, .parent_options = w->options};
+    *d = (sn_decision){.name = sn_strdup(name), .parent = w->parent, .parent_options = w->options};
     if (!d->name) return SN_RESOURCE;
-    memcpy(d->block, block, (size_t)options * sizeof *block);
-    d->allowed = UINT64_MAX >> (SN_MAX_OPTIONS - options);
     s->n_decisions++;
+    return SN_OK;
+}
+
+static sn_status add_choice(walk *w, const char *name, const int *block, int options) {
+    SN_TRY(add_decision(w, name));
+    sn_decision *d = &w->space->decisions[w->space->n_decisions - 1];
+    memcpy(d->block, block, (size_t)options * sizeof *block);
+    d->options = options;
+    d->allowed = UINT64_MAX >> (SN_MAX_OPTIONS - options);
+    return SN_OK;
+}
+
+// Of the items of a node those whose bit is set, "a+b".
+static char *pick_label(const sn_motif_node *n, uint64_t items) {
+    char *label = sn_strdup("");
+    for (int k = 0, item = 0; label && k < n->terms; k++) {
+        if (!n->term[k].item || !(items >> item++ & 1)) continue;
+        char *longer = sn_format("%s%s%s", label, *label ? "+" : "", n->term[k].name + strlen(n->name) + 1);
+        free(label);
+        label = longer;
+    }
+    return label;
+}
+
+// Every set of so many items is an option, in the order in which they are listed.
+static sn_status add_pick(walk *w, const char *name, const sn_motif_node *n) {
+    int items = items_of(n), picked[SN_MAX_TERMS], options = (int)sn_pick_ways(items, n->pick);
+    SN_TRY(add_decision(w, name));
+    sn_decision *d = &w->space->decisions[w->space->n_decisions - 1];
+    d->label = sn_new((size_t)options, sizeof *d->label), d->items = sn_new((size_t)options, sizeof *d->items);
+    if (!d->label || !d->items) return SN_RESOURCE;
+    for (int i = 0; i < n->pick; i++) picked[i] = i;
+    for (d->options = 0; d->options < options; d->options++) {
+        uint64_t *set = &d->items[d->options];
+        for (int i = 0; i < n->pick; i++) *set |= UINT64_C(1) << picked[i];
+        if (!(d->label[d->options] = pick_label(n, *set))) return SN_RESOURCE;
+        int last = n->pick - 1; // the last that can move on
+        while (last >= 0 && picked[last] == items - n->pick + last) last--;
+        if (last < 0) continue;
+        picked[last]++;
+        for (int i = last + 1; i < n->pick; i++) picked[i] = picked[i - 1] + 1;
+    }
+    d->allowed = UINT64_MAX >> (SN_MAX_OPTIONS - options);
     return SN_OK;
 }
 
@@ -207,8 +299,8 @@ static bool exists_here(const walk *w, const sn_decision *d) {
 }
 
 // That a decision which is met again is the same one.
-static sn_status check_again(const walk *w, const sn_decision *d, const int *block, int options) {
-    if (d->options != options || memcmp(d->block, block, (size_t)options * sizeof *block))
+static sn_status check_again(const walk *w, const sn_decision *d, bool same) {
+    if (!same)
         return sn_error(SN_CONFIG, "two different decisions would have the name '%s': give entries and shared blocks other names",
                         d->name);
     if (exists_here(w, d)) return SN_OK;
@@ -218,28 +310,85 @@ static sn_status check_again(const walk *w, const sn_decision *d, const int *blo
                     d->name);
 }
 
-static const char too_many_sites[] = "more than %d places choose between blocks, in all layers and motifs";
+static sn_status add_sites(walk *w, int n) {
+    w->sites += n;
+    if (w->sites <= SN_MAX_SITES) return SN_OK;
+    return sn_error(SN_CONFIG, "more than %d places choose between blocks, in all layers and motifs", SN_MAX_SITES);
+}
+
+static bool same_choice(const sn_decision *d, const int *block, int options) {
+    return !d->label && d->options == options && !memcmp(d->block, block, (size_t)options * sizeof *block);
+}
+
+// Of one motif: a place of other items has another name.
+static bool same_pick(const sn_decision *d, const sn_motif_node *n) {
+    if (!d->items || d->options != (int)sn_pick_ways(items_of(n), n->pick)) return false;
+    for (int k = 0; k < d->options; k++) {
+        char *label = pick_label(n, d->items[k]);
+        bool same = label && !strcmp(label, d->label[k]);
+        free(label);
+        if (!same) return false;
+    }
+    return true;
+}
+
+static sn_status visit_pick(walk *w, const sn_motif_node *n, const char *scope, int *decision) {
+    sn_space *s = w->space;
+    SN_TRY(add_sites(w, items_of(n)));
+    int d = sn_space_find_decision(s, scope);
+    *decision = d < 0 ? s->n_decisions : d;
+    return d < 0 ? add_pick(w, scope, n) : check_again(w, &s->decisions[d], same_pick(&s->decisions[d], n));
+}
 
 static sn_status visit_choice(walk *w, const int *block, int options, const char *scope) {
     sn_space *s = w->space;
-    if (++w->sites > SN_MAX_SITES) return sn_error(SN_CONFIG, too_many_sites, SN_MAX_SITES);
+    SN_TRY(add_sites(w, 1));
     int d = sn_space_find_decision(s, scope);
     if (d < 0) {
         d = s->n_decisions;
-        SN_TRY(add_decision(w, scope, block, options));
+        SN_TRY(add_choice(w, scope, block, options));
     } else {
-        SN_TRY(check_again(w, &s->decisions[d], block, options));
+        SN_TRY(check_again(w, &s->decisions[d], same_choice(&s->decisions[d], block, options)));
     }
     walk outer = *w;
     for (int k = 0; k < options; k++) {
-        char *inside = sn_format("%s.%s", scope, s->blocks[block[k]].name);
         w->parent = d, w->options = UINT64_C(1) << k;
-        sn_status status = inside ? visit_block(w, block[k], inside) : SN_RESOURCE;
-        free(inside);
-        SN_TRY(status);
+        SN_TRY(visit_inside(w, block[k], scope, s->blocks[block[k]].name));
     }
     w->parent = outer.parent, w->options = outer.options;
     return SN_OK;
+}
+
+static sn_status visit_inside(walk *w, int block, const char *scope, const char *name) {
+    char *inside = sn_format("%s.%s", scope, name);
+    sn_status status = inside ? visit_block(w, block, inside) : SN_RESOURCE;
+    free(inside);
+    return status;
+}
+
+// The options of a pick with its kth item.
+static uint64_t options_with(const sn_decision *d, int item) {
+    uint64_t options = 0;
+    for (int k = 0; k < d->options; k++)
+        if (d->items[k] >> item & 1) options |= UINT64_C(1) << k;
+    return options;
+}
+
+static sn_status visit_node(walk *w, const sn_motif_node *n, const char *scope) {
+    int pick = -1, item = 0;
+    char *inside = n->pick ? sn_format("%s.%s", scope, n->name) : NULL;
+    sn_status status = !n->pick ? SN_OK : inside ? visit_pick(w, n, inside, &pick) : SN_RESOURCE;
+    free(inside);
+    const int parent = w->parent;
+    const uint64_t options = w->options;
+    for (int k = 0; status == SN_OK && k < n->terms; k++) {
+        const sn_term *t = &n->term[k];
+        w->parent = t->item ? pick : parent;
+        w->options = t->item ? options_with(&w->space->decisions[pick], item++) : options;
+        if (t->block >= 0) status = visit_inside(w, t->block, scope, t->name);
+    }
+    w->parent = parent, w->options = options;
+    return status;
 }
 
 static sn_status visit_block(walk *w, int block, const char *scope) {
@@ -248,32 +397,30 @@ static sn_status visit_block(walk *w, int block, const char *scope) {
         return sn_error(SN_CONFIG, "more than %d places of blocks, in all layers and motifs", SN_MAX_PLACES);
     if (b->shared) scope = b->name;
     if (b->options) return visit_choice(w, b->block, b->options, scope);
-    for (int i = 0; i < b->nodes; i++)
-        for (int k = 0; k < b->node[i].terms; k++) {
-            const sn_term *t = &b->node[i].term[k];
-            if (t->block < 0) continue;
-            char *inside = sn_format("%s.%s", scope, t->name);
-            sn_status status = inside ? visit_block(w, t->block, inside) : SN_RESOURCE;
-            free(inside);
-            SN_TRY(status);
-        }
+    for (int i = b->inputs.n - 1; i >= 0; i--)
+        if (b->inputs.through[i] >= 0) SN_TRY(visit_inside(w, b->inputs.through[i], scope, b->inputs.name[i]));
+    for (int i = 0; i < b->nodes; i++) SN_TRY(visit_node(w, &b->node[i], scope));
+    return SN_OK;
+}
+
+// The options of a depth are numbers of layers.
+static sn_status add_depth(walk *w, const char *name, const sn_entry *e) {
+    SN_TRY(add_choice(w, name, e->depth, e->depths));
+    sn_decision *d = &w->space->decisions[w->space->n_decisions - 1];
+    d->depth = true;
+    if (!(d->label = sn_new((size_t)d->options, sizeof *d->label))) return SN_RESOURCE;
+    for (int k = 0; k < d->options; k++)
+        if (!(d->label[k] = sn_format("%d", e->depth[k]))) return SN_RESOURCE;
     return SN_OK;
 }
 
 static sn_status visit_depth(walk *w, const sn_entry *e) {
     char *name = sn_entry_depth(e);
-    sn_status status = SN_RESOURCE;
-    if (name && sn_space_find_decision(w->space, name) >= 0)
-        status = sn_error(SN_CONFIG,
-                          "two different decisions would have the name '%s': give entries and shared blocks other names", name);
-    else if (name)
-        status = add_decision(w, name, e->depth, e->depths);
+    int same = name ? sn_space_find_decision(w->space, name) : -1;
+    sn_status status = !name ? SN_RESOURCE : same < 0 ? add_depth(w, name, e) : check_again(w, &w->space->decisions[same], false);
     free(name);
     SN_TRY(status);
-    sn_decision *d = &w->space->decisions[w->space->n_decisions - 1];
-    d->depth = true;
-    for (int k = 0; k < d->options; k++) snprintf(d->number[k], sizeof d->number[k], "%d", d->block[k]);
-    return ++w->sites > SN_MAX_SITES ? sn_error(SN_CONFIG, too_many_sites, SN_MAX_SITES) : SN_OK;
+    return add_sites(w, 1);
 }
 
 // Bit k where depth k reaches the layer.
@@ -323,6 +470,11 @@ static sn_status check_entry(const sn_space *s, int i) {
     const sn_entry *e = &s->entries[i];
     if (i + 1 < s->n_entries && is_classifier(s, i))
         return sn_error(SN_CONFIG, "entry '%s' is a classifier but not the last entry of `network`", e->name);
+    const sn_block *b = &s->blocks[e->block[0]];
+    if (e->depths && !e->choice && b->inputs.n > 1)
+        return sn_error(SN_CONFIG,
+                        "entry '%s': of block '%s', which reads several values, the number of layers cannot be a choice", e->name,
+                        b->name);
     if (!e->choice) return SN_OK;
     char *who = sn_format("entry '%s'", e->name);
     sn_status status = who ? check_options(s, who, e->block, e->options) : SN_RESOURCE;
@@ -392,7 +544,7 @@ int sn_space_option_place(const sn_space *s, int decision, int option) {
 
 const char *sn_space_option_name(const sn_space *s, int decision, int option) {
     const sn_decision *d = &s->decisions[decision];
-    return d->depth ? d->number[option] : s->blocks[d->block[option]].name;
+    return d->label ? d->label[option] : s->blocks[d->block[option]].name;
 }
 
 sn_status sn_space_restrict(sn_space *s, int decision, uint64_t options) {
@@ -485,17 +637,40 @@ static number count_archs(const sn_space *s, int decision) {
     return sum;
 }
 
+static void print_number(const number *x, char *text, size_t text_size) {
+    size_t n = 0;
+    for (int j = x->used - 1; j >= 0 && n + 1 < text_size; j--) {
+        text[n++] = (char)('0' + x->digit[j]);
+        if (j && j % 3 == 0 && n + 1 < text_size) text[n++] = ',';
+    }
+    text[n] = 0;
+}
+
 double sn_space_size(const sn_space *s, char *text, size_t text_size) {
     double size = 1;
     for (int i = 0; i < s->n_decisions; i++)
         if (s->decisions[i].parent < 0) size *= archs_of(s, i);
     if (!text_size) return size;
     number all = count_with(s, -1, -1);
-    size_t n = 0;
-    for (int j = all.used - 1; j >= 0 && n + 1 < text_size; j--) {
-        text[n++] = (char)('0' + all.digit[j]);
-        if (j && j % 3 == 0 && n + 1 < text_size) text[n++] = ',';
-    }
-    text[n] = 0;
+    print_number(&all, text, text_size);
     return size;
+}
+
+static bool lies_within(const sn_space *s, int decision, const char *block) {
+    size_t n = strlen(block);
+    return decision >= 0 && !strncmp(s->decisions[decision].name, block, n) && s->decisions[decision].name[n] == '.';
+}
+
+int sn_space_size_within(const sn_space *s, const char *block, char *text, size_t text_size) {
+    number product = {{1}, 1};
+    int decisions = 0;
+    for (int i = 0; i < s->n_decisions; i++) {
+        if (!lies_within(s, i, block)) continue;
+        decisions++;
+        if (lies_within(s, s->decisions[i].parent, block)) continue;
+        number x = count_archs(s, i);
+        product = times(&product, &x);
+    }
+    print_number(&product, text, text_size);
+    return decisions;
 }

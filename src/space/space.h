@@ -13,25 +13,39 @@ enum { SN_MAX_DECISIONS = 256, SN_MAX_OPTIONS = 64, SN_OP_ATTRS = 8, SN_MAX_BLOC
 enum { SN_MAX_SITES = 1024 };     // places of choices
 enum { SN_MAX_PLACES = 1 << 15 }; // of blocks, in all layers and motifs
 enum { SN_MAX_TERMS = 64 };       // of a node of a motif
+enum { SN_MAX_INPUTS = 4 };       // of a motif
 enum { SN_SIZE_TEXT = 640 };
 
 struct sn_op;
 
-// One of the values that a node of a motif is the sum of: a block applied to an earlier value, or that value.
+// One of the values that a node of a motif joins: a block applied to an earlier value, or that value.
 typedef struct {
     char *name; // of a block's place: "n2" where it is the node's only one, else with its source, "n2.n1", "n2.n1-2"
     int block;  // index into space->blocks, smaller than that of the motif; -1: the value itself
-    int from;   // node, smaller than its own; -1: the motif's input
+    int from;   // node, smaller than its own; -1: the motif's input, -2: the one before it, and so on
+    bool item;  // of the node's pick
 } sn_term;
 
 typedef struct {
-    char *name; // unique in its motif, not "input"
+    char *name; // unique in its motif, not that of an input
     sn_term term[SN_MAX_TERMS];
     int terms;
+    bool concat; // the values side by side; else their sum
+    int pick;    // of a sum: so many of the terms that are items, in every way, options of one decision; 0: no items
 } sn_motif_node;
 
-// A named block. All three read one value and give one, of the channels and stride of their place, and may stand wherever a block
-// may: in an entry, as an option, in a motif that is defined later.
+// What a motif reads, the last value of the network first; values before it are those before the layer that made it, if that was
+// such a motif too, else the same again. Each is read through a block that gives it the channels of the place and the size of the
+// last one, or (through: -1) as it is.
+typedef struct {
+    char *name[SN_MAX_INPUTS];
+    int through[SN_MAX_INPUTS];
+    int n; // 0: one, called "input", as it is
+} sn_motif_inputs;
+
+// A named block. All three read one value and give one, of the channels and stride of their place (a concat has all channels of
+// its values), and may stand wherever a block may: in an entry, as an option, in a motif that is defined later. Motifs of several
+// inputs stand in entries.
 typedef struct {
     char *name; // "mb6_k5"; owned by the space
     // an operation: {op: mbconv, expand: 6, kernel: 5}
@@ -40,7 +54,8 @@ typedef struct {
     // a choice between blocks: {choose: [mb3_k3, skip]}
     int block[SN_MAX_OPTIONS];
     int options;
-    // a motif: a small graph; the last node is its value. Blocks that read the input have the stride of the place, others 1
+    // a motif: a small graph; the last node is its value. Blocks that read an input have the stride of the place, others 1
+    sn_motif_inputs inputs;
     sn_motif_node *node;
     int nodes;
     bool shared; // of a choice or motif: its decisions are the same in all places, else each place has its own
@@ -66,11 +81,13 @@ typedef struct {
 typedef struct {
     char *name;                // of its place without what is shared: "stage2.layer1", "stage2", "cell.n2.n1"; owned by the space
     int options;               // at least 1
-    int block[SN_MAX_OPTIONS]; // options as indices into space->blocks; of a depth: numbers of layers
+    int block[SN_MAX_OPTIONS]; // options as indices into space->blocks; of a depth numbers of layers; of a pick unused
     bool depth;
-    char number[SN_MAX_OPTIONS][4]; // of a depth: names of its options
-    uint64_t allowed;               // the mask: bit k for option k; at least one
-    int parent;                     // it exists if this decision, a smaller one, takes one of these options; -1: always
+    // of a depth or pick: what each option is called, "3" or "a+b"; NULL: of blocks. Of a pick its items, bit k for item k
+    char **label;
+    uint64_t *items;
+    uint64_t allowed; // the mask: bit k for option k; at least one
+    int parent;       // it exists if this decision, a smaller one, takes one of these options; -1: always
     uint64_t parent_options;
 } sn_decision;
 
@@ -93,8 +110,9 @@ void sn_space_free(sn_space *);
 // attr: values of the operation's attributes; NULL: their defaults.
 int sn_space_add_block(sn_space *, const char *name, const struct sn_op *op, const int *attr);
 int sn_space_add_choice(sn_space *, const char *name, const int *block, int options, bool shared);
-// nodes: taken over with their names, also on failure; names of terms are made here. Each node but the last must be read.
-int sn_space_add_motif(sn_space *, const char *name, sn_motif_node *nodes, int n, bool shared);
+// inputs: NULL for one as it is. inputs and nodes are taken over with their names, also on failure; names of terms are made here.
+// Each node but the last must be read.
+int sn_space_add_motif(sn_space *, const char *name, const sn_motif_inputs *inputs, sn_motif_node *nodes, int n, bool shared);
 int sn_space_add_entry(sn_space *, const char *name, const sn_entry *entry); // entry->name is ignored
 int sn_space_find_block(const sn_space *, const char *name);                 // or -1
 // Makes the decisions, checks the whole (at least one decision, the last entry a classifier and no other, limits). SN_CONFIG on
@@ -102,11 +120,16 @@ int sn_space_find_block(const sn_space *, const char *name);                 // 
 sn_status sn_space_finish(sn_space *);
 // Number of archs as decimal text with commas (exact, with SN_SIZE_TEXT bytes of room). Returns the number as double too.
 double sn_space_size(const sn_space *, char *text, size_t text_size);
+// The same of what lies within a shared block alone, where it exists. Returns how many decisions that are.
+int sn_space_size_within(const sn_space *, const char *block, char *text, size_t text_size);
 // Whether some decisions exist only under an option of another; and how many archs differ in what exists under an option.
 bool sn_space_nests(const sn_space *);
 double sn_space_archs_with(const sn_space *, int decision, int option);
 // How many options the decision with most allowed options has: FairNAS's m.
 int sn_space_max_options(const sn_space *);
+
+// In how many ways some of n items can be picked, as a number that may be too large for a decision.
+double sn_pick_ways(int n, int picked);
 
 int sn_space_find_decision(const sn_space *, const char *name); // or -1
 // What the weights of a layer, from 0, are called by: "stage2.layer1", or "stem" where an entry has one layer of one block; and

@@ -21,6 +21,10 @@ static const char *const texts[] = {
     "data:\n  source: \"/d \\x41\"\n  memory: 4G\nspace: &a\n  input: {channels: 3, height: 32, width: 32}\n  classes: 10\n"
     "  text: digits\n  blocks: {p: {op: pool, kernel: 3}, c: {op: conv, kernel: 1, groups: 2}}\n"
     "  network: [{layers: 3, out: 4, choose: [p, c], name: x}, {op: classifier}]\n",
+    "data: {source: /d}\nspace:\n  input: {channels: 3, height: 8, width: 8}\n  classes: 2\n  blocks:\n"
+    "    n: {op: zero}\n    c: {op: conv}\n    f: {op: factorized_reduce, keep: false}\n    e: {choose: [n, c]}\n"
+    "    m: {shared: true, inputs: {p: f, q: f}, nodes: {x: {sum: [e: p, {pick: 1, of: [e: q, q]}]}, y: {concat: [x, e: x]}}}\n"
+    "  network: [{layers: 2, out: 4, block: m}, {out: 4, stride: 2, block: m}, {op: classifier}]\n",
     NULL};
 
 static size_t seed(uint8_t *data, size_t most, uint64_t *random) {
@@ -42,7 +46,8 @@ static size_t change(uint8_t *data, size_t size, size_t most, uint64_t *random) 
                                         "0x7fffffff", "99999999999999999999",
                                         "stride: 2",  "layers: 256",
                                         "out: 16384", "arch: ",
-                                        "preset: "};
+                                        "preset: ",   "inputs: ",
+                                        "concat: ",   "pick: 2"};
     if (h5_random(random) % 2) return LLVMFuzzerMutate(data, size, most);
     const char *word = words[h5_random(random) % (sizeof words / sizeof *words)];
     size_t n = strlen(word), at = (size_t)(h5_random(random) % (size + 1));

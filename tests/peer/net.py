@@ -118,7 +118,7 @@ class Net(nn.Module):
         a = dict(space["blocks"][block])
         build = getattr(self, "op_" + a.pop("op", ""), None)
         if not build:
-            sys.exit(f"block {block} cannot be rebuilt here: motifs, choices as blocks, zero, actconv, norm and shortcut are not known")
+            sys.exit(f"block {block} cannot be rebuilt here: motifs, choices as blocks, zero, actconv, norm, shortcut, actsepconv, factorized_reduce and shuffle are not known")
         return build(name, i, o, stride, **a)
 
     # ------------------------------------------------------------ operations

@@ -69,7 +69,7 @@ static int read_attr(sn_space_maker *m, const sn_op *op, const sn_attr *a, const
     snprintf(name, sizeof name, "%s of %s", a->name, op->name);
     if (a->type == SN_ATTR_BOOL) return sn_read_bool(n, name, m->problems);
     if (a->type == SN_ATTR_WORD) return sn_read_word(n, name, a->words, m->problems);
-    return sn_read_int(n, name, a->low, a->high, a->type == SN_ATTR_ODD, m->problems);
+    return sn_formula_read(&m->parameters, n, name, a->low, a->high, a->type == SN_ATTR_ODD, m->problems);
 }
 
 const sn_op *sn_blocks_operation(sn_space_maker *m, const sn_yaml_node *map, const char *const *others, int attr[SN_OP_ATTRS]) {
@@ -114,6 +114,13 @@ int sn_blocks_find(sn_space_maker *m, const sn_yaml_node *word, const char *key,
     int i = sn_read_word(word, key, names, m->problems), block = i < 0 ? -1 : sn_space_find_block(m->space, names[i]);
     if (block < 0) return -1; // one that is known but wrong has its own problem
     const sn_op *op = m->space->blocks[block].op;
+    int inputs = m->space->blocks[block].inputs.n;
+    if (inputs > 1 && (inside || strcmp(key, "block"))) {
+        sn_problem(m->problems, word->place,
+                   "%s: block '%s' reads %d values; it is allowed as the block of an entry of the network", key, names[i],
+                   inputs);
+        return -1;
+    }
     if (!op || op->takes_out) return block;
     sn_problem(m->problems, word->place, "%s: block '%s' is a %s, which cannot be an option", key, names[i], op->name);
     return -1;
@@ -162,6 +169,7 @@ static void read_choice(sn_space_maker *m, const sn_yaml_node *b) {
 typedef struct {
     sn_space_maker *maker;
     const sn_yaml_node *block, *nodes; // the motif and its key `nodes`
+    sn_motif_inputs inputs;
     sn_motif_node *node;
     int n; // read so far
     bool good;
@@ -169,16 +177,27 @@ typedef struct {
 
 static const char term_shape[] = "the name of a node or input, or {BLOCK: NODE}";
 
-// A node above, or `input`: into *from.
+// The motif's inputs, the first value first, then the nodes so far; *inputs: how many of them are inputs.
+static void list_sources(const motif *t, const char *names[SN_MAX_INPUTS + MOST_NODES + 1], int *inputs) {
+    int n = 0;
+    for (int k = t->inputs.n - 1; k >= 0; k--) names[n++] = t->inputs.name[k];
+    if (!n) names[n++] = "input";
+    *inputs = n;
+    for (int i = 0; i < t->n; i++) names[n++] = t->node[i].name;
+    names[n] = NULL;
+}
+
+// A node above, or an input: into *from.
 static bool find_node(motif *t, const sn_yaml_node *word, int *from) {
     sn_problems *problems = t->maker->problems;
-    const char *names[MOST_NODES + 2] = {"input"};
+    const char *names[SN_MAX_INPUTS + MOST_NODES + 1];
     char found[SN_SHOWN + 2];
-    for (int i = 0; i < t->n; i++) names[i + 1] = t->node[i].name;
+    int inputs;
+    list_sources(t, names, &inputs);
     const char *text = word->kind == SN_YAML_SCALAR ? word->text : NULL;
-    for (int i = 0; text && i <= t->n; i++)
+    for (int i = 0; text && names[i]; i++)
         if (!strcmp(text, names[i])) {
-            *from = i - 1;
+            *from = i - inputs;
             return true;
         }
     const sn_yaml_node *below = text ? sn_yaml_find(t->nodes, text) : NULL;
@@ -206,26 +225,82 @@ static bool read_term(motif *t, const sn_yaml_node *n, sn_term *out) {
     return out->block >= 0 && good;
 }
 
-static bool read_sum(motif *t, const sn_yaml_node *list, sn_motif_node *out) {
+static bool is_pick(const sn_yaml_node *n) {
+    return n->kind == SN_YAML_MAP && sn_yaml_find(n, "pick") && n->first->next;
+}
+
+static bool read_pick(motif *t, const sn_yaml_node *map, sn_motif_node *out);
+
+// The values of a node that joins several: `key` is sum, concat, or `of` in a pick.
+static bool read_terms(motif *t, const sn_yaml_node *list, const char *key, sn_motif_node *out) {
     char found[SN_SHOWN + 2];
-    bool good = true;
-    if (list->kind != SN_YAML_LIST || !list->first) {
-        sn_problem(t->maker->problems, list->place, "sum: found %s; allowed is a list of one or more, each %s",
-                   list->kind == SN_YAML_LIST ? "an empty list" : sn_yaml_found(list, found), term_shape);
+    bool good = true, items = !strcmp(key, "of");
+    if (!list || list->kind != SN_YAML_LIST || !list->first) {
+        sn_problem(t->maker->problems, list ? list->place : t->block->place,
+                   "%s: found %s; allowed is a list of one or more, each %s", key,
+                   !list                        ? "none"
+                   : list->kind == SN_YAML_LIST ? "an empty list"
+                                                : sn_yaml_found(list, found),
+                   term_shape);
         return false;
     }
     for (const sn_yaml_node *n = list->first; n; n = n->next) {
+        sn_term term;
+        if (is_pick(n) && !items) {
+            good = read_pick(t, n, out) && good;
+            continue;
+        }
         if (out->terms == SN_MAX_TERMS) {
-            sn_problem(t->maker->problems, n->place, "sum: more than %d values", SN_MAX_TERMS);
+            sn_problem(t->maker->problems, n->place, "%s: more than %d values", key, SN_MAX_TERMS);
             return false;
         }
-        sn_term term;
-        if (read_term(t, n, &term))
+        if (read_term(t, n, &term)) {
+            term.item = items;
             out->term[out->terms++] = term;
-        else
+        } else {
             good = false;
+        }
     }
     return good;
+}
+
+// {pick: N, of: [...]}: in a sum, or alone.
+static bool read_pick(motif *t, const sn_yaml_node *map, sn_motif_node *out) {
+    static const char *const keys[] = {"pick", "of", NULL};
+    sn_problems *problems = t->maker->problems;
+    const sn_yaml_node *pick = sn_yaml_find(map, "pick"), *of = sn_yaml_find(map, "of");
+    if (out->concat || out->pick) {
+        sn_problem(problems, map->place, "pick: found %s; allowed is one in a sum",
+                   out->concat ? "one in a concat" : "a second one");
+        return false;
+    }
+    sn_blocks_keys(t->maker, map, NULL, keys, "a pick");
+    if (!of) {
+        sn_problem(problems, map->place, "pick: missing key of: a list of one or more, each %s", term_shape);
+        return false;
+    }
+    int before = out->terms;
+    if (!read_terms(t, of, "of", out)) return false;
+    int n = out->terms - before, picked = sn_read_int(pick, "pick", 1, n, false, problems);
+    if (picked < 0) return false;
+    if (sn_pick_ways(n, picked) > SN_MAX_OPTIONS) {
+        sn_problem(problems, pick->place, "pick: %d of %d values can be picked in %.0f ways; allowed are %d at most", picked, n,
+                   sn_pick_ways(n, picked), SN_MAX_OPTIONS);
+        return false;
+    }
+    out->pick = picked;
+    return true;
+}
+
+// {sum: [...]}, {concat: [...]}, {pick: N, of: [...]}, or one value.
+static bool read_value(motif *t, const sn_yaml_node *n, sn_motif_node *out) {
+    const sn_yaml_node *sum = sn_yaml_find(n, "sum"), *concat = sn_yaml_find(n, "concat");
+    if (is_pick(n)) return read_pick(t, n, out);
+    if (concat && !n->first->next) {
+        out->concat = true;
+        return read_terms(t, concat, "concat", out);
+    }
+    return sum && !n->first->next ? read_terms(t, sum, "sum", out) : read_term(t, n, &out->term[out->terms++]);
 }
 
 // A node; wrong ones are known by their names all the same.
@@ -236,28 +311,82 @@ static void read_node(motif *t, const sn_yaml_node *n) {
         t->good = false;
         return;
     }
-    if (!strcmp(n->key, "input")) {
-        sn_problem(m->problems, n->key_place, "name of a node: found 'input', which is what the motif reads");
-        t->good = false;
-        return;
-    }
-    const sn_yaml_node *sum = sn_yaml_find(n, "sum");
-    if (sum && !n->first->next)
-        t->good = read_sum(t, sum, out) && t->good;
-    else
-        t->good = read_term(t, n, &out->term[out->terms++]) && t->good;
+    const char *names[SN_MAX_INPUTS + MOST_NODES + 1];
+    int inputs;
+    list_sources(t, names, &inputs);
+    for (int i = 0; i < inputs; i++)
+        if (!strcmp(n->key, names[i])) {
+            sn_problem(m->problems, n->key_place, "name of a node: found '%s', which is what the motif reads", n->key);
+            t->good = false;
+            return;
+        }
+    t->good = read_value(t, n, out) && t->good;
     if (!(out->name = sn_strdup(n->key))) m->problems->memory = true, t->good = false;
     t->n++;
 }
 
+// An input of a name, read through a block or (NULL) as it is. Given are the first value first; kept is the last one first.
+static void read_input(motif *t, const sn_yaml_node *at, const char *name, sn_place place, const sn_yaml_node *through) {
+    sn_space_maker *m = t->maker;
+    sn_motif_inputs *to = &t->inputs;
+    int block = through ? sn_blocks_find(m, through, "inputs", t->block) : -1;
+    bool good = sn_blocks_name(m, at, name, place, "name of an input") && (!through || block >= 0);
+    for (int k = 0; good && k < to->n; k++)
+        if (!strcmp(to->name[k], name)) {
+            sn_problem(m->problems, place, "inputs: '%s' stands here twice; once is allowed", name);
+            good = false;
+        }
+    char *copy = good ? sn_strdup(name) : NULL;
+    m->problems->memory = m->problems->memory || (good && !copy);
+    if (!copy) {
+        t->good = false;
+        return;
+    }
+    memmove(to->name + 1, to->name, (size_t)to->n * sizeof *to->name);
+    memmove(to->through + 1, to->through, (size_t)to->n * sizeof *to->through);
+    to->name[0] = copy, to->through[0] = block;
+    to->n++;
+}
+
+// [NAME, ...], or NAME: BLOCK where they are read through blocks.
+static void read_inputs(motif *t, const sn_yaml_node *inputs) {
+    char found[SN_SHOWN + 2];
+    int n = 0;
+    bool map = inputs->kind == SN_YAML_MAP;
+    for (const sn_yaml_node *i = map || inputs->kind == SN_YAML_LIST ? inputs->first : NULL; i; i = i->next) n++;
+    if (n < 1 || n > SN_MAX_INPUTS) {
+        const char *what = map || inputs->kind == SN_YAML_LIST ? NULL : sn_yaml_found(inputs, found);
+        if (!what) snprintf(found, sizeof found, "%d", n);
+        sn_problem(t->maker->problems, inputs->place,
+                   "inputs: found %s; allowed are 1 to %d: [NAME, ...], or {NAME: BLOCK, ...} where they are read through blocks",
+                   what ? what : found, SN_MAX_INPUTS);
+        t->good = false;
+        return;
+    }
+    for (const sn_yaml_node *i = inputs->first; i; i = i->next)
+        if (map)
+            read_input(t, i, i->key, i->key_place, i);
+        else
+            read_input(t, i, i->kind == SN_YAML_SCALAR ? i->text : NULL, i->place, NULL);
+}
+
+static void free_motif(motif *t) {
+    for (int i = 0; i < t->n; i++) free(t->node[i].name);
+    for (int i = 0; i < t->inputs.n; i++) free(t->inputs.name[i]);
+    free(t->node);
+}
+
 static void read_motif(sn_space_maker *m, const sn_yaml_node *b) {
-    static const char *const keys[] = {"nodes", "shared", NULL};
-    motif t = {m, b, sn_yaml_find(b, "nodes"), sn_new(MOST_NODES, sizeof *t.node), 0, true};
+    static const char *const keys[] = {"nodes", "inputs", "shared", NULL};
+    const sn_yaml_node *inputs = sn_yaml_find(b, "inputs");
+    motif t = {m, b, sn_yaml_find(b, "nodes"), {.n = 0}, sn_new(MOST_NODES, sizeof *t.node), 0, true};
     int shared = sn_blocks_shared(m, b);
     sn_blocks_keys(m, b, NULL, keys, "a motif");
     if (!t.node) m->problems->memory = true;
-    if (!t.node || !sn_blocks_mapping(m, t.nodes, "nodes", "a mapping NAME: {BLOCK: NODE} or NAME: {sum: [...]}")) {
-        free(t.node);
+    if (t.node && inputs) read_inputs(&t, inputs);
+    if (!t.node || !sn_blocks_mapping(m, t.nodes, "nodes",
+                                      "a mapping NAME: {BLOCK: NODE}, {sum: [...]}, {concat: [...]} or {pick: N, of: [...]}")) {
+        free_motif(&t);
         return;
     }
     if (!t.nodes->first) sn_problem(m->problems, t.nodes->place, "nodes: found none; a motif needs one at least"), t.good = false;
@@ -270,11 +399,11 @@ static void read_motif(sn_space_maker *m, const sn_yaml_node *b) {
         read_node(&t, n);
     }
     if (t.good && shared >= 0) {
-        if (sn_space_add_motif(m->space, b->key, t.node, t.n, shared) < 0) sn_problem_error(m->problems, b->key_place, "");
+        if (sn_space_add_motif(m->space, b->key, &t.inputs, t.node, t.n, shared) < 0)
+            sn_problem_error(m->problems, b->key_place, "");
         return;
     }
-    for (int i = 0; i < t.n; i++) free(t.node[i].name);
-    free(t.node);
+    free_motif(&t);
 }
 
 // --- all
@@ -331,7 +460,7 @@ void sn_blocks_print_names(const sn_space *s, const int *block, int n, FILE *out
 }
 
 static void print_term(const sn_space *s, const sn_block *b, const sn_term *t, FILE *out) {
-    const char *from = t->from < 0 ? "input" : b->node[t->from].name;
+    const char *from = t->from >= 0 ? b->node[t->from].name : b->inputs.n ? b->inputs.name[-1 - t->from] : "input";
     if (t->block >= 0) {
         fputc('{', out);
         sn_text_print(s->blocks[t->block].name, out);
@@ -344,15 +473,31 @@ static void print_term(const sn_space *s, const sn_block *b, const sn_term *t, F
 static void print_nodes(const sn_space *s, const sn_block *b, FILE *out) {
     for (int i = 0; i < b->nodes; i++) {
         const sn_motif_node *n = &b->node[i];
+        bool joins = n->terms > 1 || n->pick;
         fputs("        ", out);
         sn_text_print(n->name, out);
-        fputs(n->terms > 1 ? ": {sum: [" : ": ", out);
+        fputs(!joins ? ": " : n->concat ? ": {concat: [" : ": {sum: [", out);
         for (int k = 0; k < n->terms; k++) {
+            bool item = n->term[k].item, first = item && !(k && n->term[k - 1].item);
             if (k) fputs(", ", out);
+            if (first) fprintf(out, "{pick: %d, of: [", n->pick);
             print_term(s, b, &n->term[k], out);
+            if (item && !(k + 1 < n->terms && n->term[k + 1].item)) fputs("]}", out);
         }
-        fputs(n->terms > 1 ? "]}\n" : "\n", out);
+        fputs(joins ? "]}\n" : "\n", out);
     }
+}
+
+static void print_inputs(const sn_space *s, const sn_motif_inputs *inputs, FILE *out) {
+    if (!inputs->n) return;
+    bool map = inputs->through[0] >= 0;
+    fputs(map ? "      inputs: {" : "      inputs: [", out);
+    for (int k = inputs->n - 1; k >= 0; k--) {
+        sn_text_print(inputs->name[k], out);
+        if (map) fputs(": ", out), sn_text_print(s->blocks[inputs->through[k]].name, out);
+        if (k) fputs(", ", out);
+    }
+    fputs(map ? "}\n" : "]\n", out);
 }
 
 void sn_blocks_print(const sn_space *s, FILE *out) {
@@ -363,7 +508,9 @@ void sn_blocks_print(const sn_space *s, FILE *out) {
         fputs("    ", out);
         sn_text_print(b->name, out);
         if (b->nodes) {
-            fprintf(out, ":\n      shared: %s\n      nodes:\n", b->shared ? "true" : "false");
+            fprintf(out, ":\n      shared: %s\n", b->shared ? "true" : "false");
+            print_inputs(s, &b->inputs, out);
+            fputs("      nodes:\n", out);
             print_nodes(s, b, out);
             continue;
         }

@@ -3,7 +3,7 @@
 #ifndef SN_CONFIG_BLOCKS_H
 #define SN_CONFIG_BLOCKS_H
 
-#include "io/config/config_table.h"
+#include "io/config/config_formula.h"
 #include "space/ops.h"
 
 typedef struct {
@@ -11,6 +11,8 @@ typedef struct {
     sn_space *space;
     sn_problems *problems;
     int choices; // entries of layers so far
+    sn_parameters parameters;
+    const sn_yaml_node *entry[SN_MAX_ENTRIES]; // of the config's tree
 } sn_space_maker;
 
 // `space.blocks` into the space.

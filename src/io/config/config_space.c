@@ -119,7 +119,7 @@ bool sn_space_preset(sn_yaml *y, sn_yaml_node *space, const char *folder, sn_pro
 
 static int read_count(sn_space_maker *m, const sn_yaml_node *map, const char *name, int high, int preset) {
     const sn_yaml_node *n = sn_yaml_find(map, name);
-    if (n) return sn_read_int(n, name, 1, high, false, m->problems);
+    if (n) return sn_formula_read(&m->parameters, n, name, 1, high, false, m->problems);
     if (preset < 0) sn_problem(m->problems, map->place, "missing key %s: a whole number from 1 to %d", name, high);
     return preset;
 }
@@ -135,7 +135,11 @@ static void add_entry(sn_space_maker *m, const sn_yaml_node *map, const char *us
     const char *name = usual;
     if (n) name = n->text;
     if (n && !sn_blocks_name(m, n, n->text, n->place, "name")) return;
-    if (sn_space_add_entry(m->space, name, entry) < 0) sn_problem_error(m->problems, n ? n->place : map->place, "");
+    int i = sn_space_add_entry(m->space, name, entry);
+    if (i < 0)
+        sn_problem_error(m->problems, n ? n->place : map->place, "");
+    else
+        m->entry[i] = map;
 }
 
 static void read_fixed(sn_space_maker *m, const sn_yaml_node *map, int position) {
@@ -172,7 +176,8 @@ static void read_fixed(sn_space_maker *m, const sn_yaml_node *map, int position)
 static bool read_depth(sn_space_maker *m, const sn_yaml_node *map, sn_entry *e) {
     const sn_yaml_node *list = sn_yaml_find(map, "layers");
     if (!list || list->kind != SN_YAML_LIST) {
-        e->layers = read_count(m, map, "layers", MOST_LAYERS, 1);
+        int fewest = m->parameters.n ? 0 : 1; // none where parameters say so
+        e->layers = list ? sn_formula_read(&m->parameters, list, "layers", fewest, MOST_LAYERS, false, m->problems) : 1;
         return e->layers > 0;
     }
     if (!list->first) {
@@ -180,7 +185,7 @@ static bool read_depth(sn_space_maker *m, const sn_yaml_node *map, sn_entry *e) 
         return false;
     }
     for (const sn_yaml_node *n = list->first; n; n = n->next) {
-        int layers = sn_read_int(n, "layers", 1, MOST_LAYERS, false, m->problems);
+        int layers = sn_formula_read(&m->parameters, n, "layers", 1, MOST_LAYERS, false, m->problems);
         if (layers < 0) return false;
         if (e->depths == SN_MAX_OPTIONS || layers <= e->layers) {
             sn_problem(m->problems, n->place,
@@ -243,11 +248,10 @@ static void read_network(sn_space_maker *m, const sn_yaml_node *network) {
 
 // The entry that the current message begins with, or the network.
 static sn_place place_of(const sn_space_maker *m, const sn_yaml_node *network) {
-    const sn_yaml_node *n = network->first;
-    for (int i = 0; n && i < m->space->n_entries; i++, n = n->next) {
+    for (int i = 0; i < m->space->n_entries; i++) {
         char start[96];
         snprintf(start, sizeof start, "entry '%.64s'", m->space->entries[i].name);
-        if (!strncmp(sn_error_text(), start, strlen(start))) return n->place;
+        if (!strncmp(sn_error_text(), start, strlen(start))) return m->entry[i]->place;
     }
     return network->place;
 }
@@ -290,7 +294,7 @@ static void restrict_to(sn_space_maker *m, sn_config *c) {
 }
 
 void sn_space_read(const sn_yaml_node *section, sn_config *c, sn_problems *problems) {
-    sn_space_maker m = {section, sn_space_new(), problems, 0};
+    sn_space_maker m = {.section = section, .space = sn_space_new(), .problems = problems};
     if (!m.space) {
         problems->memory = true;
         return;
@@ -298,6 +302,7 @@ void sn_space_read(const sn_yaml_node *section, sn_config *c, sn_problems *probl
     const sn_yaml_node *network = sn_yaml_find(section, "network");
     m.space->channels = c->space.input.channels, m.space->height = c->space.input.height, m.space->width = c->space.input.width;
     m.space->classes = c->space.classes, m.space->bn_eps = c->space.bn_eps, m.space->digits = c->space.text == SN_TEXT_DIGITS;
+    sn_parameters_read(&m.parameters, sn_yaml_find(section, "parameters"), problems);
     sn_blocks_read(&m);
     if (network)
         read_network(&m, network);

@@ -42,6 +42,8 @@ SINGLE(scale_backward)
 SINGLE(scale_backward_gain)
 SINGLE(mean_forward)
 SINGLE(mean_backward)
+SINGLE(place_forward)
+SINGLE(place_backward)
 SINGLE(fill)
 SINGLE(squares)
 SINGLE(sgd)
@@ -67,6 +69,8 @@ const sn_table TABLE = {{
     [SN_SCALE_BACKWARD_GAIN] = scale_backward_gain,
     [SN_MEAN_FORWARD] = mean_forward,
     [SN_MEAN_BACKWARD] = mean_backward,
+    [SN_PLACE_FORWARD] = place_forward,
+    [SN_PLACE_BACKWARD] = place_backward,
     [SN_FILL] = fill,
     [SN_SQUARES] = squares,
     [SN_SGD] = sgd,

@@ -115,20 +115,25 @@ static inline void ref_into_end(const ref_sums *s) {
 }
 
 // --- statistics of a written tensor (overwrites mean and m2): the mean around the first row, then M2 around the mean
-static inline void ref_statistics(real *arena, const sn_stat *stat, sn_off y, int64_t rows, int channels) {
+// Of `channels` channels, rows `stride` apart.
+static inline void ref_statistics_of(real *arena, const sn_stat *stat, sn_off y, int64_t rows, int channels, int stride) {
     if (stat->mean == SN_NONE) return;
     for (int c = 0; c < channels; c++) {
         double pivot = arena[y + c], sum = 0, rest = 0, squares = 0;
-        for (int64_t row = 0; row < rows; row++) sum += arena[y + row * channels + c] - pivot;
+        for (int64_t row = 0; row < rows; row++) sum += arena[y + row * stride + c] - pivot;
         double mean = pivot + sum / (double)rows;
         for (int64_t row = 0; row < rows; row++) {
-            double d = arena[y + row * channels + c] - mean;
+            double d = arena[y + row * stride + c] - mean;
             rest += d; // what the rounding of the mean left
             squares += d * d;
         }
         arena[stat->mean + c] = (real)mean;
         arena[stat->m2 + c] = (real)(squares - rest * rest / (double)rows);
     }
+}
+
+static inline void ref_statistics(real *arena, const sn_stat *stat, sn_off y, int64_t rows, int channels) {
+    ref_statistics_of(arena, stat, y, rows, channels, channels);
 }
 
 #endif

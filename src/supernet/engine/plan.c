@@ -164,6 +164,13 @@ static int resolve(const planner *p, int node) {
     return p->stands[node];
 }
 
+// Of the value that a node reads, nothing too.
+static sn_shape input_shape(const planner *p, const sn_node *n, int k) {
+    const sn_node *x = &p->graph->node[n->in[k]];
+    int r = resolve(p, n->in[k]);
+    return r == SN_NOTHING ? (sn_shape){x->c, x->h, x->w} : p->shape[r];
+}
+
 static void mark_live(planner *p, int target) {
     p->live[target] = 1;
     for (int i = target; i >= 0; i--) {
@@ -303,6 +310,33 @@ static sn_status emit_sum(planner *p, const op *o) {
     return SN_OK;
 }
 
+// Of the kth input of a place: its channels in the value, `at` the first of them.
+static sn_place_size place_size(const planner *p, const op *o, int k, int *at) {
+    const sn_node *n = &p->graph->node[o->node];
+    const sn_shape *y = &p->shape[o->node], x = input_shape(p, n, k);
+    *at = 0;
+    for (int i = 0; i < k; i++) *at += input_shape(p, n, i).c;
+    sn_place_size s = {p->pass->batch, x.h, x.w, x.c, y->h, y->w, y->c, 1, 0, 0, 1, x.c};
+    if (n->out) s.stride = n->stride, s.shift = n->shift, s.first = n->first, s.groups = n->groups, s.count = n->out;
+    return s;
+}
+
+// A call for each input; nothing is zeros.
+static sn_status emit_place(planner *p, const op *o) {
+    const sn_node *n = &p->graph->node[o->node];
+    const sn_value *y = &p->tensors[o->out].value;
+    const sn_view zeros = {SN_NONE, SN_NONE, SN_NONE, SN_NONE, SN_LINEAR};
+    for (int k = 0, read = 0; k < n->n_in; k++) {
+        int at;
+        sn_place_forward c = {place_size(p, o, k, &at), zeros, y->data, stat_of(p, o->out)};
+        if (resolve(p, n->in[k]) != SN_NOTHING) c.x = view_of(p, o->in[read].tensor, o->in[read].act), read++;
+        c.y += at;
+        if (c.stat.mean != SN_NONE) c.stat.mean += at, c.stat.m2 += at;
+        SN_TRY(emit(p, (sn_call){.kernel = SN_PLACE_FORWARD, .as.place_forward = c}, o->node));
+    }
+    return SN_OK;
+}
+
 static sn_status emit_forward(planner *p, const op *o) {
     const sn_node *n = &p->graph->node[o->node];
     sn_call c = {.kernel = SN_KERNELS};
@@ -327,6 +361,9 @@ static sn_status emit_forward(planner *p, const op *o) {
         c.kernel = SN_SCALE_FORWARD;
         c.as.scale_forward = (sn_scale_forward){
             p->pass->batch, mean_pixels(p, o), p->shape[o->node].c, x, view_of(p, o->in[1].tensor, o->in[1].act), y, stat};
+        break;
+    case SN_NODE_PLACE:
+        SN_TRY(emit_place(p, o));
         break;
     case SN_NODE_LOSS:
         if (p->pass->gradients) return SN_OK; // comes with its gradient, first in backward
@@ -361,11 +398,7 @@ static reading materialise(planner *p, int node, reading x, int bn) {
 
 static sn_status infer_shape(planner *p, int i) {
     const sn_node *n = &p->graph->node[i];
-    for (int k = 0; k < n->n_in; k++) {
-        const sn_node *x = &p->graph->node[n->in[k]];
-        int r = resolve(p, n->in[k]);
-        p->in_shape[k] = r == SN_NOTHING ? (sn_shape){x->c, x->h, x->w} : p->shape[r];
-    }
+    for (int k = 0; k < n->n_in; k++) p->in_shape[k] = input_shape(p, n, k);
     return sn_node_shape(p->graph, n, p->in_shape, &p->shape[i]);
 }
 
@@ -506,11 +539,28 @@ static sn_status scale_input_backward(planner *p, const op *o, int k) {
     return emit(p, call, o->node);
 }
 
+// The input that the kth read of a place is.
+static int place_input(const planner *p, const op *o, int k) {
+    const sn_node *n = &p->graph->node[o->node];
+    for (int i = 0;; i++)
+        if (resolve(p, n->in[i]) != SN_NOTHING && k-- == 0) return i;
+}
+
+static sn_status place_input_backward(planner *p, const op *o, int k) {
+    int at;
+    sn_place_backward c = {place_size(p, o, place_input(p, o, k), &at), grad_of(p, o->out), {{0}, 0, 0, 0, 0}};
+    c.g.dy += at;
+    if (c.g.a != SN_NONE) c.g.x += at, c.g.mean += at, c.g.a += at, c.g.b += at, c.g.c += at;
+    SN_TRY(next_into(p, o->in[k].tensor, o->in[k].act, &c.into));
+    return emit(p, (sn_call){.kernel = SN_PLACE_BACKWARD, .as.place_backward = c}, o->node);
+}
+
 static sn_status input_backward(planner *p, const op *o, int k) {
     const sn_node *n = &p->graph->node[o->node];
     sn_grad g = o->out >= 0 ? grad_of(p, o->out) : (sn_grad){0};
     sn_into into;
     if (n->kind == SN_NODE_SCALE) return scale_input_backward(p, o, k);
+    if (n->kind == SN_NODE_PLACE) return place_input_backward(p, o, k);
     if (n->kind != SN_NODE_CONV && n->kind != SN_NODE_POOL && n->kind != SN_NODE_MEAN && n->kind != SN_NODE_LOSS)
         return sum_input_backward(p, o, k);
     SN_TRY(next_into(p, o->in[k].tensor, o->in[k].act, &into));

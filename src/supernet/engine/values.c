@@ -107,9 +107,7 @@ void sn_values_read(sn_values *v, const sn_arch *a) {
             v->cut[first] = false;
             h = sn_hash_mix(h, 1);
         }
-        for (int k = 0; k < n->n_in; k++)
-            if (v->stands[n->in[k]] != SN_NOTHING) h = sn_hash_mix(h, v->signature[v->stands[n->in[k]]]);
-        v->signature[i] = h;
+        v->signature[i] = sn_inputs_hash(g, n, v->stands, v->signature, h);
         // an activation of a given value is a way to read it, not a tensor
         bool view = n->kind == SN_NODE_ACT && v->cut[first] && g->node[first].kind != SN_NODE_ACT;
         v->cut[i] = (v->picked[i] || v->shared[i]) && !view && i != g->loss;
@@ -135,8 +133,9 @@ void sn_values_segment(sn_values *v, int node) {
         if (n->kind == SN_NODE_BN) v->stats[v->n_stats++] = n->stats;
         for (int k = 0; k < n->n_in; k++) {
             int r = v->stands[n->in[k]];
-            if (r == SN_NOTHING) continue;
+            if (r == SN_NOTHING && n->kind == SN_NODE_SUM) continue;
             v->key = sn_hash_mix(v->key, (uint64_t)r);
+            if (r == SN_NOTHING) continue;
             waiting += !v->inside[r];
             v->inside[r] = true;
         }

@@ -238,6 +238,84 @@ static sn_status add_sum(exporter *e, int i) {
     return SN_OK;
 }
 
+// Whole numbers that a node takes as an input: a node of their own, called as that one with an ending.
+static sn_status add_ints(exporter *e, const char *owner, const char *ending, size_t n, const int64_t *values, const char **out) {
+    char *name = sn_format("%s.%s", owner, ending);
+    sn_status s = name ? add_op(e, "Constant", name, false, 0, NULL, out) : SN_RESOURCE;
+    free(name);
+    return s == SN_OK ? sn_onnx_attr_ints(e->model, "value_ints", n, values) : s;
+}
+
+// The value with zeros around it: so many channels before and behind, so many rows and columns at the end.
+static sn_status add_zeros(exporter *e, const char *owner, int before, int behind, int rows, int columns, const char **value) {
+    const char *inputs[2] = {*value, NULL};
+    const int64_t pads[8] = {0, before, 0, 0, 0, behind, rows, columns};
+    if (!before && !behind && !rows && !columns) return SN_OK;
+    SN_TRY(add_ints(e, owner, "pads", 8, pads, &inputs[1]));
+    char *name = sn_format("%s.pad", owner);
+    sn_status s = name ? add_op(e, "Pad", name, false, 2, inputs, value) : SN_RESOURCE;
+    free(name);
+    return s;
+}
+
+// Inputs that are nothing are zeros around those beside them.
+static sn_status add_concat(exporter *e, int i) {
+    const sn_node *n = &e->graph->node[i];
+    const char **part = sn_new((size_t)n->n_in, sizeof *part);
+    size_t parts = 0;
+    sn_status s = part ? SN_OK : SN_RESOURCE;
+    for (int k = 0, before = 0; s == SN_OK && k < n->n_in; k++) {
+        int behind = 0;
+        if (e->stands[n->in[k]] == SN_NOTHING) {
+            before += e->graph->node[n->in[k]].c; // of the first part; later ones are behind another
+            continue;
+        }
+        for (int j = k + 1; j < n->n_in && e->stands[n->in[j]] == SN_NOTHING; j++) behind += e->graph->node[n->in[j]].c;
+        part[parts] = input_value(e, n, k);
+        s = add_zeros(e, n->name, parts ? 0 : before, behind, 0, 0, &part[parts]);
+        parts++;
+    }
+    if (s == SN_OK) s = add_op(e, "Concat", n->name, false, parts, part, &e->value[i]);
+    free(part);
+    return s == SN_OK ? sn_onnx_attr_int(e->model, "axis", 1) : s;
+}
+
+static sn_status gather_channels(exporter *e, const sn_node *n, int channels, const char **value) {
+    const char *inputs[2] = {*value, NULL};
+    int64_t *of = sn_new((size_t)n->out, sizeof *of);
+    if (!of) return SN_RESOURCE;
+    for (int k = 0; k < n->out; k++) {
+        int c = n->first + k;
+        of[k] = c % n->groups * (channels / n->groups) + c / n->groups;
+    }
+    sn_status s = add_ints(e, n->name, "channels", (size_t)n->out, of, &inputs[1]);
+    free(of);
+    SN_TRY(s);
+    SN_TRY(add_op(e, "Gather", n->name, false, 2, inputs, value));
+    return sn_onnx_attr_int(e->model, "axis", 1);
+}
+
+static sn_status slice_pixels(exporter *e, const sn_node *n, const sn_node *x, const char **value) {
+    const int64_t starts[2] = {n->shift, n->shift}, ends[2] = {x->h, x->w}, axes[2] = {2, 3}, steps[2] = {n->stride, n->stride};
+    const char *inputs[5] = {*value, NULL, NULL, NULL, NULL};
+    SN_TRY(add_ints(e, n->name, "starts", 2, starts, &inputs[1]));
+    SN_TRY(add_ints(e, n->name, "ends", 2, ends, &inputs[2]));
+    SN_TRY(add_ints(e, n->name, "axes", 2, axes, &inputs[3]));
+    SN_TRY(add_ints(e, n->name, "steps", 2, steps, &inputs[4]));
+    SN_TRY(add_op(e, "Slice", n->name, false, 5, inputs, value));
+    int h = (x->h - n->shift + n->stride - 1) / n->stride, w = (x->w - n->shift + n->stride - 1) / n->stride;
+    return add_zeros(e, n->name, 0, 0, n->h - h, n->w - w, value);
+}
+
+static sn_status add_part(exporter *e, int i) {
+    const sn_node *n = &e->graph->node[i], *x = input_node(e, n, 0);
+    const char *value = input_value(e, n, 0);
+    if (n->out != x->c || n->groups > 1) SN_TRY(gather_channels(e, n, x->c, &value));
+    if (n->stride > 1 || n->shift) SN_TRY(slice_pixels(e, n, x, &value));
+    e->value[i] = value;
+    return SN_OK;
+}
+
 // The logits of a net that computes nothing, for any number of images: a linear layer whose weight is 0.
 static sn_status add_bias_of_nothing(exporter *e, int i) {
     const sn_node *n = &e->graph->node[i], *x = &e->graph->node[e->graph->input];
@@ -336,6 +414,8 @@ static sn_status add(exporter *e, int i) {
         return add_sum(e, i);
     case SN_NODE_SCALE:
         return add_scale(e, i);
+    case SN_NODE_PLACE:
+        return e->graph->node[i].out ? add_part(e, i) : add_concat(e, i);
     case SN_NODE_BN:
         return add_bn(e, i);
     case SN_NODE_ACT:

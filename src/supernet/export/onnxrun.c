@@ -351,6 +351,117 @@ static sn_status rule_mul(runner *r, const sn_onnx_node *n) {
     return add_call(r, (sn_call){.kernel = SN_SCALE_FORWARD, .as.scale_forward = scale});
 }
 
+// ---------------------------------------------------------------- rules: pieces at another place
+// The whole numbers that a Constant before made, n of them at most.
+static sn_status find_ints(const runner *r, const sn_onnx_node *n, size_t input, size_t most, const int64_t **out,
+                           size_t *count) {
+    for (size_t i = 0; i < r->model->n_nodes; i++) {
+        const sn_onnx_node *c = &r->model->nodes[i];
+        const sn_onnx_attr *a = !strcmp(c->output, n->inputs[input]) ? sn_onnx_find_attr(c, "value_ints") : NULL;
+        if (!a || strcmp(c->op, "Constant")) continue;
+        if (a->kind != SN_ONNX_INTS || !a->n || a->n > most) break;
+        *out = a->ints, *count = a->n;
+        return SN_OK;
+    }
+    return sn_error(SN_DATA, "node '%s' (%s): input '%s' is not 1 to %zu whole numbers of a Constant", n->name, n->op,
+                    n->inputs[input], most);
+}
+
+static sn_status rule_constant(runner *r, const sn_onnx_node *n) {
+    (void)r;
+    return sn_onnx_find_attr(n, "value_ints") ? SN_OK : bad(n, "only value_ints is known");
+}
+
+// A piece of x, or zeros where x is NULL, at channel `at` of y.
+static sn_status put_piece(runner *r, const value *x, const value *y, int at, sn_place_size s) {
+    sn_place_forward p = {.size = s, .y = y->at + at, .stat = {SN_NONE, SN_NONE}};
+    p.x = x ? plain(x) : (sn_view){SN_NONE, SN_NONE, SN_NONE, SN_NONE, SN_LINEAR};
+    p.size.n = 1, p.size.ho = y->h, p.size.wo = y->w, p.size.co = y->c;
+    return add_call(r, (sn_call){.kernel = SN_PLACE_FORWARD, .as.place_forward = p});
+}
+
+static sn_place_size whole(const value *x) {
+    return (sn_place_size){.h = x->h, .w = x->w, .c = x->c, .stride = 1, .groups = 1, .count = x->c};
+}
+
+static sn_status rule_concat(runner *r, const sn_onnx_node *n) {
+    value y = {0}, x;
+    SN_TRY(expect_int(n, "axis", 0, 1));
+    for (size_t i = 0; i < n->n_inputs; i++) {
+        SN_TRY(find_value(r, n, i, &x));
+        if (x.dims != 4 || (i && (x.h != y.h || x.w != y.w)) || x.c > SIZE - y.c) return bad(n, "the inputs do not fit");
+        x.c += y.c;
+        y = x;
+    }
+    SN_TRY(make_output(r, n, y, &y));
+    for (size_t i = 0, at = 0; i < n->n_inputs; i++) {
+        SN_TRY(find_value(r, n, i, &x));
+        SN_TRY(put_piece(r, &x, &y, (int)at, whole(&x)));
+        at += (size_t)x.c;
+    }
+    return SN_OK;
+}
+
+static sn_status rule_gather(runner *r, const sn_onnx_node *n) {
+    value x, y;
+    const int64_t *of;
+    size_t count;
+    SN_TRY(expect_int(n, "axis", 0, 1));
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(find_ints(r, n, 1, SIZE, &of, &count));
+    if (x.dims != 4) return bad(n, "the input is not an image");
+    for (size_t i = 0; i < count; i++)
+        if (of[i] < 0 || of[i] >= x.c) return bad(n, "a channel is not one of the input's");
+    SN_TRY(make_output(r, n, (value){.dims = 4, .c = (int)count, .h = x.h, .w = x.w}, &y));
+    for (size_t i = 0, end; i < count; i = end) { // those side by side at once
+        for (end = i + 1; end < count && of[end] == of[end - 1] + 1;) end++;
+        sn_place_size s = whole(&x);
+        s.first = (int)of[i], s.count = (int)(end - i);
+        SN_TRY(put_piece(r, &x, &y, (int)i, s));
+    }
+    return SN_OK;
+}
+
+static sn_status rule_slice(runner *r, const sn_onnx_node *n) {
+    value x, y;
+    const int64_t *v[4]; // starts, ends, axes, steps
+    size_t count;
+    SN_TRY(find_value(r, n, 0, &x));
+    for (size_t i = 0; i < 4; i++) {
+        SN_TRY(find_ints(r, n, i + 1, 2, &v[i], &count));
+        if (count != 2 || (i != 1 && i != 2 && v[i][0] != v[i][1]))
+            return bad(n, "only equal slices of rows and columns are known");
+    }
+    int64_t shift = v[0][0], step = v[3][0];
+    if (x.dims != 4 || v[2][0] != 2 || v[2][1] != 3 || v[1][0] != x.h || v[1][1] != x.w || shift < 0 || shift >= x.h ||
+        shift >= x.w || step < 1 || step > SIZE)
+        return bad(n, "only slices of rows and columns to the end are known");
+    sn_place_size s = whole(&x);
+    s.shift = (int)shift, s.stride = (int)step;
+    y = (value){.dims = 4, .c = x.c, .h = (int)((x.h - shift + step - 1) / step), .w = (int)((x.w - shift + step - 1) / step)};
+    SN_TRY(make_output(r, n, y, &y));
+    return put_piece(r, &x, &y, 0, s);
+}
+
+static sn_status rule_pad(runner *r, const sn_onnx_node *n) {
+    value x, y;
+    const int64_t *pads;
+    size_t count;
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(find_ints(r, n, 1, 8, &pads, &count));
+    bool good = count == 8 && x.dims == 4 && !pads[0] && !pads[2] && !pads[3] && !pads[4];
+    for (size_t i = 0; good && i < 8; i++) good = pads[i] >= 0 && pads[i] <= SIZE;
+    if (!good) return bad(n, "only zeros around the channels and at the end of rows and columns are known");
+    int before = (int)pads[1], behind = (int)pads[5];
+    y = (value){.dims = 4, .c = before + x.c + behind, .h = x.h + (int)pads[6], .w = x.w + (int)pads[7]};
+    SN_TRY(make_output(r, n, y, &y));
+    const value zeros = {.c = y.c, .h = y.h, .w = y.w};
+    sn_place_size s = whole(&zeros);
+    if ((s.count = before)) SN_TRY(put_piece(r, NULL, &y, 0, s));
+    if ((s.count = behind)) SN_TRY(put_piece(r, NULL, &y, before + x.c, s));
+    return put_piece(r, &x, &y, before, whole(&x));
+}
+
 static sn_status rule_flatten(runner *r, const sn_onnx_node *n) {
     value x;
     SN_TRY(find_value(r, n, 0, &x));
@@ -381,6 +492,11 @@ static const rule rules[] = {
     {"AveragePool", 1, 1, rule_average, {"kernel_shape", "strides", "pads", "ceil_mode", "count_include_pad"}},
     {"GlobalAveragePool", 1, 1, rule_global, {NULL}},
     {"Add", 2, 2, rule_add, {NULL}},
+    {"Constant", 0, 0, rule_constant, {"value_ints"}},
+    {"Concat", 1, SIZE, rule_concat, {"axis"}},
+    {"Gather", 2, 2, rule_gather, {"axis"}},
+    {"Slice", 5, 5, rule_slice, {NULL}},
+    {"Pad", 2, 2, rule_pad, {NULL}},
     {"Flatten", 1, 1, rule_flatten, {"axis"}},
     {"Gemm", 2, 3, rule_gemm, {"alpha", "beta", "transA", "transB"}},
 };

@@ -26,11 +26,13 @@ static json_t *nodes(const sn_space *s, const sn_block *b) {
         json_t *terms = json_array();
         for (int k = 0; k < b->node[i].terms; k++) {
             const sn_term *t = &b->node[i].term[k];
-            json_array_append_new(terms, json_pack("{s:s,s:s?,s:s}", "name", t->name, "block",
+            const char *input = b->inputs.n && t->from < 0 ? b->inputs.name[-1 - t->from] : "input";
+            json_array_append_new(terms, json_pack("{s:s,s:s?,s:s,s:b}", "name", t->name, "block",
                                                    t->block < 0 ? NULL : s->blocks[t->block].name, "from",
-                                                   t->from < 0 ? "input" : b->node[t->from].name));
+                                                   t->from < 0 ? input : b->node[t->from].name, "item", t->item));
         }
-        json_array_append_new(out, json_pack("{s:s,s:o}", "name", b->node[i].name, "sum", terms));
+        json_array_append_new(out, json_pack("{s:s,s:o,s:i}", "name", b->node[i].name, b->node[i].concat ? "concat" : "sum",
+                                             terms, "pick", b->node[i].pick));
     }
     return out;
 }

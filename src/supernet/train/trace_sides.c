@@ -25,6 +25,11 @@ static const sn_into *into_of(const sn_call *c, int64_t *rows, int *channels) {
         *rows = (int64_t)m->n * m->pixels, *channels = m->c;
         return &m->into;
     }
+    case SN_PLACE_BACKWARD: {
+        const sn_place_size *s = &c->as.place_backward.size;
+        *rows = (int64_t)s->n * s->h * s->w, *channels = s->c;
+        return &c->as.place_backward.into;
+    }
     case SN_SUM_BACKWARD:
         *rows = c->as.sum_backward.rows, *channels = c->as.sum_backward.c;
         return &c->as.sum_backward.into;

@@ -84,6 +84,7 @@ typedef struct {
     } stat; // rows 0: none
     int32_t labels[64];
     int n_labels;
+    bool divides; // an activation divides: results on integers are no longer representable
     char text[200];
 } kase;
 
@@ -232,7 +233,8 @@ static inline void settle(kase *k, const sn_view *v, int64_t rows, int c) {
             if (v->mean != SN_NONE)
                 u = contents(k, ARENA, v->scale)[i % c] * (x[i] - contents(k, ARENA, v->mean)[i % c]) +
                     contents(k, ARENA, v->shift)[i % c];
-            if (fabs(u) > 2e-3 && fabs(u - 6) > 2e-3) break;
+            bool hard = v->act == SN_H_SWISH || v->act == SN_H_SIGMOID;
+            if (fabs(hard ? u + 3 : u) > 2e-3 && fabs(hard ? u - 3 : u - 6) > 2e-3) break;
             x[i] += 0x1p-8;
         }
 }
@@ -245,7 +247,22 @@ static inline sn_view make_view(kase *k, role data, int64_t rows, int c) {
         v.shift = put(k, ARENA, c, IN, SHIFT);
     }
     if (data == IN) settle(k, &v, rows, c);
+    k->divides = k->divides || v.act == SN_H_SWISH || v.act == SN_H_SIGMOID;
     return v;
+}
+
+// A view unlike the one that the options ask for.
+static inline sn_view make_other_view(kase *k, int64_t rows, int c) {
+    options first = k->o;
+    k->o.view = (first.view + 1) % 3, k->o.act = (first.act + 2) % SN_ACTS;
+    sn_view v = make_view(k, IN, rows, c);
+    k->o = first;
+    return v;
+}
+
+// h_swish falls and rises: of values on both sides, equal but for rounding, the larger one is anybody's guess.
+static inline void keep_order(kase *k) {
+    if (k->o.act == SN_H_SWISH) k->o.act = SN_H_SIGMOID;
 }
 
 static inline sn_grad make_grad(kase *k, int64_t rows, int c) {
@@ -365,6 +382,7 @@ static inline void build_pool_forward(kase *k) {
 static inline void build_pool_backward(kase *k) {
     sn_pool_backward *p = &k->call.as.pool_backward;
     p->size = pool_size(k);
+    if (p->size.kind == SN_POOL_MAX) keep_order(k);
     p->g = make_grad(k, (int64_t)p->size.n * p->size.ho * p->size.wo, p->size.c);
     p->into = make_into(k, in_rows(&k->size), p->size.c, p->size.kind == SN_POOL_MAX);
 }
@@ -395,7 +413,7 @@ static inline void build_sum_forward(kase *k) {
     memcpy(p->gate, gates, sizeof gates);
     for (int i = 0; i < p->inputs; i++) {
         p->x[i] = make_view(k, IN, p->rows, p->c);
-        k->o.view = (first.view + i + 1) % 3, k->o.act = (first.act + 2 * i + 1) % 3;
+        k->o.view = (first.view + i + 1) % 3, k->o.act = (first.act + 2 * i + 1) % SN_ACTS;
     }
     k->o = first;
     p->y = put_tensor(k, OUT, DATA, p->rows, p->c);
@@ -417,6 +435,31 @@ static inline void build_gate_backward(kase *k) {
     p->g = make_grad(k, p->rows, p->c);
     p->x = make_view(k, IN, p->rows, p->c);
     p->dgate = put_result(k, 1, OUT, NULL);
+}
+
+static inline void build_scale_forward(kase *k) {
+    sn_scale_forward *p = &k->call.as.scale_forward;
+    p->n = k->size.n, p->pixels = k->size.h * k->size.w, p->c = k->size.ci;
+    p->x = make_view(k, IN, in_rows(&k->size), p->c);
+    p->gain = make_other_view(k, p->n, p->c);
+    p->y = put_tensor(k, OUT, DATA, in_rows(&k->size), p->c);
+    p->stat = make_stat(k, p->y, in_rows(&k->size), p->c);
+}
+
+static inline void build_scale_backward(kase *k) {
+    sn_scale_backward *p = &k->call.as.scale_backward;
+    p->n = k->size.n, p->pixels = k->size.h * k->size.w, p->c = k->size.ci;
+    p->g = make_grad(k, in_rows(&k->size), p->c);
+    p->gain = make_other_view(k, p->n, p->c);
+    p->into = make_into(k, in_rows(&k->size), p->c, false);
+}
+
+static inline void build_scale_backward_gain(kase *k) {
+    sn_scale_backward_gain *p = &k->call.as.scale_backward_gain;
+    p->n = k->size.n, p->pixels = k->size.h * k->size.w, p->c = k->size.ci;
+    p->g = make_grad(k, in_rows(&k->size), p->c);
+    p->x = make_other_view(k, in_rows(&k->size), p->c);
+    p->into = make_into(k, p->n, p->c, false);
 }
 
 // Of a shape: k is the first channel, pad the shift, dilation the count; y's channels are the last of co.
@@ -516,6 +559,7 @@ static inline void build_loss(kase *k) { // variant: smoothing
     sn_loss *p = &k->call.as.loss;
     if (k->o.no_dy && k->o.sums) k->o.act = SN_LINEAR;
     if (k->o.no_dy) k->o.add = 0;
+    keep_order(k);
     p->n = k->size.n, p->classes = k->size.ci, p->smoothing = 0.1 * k->o.variant, p->scale = 1.0 / p->n;
     p->into = make_into(k, p->n, p->classes, true);
     p->logits = p->into.view;
@@ -741,6 +785,9 @@ typedef struct {
 #define USES_mean_backward SHAPES(flat_shapes), VIEW | GRAD | INTO, 1
 #define USES_sum_forward SHAPES(flat_shapes), VIEW | STAT, 2 * (SN_SUM_INPUTS + 1)
 #define USES_sum_backward SHAPES(flat_shapes), VIEW | GRAD | INTO | NO_DY, 2
+#define USES_scale_forward SHAPES(flat_shapes), VIEW | STAT, 1
+#define USES_scale_backward SHAPES(flat_shapes), VIEW | GRAD | INTO, 1
+#define USES_scale_backward_gain SHAPES(flat_shapes), VIEW | GRAD | INTO, 1
 #define USES_place_forward SHAPES(place_shapes), VIEW | STAT, 2
 #define USES_place_backward SHAPES(place_shapes), VIEW | GRAD | INTO, 1
 #define USES_gate_backward SHAPES(flat_shapes), VIEW | GRAD, 1
@@ -802,15 +849,15 @@ static inline options decode(const kernel_cases *cases, int index) {
     o.variant = digit(&index, cases->variants);
     if (cases->uses & STAT) o.stat = digit(&index, 2);
     if (cases->uses & GRAD) o.affine = digit(&index, 2);
-    if (cases->uses & VIEW) o.act = digit(&index, 3), o.view = digit(&index, 3);
+    if (cases->uses & VIEW) o.act = digit(&index, SN_ACTS), o.view = digit(&index, 3);
     if (cases->uses & INTO) o.add = digit(&index, 3), o.sums = digit(&index, 3);
     if (cases->uses & NO_DY) o.no_dy = digit(&index, 2);
     return o;
 }
 
 static inline int n_options(const kernel_cases *cases) {
-    return cases->variants * (cases->uses & STAT ? 2 : 1) * (cases->uses & GRAD ? 2 : 1) * (cases->uses & VIEW ? 9 : 1) *
-           (cases->uses & INTO ? 9 : 1) * (cases->uses & NO_DY ? 2 : 1);
+    return cases->variants * (cases->uses & STAT ? 2 : 1) * (cases->uses & GRAD ? 2 : 1) *
+           (cases->uses & VIEW ? 3 * SN_ACTS : 1) * (cases->uses & INTO ? 9 : 1) * (cases->uses & NO_DY ? 2 : 1);
 }
 
 static inline void case_make(kase *k, sn_kernel kernel, const shape *size, options o, mode m) {

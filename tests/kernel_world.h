@@ -44,7 +44,7 @@ typedef enum { ARENA, WEIGHTS, GRADS, FIRST_SLOT, SECOND_SLOT, STATS, BUFFERS } 
 
 // A buffer is a row of cells; cell k holds one operand in elements [k*CELL, (k+1)*CELL - GUARD), pushed against its end, and
 // GUARD unreadable elements. Cell 0 is unreadable as a whole, so that SN_NONE taken for an offset is seen.
-enum { GUARD = 1024, CELL = 1 << 17, CELLS = 64, CANARY = 256, WORK = 1 << 22, SCRATCH = 1 << 23 };
+enum { GUARD = 1024, CELL = 1 << 17, CELLS = 80, CANARY = 256, WORK = 1 << 22, SCRATCH = 1 << 23 };
 
 typedef struct {
     size_t real;

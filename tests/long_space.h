@@ -21,7 +21,7 @@ static inline sn_space *long_space(int layers, sn_graph **graph) {
     }
     sn_space_add_entry(s, "part", &e);
     e = (sn_entry){.options = 1, .layers = 1, .stride = 1};
-    e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), attr);
+    e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), NULL);
     sn_space_add_entry(s, "last", &e);
     ck_ok(sn_space_finish(s));
     ck_ok(sn_graph_build(s, graph));

@@ -18,7 +18,7 @@ static inline sn_space *macro_space(int size, int width, int head) {
         b = sn_space_add_block(s, "mb6_k5", sn_op_find("mbconv"), mb6);
     int stem = sn_space_add_block(s, "stem", sn_op_find("conv"), conv3),
         last = sn_space_add_block(s, "head", sn_op_find("conv"), conv1);
-    int fc = sn_space_add_block(s, "classifier", sn_op_find("classifier"), identity);
+    int fc = sn_space_add_block(s, "classifier", sn_op_find("classifier"), NULL);
     sn_space_add_entry(s, "stem", &(sn_entry){.block = {stem}, .options = 1, .layers = 1, .out = width, .stride = 1});
     const int layers[3] = {2, 3, 3};
     for (int i = 0; i < 3; i++) {

@@ -19,7 +19,7 @@ static inline sn_space *mixed_space(int size) {
         sn_space_add_block(s, "grouped", sn_op_find("conv"), grouped)};
     const int stem[SN_OP_ATTRS] = {3, 1, 1, 1};
     int first = sn_space_add_block(s, "stem", sn_op_find("conv"), stem),
-        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), none);
+        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), NULL);
     sn_entry e = {.choice = true, .options = 7, .layers = 2, .out = 6, .stride = 2};
     memcpy(e.block, k, sizeof k);
     sn_space_add_entry(s, "stem", &(sn_entry){.block = {first}, .options = 1, .layers = 1, .out = 4, .stride = 1});

@@ -30,6 +30,7 @@ typedef struct {
     int c, h, w;            // of the value that the next entry reads
     int entries, decisions; // so far
     int named;              // choices and motifs
+    bool zeros;             // some block is nothing
     int inputs;             // of the motif at hand; 1: "input", 2: "before" and "last", as wide as its values
 } maker;
 
@@ -72,7 +73,6 @@ static int any_value(maker *m, const sn_attr *a) {
 
 // Whether an operation can stand between these channels, asked of the program; and is small enough.
 static bool fits(const maker *m, const sn_op *op, const int *attr, int in, int out, int h, int w, int stride) {
-    static const int none[SN_OP_ATTRS];
     sn_space *s = sn_space_new();
     sn_graph *g = NULL;
     ck_assert_ptr_nonnull(s);
@@ -81,7 +81,7 @@ static bool fits(const maker *m, const sn_op *op, const int *attr, int in, int o
     e.block[0] = sn_space_add_block(s, "block", op, attr);
     sn_space_add_entry(s, "choice", &e);
     e = (sn_entry){.options = 1, .layers = 1, .stride = 1};
-    e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), none);
+    e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), NULL);
     sn_space_add_entry(s, "last", &e);
     bool good = sn_space_finish(s) == SN_OK && sn_graph_build(s, &g) == SN_OK;
     sn_arch only = {0};
@@ -154,6 +154,16 @@ static int any_stride(maker *m) {
     return below(m, 5) < 3 ? 1 : once_in(m, 8) ? between(m, 3, 8) : 2;
 }
 
+// The key `layers`: so many, or a choice of how many; returns the decisions that this adds.
+static int put_layers(maker *m, int layers) {
+    if (!once_in(m, 3)) return fprintf(m->to_network, "layers: %d", layers), 0;
+    fputs("layers: [", m->to_network);
+    for (int l = 1; l < layers; l++)
+        if (below(m, 2)) fprintf(m->to_network, "%d, ", l);
+    fprintf(m->to_network, "%d]", layers);
+    return 1;
+}
+
 // What every entry ends with; what it leaves to the next one.
 static void end_entry(maker *m, int out, int stride) {
     fprintf(m->to_network, ", out: %d", out);
@@ -180,6 +190,11 @@ static const char *any_name(maker *m, const char *what, char name[64]) {
     return name;
 }
 
+static void put_zero(maker *m, char name[64]) {
+    fprintf(m->to_blocks, "    \"%s\": {op: zero}\n", any_name(m, "none", name));
+    m->zeros = true;
+}
+
 // ---------------------------------------------------------------- motifs
 typedef struct {
     char name[64];
@@ -198,7 +213,7 @@ static named_block put_choice_block(maker *m, int out, int stride, const named_b
         for (int k = 0; k < n; k++) seen = seen || block[k] == block[n];
         n += !seen;
     }
-    if (below(m, 2)) fprintf(m->to_blocks, "    \"%s\": {op: zero}\n", any_name(m, "none", zero));
+    if (below(m, 2)) put_zero(m, zero);
     fprintf(m->to_blocks, "    \"%s\": {choose: [", any_name(m, "choice", b.name));
     for (int k = 0; k < n; k++) fprintf(m->to_blocks, "%s\"%s\"", k ? ", " : "", m->space->blocks[block[k]].name);
     if (*zero) fprintf(m->to_blocks, ", \"%s\"", zero);
@@ -307,7 +322,9 @@ static void put_motif(maker *m) {
     named_block b = put_motif_block(m, out, stride, nests ? &inner : NULL, true);
     bool shared = once_in(m, 3);
     if (b.decisions * layers > 8 && !b.shared) shared = true;
-    fprintf(m->to_network, "    - {layers: %d, block: \"%s\"", layers, b.name);
+    fputs("    - {", m->to_network);
+    m->decisions += put_layers(m, layers);
+    fprintf(m->to_network, ", block: \"%s\"", b.name);
     if (shared) fputs(", shared: true", m->to_network);
     m->decisions += shared || b.shared ? b.decisions : layers * b.decisions;
     end_entry(m, out, stride);
@@ -342,10 +359,11 @@ static void put_choice(maker *m) {
         for (int k = 0; k < n; k++) seen = seen || block[k] == block[n];
         n += !seen;
     }
-    if (once_in(m, 8)) fprintf(m->to_blocks, "    \"%s\": {op: zero}\n", any_name(m, "none", zero));
+    if (once_in(m, 8)) put_zero(m, zero);
     fputs("    - {", m->to_network);
-    if (layers > 1 || below(m, 2)) fprintf(m->to_network, "layers: %d, ", layers);
-    fputs("choose: [", m->to_network);
+    bool with_layers = layers > 1 || below(m, 2);
+    if (with_layers) m->decisions += put_layers(m, layers);
+    fprintf(m->to_network, "%schoose: [", with_layers ? ", " : "");
     for (int k = 0; k < n; k++) fprintf(m->to_network, "%s\"%s\"", k ? ", " : "", m->space->blocks[block[k]].name);
     if (*zero) fprintf(m->to_network, ", \"%s\"", zero);
     fputs("]", m->to_network);
@@ -356,6 +374,20 @@ static void put_choice(maker *m) {
 }
 
 static void (*const constructs[])(maker *) = {put_choice, put_choice, put_fixed, put_motif, put_motif, put_cells};
+
+// One without bias has nothing to give behind a zero.
+static void put_classifier(maker *m) {
+    const sn_op *op = sn_op_find("classifier");
+    int attr[SN_OP_ATTRS];
+    for (int i = 0; op->attrs[i].type != SN_ATTR_END; i++) {
+        attr[i] = any_value(m, &op->attrs[i]);
+        if (m->zeros && !strcmp(op->attrs[i].name, "bias")) attr[i] = true;
+        if (attr[i] > 64) attr[i] = 64;
+    }
+    fputs("    - {", m->to_network);
+    put_operation(m, m->to_network, op, attr);
+    fputs("}\n", m->to_network);
+}
 
 static void put_network(maker *m) {
     m->space = sn_space_new();
@@ -369,7 +401,7 @@ static void put_network(maker *m) {
     for (int i = 0; i < entries && m->decisions < 6; i++) constructs[below(m, (int)(sizeof constructs / sizeof *constructs))](m);
     if (!m->decisions) put_choice(m);
     for (int heads = ONE_OF(m, 0, 0, 1, 2); heads; heads--) put_fixed(m);
-    fputs("    - {op: classifier}\n", m->to_network);
+    put_classifier(m);
     fclose(m->to_blocks);
     fclose(m->to_network);
 }

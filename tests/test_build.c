@@ -39,7 +39,7 @@ static sn_space *space_with(const sn_op *op, const char *name) {
     sn_space *s = sn_space_new();
     s->channels = 4, s->height = 5, s->width = 7, s->classes = 3;
     int id = sn_space_add_block(s, "id", sn_op_find("identity"), none), k = sn_space_add_block(s, name, op, none),
-        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), none);
+        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), NULL);
     sn_entry e = {.choice = true, .block = {id, k}, .options = 2, .layers = 2, .out = 4, .stride = 1};
     sn_space_add_entry(s, name, &e);
     sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});

@@ -17,7 +17,7 @@ static sn_space *plain_space(int decisions, int options) {
         e.block[k] = sn_space_add_block(s, (char[]){(char)('a' + k), 0}, sn_op_find("identity"), none);
     sn_space_add_entry(s, "part", &e);
     e = (sn_entry){.options = 1, .layers = 1, .stride = 1};
-    e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), none);
+    e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), NULL);
     sn_space_add_entry(s, "last", &e);
     ck_ok(sn_space_finish(s));
     return s;
@@ -183,12 +183,12 @@ static void cover(const sn_space *s, sn_rng *r, long n, double noise, coverage *
 START_TEST(intervals_cover) {
     static const double noise[] = {0.1, 1, 4};
     coverage c[3] = {0};
-    for (uint32_t seed = 1; seed <= 60; seed++) {
+    for (uint32_t seed = 1; seed <= 300; seed++) {
         sn_config *config = random_config(seed);
         const sn_space *s = config->space.built;
         sn_rng r = sn_rng_at(seed, SN_STREAM_ARCHS, 2, 0, 0);
         for (int k = 0; k < 3 && sn_space_options(s) > s->n_decisions; k++)
-            for (int draw = 0; draw < 40; draw++) cover(s, &r, enough(s, 1 + draw % 4), noise[k], &c[k]);
+            for (int draw = 0; draw < 60; draw++) cover(s, &r, enough(s, 1 + draw % 4), noise[k], &c[k]);
         sn_config_free(config);
     }
     for (int k = 0; k < 3; k++) {

@@ -212,7 +212,7 @@ static void choice_first(void) {
     s->channels = 3, s->height = s->width = SIZE, s->classes = CLASSES;
     int id = sn_space_add_block(s, "id", sn_op_find("identity"), none),
         c = sn_space_add_block(s, "conv", sn_op_find("conv"), conv), m = sn_space_add_block(s, "mb", sn_op_find("mbconv"), mb),
-        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), none);
+        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), NULL);
     sn_entry e = {.choice = true, .block = {id, c, m}, .options = 3, .layers = 3, .out = 3, .stride = 1};
     sn_space_add_entry(s, "first", &e);
     sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});
@@ -225,7 +225,7 @@ static void identity_first(void) { // as an entry of its own, then a choice
     s->channels = 3, s->height = s->width = SIZE, s->classes = CLASSES;
     int id = sn_space_add_block(s, "id", sn_op_find("identity"), none),
         c = sn_space_add_block(s, "conv", sn_op_find("conv"), conv),
-        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), none);
+        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), NULL);
     sn_space_add_entry(s, "start", &(sn_entry){.block = {id}, .options = 1, .layers = 1, .out = 3, .stride = 1});
     sn_space_add_entry(s, "stage",
                        &(sn_entry){.choice = true, .block = {c, id, c}, .options = 2, .layers = 4, .out = 3, .stride = 1});

@@ -379,7 +379,7 @@ static sn_space *named_space(const char *entry) {
     s->channels = 3, s->height = s->width = SIZE, s->classes = CLASSES;
     const int conv[SN_OP_ATTRS] = {3, 1, 1, 1}, none[SN_OP_ATTRS] = {0};
     int c = sn_space_add_block(s, "c", sn_op_find("conv"), conv), id = sn_space_add_block(s, "id", sn_op_find("identity"), none),
-        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), none);
+        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), NULL);
     sn_entry one = {.block = {c}, .options = 1, .layers = 1, .out = 4, .stride = 1};
     sn_space_add_entry(s, "stem", &one);
     sn_space_add_entry(s, entry, &one);

@@ -67,12 +67,15 @@ END_TEST
 
 // --- a net with every kernel
 //   a = conv0(t)            BN a, relu
-//   b = middle(view a)      BN b, relu6
+//   b = middle(view a)      BN b, an activation
 //   s = view b + view a     BN s, linear         (view a left out when the shapes differ)
 //   m = mean(view s)        no view
-//   z = conv1x1(m)          bias
+//   g = conv1x1(m)          bias, h_sigmoid
+//   q = view s * view g     no view
+//   r = mean(q)             no view
+//   z = conv1x1(r)          bias
 //   loss(view z)
-// view a has two readers: middle first writes dy a, then the sum adds in place and takes the sums.
+// view a has two readers: middle first writes dy a, then the sum adds in place and takes the sums; so has view s.
 typedef enum { MIDDLE_CONV, MIDDLE_POOL, MIDDLE_PLACE } middle_kind;
 
 typedef struct {
@@ -81,9 +84,10 @@ typedef struct {
     int k, stride, pad, dilation, groups;
     sn_pool_kind pool;
     sn_bn_mode mode; // of BN s: batch or running
+    sn_act act;      // of view b
 } middle;
 
-enum { N = 3, SIDE = 5, C0 = 4, C = 6, CLASSES = 5, MOST_CALLS = 40, FIRST_PIECE = 4 };
+enum { N = 3, SIDE = 5, C0 = 4, C = 6, CLASSES = 5, MOST_CALLS = 50, FIRST_PIECE = 4 };
 
 typedef struct {
     sn_view view;
@@ -188,7 +192,7 @@ static void build_net(net *t, const middle *m) {
     sn_view input = none;
     input.data = t->input;
 
-    stored a = new_stored(t, rows, C, SN_RELU), b = new_stored(t, N * side * side, C, SN_RELU6);
+    stored a = new_stored(t, rows, C, SN_RELU), b = new_stored(t, N * side * side, C, m->act);
     stored s = new_stored(t, b.rows, C, SN_LINEAR);
     s.mode = m->mode;
     sn_off w0 = parameter(t, conv_weights(&s0), -0.5, 0.5), w1 = SN_NONE;
@@ -208,17 +212,27 @@ static void build_net(net *t, const middle *m) {
         s.rows, C,  residual ? 2 : 1, {b.view, a.view}, s.view.data, s.mode == SN_BN_BATCH ? s.stat : (sn_stat){SN_NONE, SN_NONE},
         0,      {0}};
     add_bn_forward(t, &s);
-    sn_view mean = none;
-    mean.data = take(t, ARENA, N * C);
-    sn_off d_mean = take(t, ARENA, N * C), d_z = take(t, ARENA, N * CLASSES), sum_dz = take(t, ARENA, CLASSES);
-    add_call(t, SN_MEAN_FORWARD)->as.mean_forward = (sn_mean_forward){N, side * side, C, s.view, mean.data, {SN_NONE, SN_NONE}};
+    const sn_stat no_stat = {SN_NONE, SN_NONE};
+    int pixels = side * side;
+    sn_conv_size sg = {N, 1, 1, C, 1, 1, C, 1, 1, 0, 1, 1};
+    sn_view mean = none, scaled = none, rest = none;
+    mean.data = take(t, ARENA, N * C), scaled.data = take(t, ARENA, s.rows * C), rest.data = take(t, ARENA, N * C);
+    sn_off d_mean = take(t, ARENA, N * C), d_scaled = take(t, ARENA, s.rows * C), d_rest = take(t, ARENA, N * C);
+    sn_off d_z = take(t, ARENA, N * CLASSES), sum_dz = take(t, ARENA, CLASSES);
+    add_call(t, SN_MEAN_FORWARD)->as.mean_forward = (sn_mean_forward){N, pixels, C, s.view, mean.data, no_stat};
+    sn_off wg = parameter(t, conv_weights(&sg), -2, 2), bias_g = parameter(t, C, -1, 1);
+    stored g = new_stored(t, N, C, SN_H_SIGMOID);
+    add_call(t, SN_CONV_FORWARD)->as.conv_forward = (sn_conv_forward){sg, mean, wg, g.view.data, no_stat};
+    add_call(t, SN_BN_FORWARD)->as.bn_forward = (sn_bn_forward){
+        C, N, SN_BN_BIAS, 0, 0, no_stat, SN_NONE, bias_g, SN_NONE, SN_NONE, g.view.mean, g.view.scale, g.view.shift, SN_NONE};
+    add_call(t, SN_SCALE_FORWARD)->as.scale_forward = (sn_scale_forward){N, pixels, C, s.view, g.view, scaled.data, no_stat};
+    add_call(t, SN_MEAN_FORWARD)->as.mean_forward = (sn_mean_forward){N, pixels, C, scaled, rest.data, no_stat};
     sn_off w2 = parameter(t, conv_weights(&s2), -2, 2), bias = parameter(t, CLASSES, -1, 1);
     sn_view z = {take(t, ARENA, N * CLASSES), take(t, ARENA, CLASSES), take(t, ARENA, CLASSES), take(t, ARENA, CLASSES),
                  SN_LINEAR};
-    add_call(t, SN_CONV_FORWARD)->as.conv_forward = (sn_conv_forward){s2, mean, w2, z.data, {SN_NONE, SN_NONE}};
-    add_call(t, SN_BN_FORWARD)->as.bn_forward =
-        (sn_bn_forward){CLASSES, N,       SN_BN_BIAS, 0, 0, {SN_NONE, SN_NONE}, SN_NONE, bias, SN_NONE, SN_NONE, z.mean,
-                        z.scale, z.shift, SN_NONE,    0, 0};
+    add_call(t, SN_CONV_FORWARD)->as.conv_forward = (sn_conv_forward){s2, rest, w2, z.data, no_stat};
+    add_call(t, SN_BN_FORWARD)->as.bn_forward = (sn_bn_forward){CLASSES, N,       SN_BN_BIAS, 0,      0,       no_stat, SN_NONE,
+                                                                bias,    SN_NONE, SN_NONE,    z.mean, z.scale, z.shift, SN_NONE, 0, 0};
     t->loss = take(t, ARENA, N);
     add_call(t, SN_LOSS)->as.loss =
         (sn_loss){N, CLASSES, z, 0.1, 1.0 / N, t->loss, take(t, ARENA, N), {z, SN_NONE, d_z, sum_dz, SN_NONE}};
@@ -229,10 +243,24 @@ static void build_net(net *t, const middle *m) {
         (sn_bn_backward){CLASSES, N,       SN_BN_BIAS, sum_dz, SN_NONE, SN_NONE, SN_NONE, SN_NONE, bias,
                          SN_NONE, SN_NONE, SN_NONE,    0,      0,       SN_NONE, SN_NONE, SN_NONE};
     add_call(t, SN_CONV_BACKWARD_DATA)->as.conv_backward_data =
-        (sn_conv_backward_data){s2, plain, w2, {mean, SN_NONE, d_mean, SN_NONE, SN_NONE}};
-    add_call(t, SN_CONV_BACKWARD_WEIGHTS)->as.conv_backward_weights = (sn_conv_backward_weights){s2, plain, mean, w2};
+        (sn_conv_backward_data){s2, plain, w2, {rest, SN_NONE, d_rest, SN_NONE, SN_NONE}};
+    add_call(t, SN_CONV_BACKWARD_WEIGHTS)->as.conv_backward_weights = (sn_conv_backward_weights){s2, plain, rest, w2};
+    plain.dy = d_rest;
+    add_call(t, SN_MEAN_BACKWARD)->as.mean_backward =
+        (sn_mean_backward){N, pixels, C, plain, {scaled, SN_NONE, d_scaled, SN_NONE, SN_NONE}};
+    plain.dy = d_scaled;
+    add_call(t, SN_SCALE_BACKWARD)->as.scale_backward =
+        (sn_scale_backward){N, pixels, C, plain, g.view, into_of(&s, true, false)};
+    add_call(t, SN_SCALE_BACKWARD_GAIN)->as.scale_backward_gain =
+        (sn_scale_backward_gain){N, pixels, C, plain, s.view, {g.view, SN_NONE, g.dy, g.sum_dy, SN_NONE}};
+    add_call(t, SN_BN_BACKWARD)->as.bn_backward =
+        (sn_bn_backward){C, N, SN_BN_BIAS, g.sum_dy, SN_NONE, SN_NONE, SN_NONE, SN_NONE, bias_g, SN_NONE, SN_NONE, SN_NONE};
+    plain.dy = g.dy;
+    add_call(t, SN_CONV_BACKWARD_DATA)->as.conv_backward_data =
+        (sn_conv_backward_data){sg, plain, wg, {mean, SN_NONE, d_mean, SN_NONE, SN_NONE}};
+    add_call(t, SN_CONV_BACKWARD_WEIGHTS)->as.conv_backward_weights = (sn_conv_backward_weights){sg, plain, mean, wg};
     plain.dy = d_mean;
-    add_call(t, SN_MEAN_BACKWARD)->as.mean_backward = (sn_mean_backward){N, side * side, C, plain, into_of(&s, true, true)};
+    add_call(t, SN_MEAN_BACKWARD)->as.mean_backward = (sn_mean_backward){N, pixels, C, plain, into_of(&s, false, true)};
     add_bn_backward(t, &s);
     add_call(t, SN_SUM_BACKWARD)->as.sum_backward = (sn_sum_backward){s.rows, C, grad_of(&s), into_of(&b, true, true), 0, 0};
     add_bn_backward(t, &b);
@@ -241,11 +269,11 @@ static void build_net(net *t, const middle *m) {
             (sn_conv_backward_data){s1, grad_of(&b), w1, into_of(&a, true, !residual)};
         add_call(t, SN_CONV_BACKWARD_WEIGHTS)->as.conv_backward_weights = (sn_conv_backward_weights){s1, grad_of(&b), a.view, w1};
     } else if (m->kind == MIDDLE_PLACE) {
-        sn_grad g = grad_of(&b);
-        add_call(t, SN_PLACE_BACKWARD)->as.place_backward = (sn_place_backward){pieces[0], g, into_of(&a, true, false)};
-        g = (sn_grad){g.dy + FIRST_PIECE, g.x + FIRST_PIECE, g.mean + FIRST_PIECE,
-                      g.a + FIRST_PIECE,  g.b + FIRST_PIECE, g.c + FIRST_PIECE};
-        add_call(t, SN_PLACE_BACKWARD)->as.place_backward = (sn_place_backward){pieces[1], g, into_of(&a, false, !residual)};
+        sn_grad d = grad_of(&b);
+        add_call(t, SN_PLACE_BACKWARD)->as.place_backward = (sn_place_backward){pieces[0], d, into_of(&a, true, false)};
+        d = (sn_grad){d.dy + FIRST_PIECE, d.x + FIRST_PIECE, d.mean + FIRST_PIECE,
+                      d.a + FIRST_PIECE,  d.b + FIRST_PIECE, d.c + FIRST_PIECE};
+        add_call(t, SN_PLACE_BACKWARD)->as.place_backward = (sn_place_backward){pieces[1], d, into_of(&a, false, !residual)};
     } else
         add_call(t, SN_POOL_BACKWARD)->as.pool_backward = (sn_pool_backward){sp, grad_of(&b), into_of(&a, true, !residual)};
     if (residual)
@@ -291,15 +319,15 @@ static double worst_error(net *t, buffer at, sn_off x, buffer b, sn_off grad, in
 }
 
 static const middle middles[] = {
-    {"conv 3x3", MIDDLE_CONV, 3, 1, 1, 1, 1, SN_POOL_MAX, SN_BN_BATCH},
-    {"conv 1x1, two groups, running BN", MIDDLE_CONV, 1, 1, 0, 1, 2, SN_POOL_MAX, SN_BN_RUNNING},
-    {"depthwise 5x5, stride 2", MIDDLE_CONV, 5, 2, 2, 1, C, SN_POOL_MAX, SN_BN_BATCH},
-    {"depthwise 3x3, dilation 2", MIDDLE_CONV, 3, 1, 2, 2, C, SN_POOL_MAX, SN_BN_BATCH},
-    {"max pooling", MIDDLE_POOL, 3, 1, 1, 1, 1, SN_POOL_MAX, SN_BN_BATCH},
-    {"max pooling, stride 2", MIDDLE_POOL, 3, 2, 1, 1, 1, SN_POOL_MAX, SN_BN_RUNNING},
-    {"average pooling", MIDDLE_POOL, 3, 1, 1, 1, 1, SN_POOL_AVG, SN_BN_BATCH},
-    {"pieces", MIDDLE_PLACE, 1, 1, 0, 1, 1, SN_POOL_MAX, SN_BN_BATCH},
-    {"pieces of every other pixel", MIDDLE_PLACE, 1, 2, 0, 1, 1, SN_POOL_MAX, SN_BN_RUNNING},
+    {"conv 3x3", MIDDLE_CONV, 3, 1, 1, 1, 1, SN_POOL_MAX, SN_BN_BATCH, SN_RELU6},
+    {"conv 1x1, two groups, running BN", MIDDLE_CONV, 1, 1, 0, 1, 2, SN_POOL_MAX, SN_BN_RUNNING, SN_H_SWISH},
+    {"depthwise 5x5, stride 2", MIDDLE_CONV, 5, 2, 2, 1, C, SN_POOL_MAX, SN_BN_BATCH, SN_H_SIGMOID},
+    {"depthwise 3x3, dilation 2", MIDDLE_CONV, 3, 1, 2, 2, C, SN_POOL_MAX, SN_BN_BATCH, SN_RELU6},
+    {"max pooling", MIDDLE_POOL, 3, 1, 1, 1, 1, SN_POOL_MAX, SN_BN_BATCH, SN_RELU6},
+    {"max pooling, stride 2", MIDDLE_POOL, 3, 2, 1, 1, 1, SN_POOL_MAX, SN_BN_RUNNING, SN_H_SWISH},
+    {"average pooling", MIDDLE_POOL, 3, 1, 1, 1, 1, SN_POOL_AVG, SN_BN_BATCH, SN_H_SIGMOID},
+    {"pieces", MIDDLE_PLACE, 1, 1, 0, 1, 1, SN_POOL_MAX, SN_BN_BATCH, SN_RELU6},
+    {"pieces of every other pixel", MIDDLE_PLACE, 1, 2, 0, 1, 1, SN_POOL_MAX, SN_BN_RUNNING, SN_H_SWISH},
 };
 enum { MIDDLES = sizeof middles / sizeof *middles };
 

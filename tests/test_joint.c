@@ -30,7 +30,7 @@ static sn_space *new_space(int decisions) {
         e.block[k] = sn_space_add_block(s, (char[]){(char)('a' + k), 0}, sn_op_find("identity"), none);
     sn_space_add_entry(s, "part", &e);
     e = (sn_entry){.options = 1, .layers = 1, .stride = 1};
-    e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), none);
+    e.block[0] = sn_space_add_block(s, "last", sn_op_find("classifier"), NULL);
     sn_space_add_entry(s, "last", &e);
     ck_ok(sn_space_finish(s));
     return s;

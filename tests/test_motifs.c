@@ -201,6 +201,25 @@ START_TEST(nothing) {
 }
 END_TEST
 
+// A classifier without a bias has nothing to say of nothing; behind a sum with something in it that cannot be.
+START_TEST(without_bias) {
+    static const char start[] =
+        "data: {source: /nowhere}\nspace:\n  input: {channels: 4, height: 6, width: 6}\n  classes: 3\n  blocks:\n"
+        "    a: {op: conv}\n    b: {op: identity}\n    z: {op: zero}\n    e: {choose: [a, z]}\n"
+        "    m: {nodes: {x: {sum: [e: input, %s]}}}\n  network:\n    - {out: 4, block: m}\n"
+        "    - {op: classifier, bias: false}\ntrain: {epochs: 1, batch: 8}\n";
+    char text[1024];
+    snprintf(text, sizeof text, start, "e: input");
+    ck_assert_int_eq(sn_config_parse(text, strlen(text), "test.yaml", NULL, 0, &config), SN_CONFIG);
+    ck_message("test.yaml:12:5: space.network: a classifier without bias behind a `zero` may have nothing to give; allowed is "
+               "bias: true");
+    snprintf(text, sizeof text, start, "b: input");
+    open_text(text);
+    ck_assert_int_eq(cost_of("z").params, 4 * 3);
+    ck_assert_str_eq(graph->node[graph->logits].name, "classifier");
+}
+END_TEST
+
 // ---------------------------------------------------------------- what is wrong
 typedef struct {
     const char *blocks, *network, *message;
@@ -284,6 +303,7 @@ int main(void) {
     tcase_add_test(t, random_archs);
     tcase_add_test(t, sharing);
     tcase_add_test(t, nothing);
+    tcase_add_test(t, without_bias);
     tcase_add_loop_test(t, bad_input, 0, (int)(sizeof all_wrong / sizeof *all_wrong));
     tcase_add_test(t, too_many);
     suite_add_tcase(s, t);

@@ -165,7 +165,7 @@ static sn_space *nine_space(void) {
     sn_space *s = sn_space_new();
     s->channels = 3, s->height = s->width = SIZE, s->classes = 10;
     int id = sn_space_add_block(s, "id", sn_op_find("identity"), none), sum = sn_space_add_block(s, "nine", &nine, none),
-        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), none);
+        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), NULL);
     sn_entry e = {.choice = true, .block = {id, sum}, .options = 2, .layers = 3, .out = 3, .stride = 1};
     sn_space_add_entry(s, "layers", &e);
     sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});

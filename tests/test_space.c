@@ -266,7 +266,7 @@ START_TEST(nearly_all) {
     sn_entry e = {.choice = true, .options = 3, .layers = 10, .out = 1, .stride = 1};
     for (int i = 0; i < 3; i++)
         e.block[i] = sn_space_add_block(s, ((const char *[]){"a", "b", "c"})[i], sn_op_find("identity"), identity);
-    int fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), identity);
+    int fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), NULL);
     sn_space_add_entry(s, "stage1", &e);
     sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});
     ck_ok(sn_space_finish(s));
@@ -302,7 +302,7 @@ START_TEST(wrong_spaces) {
     const int conv[SN_OP_ATTRS] = {3, 1, 7, 1}; // 7 groups do not divide 3 channels
     s->channels = 3, s->height = s->width = 8, s->classes = 2;
     int k = sn_space_add_block(s, "g7", sn_op_find("conv"), conv),
-        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), conv);
+        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), NULL);
     sn_space_add_entry(s, "stage1", &(sn_entry){.choice = true, .block = {k}, .options = 1, .layers = 1, .out = 14, .stride = 1});
     sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});
     ck_assert_int_eq(sn_space_finish(s), SN_OK);
@@ -320,7 +320,7 @@ START_TEST(limits) {
     sn_space *s = sn_space_new();
     s->channels = s->height = s->width = 1, s->classes = 2;
     int id = sn_space_add_block(s, "id", sn_op_find("identity"), identity),
-        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), identity);
+        fc = sn_space_add_block(s, "fc", sn_op_find("classifier"), NULL);
     sn_entry e = {.choice = true, .block = {id}, .layers = SN_MAX_SITES + 1, .out = 1, .stride = 1, .shared = true};
     sn_space_add_entry(s, "stage1", &e);
     sn_space_add_entry(s, "fc", &(sn_entry){.block = {fc}, .options = 1, .layers = 1, .stride = 1});

@@ -47,9 +47,9 @@ static double share(const summary *m, int i) {
 // "conv 3x3 /2 groups 48"
 static const char *op_text(const sn_node *n, char text[64]) {
     static const char *const names[] = {
-        [SN_NODE_INPUT] = "input", [SN_NODE_CONV] = "conv",  [SN_NODE_POOL] = "pool", [SN_NODE_MEAN] = "mean",
-        [SN_NODE_SUM] = "sum",     [SN_NODE_LOSS] = "loss",  [SN_NODE_BN] = "bn",     [SN_NODE_BIAS] = "bias",
-        [SN_NODE_ACT] = "act",     [SN_NODE_PLACE] = "place"};
+        [SN_NODE_INPUT] = "input", [SN_NODE_CONV] = "conv", [SN_NODE_POOL] = "pool",   [SN_NODE_MEAN] = "mean",
+        [SN_NODE_SUM] = "sum",     [SN_NODE_LOSS] = "loss", [SN_NODE_SCALE] = "scale", [SN_NODE_BN] = "bn",
+        [SN_NODE_BIAS] = "bias",   [SN_NODE_ACT] = "act",   [SN_NODE_PLACE] = "place"};
     char stride[16] = "", groups[24] = "";
     if (n->kind != SN_NODE_CONV && n->kind != SN_NODE_POOL) {
         snprintf(text, 64, "%s", names[n->kind]);

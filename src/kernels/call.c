@@ -97,6 +97,13 @@ sn_status sn_call_check(const sn_call *call) {
         return check_rows(name, call->as.sum_backward.rows, call->as.sum_backward.c);
     case SN_GATE_BACKWARD:
         return check_rows(name, call->as.gate_backward.rows, call->as.gate_backward.c);
+    case SN_SCALE_FORWARD:
+        return check_rows(name, call->as.scale_forward.n, (int64_t)call->as.scale_forward.pixels * call->as.scale_forward.c);
+    case SN_SCALE_BACKWARD:
+        return check_rows(name, call->as.scale_backward.n, (int64_t)call->as.scale_backward.pixels * call->as.scale_backward.c);
+    case SN_SCALE_BACKWARD_GAIN:
+        return check_rows(name, call->as.scale_backward_gain.n,
+                          (int64_t)call->as.scale_backward_gain.pixels * call->as.scale_backward_gain.c);
     case SN_PLACE_FORWARD:
         return check_place(name, &call->as.place_forward.size);
     case SN_PLACE_BACKWARD:
@@ -233,6 +240,20 @@ static double elements_moved(const sn_call *call, double *macs) {
         const sn_gate_backward *p = &call->as.gate_backward;
         double elements = (double)p->rows * p->c;
         return grad_reads(&p->g, elements) + elements;
+    }
+    case SN_SCALE_FORWARD: {
+        const sn_scale_forward *p = &call->as.scale_forward;
+        return (double)p->n * p->c * (2.0 * p->pixels + 1);
+    }
+    case SN_SCALE_BACKWARD: {
+        const sn_scale_backward *p = &call->as.scale_backward;
+        double gain = (double)p->n * p->c, elements = gain * p->pixels;
+        return grad_reads(&p->g, elements) + gain + into_moves(&p->into, elements);
+    }
+    case SN_SCALE_BACKWARD_GAIN: {
+        const sn_scale_backward_gain *p = &call->as.scale_backward_gain;
+        double gain = (double)p->n * p->c, elements = gain * p->pixels;
+        return grad_reads(&p->g, elements) + view_reads(&p->x, elements) + into_moves(&p->into, gain);
     }
     case SN_PLACE_FORWARD: {
         const sn_place_size *s = &call->as.place_forward.size;

@@ -26,9 +26,10 @@ typedef struct {
     const int32_t *labels; // one per sample of the batch
 } sn_bases;
 
-// Activations: y = act(u); a NaN stays a NaN, so that a bad value reaches the loss. The derivative at a kink is 0 (PyTorch's
-// rule: relu'(0) = 0, relu6'(0) = relu6'(6) = 0).
-typedef enum { SN_LINEAR, SN_RELU, SN_RELU6 } sn_act;
+// Activations: y = act(u); a NaN stays a NaN, so that a bad value reaches the loss. h_sigmoid(u) = relu6(u + 3)/6, h_swish(u) =
+// u*h_sigmoid(u) (Howard et al., ICCV 2019). The derivative at a kink is that of the constant side, or 0 (PyTorch's rule:
+// relu'(0) = 0, relu6'(0) = relu6'(6) = 0, h_sigmoid'(-3) = h_sigmoid'(3) = 0, h_swish'(-3) = 0; h_swish'(3) = 1).
+typedef enum { SN_LINEAR, SN_RELU, SN_RELU6, SN_H_SWISH, SN_H_SIGMOID, SN_ACTS } sn_act;
 
 // How a reader reads a stored tensor. mean, scale and shift are vectors of c in the arena; mean = SN_NONE means u = x.
 typedef struct {
@@ -152,6 +153,27 @@ typedef struct { // the gradient of a gate of a sum: sum of g*view(x) over rows 
     sn_off dgate; // arena: a double
 } sn_gate_backward;
 enum { SN_GATE_ELEMENTS = 2 }; // of the arena, for the gradient of any gate
+
+typedef struct { // y[n][..][c] = view(x)[n][..][c] * view(gain)[n][c], for every pixel
+    int n, pixels, c;
+    sn_view x, gain;
+    sn_off y; // arena
+    sn_stat stat;
+} sn_scale_forward;
+
+typedef struct { // the gradient of x: dz = g * view(gain)
+    int n, pixels, c;
+    sn_grad g; // of y
+    sn_view gain;
+    sn_into into;
+} sn_scale_backward;
+
+typedef struct { // the gradient of the gain: dz[n][c] = sum over pixels of g * view(x)
+    int n, pixels, c;
+    sn_grad g; // of y
+    sn_view x;
+    sn_into into;
+} sn_scale_backward_gain;
 
 // A piece of a tensor at another place: pixel (i, j) of y is pixel (i, j)*stride + shift of x, 0 outside the image, and channel k
 // is channel first + k of x's channels shuffled, the cth of which is (c % groups)*(c/groups) + c / groups, with c of x. y and the

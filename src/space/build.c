@@ -90,15 +90,26 @@ int sn_build_conv(sn_builder *b, int in, const char *name, int out, int kernel, 
     return conv(b, in, name, SN_PARAM_CONV, out, kernel, stride, dilation, groups);
 }
 
-int sn_build_linear(sn_builder *b, int in, const char *name, int out) {
-    int y = conv(b, in, name, SN_PARAM_LINEAR, out, 1, 1, 1, 1), id = add_node(b, plain(SN_NODE_BIAS), name, &y, 1);
+// A bias for each channel of a convolution or linear layer, named after it.
+static int add_bias(sn_builder *b, int y, const char *name) {
+    int id = add_node(b, plain(SN_NODE_BIAS), name, &y, 1);
     if (id < 0) return -1;
-    int bias = add_param(b, name, "bias", SN_PARAM_BIAS, 1, 1, out);
+    int bias = add_param(b, name, "bias", SN_PARAM_BIAS, 1, 1, sn_build_node(b, y)->c);
     if (bias < 0) return -1;
     sn_param *p = b->graph->params.param;
     p[bias].fan_in = p[sn_build_node(b, y)->weight].fan_in;
     b->graph->node[id].bias = bias;
     return id;
+}
+
+int sn_build_conv_bias_act(sn_builder *b, int in, const char *name, int out, int kernel, int stride, int act) {
+    int x = add_bias(b, sn_build_conv(b, in, name, out, kernel, stride, 1, 1), name);
+    return sn_build_act(b, x, sn_build_name(b, "%s_act", name), act);
+}
+
+int sn_build_linear(sn_builder *b, int in, const char *name, int out, bool bias) {
+    int y = conv(b, in, name, SN_PARAM_LINEAR, out, 1, 1, 1, 1);
+    return bias ? add_bias(b, y, name) : y;
 }
 
 int sn_build_pool(sn_builder *b, int in, const char *name, int mode, int kernel, int stride) {
@@ -113,6 +124,10 @@ int sn_build_mean(sn_builder *b, int in, const char *name) {
 
 int sn_build_sum(sn_builder *b, const int *in, int n, const char *name) {
     return add_node(b, plain(SN_NODE_SUM), name, in, n);
+}
+
+int sn_build_scale(sn_builder *b, int in, int gain, const char *name) {
+    return add_node(b, plain(SN_NODE_SCALE), name, (int[]){in, gain}, 2);
 }
 
 int sn_build_concat(sn_builder *b, const int *in, int n, const char *name) {
@@ -315,15 +330,37 @@ static int build_layer(maker *m, const sn_entry *e, place at, int past[SN_MAX_IN
     return past[0] = x;
 }
 
-static int build_entry(maker *m, const sn_entry *e, int past[SN_MAX_INPUTS]) {
-    int x = past[0];
-    for (int l = 0; l < e->layers && x >= 0; l++) {
+// Layers until the deepest that is allowed; after: the values of the depths that are, -1 of the others.
+static int build_layers(maker *m, const sn_entry *e, const sn_decision *depth, int past[SN_MAX_INPUTS],
+                        int after[SN_MAX_OPTIONS]) {
+    int layers = e->layers, x = past[0];
+    for (int k = 0; depth && k < e->depths; k++)
+        if (sn_decision_allows(depth, k)) layers = e->depth[k];
+    for (int l = 0; l < layers && x >= 0; l++) {
         const char *path = keep_name(m->builder, sn_entry_place(e, l)), *scope = keep_name(m->builder, sn_entry_scope(e, l));
         place at = {path, scope, e->out, l ? 1 : e->stride};
         if (!path || !scope) return -1;
         x = build_layer(m, e, at, past);
+        for (int k = 0; depth && k < e->depths; k++)
+            if (e->depth[k] == l + 1) after[k] = sn_decision_allows(depth, k) ? x : -1;
     }
     return x;
+}
+
+static int build_entry(maker *m, const sn_entry *e, int past[SN_MAX_INPUTS]) {
+    sn_graph *g = m->builder->graph;
+    sn_node choice = plain(SN_NODE_CHOICE);
+    int after[SN_MAX_OPTIONS];
+    if (!e->depths) return build_layers(m, e, NULL, past, after);
+    const char *name = keep_name(m->builder, sn_entry_depth(e));
+    if (!name) return -1;
+    choice.decision = sn_space_find_decision(m->space, name);
+    for (int k = 0; k < e->depths; k++) after[k] = -1;
+    if (build_layers(m, e, &m->space->decisions[choice.decision], past, after) < 0) return -1;
+    int id = add_node(m->builder, choice, name, after, e->depths);
+    if (id >= 0) g->choice[g->n_choices++] = id;
+    for (int k = 0; k < SN_MAX_INPUTS; k++) past[k] = id;
+    return id;
 }
 
 static int build_entries(sn_builder *b, const sn_space *s, int x) {
@@ -340,7 +377,7 @@ static int build_entries(sn_builder *b, const sn_space *s, int x) {
 sn_status sn_graph_build(const sn_space *s, sn_graph **out) {
     sn_graph *g = sn_new(1, sizeof *g);
     if (!g) return SN_RESOURCE;
-    g->bn_eps = 1e-5;
+    g->bn_eps = s->bn_eps;
     sn_builder b = {.graph = g};
     sn_node input = plain(SN_NODE_INPUT);
     input.c = s->channels, input.h = s->height, input.w = s->width;

@@ -17,11 +17,14 @@ const char *sn_build_name(sn_builder *, const char *format, ...) __attribute__((
 const sn_node *sn_build_node(const sn_builder *, int node);
 
 int sn_build_conv(sn_builder *, int in, const char *name, int out, int kernel, int stride, int dilation,
-                  int groups);                                        // "same" padding
-int sn_build_linear(sn_builder *, int in, const char *name, int out); // on one pixel, with bias
+                  int groups); // "same" padding
+// A convolution with a bias and an activation: parameters name.weight, name.bias
+int sn_build_conv_bias_act(sn_builder *, int in, const char *name, int out, int kernel, int stride, int act);
+int sn_build_linear(sn_builder *, int in, const char *name, int out, bool bias); // on one pixel
 int sn_build_pool(sn_builder *, int in, const char *name, int mode, int kernel, int stride);
 int sn_build_mean(sn_builder *, int in, const char *name);
 int sn_build_sum(sn_builder *, const int *in, int n, const char *name);
+int sn_build_scale(sn_builder *, int in, int gain, const char *name); // each channel times that of the gain, one pixel
 int sn_build_concat(sn_builder *, const int *in, int n, const char *name);
 // `out` channels from `first` on, after the input's were shuffled in so many groups; of every stride-th pixel from `shift` on.
 int sn_build_part(sn_builder *, int in, const char *name, int first, int out, int groups, int stride, int shift);

@@ -33,6 +33,8 @@ sn_status sn_cost_arch(const sn_graph *g, const sn_arch *a, sn_cost *out) {
 bool sn_costs_add_up(const sn_graph *g, const sn_space *s) {
     for (int i = 0; i < g->n; i++)
         if (g->node[i].kind == SN_NODE_ZERO) return false;
+    for (int d = 0; d < s->n_decisions; d++)
+        if (s->decisions[d].depth) return false;
     return !sn_space_nests(s);
 }
 

@@ -14,7 +14,8 @@ sn_cost sn_cost_node(const sn_graph *, const sn_node *);
 // Of the nodes that the arch uses.
 sn_status sn_cost_arch(const sn_graph *, const sn_arch *, sn_cost *out);
 // Whether costs are a sum over decisions, an option adding the same in every arch: where no value is ever nothing (a zero takes
-// what others compute out of the net) and all decisions always exist.
+// what others compute out of the net), all decisions always exist, and none is a depth (which says how often a shared one
+// counts).
 bool sn_costs_add_up(const sn_graph *, const sn_space *);
 // Where they do not, what depends on costs is exact by trying all archs of a space of so many at most.
 enum { SN_MOST_TRIED = 1 << 20 };

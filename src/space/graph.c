@@ -24,6 +24,14 @@ static sn_status sum_shape(const sn_graph *g, const sn_node *n, const sn_shape *
     return SN_OK;
 }
 
+static sn_status scale_shape(const sn_graph *g, const sn_node *n, const sn_shape *in, sn_shape *out) {
+    if (!same_shape(in[1], (sn_shape){in[0].c, 1, 1}))
+        return sn_error(SN_CONFIG, "scale '%s' of '%s' of %d channels by '%s' of %d x %d x %d (channels x height x width)",
+                        n->name, g->node[n->in[0]].name, in[0].c, g->node[n->in[1]].name, in[1].c, in[1].h, in[1].w);
+    *out = in[0];
+    return SN_OK;
+}
+
 static sn_status place_shape(const sn_graph *g, const sn_node *n, const sn_shape *in, sn_shape *out) {
     *out = in[0];
     for (int k = 1; k < n->n_in; k++) {
@@ -64,6 +72,8 @@ sn_status sn_node_shape(const sn_graph *g, const sn_node *n, const sn_shape *in,
         return SN_OK;
     case SN_NODE_SUM:
         return sum_shape(g, n, in, out);
+    case SN_NODE_SCALE:
+        return scale_shape(g, n, in, out);
     case SN_NODE_PLACE:
         return place_shape(g, n, in, out);
     case SN_NODE_CHOICE: {
@@ -154,6 +164,8 @@ static void stand(const sn_graph *g, const sn_arch *a, const sn_gates *m, bool g
             stands[i] = SN_NOTHING;
         } else if (n->kind == SN_NODE_SUM) {
             stands[i] = sum_stands(n, i, stands);
+        } else if (n->kind == SN_NODE_SCALE && stands[n->in[1]] == SN_NOTHING) {
+            stands[i] = SN_NOTHING;
         } else if (n->n_in && all_nothing(n, stands) && n->kind != SN_NODE_BIAS && n->kind != SN_NODE_LOSS) {
             stands[i] = SN_NOTHING;
         }
@@ -192,9 +204,28 @@ sn_status sn_graph_computes(const sn_graph *g, bool *out) {
     return SN_OK;
 }
 
+// Of a choice any input is enough, of a sum or concat all must be nothing.
+sn_status sn_graph_may_lack(const sn_graph *g, bool *out) {
+    bool *lacks = sn_new((size_t)g->n, 1);
+    if (!lacks) return SN_RESOURCE;
+    for (int i = 0; i < g->n; i++) {
+        const sn_node *n = &g->node[i];
+        int may = 0, of = 0;
+        for (int k = 0; k < n->n_in; k++) {
+            of += n->in[k] >= 0;
+            may += n->in[k] >= 0 && lacks[n->in[k]];
+        }
+        bool joins = n->kind == SN_NODE_SUM || n->kind == SN_NODE_PLACE;
+        lacks[i] = n->kind == SN_NODE_ZERO || (n->kind != SN_NODE_BIAS && may && (!joins || may == of));
+    }
+    *out = lacks[g->logits];
+    free(lacks);
+    return SN_OK;
+}
+
 bool sn_node_stores(const sn_node *n) {
     return n->kind == SN_NODE_CONV || n->kind == SN_NODE_POOL || n->kind == SN_NODE_MEAN || n->kind == SN_NODE_SUM ||
-           n->kind == SN_NODE_PLACE;
+           n->kind == SN_NODE_SCALE || n->kind == SN_NODE_PLACE;
 }
 
 uint64_t sn_node_hash(const sn_node *n, bool with_names) {

@@ -1,7 +1,8 @@
 // The graph of a supernet: every option of every decision as nodes, choices between them. Built once from a space, then read
-// only. Primitives store a tensor: conv, pool, mean, sum, place, loss. View nodes (bn, bias, act) change how readers read one and
-// cost nothing. A choice, a site, stands for the value of its decision's option; identity is an alias and has no node. A zero
-// stands for nothing, and so does what reads nothing; sums leave it out, to a concat it is zeros. Next: ops.h, cost.h, plan.h.
+// only. Primitives store a tensor: conv, pool, mean, sum, scale (a tensor times a number per channel), place, loss. View nodes
+// (bn, bias, act) change how readers read one and cost nothing. A choice, a site, stands for the value of its decision's option;
+// identity is an alias and has no node. A zero stands for nothing, and so does what reads nothing; sums leave it out, to a concat
+// it is zeros. Next: ops.h, cost.h, plan.h.
 #ifndef SN_GRAPH_H
 #define SN_GRAPH_H
 
@@ -14,6 +15,7 @@ typedef enum {
     SN_NODE_POOL,
     SN_NODE_MEAN,
     SN_NODE_SUM,
+    SN_NODE_SCALE,
     SN_NODE_PLACE, // its inputs side by side, a concat; or of one input some channels, shuffled or not, of some pixels
     SN_NODE_LOSS,
     SN_NODE_BN,
@@ -53,7 +55,7 @@ typedef struct {
     int input, logits, loss;  // node ids
     int choice[SN_MAX_SITES]; // the sites: node ids of all choices, ascending; several may name one decision
     int n_choices;
-    double bn_eps; // 1e-5
+    double bn_eps; // of all BNs
 } sn_graph;
 
 sn_status sn_graph_build(const sn_space *, sn_graph **out); // SN_CONFIG naming the entry and the shapes that do not fit
@@ -88,8 +90,9 @@ void sn_graph_stand(const sn_graph *, const sn_arch *, const uint8_t *given, int
 void sn_graph_stand_mixed(const sn_graph *, const sn_gates *, bool gradients, const uint8_t *given, int *stands);
 // live[node] = 1 for the nodes, of those that stand for themselves, which the loss needs.
 void sn_graph_live(const sn_graph *, const int *stands, uint8_t *live);
-// Whether the logits of any arch depend on the image.
+// Whether the logits of any arch depend on the image; and whether those of some may be nothing, if any options go together.
 sn_status sn_graph_computes(const sn_graph *, bool *out);
+sn_status sn_graph_may_lack(const sn_graph *, bool *out);
 // 64-bit signature of the arch's net: equal for archs that are the same net when trained alone (sizes and wiring, no names), or,
 // with names, for archs that compute the same function with the same shared weights.
 sn_status sn_graph_signature(const sn_graph *, const sn_arch *, bool with_names, uint64_t *out);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-const char *const sn_act_words[] = {"linear", "relu", "relu6", NULL};
+const char *const sn_act_words[] = {"linear", "relu", "relu6", "h_swish", "h_sigmoid", NULL};
 
 #define X(name) extern const sn_op sn_op_##name;
 #include "space/ops/ops.def"

@@ -6,8 +6,8 @@
 
 #include "space/build.h"
 
-enum { SN_LINEAR_ACT = 0 };   // index of "linear" in sn_act_words
-enum { SN_AVERAGE_POOL = 1 }; // mode of a pool (graph.h)
+enum { SN_LINEAR_ACT, SN_RELU_ACT, SN_H_SIGMOID_ACT = 4 }; // indices of words in sn_act_words
+enum { SN_AVERAGE_POOL = 1 };                              // mode of a pool (graph.h)
 
 typedef enum { SN_ATTR_END, SN_ATTR_INT, SN_ATTR_ODD, SN_ATTR_BOOL, SN_ATTR_WORD } sn_attr_type; // ODD: an odd whole number
 
@@ -40,6 +40,6 @@ typedef struct sn_op {
 extern const sn_op *const sn_ops[];
 const sn_op *sn_op_find(const char *name); // NULL when unknown
 
-extern const char *const sn_act_words[]; // "linear", "relu", "relu6", NULL: in the order of sn_build_act's argument
+extern const char *const sn_act_words[]; // "linear", "relu" ..., NULL: in the order of sn_build_act's argument, and of sn_act
 
 #endif

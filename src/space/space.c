@@ -7,7 +7,9 @@
 #include <string.h>
 
 sn_space *sn_space_new(void) {
-    return sn_new(1, sizeof(sn_space));
+    sn_space *s = sn_new(1, sizeof *s);
+    if (s) s->bn_eps = 1e-5;
+    return s;
 }
 
 static void free_nodes(sn_motif_node *node, int n) {
@@ -71,7 +73,8 @@ int sn_space_add_block(sn_space *s, const char *name, const sn_op *op, const int
     sn_block *b = new_block(s, name);
     if (!b) return -1;
     b->op = op;
-    memcpy(b->attr, attr, sizeof b->attr);
+    for (int i = 0; !attr && op->attrs[i].type != SN_ATTR_END; i++) b->attr[i] = op->attrs[i].preset;
+    if (attr) memcpy(b->attr, attr, sizeof b->attr);
     return s->n_blocks++;
 }
 
@@ -202,6 +205,10 @@ char *sn_entry_scope(const sn_entry *e, int layer) {
     return e->shared ? sn_strdup(e->name) : sn_entry_place(e, layer);
 }
 
+char *sn_entry_depth(const sn_entry *e) {
+    return sn_format("%s.depth", e->name);
+}
+
 static bool is_classifier(const sn_space *s, int entry) {
     const sn_block *b = &s->blocks[s->entries[entry].block[0]];
     return !s->entries[entry].choice && b->op && !b->op->takes_out;
@@ -279,12 +286,24 @@ static sn_status add_pick(walk *w, const char *name, const sn_motif_node *n) {
     return SN_OK;
 }
 
+// Whether a decision exists wherever the place that is visited does: it was met here, or around here.
+static bool exists_here(const walk *w, const sn_decision *d) {
+    int parent = w->parent;
+    uint64_t options = w->options;
+    while (parent != d->parent || (parent >= 0 && options & ~d->parent_options)) {
+        if (parent < 0) return false;
+        options = w->space->decisions[parent].parent_options;
+        parent = w->space->decisions[parent].parent;
+    }
+    return true;
+}
+
 // That a decision which is met again is the same one.
 static sn_status check_again(const walk *w, const sn_decision *d, bool same) {
     if (!same)
         return sn_error(SN_CONFIG, "two different decisions would have the name '%s': give entries and shared blocks other names",
                         d->name);
-    if (d->parent == w->parent && d->parent_options == w->options) return SN_OK;
+    if (exists_here(w, d)) return SN_OK;
     return sn_error(SN_CONFIG,
                     "decision '%s' is shared by places of which some exist only under some option of another decision; allowed "
                     "is sharing between places that exist together",
@@ -303,7 +322,7 @@ static bool same_choice(const sn_decision *d, const int *block, int options) {
 
 // Of one motif: a place of other items has another name.
 static bool same_pick(const sn_decision *d, const sn_motif_node *n) {
-    if (!d->label || d->options != (int)sn_pick_ways(items_of(n), n->pick)) return false;
+    if (!d->items || d->options != (int)sn_pick_ways(items_of(n), n->pick)) return false;
     for (int k = 0; k < d->options; k++) {
         char *label = pick_label(n, d->items[k]);
         bool same = label && !strcmp(label, d->label[k]);
@@ -384,14 +403,50 @@ static sn_status visit_block(walk *w, int block, const char *scope) {
     return SN_OK;
 }
 
-static sn_status visit_entry(walk *w, const sn_entry *e) {
+// The options of a depth are numbers of layers.
+static sn_status add_depth(walk *w, const char *name, const sn_entry *e) {
+    SN_TRY(add_choice(w, name, e->depth, e->depths));
+    sn_decision *d = &w->space->decisions[w->space->n_decisions - 1];
+    d->depth = true;
+    if (!(d->label = sn_new((size_t)d->options, sizeof *d->label))) return SN_RESOURCE;
+    for (int k = 0; k < d->options; k++)
+        if (!(d->label[k] = sn_format("%d", e->depth[k]))) return SN_RESOURCE;
+    return SN_OK;
+}
+
+static sn_status visit_depth(walk *w, const sn_entry *e) {
+    char *name = sn_entry_depth(e);
+    int same = name ? sn_space_find_decision(w->space, name) : -1;
+    sn_status status = !name ? SN_RESOURCE : same < 0 ? add_depth(w, name, e) : check_again(w, &w->space->decisions[same], false);
+    free(name);
+    SN_TRY(status);
+    return add_sites(w, 1);
+}
+
+// Bit k where depth k reaches the layer.
+static uint64_t reaches(const sn_entry *e, int layer) {
+    uint64_t options = 0;
+    for (int k = 0; k < e->depths; k++) options |= (uint64_t)(e->depth[k] > layer) << k;
+    return options;
+}
+
+static sn_status visit_layers(walk *w, const sn_entry *e) {
+    int depth = w->space->n_decisions - 1;
     for (int l = 0; l < e->layers; l++) {
+        if (e->depths && l >= e->depth[0]) w->parent = depth, w->options = reaches(e, l);
         char *scope = sn_entry_scope(e, l);
         sn_status status = SN_RESOURCE;
         if (scope) status = e->choice ? visit_choice(w, e->block, e->options, scope) : visit_block(w, e->block[0], scope);
         free(scope);
         SN_TRY(status);
     }
+    return SN_OK;
+}
+
+static sn_status visit_entry(walk *w, const sn_entry *e) {
+    if (e->depths) SN_TRY(visit_depth(w, e));
+    SN_TRY(visit_layers(w, e));
+    w->parent = -1, w->options = 0;
     return SN_OK;
 }
 
@@ -415,6 +470,11 @@ static sn_status check_entry(const sn_space *s, int i) {
     const sn_entry *e = &s->entries[i];
     if (i + 1 < s->n_entries && is_classifier(s, i))
         return sn_error(SN_CONFIG, "entry '%s' is a classifier but not the last entry of `network`", e->name);
+    const sn_block *b = &s->blocks[e->block[0]];
+    if (e->depths && !e->choice && b->inputs.n > 1)
+        return sn_error(SN_CONFIG,
+                        "entry '%s': of block '%s', which reads several values, the number of layers cannot be a choice", e->name,
+                        b->name);
     if (!e->choice) return SN_OK;
     char *who = sn_format("entry '%s'", e->name);
     sn_status status = who ? check_options(s, who, e->block, e->options) : SN_RESOURCE;

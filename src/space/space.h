@@ -67,19 +67,23 @@ typedef struct {
     bool choice;               // false: options = 1
     int block[SN_MAX_OPTIONS]; // indices into space->blocks
     int options;
-    int layers; // the first layer has `stride`, the others 1
-    int out;    // channels of every layer; 0 for operations without (classifier)
+    int layers;                // the first layer has `stride`, the others 1
+    int depth[SN_MAX_OPTIONS]; // a choice of how many of the layers there are: ascending, the last is all of them
+    int depths;                // how many to choose from; 0: always all layers
+    int out;                   // channels of every layer; 0 for operations without (classifier)
     int stride;
     bool shared; // the layers' decisions are the same, else each layer has its own
 } sn_entry;
 
 // What archs differ in. The places that take its option are its sites (graph.h). Archs number all options, allowed or not: a
-// restricted space keeps the numbers. A decision in a block that is itself an option exists only where that is taken.
+// restricted space keeps the numbers. A decision in a block that is itself an option exists only where that is taken, one in a
+// layer only where the entry's depth reaches it.
 typedef struct {
     char *name;                // of its place without what is shared: "stage2.layer1", "stage2", "cell.n2.n1"; owned by the space
     int options;               // at least 1
-    int block[SN_MAX_OPTIONS]; // options as indices into space->blocks; of a pick unused
-    // of a pick: what each option is called, "a+b"; and its items, bit k for item k. NULL: of blocks
+    int block[SN_MAX_OPTIONS]; // options as indices into space->blocks; of a depth numbers of layers; of a pick unused
+    bool depth;
+    // of a depth or pick: what each option is called, "3" or "a+b"; NULL: of blocks. Of a pick its items, bit k for item k
     char **label;
     uint64_t *items;
     uint64_t allowed; // the mask: bit k for option k; at least one
@@ -89,6 +93,7 @@ typedef struct {
 
 typedef struct {
     int channels, height, width, classes;
+    double bn_eps; // added to variances; 1e-5 in a new space
     sn_block *blocks;
     int n_blocks;
     sn_entry *entries;
@@ -102,6 +107,7 @@ typedef struct {
 sn_space *sn_space_new(void);
 void sn_space_free(sn_space *);
 // All copy the name and return the index, or -1 with the message set (limit reached, name taken).
+// attr: values of the operation's attributes; NULL: their defaults.
 int sn_space_add_block(sn_space *, const char *name, const struct sn_op *op, const int *attr);
 int sn_space_add_choice(sn_space *, const char *name, const int *block, int options, bool shared);
 // inputs: NULL for one as it is. inputs and nodes are taken over with their names, also on failure; names of terms are made here.
@@ -127,9 +133,11 @@ double sn_pick_ways(int n, int picked);
 
 int sn_space_find_decision(const sn_space *, const char *name); // or -1
 // What the weights of a layer, from 0, are called by: "stage2.layer1", or "stem" where an entry has one layer of one block; and
-// its decisions, which layers may share: "stage2". The caller's; NULL: out of memory.
+// its decisions, which layers may share: "stage2"; and the decision of its depth: "stage2.depth". The caller's; NULL: out of
+// memory.
 char *sn_entry_place(const sn_entry *, int layer);
 char *sn_entry_scope(const sn_entry *, int layer);
+char *sn_entry_depth(const sn_entry *);
 
 // Allowed options of a decision: whether one is, how many there are, and the nth from 0 (-1 after the last).
 bool sn_decision_allows(const sn_decision *, int option);

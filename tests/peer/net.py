@@ -10,20 +10,30 @@ from torch import nn
 import torch.nn.functional as F
 
 MOST_INPUTS = 4  # of a motif
-ACTIVATIONS = {"linear": lambda x: x, "relu": F.relu, "relu6": F.relu6}
+ACTIVATIONS = {"linear": lambda x: x, "relu": F.relu, "relu6": F.relu6, "h_swish": F.hardswish, "h_sigmoid": F.hardsigmoid}
+KINKS = {"relu": [0], "relu6": [0, 6], "h_swish": [-3, 3], "h_sigmoid": [-3, 3]}
+
+
+def between_kinks(act, u):
+    kinks = KINKS[act]
+    return (u > kinks[0]) & (u < kinks[-1]) if len(kinks) > 1 else u > kinks[0]
 
 
 class Sided(torch.autograd.Function):
-    """An activation whose slope is 1 where `inside` says so, and 0 elsewhere."""
+    """An activation with the slope that it has between its kinks where `inside` says so, and elsewhere that beyond them."""
 
     @staticmethod
     def forward(ctx, y, inside, act):
-        ctx.save_for_backward(inside)
+        ctx.save_for_backward(y, inside)
+        ctx.act = act
         return ACTIVATIONS[act](y)
 
     @staticmethod
     def backward(ctx, grad):
-        return grad * ctx.saved_tensors[0], None, None
+        y, inside = ctx.saved_tensors
+        slope = {"h_swish": y / 3 + 0.5, "h_sigmoid": 1 / 6}.get(ctx.act, 1.0)
+        beyond = (y > 0).to(y.dtype) if ctx.act == "h_swish" else 0.0
+        return grad * torch.where(inside.bool(), slope, beyond), None, None
 
 
 def add(terms):
@@ -246,8 +256,16 @@ class Net(nn.Module):
         if h != i:
             parts.append(self.conv_bn(name + ".expand", i, h, 1, act=activation))
         parts.append(self.conv_bn(name + ".dw", h, h, kernel, stride, h, activation))
+        if se:
+            parts.append(self.squeeze_excite(name + ".se", h, h // se))
         parts.append(self.conv_bn(name + ".project", h, o, 1))
         return self.series(parts, residual and i == o and stride == 1)
+
+    def squeeze_excite(self, name, channels, squeezed):
+        n = max(8, (squeezed + 4) // 8 * 8)
+        n += 8 if n < 0.9 * squeezed else 0
+        reduce, expand = self.put(name + ".reduce", nn.Conv2d(channels, n, 1)), self.put(name + ".expand", nn.Conv2d(n, channels, 1))
+        return lambda x: x * F.hardsigmoid(expand(F.relu(reduce(x.mean((2, 3), keepdim=True)))))
 
     def op_sepconv(self, name, i, o, stride, kernel, activation, residual):
         parts = [self.conv_bn(name + ".dw", i, i, kernel, stride, i, activation), self.conv_bn(name + ".pw", i, o, 1, act=activation)]

@@ -43,7 +43,9 @@ typedef struct sn_config {
         struct {
             int channels, height, width;
         } input;
-        int classes, text;
+        int classes;
+        double bn_eps;
+        int text;
         char *arch;      // canonical text of the only arch, "" for all
         sn_space *built; // owned; finished, restricted to `arch` if that is given, and known to give a graph
     } space;

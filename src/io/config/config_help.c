@@ -51,7 +51,9 @@ static const char language[] = "`space.blocks` names blocks, each made of blocks
                                "- layers of a block, `{layers: N, out: CHANNELS, stride: 1, block: NAME,\n"
                                "  shared: false, name: NAME}`.\n"
                                "\n"
-                               "Where `name` is not given, layers are called stage1, stage2, ..., a fixed\n"
+                               "With a list, `layers: [2, 3, 4]`, how many layers there are is a decision too,\n"
+                               "`NAME.depth`: the value behind so many of them goes on; decisions of the layers\n"
+                               "beyond do not exist. Where `name` is not given, layers are called stage1, stage2, ..., a fixed\n"
                                "operation stem if it is first, head before the classifier, else by its\n"
                                "operation and position. Layers are called layer1, layer2, ...: parameters have\n"
                                "names such as `stage2.layer1.mb6_k5.dw.weight`.\n";

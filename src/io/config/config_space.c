@@ -172,6 +172,32 @@ static void read_fixed(sn_space_maker *m, const sn_yaml_node *map, int position)
         add_entry(m, map, usual, &e);
 }
 
+// `layers`: a number, or a list of them to choose from. False with problems.
+static bool read_depth(sn_space_maker *m, const sn_yaml_node *map, sn_entry *e) {
+    const sn_yaml_node *list = sn_yaml_find(map, "layers");
+    if (!list || list->kind != SN_YAML_LIST) {
+        int fewest = m->parameters.n ? 0 : 1; // none where parameters say so
+        e->layers = list ? sn_formula_read(&m->parameters, list, "layers", fewest, MOST_LAYERS, false, m->problems) : 1;
+        return e->layers > 0;
+    }
+    if (!list->first) {
+        sn_problem(m->problems, list->place, "layers: found an empty list; allowed is a number or a list of numbers");
+        return false;
+    }
+    for (const sn_yaml_node *n = list->first; n; n = n->next) {
+        int layers = sn_formula_read(&m->parameters, n, "layers", 1, MOST_LAYERS, false, m->problems);
+        if (layers < 0) return false;
+        if (e->depths == SN_MAX_OPTIONS || layers <= e->layers) {
+            sn_problem(m->problems, n->place,
+                       "layers: found %d behind %d; allowed are at most %d numbers, each greater than the last", layers,
+                       e->layers, SN_MAX_OPTIONS);
+            return false;
+        }
+        e->depth[e->depths++] = e->layers = layers;
+    }
+    return true;
+}
+
 // Layers of a choice, or of one block.
 static void read_layers(sn_space_maker *m, const sn_yaml_node *map) {
     static const char *const of_choice[] = {"layers", "out", "stride", "choose", "shared", "name", NULL}, *const of_block[] = {
@@ -184,17 +210,15 @@ static void read_layers(sn_space_maker *m, const sn_yaml_node *map) {
     snprintf(usual, sizeof usual, "stage%d", ++m->choices);
     sn_entry e = {.choice = choose != NULL};
     sn_blocks_keys(m, map, NULL, choose ? of_choice : of_block, choose ? "a choice" : "layers of a block");
-    const sn_yaml_node *layers = sn_yaml_find(map, "layers"); // none where parameters say so
-    int fewest = m->parameters.n ? 0 : 1;
-    e.layers = layers ? sn_formula_read(&m->parameters, layers, "layers", fewest, MOST_LAYERS, false, m->problems) : 1;
+    bool good = read_depth(m, map, &e);
     e.out = read_count(m, map, "out", MOST_OUT, -1);
     e.stride = read_count(m, map, "stride", MOST_STRIDE, 1);
     e.options = choose ? sn_blocks_options(m, choose, NULL, e.block) : 1;
     if (!choose) e.block[0] = sn_blocks_find(m, sn_yaml_find(map, "block"), "block", NULL);
     int shared = sn_blocks_shared(m, map);
     e.shared = shared > 0;
-    bool good = e.options > 0 && e.block[0] >= 0 && shared >= 0;
-    if (good && e.layers > 0 && e.out > 0 && e.stride > 0) add_entry(m, map, usual, &e);
+    good = good && e.options > 0 && e.block[0] >= 0 && shared >= 0;
+    if (good && e.out > 0 && e.stride > 0) add_entry(m, map, usual, &e);
 }
 
 static void read_network(sn_space_maker *m, const sn_yaml_node *network) {
@@ -235,14 +259,18 @@ static sn_place place_of(const sn_space_maker *m, const sn_yaml_node *network) {
 // Shapes: they are the graph's business; built once here so that a wrong space is an error of the config.
 static void check_whole(sn_space_maker *m, const sn_yaml_node *network) {
     sn_graph *graph = NULL;
-    bool computes = true;
+    bool computes = true, lacks = false;
     sn_status s = sn_space_finish(m->space);
     if (s == SN_OK) s = sn_graph_build(m->space, &graph);
     if (s == SN_OK) s = sn_graph_computes(graph, &computes);
+    if (s == SN_OK) s = sn_graph_may_lack(graph, &lacks);
     if (s != SN_OK) sn_problem_error(m->problems, place_of(m, network), "space.network: ");
     if (!computes)
         sn_problem(m->problems, network->place,
                    "space.network: the logits depend on no image in any architecture: a `zero` stands in the way");
+    if (computes && lacks)
+        sn_problem(m->problems, network->place,
+                   "space.network: a classifier without bias behind a `zero` may have nothing to give; allowed is bias: true");
     sn_graph_free(graph);
 }
 
@@ -273,7 +301,7 @@ void sn_space_read(const sn_yaml_node *section, sn_config *c, sn_problems *probl
     }
     const sn_yaml_node *network = sn_yaml_find(section, "network");
     m.space->channels = c->space.input.channels, m.space->height = c->space.input.height, m.space->width = c->space.input.width;
-    m.space->classes = c->space.classes, m.space->digits = c->space.text == SN_TEXT_DIGITS;
+    m.space->classes = c->space.classes, m.space->bn_eps = c->space.bn_eps, m.space->digits = c->space.text == SN_TEXT_DIGITS;
     sn_parameters_read(&m.parameters, sn_yaml_find(section, "parameters"), problems);
     sn_blocks_read(&m);
     if (network)
@@ -294,7 +322,13 @@ static void print_entry(const sn_space *s, const sn_entry *e, FILE *out) {
         sn_blocks_print_operation(b, out);
         if (e->out) fprintf(out, ", out: %d, stride: %d", e->out, e->stride);
     } else {
-        fprintf(out, "layers: %d, out: %d, stride: %d, %s: ", e->layers, e->out, e->stride, e->choice ? "choose" : "block");
+        fputs("layers: ", out);
+        for (int k = 0; k < e->depths; k++) fprintf(out, "%s%d", k ? ", " : "[", e->depth[k]);
+        if (e->depths)
+            fputc(']', out);
+        else
+            fprintf(out, "%d", e->layers);
+        fprintf(out, ", out: %d, stride: %d, %s: ", e->out, e->stride, e->choice ? "choose" : "block");
         if (e->choice)
             sn_blocks_print_names(s, e->block, e->options, out);
         else

@@ -38,6 +38,9 @@ SINGLE(pool_backward)
 SINGLE(sum_forward)
 SINGLE(sum_backward)
 SINGLE(gate_backward)
+SINGLE(scale_forward)
+SINGLE(scale_backward)
+SINGLE(scale_backward_gain)
 SINGLE(mean_forward)
 SINGLE(mean_backward)
 SINGLE(place_forward)
@@ -63,6 +66,9 @@ const sn_table TABLE = {{
     [SN_SUM_FORWARD] = sum_forward,
     [SN_SUM_BACKWARD] = sum_backward,
     [SN_GATE_BACKWARD] = gate_backward,
+    [SN_SCALE_FORWARD] = scale_forward,
+    [SN_SCALE_BACKWARD] = scale_backward,
+    [SN_SCALE_BACKWARD_GAIN] = scale_backward_gain,
     [SN_MEAN_FORWARD] = mean_forward,
     [SN_MEAN_BACKWARD] = mean_backward,
     [SN_PLACE_FORWARD] = place_forward,

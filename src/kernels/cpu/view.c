@@ -32,14 +32,30 @@ INLINE void source_block_as(bool with_affine, sn_act act, const source *s, const
     }
 }
 
+INLINE void source_block_with(bool with_affine, const source *s, const int64_t *rows, int m, int c, int n, sheet out) {
+    switch (s->act) {
+    case SN_RELU:
+        source_block_as(with_affine, SN_RELU, s, rows, m, c, n, out);
+        break;
+    case SN_RELU6:
+        source_block_as(with_affine, SN_RELU6, s, rows, m, c, n, out);
+        break;
+    case SN_H_SWISH:
+        source_block_as(with_affine, SN_H_SWISH, s, rows, m, c, n, out);
+        break;
+    case SN_H_SIGMOID:
+        source_block_as(with_affine, SN_H_SIGMOID, s, rows, m, c, n, out);
+        break;
+    default:
+        source_block_as(with_affine, SN_LINEAR, s, rows, m, c, n, out);
+    }
+}
+
 void LANES(source_block)(const source *s, const int64_t *rows, int m, int c, int n, sheet out) {
-    bool with_affine = s->mean != NULL;
-    if (with_affine && s->act == SN_LINEAR) source_block_as(true, SN_LINEAR, s, rows, m, c, n, out);
-    if (with_affine && s->act == SN_RELU) source_block_as(true, SN_RELU, s, rows, m, c, n, out);
-    if (with_affine && s->act == SN_RELU6) source_block_as(true, SN_RELU6, s, rows, m, c, n, out);
-    if (!with_affine && s->act == SN_LINEAR) source_block_as(false, SN_LINEAR, s, rows, m, c, n, out);
-    if (!with_affine && s->act == SN_RELU) source_block_as(false, SN_RELU, s, rows, m, c, n, out);
-    if (!with_affine && s->act == SN_RELU6) source_block_as(false, SN_RELU6, s, rows, m, c, n, out);
+    if (s->mean)
+        source_block_with(true, s, rows, m, c, n, out);
+    else
+        source_block_with(false, s, rows, m, c, n, out);
 }
 
 INLINE void gradient_block_as(bool with_slopes, const gradient *g, const int64_t *rows, int m, int c, int n, sheet out) {
@@ -122,23 +138,30 @@ void LANES(stat_finish)(const sn_bases *b, const sn_call *call, const sn_stat *s
     }
 }
 
-INLINE void target_block_as(bool act, bool add, bool sums, bool whole, const target *t, const int64_t *rows, const float *dz,
+// How a gradient passes an activation: as it is; where u is inside; times a slope.
+typedef enum { PASS, INSIDE, SLOPE } passing;
+
+INLINE void target_block_as(passing act, bool add, bool sums, bool whole, const target *t, const int64_t *rows, const float *dz,
                             int64_t ld, int m, int c, int n) {
     int part = whole ? LANE : n;
     bool with_affine = t->mean != NULL, with_x = sums && t->x;
     affine a = affine_at(with_affine, t->mean, t->scale, t->shift, c, part);
     int64_t distance = ahead(rows, m);
-    v16 top = v_set(act_top(t->act)), sum_dy[2] = {v_zero(), v_zero()}, sum_dyx[2] = {v_zero(), v_zero()};
+    v16 top = v_set(act_top(t->act));
+    hard_slope slope = hard_slope_of(t->act);
+    v16 sum_dy[2] = {v_zero(), v_zero()}, sum_dyx[2] = {v_zero(), v_zero()};
     for (int r = 0; r < m; r += 2) // even and odd rows apart: two chains of additions instead of one
         for (int i = 0; i < 2 && r + i < m; i++) {
             int64_t at = rows[r + i] + c;
             v16 dy = v_load_to(dz + (r + i) * ld, part), d = v_zero();
-            if (act || with_x) {
+            if (act != PASS || with_x) {
                 d = v_load_to(t->x + at, part);
                 fetch(t->x + at, distance);
             }
             if (with_affine) d = v_sub(d, a.mean);
-            if (act) dy = v_inside(dy, with_affine ? v_fma(a.scale, d, a.shift) : d, top);
+            v16 u = act == PASS || !with_affine ? d : v_fma(a.scale, d, a.shift);
+            if (act == INSIDE) dy = v_inside(dy, u, top);
+            if (act == SLOPE) dy = v_mul(dy, hard_slope_at(&slope, u));
             if (add) {
                 dy = v_add(dy, v_load_to(t->add + at, part));
                 fetch(t->add + at, distance);
@@ -157,33 +180,31 @@ INLINE void target_block_as(bool act, bool add, bool sums, bool whole, const tar
     v_store(to_dyx, v_add(v_load(to_dyx), v_add(sum_dyx[0], sum_dyx[1])));
 }
 
-INLINE void target_block_n(bool whole, const target *t, const int64_t *rows, const float *dz, int64_t ld, int m, int c, int n) {
-    int kind = (t->act != SN_LINEAR ? 4 : 0) + (t->add ? 2 : 0) + (t->sum_dy ? 1 : 0);
+INLINE void target_block_with(passing act, bool whole, const target *t, const int64_t *rows, const float *dz, int64_t ld, int m,
+                              int c, int n) {
+    int kind = (t->add ? 2 : 0) + (t->sum_dy ? 1 : 0);
     switch (kind) {
     case 0:
-        target_block_as(false, false, false, whole, t, rows, dz, ld, m, c, n);
+        target_block_as(act, false, false, whole, t, rows, dz, ld, m, c, n);
         break;
     case 1:
-        target_block_as(false, false, true, whole, t, rows, dz, ld, m, c, n);
+        target_block_as(act, false, true, whole, t, rows, dz, ld, m, c, n);
         break;
     case 2:
-        target_block_as(false, true, false, whole, t, rows, dz, ld, m, c, n);
-        break;
-    case 3:
-        target_block_as(false, true, true, whole, t, rows, dz, ld, m, c, n);
-        break;
-    case 4:
-        target_block_as(true, false, false, whole, t, rows, dz, ld, m, c, n);
-        break;
-    case 5:
-        target_block_as(true, false, true, whole, t, rows, dz, ld, m, c, n);
-        break;
-    case 6:
-        target_block_as(true, true, false, whole, t, rows, dz, ld, m, c, n);
+        target_block_as(act, true, false, whole, t, rows, dz, ld, m, c, n);
         break;
     default:
-        target_block_as(true, true, true, whole, t, rows, dz, ld, m, c, n);
+        target_block_as(act, true, true, whole, t, rows, dz, ld, m, c, n);
     }
+}
+
+INLINE void target_block_n(bool whole, const target *t, const int64_t *rows, const float *dz, int64_t ld, int m, int c, int n) {
+    if (t->act == SN_LINEAR)
+        target_block_with(PASS, whole, t, rows, dz, ld, m, c, n);
+    else if (act_is_hard(t->act))
+        target_block_with(SLOPE, whole, t, rows, dz, ld, m, c, n);
+    else
+        target_block_with(INSIDE, whole, t, rows, dz, ld, m, c, n);
 }
 
 // Puts m rows of n channels at c (n <= 16) of dz, row r at dz + r*ld, into the rows that begin at rows[r].

@@ -40,7 +40,7 @@ INLINE float *carve_floats(carving *c, int64_t n) {
 INLINE const float *vector_at(const float *arena, sn_off offset) {
     return offset == SN_NONE ? NULL : arena + offset;
 }
-INLINE float act_top(sn_act act) { // act'(u) is 1 where 0 < u < top
+INLINE float act_top(sn_act act) { // of relu and relu6: act'(u) is 1 where 0 < u < top
     return act == SN_RELU6 ? 6.0f : INFINITY;
 }
 
@@ -103,10 +103,33 @@ INLINE v16 affine_apply(bool wanted, const affine *a, v16 x) {
     return wanted ? v_fma(a->scale, v_sub(x, a->mean), a->shift) : x;
 }
 
+INLINE bool act_is_hard(sn_act act) { // with a slope that is not 0 or 1
+    return act == SN_H_SWISH || act == SN_H_SIGMOID;
+}
+
 INLINE v16 act_apply(sn_act act, v16 u) { // the order of operands lets a NaN through
     if (act == SN_LINEAR) return u;
-    u = v_max(v_zero(), u);
-    return act == SN_RELU6 ? v_min(v_set(6), u) : u;
+    v16 from_0 = v_max(v_zero(), act_is_hard(act) ? v_add(u, v_set(3)) : u);
+    if (act == SN_RELU) return from_0;
+    v16 to_6 = v_min(v_set(6), from_0);
+    if (act == SN_RELU6) return to_6;
+    v16 share = v_mul(to_6, v_set(1 / 6.0f));
+    return act == SN_H_SWISH ? v_mul(u, share) : share;
+}
+
+// The slope of a hard activation: u*rise + middle where -3 < u < 3, top from there on, 0 before.
+typedef struct {
+    v16 rise, middle, top;
+} hard_slope;
+
+INLINE hard_slope hard_slope_of(sn_act act) {
+    if (act == SN_H_SWISH) return (hard_slope){v_set(1 / 3.0f), v_set(0.5f), v_set(1)};
+    return (hard_slope){v_zero(), v_set(1 / 6.0f), v_zero()};
+}
+
+INLINE v16 hard_slope_at(const hard_slope *h, v16 u) {
+    v16 slope = v_where_gt(v_set(3), u, v_fma(u, h->rise, h->middle), h->top);
+    return v_where_gt(u, v_set(-3), slope, v_zero());
 }
 
 INLINE v16 source_read(const source *s, const affine *a, const float *x, int n) { // for kernels that are not held up by it

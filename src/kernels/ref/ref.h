@@ -28,15 +28,38 @@ typedef float real;
 #undef X
 
 // --- views
-static inline real ref_act(sn_act act, real u) { // NaN stays NaN
-    if (act != SN_LINEAR && u < 0) return 0;
-    if (act == SN_RELU6 && u > 6) return 6;
-    return u;
+static inline real ref_clamp(real u, real top) { // NaN stays NaN
+    return u < 0 ? 0 : u > top ? top : u;
+}
+
+static inline real ref_act(sn_act act, real u) {
+    switch (act) {
+    case SN_RELU:
+        return ref_clamp(u, (real)INFINITY);
+    case SN_RELU6:
+        return ref_clamp(u, 6);
+    case SN_H_SWISH:
+        return u * (ref_clamp(u + 3, 6) / 6);
+    case SN_H_SIGMOID:
+        return ref_clamp(u + 3, 6) / 6;
+    default:
+        return u;
+    }
 }
 
 static inline real ref_slope(sn_act act, real u) {
-    if (act == SN_LINEAR) return 1;
-    return u > 0 && (act == SN_RELU || u < 6) ? 1 : 0;
+    switch (act) {
+    case SN_RELU:
+        return u > 0 ? 1 : 0;
+    case SN_RELU6:
+        return u > 0 && u < 6 ? 1 : 0;
+    case SN_H_SWISH:
+        return u >= 3 ? 1 : u > -3 ? u / 3 + (real)0.5 : 0;
+    case SN_H_SIGMOID:
+        return u > -3 && u < 3 ? (real)1 / 6 : 0;
+    default:
+        return 1;
+    }
 }
 
 // u of channel c at element i = row*channels + c

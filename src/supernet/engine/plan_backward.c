@@ -102,10 +102,23 @@ static sn_status place_input_backward(planner *p, const op *o, int k) {
     return sn_planner_emit(p, (sn_call){.kernel = SN_PLACE_BACKWARD, .as.place_backward = c}, o->node);
 }
 
+// Of the tensor, and of its gain: each needs the other as it was read.
+static sn_status scale_input_backward(planner *p, const op *o, int k) {
+    int other = 1 - k, n = p->pass->batch, pixels = mean_pixels(p, o), c = p->shape[o->node].c;
+    sn_view view = view_of(p, o->in[other].tensor, o->in[other].act);
+    sn_grad g = grad_of(p, o->out);
+    sn_into into;
+    SN_TRY(next_into(p, o->in[k].tensor, o->in[k].act, &into));
+    sn_call call = {.kernel = SN_SCALE_BACKWARD, .as.scale_backward = {n, pixels, c, g, view, into}};
+    if (k) call = (sn_call){.kernel = SN_SCALE_BACKWARD_GAIN, .as.scale_backward_gain = {n, pixels, c, g, view, into}};
+    return sn_planner_emit(p, call, o->node);
+}
+
 static sn_status input_backward(planner *p, const op *o, int k) {
     const sn_node *n = &p->graph->node[o->node];
     sn_grad g = o->out >= 0 ? grad_of(p, o->out) : (sn_grad){0};
     sn_into into;
+    if (n->kind == SN_NODE_SCALE) return scale_input_backward(p, o, k);
     if (n->kind == SN_NODE_PLACE) return place_input_backward(p, o, k);
     if (n->kind != SN_NODE_CONV && n->kind != SN_NODE_POOL && n->kind != SN_NODE_MEAN && n->kind != SN_NODE_LOSS)
         return sum_input_backward(p, o, k);

@@ -151,6 +151,11 @@ static sn_status emit_forward(planner *p, const op *o) {
         c.kernel = SN_MEAN_FORWARD;
         c.as.mean_forward = (sn_mean_forward){p->pass->batch, mean_pixels(p, o), p->shape[o->node].c, x, y, stat};
         break;
+    case SN_NODE_SCALE:
+        c.kernel = SN_SCALE_FORWARD;
+        c.as.scale_forward = (sn_scale_forward){
+            p->pass->batch, mean_pixels(p, o), p->shape[o->node].c, x, view_of(p, o->in[1].tensor, o->in[1].act), y, stat};
+        break;
     case SN_NODE_PLACE:
         SN_TRY(emit_place(p, o));
         break;

@@ -191,7 +191,7 @@ static sn_status add_linear(exporter *e, int i, size_t n_tensors, const char *co
     SN_TRY(s);
     SN_TRY(sn_onnx_attr_int(e->model, "axis", 1));
     const char *inputs[3] = {row, tensors[0], n_tensors > 1 ? tensors[1] : NULL};
-    bool last = e->merged[i] == e->stands[e->graph->logits];
+    bool last = (e->merged[i] >= 0 ? e->merged[i] : i) == e->stands[e->graph->logits];
     SN_TRY(add_op(e, "Gemm", n->name, last, 1 + n_tensors, inputs, &e->value[i]));
     return sn_onnx_attr_int(e->model, "transB", 1);
 }
@@ -342,8 +342,23 @@ static sn_status add_bn(exporter *e, int i) {
     return sn_onnx_attr_f32(e->model, "epsilon", (float)e->graph->bn_eps);
 }
 
-static sn_status add_act(exporter *e, int i) {
-    if (e->graph->node[i].mode == SN_RELU) return add_node(e, i, "Relu", 0, NULL);
+static sn_status add_h_sigmoid(exporter *e, const char *name, bool last, const char *input, const char **output) {
+    SN_TRY(add_op(e, "HardSigmoid", name, last, 1, &input, output));
+    SN_TRY(sn_onnx_attr_f32(e->model, "alpha", 1 / 6.0f));
+    return sn_onnx_attr_f32(e->model, "beta", 0.5f);
+}
+
+// The operator of this name came with opset 14.
+static sn_status add_h_swish(exporter *e, int i, bool last) {
+    const sn_node *n = &e->graph->node[i];
+    const char *pair[2] = {input_value(e, n, 0), NULL};
+    char *name = sn_format("%s.sigmoid", n->name);
+    sn_status s = name ? add_h_sigmoid(e, name, false, pair[0], &pair[1]) : SN_RESOURCE;
+    free(name);
+    return s == SN_OK ? add_op(e, "Mul", n->name, last, 2, pair, &e->value[i]) : s;
+}
+
+static sn_status add_relu6(exporter *e, int i) {
     const char *limits[2] = {"relu6.min", "relu6.max"};
     float *low, *high;
     if (!sn_tensors_find(&e->model->tensors, limits[0])) {
@@ -354,12 +369,33 @@ static sn_status add_act(exporter *e, int i) {
     return add_node(e, i, "Clip", 2, limits);
 }
 
+static sn_status add_act(exporter *e, int i) {
+    const sn_node *n = &e->graph->node[i];
+    bool last = i == e->stands[e->graph->logits];
+    switch ((sn_act)n->mode) {
+    case SN_RELU6:
+        return add_relu6(e, i);
+    case SN_H_SWISH:
+        return add_h_swish(e, i, last);
+    case SN_H_SIGMOID:
+        return add_h_sigmoid(e, n->name, last, input_value(e, n, 0), &e->value[i]);
+    default:
+        return add_node(e, i, "Relu", 0, NULL);
+    }
+}
+
 static sn_status add_pool(exporter *e, int i) {
     const sn_node *n = &e->graph->node[i];
     bool average = n->mode == SN_POOL_AVG;
     SN_TRY(add_node(e, i, average ? "AveragePool" : "MaxPool", 0, NULL));
     SN_TRY(add_window(e, n));
     return average ? sn_onnx_attr_int(e->model, "count_include_pad", 0) : SN_OK;
+}
+
+static sn_status add_scale(exporter *e, int i) {
+    const sn_node *n = &e->graph->node[i];
+    const char *pair[2] = {input_value(e, n, 0), input_value(e, n, 1)};
+    return add_op(e, "Mul", n->name, i == e->stands[e->graph->logits], 2, pair, &e->value[i]);
 }
 
 static sn_status add(exporter *e, int i) {
@@ -376,6 +412,8 @@ static sn_status add(exporter *e, int i) {
         return add_node(e, i, "GlobalAveragePool", 0, NULL);
     case SN_NODE_SUM:
         return add_sum(e, i);
+    case SN_NODE_SCALE:
+        return add_scale(e, i);
     case SN_NODE_PLACE:
         return e->graph->node[i].out ? add_part(e, i) : add_concat(e, i);
     case SN_NODE_BN:

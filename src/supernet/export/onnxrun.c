@@ -270,6 +270,14 @@ static sn_status rule_clip(runner *r, const sn_onnx_node *n) {
     return lower_act(r, n, SN_RELU6);
 }
 
+static sn_status rule_h_sigmoid(runner *r, const sn_onnx_node *n) {
+    float alpha = 0, beta = 0;
+    SN_TRY(get_float(n, "alpha", 0.2f, &alpha));
+    SN_TRY(get_float(n, "beta", 0.5f, &beta));
+    if (!(alpha == 1 / 6.0f && beta == 0.5f)) return bad(n, "only alpha 1/6 and beta 1/2 are known");
+    return lower_act(r, n, SN_H_SIGMOID);
+}
+
 // Of a pool the end of the image may be padded otherwise than its beginning: only pixels of the image count.
 static sn_status get_pool_pads(const sn_onnx_node *n, int *begin, int end[2]) {
     const sn_onnx_attr *a = sn_onnx_find_attr(n, "pads");
@@ -327,6 +335,20 @@ static sn_status rule_add(runner *r, const sn_onnx_node *n) {
     SN_TRY(make_output(r, n, a, &y));
     sn_sum_forward sum = {(int64_t)a.h * a.w, a.c, 2, {plain(&a), plain(&b)}, y.at, {SN_NONE, SN_NONE}, 0, {0}};
     return add_call(r, (sn_call){.kernel = SN_SUM_FORWARD, .as.sum_forward = sum});
+}
+
+// The second input has the shape of the first, each of whose pixels then has its own number per channel, or is one pixel.
+static sn_status rule_mul(runner *r, const sn_onnx_node *n) {
+    value x, gain, y;
+    SN_TRY(find_value(r, n, 0, &x));
+    SN_TRY(find_value(r, n, 1, &gain));
+    bool whole = gain.h == x.h && gain.w == x.w;
+    if (x.dims != gain.dims || x.c != gain.c || !(whole || (gain.h == 1 && gain.w == 1)))
+        return bad(n, "the second input has neither the shape of the first nor one pixel of its channels");
+    SN_TRY(make_output(r, n, x, &y));
+    int pixels = x.h * x.w;
+    sn_scale_forward scale = {whole ? pixels : 1, whole ? 1 : pixels, x.c, plain(&x), plain(&gain), y.at, {SN_NONE, SN_NONE}};
+    return add_call(r, (sn_call){.kernel = SN_SCALE_FORWARD, .as.scale_forward = scale});
 }
 
 // ---------------------------------------------------------------- rules: pieces at another place
@@ -464,6 +486,8 @@ static const rule rules[] = {
     {"BatchNormalization", 5, 5, rule_bn, {"epsilon"}},
     {"Relu", 1, 1, rule_relu, {NULL}},
     {"Clip", 3, 3, rule_clip, {NULL}},
+    {"HardSigmoid", 1, 1, rule_h_sigmoid, {"alpha", "beta"}},
+    {"Mul", 2, 2, rule_mul, {NULL}},
     {"MaxPool", 1, 1, rule_max, {"kernel_shape", "strides", "pads", "ceil_mode"}},
     {"AveragePool", 1, 1, rule_average, {"kernel_shape", "strides", "pads", "ceil_mode", "count_include_pad"}},
     {"GlobalAveragePool", 1, 1, rule_global, {NULL}},

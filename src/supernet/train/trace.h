@@ -16,9 +16,9 @@
 //     images labels samples   (N, C, H, W) after augmentation; (N); (N) numbers in the whole source
 //     draws                (N, 7): what was drawn for each image, its columns in the attribute `columns`; sn_draw in io/data/augment.h
 //     passes/0 ...         arch (text), loss (mean), targets ("labels"); mask: the option chosen by each decision; gates: its
-//                          weight (1); logits (N, classes); inside/BN: for an activation behind BN, the elements where its slope
-//                          is 1, bit by bit in the order (N, C, H, W), highest bit of a byte first; inside/NODE: the same for an
-//                          activation behind none, by its own name ("...._act"). Where a value is within
+//                          weight (1); logits (N, classes); inside/BN: for an activation behind BN, the elements between its kinks
+//                          (relu: above its only one), bit by bit in the order (N, C, H, W), highest bit of a byte first; inside/NODE:
+//                          the same for an activation behind none, by its own name ("...._act"). Where a value is within
 //                          rounding of a kink two correct programs may take different sides; with these a reader can take ours.
 //     gradients/NAME       added up over the passes, before decay and clipping
 //     before, after        as /initial, of what the passes used; nothing else changes

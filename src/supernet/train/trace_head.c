@@ -75,11 +75,18 @@ static json_t *layers(const sn_space *s, const sn_entry *e) {
     return out;
 }
 
+static json_t *depths(const sn_entry *e) {
+    json_t *out = json_array();
+    for (int k = 0; k < e->depths; k++) json_array_append_new(out, json_integer(e->depth[k]));
+    return out;
+}
+
 static json_t *entry(const sn_space *s, int i) {
     const sn_entry *e = &s->entries[i];
     json_t *out = json_pack("{s:s,s:i}", "name", e->name, "stride", e->stride);
     if (e->out) json_object_set_new(out, "out", json_integer(e->out));
     if (e->shared) json_object_set_new(out, "shared", json_true());
+    if (e->depths) json_object_set_new(out, "depths", depths(e));
     if (e->choice)
         json_object_set_new(out, "layers", layers(s, e));
     else

@@ -33,6 +33,14 @@ static const sn_into *into_of(const sn_call *c, int64_t *rows, int *channels) {
     case SN_SUM_BACKWARD:
         *rows = c->as.sum_backward.rows, *channels = c->as.sum_backward.c;
         return &c->as.sum_backward.into;
+    case SN_SCALE_BACKWARD: {
+        const sn_scale_backward *s = &c->as.scale_backward;
+        *rows = (int64_t)s->n * s->pixels, *channels = s->c;
+        return &s->into;
+    }
+    case SN_SCALE_BACKWARD_GAIN:
+        *rows = c->as.scale_backward_gain.n, *channels = c->as.scale_backward_gain.c;
+        return &c->as.scale_backward_gain.into;
     default:
         return NULL;
     }
@@ -76,6 +84,7 @@ static bool inside(const reader *r, int64_t element, int channel) {
         float d = a[element] - a[mean], affine = a[scale] * d + a[shift];
         u = (double)(r->fused ? fmaf(a[scale], d, a[shift]) : affine);
     }
+    if (r->act == SN_H_SWISH || r->act == SN_H_SIGMOID) return u > -3 && u < 3;
     return u > 0 && (r->act == SN_RELU || u < 6);
 }
 

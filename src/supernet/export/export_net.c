@@ -295,16 +295,23 @@ static sn_status gather_channels(exporter *e, const sn_node *n, int channels, co
     return sn_onnx_attr_int(e->model, "axis", 1);
 }
 
+// So many zeros behind the image that the last pixel wanted lies inside.
+static int zeros_behind(const sn_node *n, int size, int wanted) {
+    int reach = (wanted - 1) * n->stride + n->shift + 1;
+    return reach > size ? reach - size : 0;
+}
+
 static sn_status slice_pixels(exporter *e, const sn_node *n, const sn_node *x, const char **value) {
-    const int64_t starts[2] = {n->shift, n->shift}, ends[2] = {x->h, x->w}, axes[2] = {2, 3}, steps[2] = {n->stride, n->stride};
+    int rows = zeros_behind(n, x->h, n->h), columns = zeros_behind(n, x->w, n->w);
+    const int64_t starts[2] = {n->shift, n->shift}, ends[2] = {x->h + rows, x->w + columns}, axes[2] = {2, 3},
+                  steps[2] = {n->stride, n->stride};
+    SN_TRY(add_zeros(e, n->name, 0, 0, rows, columns, value));
     const char *inputs[5] = {*value, NULL, NULL, NULL, NULL};
     SN_TRY(add_ints(e, n->name, "starts", 2, starts, &inputs[1]));
     SN_TRY(add_ints(e, n->name, "ends", 2, ends, &inputs[2]));
     SN_TRY(add_ints(e, n->name, "axes", 2, axes, &inputs[3]));
     SN_TRY(add_ints(e, n->name, "steps", 2, steps, &inputs[4]));
-    SN_TRY(add_op(e, "Slice", n->name, false, 5, inputs, value));
-    int h = (x->h - n->shift + n->stride - 1) / n->stride, w = (x->w - n->shift + n->stride - 1) / n->stride;
-    return add_zeros(e, n->name, 0, 0, n->h - h, n->w - w, value);
+    return add_op(e, "Slice", n->name, false, 5, inputs, value);
 }
 
 static sn_status add_part(exporter *e, int i) {

@@ -55,23 +55,24 @@ completes 'fold keep' supernet export run --bn ''
 completes 'list clean' supernet cache ''
 
 cat >"$scratch/zsh" <<'END'
-# FOLDER TYPED WANTED: types into a zsh of its own, presses tab, waits for what is wanted
+# FOLDER TYPED WANTED: types into a zsh of its own, presses tab, waits for the line that is wanted
 zmodload zsh/zpty
 zpty shell zsh -f -i
+zpty -w shell 'show() { zle -I; print -r -- "<$BUFFER>" }; zle -N show; bindkey "^G" show'
 zpty -w shell "fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; PS1='>''> '"
 zpty -r shell seen '*>> *'
-zpty -n -w shell "$2"$'\t'
-zpty -r shell seen "*$3*"
+zpty -n -w shell "$2"$'\t\a'
+zpty -r shell seen "*<$3>*"
 END
 zsh_completes() { # TYPED WANTED
     timeout 60 zsh -f "$scratch/zsh" "$share/zsh/vendor-completions" "$1" "$2" || fail "completion of '$1' by zsh: not '$2'"
 }
 if command -v zsh >/dev/null; then
     zsh_completes 'supernet ret' 'supernet retrain '
-    zsh_completes 'supernet rank run --by eff' '--by effects '
-    zsh_completes 'supernet export run --bn=k' '--bn=keep '
-    zsh_completes 'supernet cache cl' 'cache clean '
-    zsh_completes 'supernet train --set train.ep' 'train.epochs='
+    zsh_completes 'supernet rank run --by eff' 'supernet rank run --by effects '
+    zsh_completes 'supernet export run --bn=k' 'supernet export run --bn=keep '
+    zsh_completes 'supernet cache cl' 'supernet cache clean '
+    zsh_completes 'supernet train --set train.ep' 'supernet train --set train.epochs='
 fi
 
 # --- used without a source tree

@@ -126,7 +126,7 @@ static void update_row(const summary *m, table *t) {
 }
 
 static sn_status print_table(const summary *m) {
-    char text[SN_ARCH_TEXT];
+    char text[SN_ARCH_TEXT], macs[32];
     table *t = table_new();
     cli_print("%s\n", sn_arch_text(m->space, &m->arch, text));
     table_column(t, TABLE_TEXT, 0, "layer");
@@ -139,7 +139,7 @@ static sn_status print_table(const summary *m) {
         if (is_layer(m, i)) layer_row(m, t, i);
     if (m->seconds) update_row(m, t);
     SN_TRY(table_print(t));
-    cli_print("in all: %lld params, %.2f MMACs\n", (long long)m->total.params, (double)m->total.macs * 1e-6);
+    cli_print("in all: %lld params, %s MMACs\n", (long long)m->total.params, cli_mmacs(m->total.macs, macs));
     if (m->seconds)
         cli_print("a training step at batch %ld: %.4f s (measured now, on this machine)\n", m->batch,
                   m->spent / (double)m->steps);

@@ -34,7 +34,6 @@ if command -v groff >/dev/null; then
     found=$(groff -man -ww -z -Tutf8 "$scratch/supernet.1" 2>&1)
     [ -z "$found" ] || fail "the manual page: $found"
 fi
-if command -v zsh >/dev/null; then zsh -n "$share/zsh/vendor-completions/_supernet" || fail 'completion for zsh'; fi
 completes() { # EXPECTED WORD...: bash's completions of the last word
     expected=$1
     shift
@@ -50,6 +49,31 @@ completes train.epochs= supernet train --set train.ep
 completes 'cpu-avx512 cpu-avx2' supernet train --device cpu-av
 completes "$root/README.md" supernet verify "$root/READ"
 completes config supernet help con
+completes 'accuracy loss effects' supernet rank run --by ''
+completes effects supernet finals run --by = e
+completes 'fold keep' supernet export run --bn ''
+completes 'list clean' supernet cache ''
+
+cat >"$scratch/zsh" <<'END'
+# FOLDER TYPED WANTED: types into a zsh of its own, presses tab, waits for the line that is wanted
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell 'show() { zle -I; print -r -- "<$BUFFER>" }; zle -N show; bindkey "^G" show'
+zpty -w shell "fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; PS1='>''> '"
+zpty -r shell seen '*>> *'
+zpty -n -w shell "$2"$'\t\a'
+zpty -r shell seen "*<$3>*"
+END
+zsh_completes() { # TYPED WANTED
+    timeout 60 zsh -f "$scratch/zsh" "$share/zsh/vendor-completions" "$1" "$2" || fail "completion of '$1' by zsh: not '$2'"
+}
+if command -v zsh >/dev/null; then
+    zsh_completes 'supernet ret' 'supernet retrain '
+    zsh_completes 'supernet rank run --by eff' 'supernet rank run --by effects '
+    zsh_completes 'supernet export run --bn=k' 'supernet export run --bn=keep '
+    zsh_completes 'supernet cache cl' 'supernet cache clean '
+    zsh_completes 'supernet train --set train.ep' 'supernet train --set train.epochs='
+fi
 
 # --- used without a source tree
 cat >"$scratch/use" <<'END'

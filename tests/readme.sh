@@ -10,6 +10,7 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 copy="$place/a copy"
 mkdir "$copy"
+export CCACHE_BASEDIR="$copy" # for tools/test
 (cd "$root" && tar -c --exclude='./build*' --exclude=./.git --exclude=./runs --exclude=./data --exclude=./shared .) |
     tar -x -C "$copy"
 

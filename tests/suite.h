@@ -18,6 +18,14 @@
 // Whether the current message holds a text; prints it if not.
 #define ck_message(text) ck_assert_msg(strstr(sn_error_text(), text), "message '%s' lacks '%s'", sn_error_text(), text)
 
+// How often something is tried again that the plain build tries n times in full: where sanitizers slow it down and watch memory,
+// which the first tries show them, a quarter as often.
+#if defined(__SANITIZE_ADDRESS__)
+#define SN_OFTEN(n) (((n) + 3) / 4)
+#else
+#define SN_OFTEN(n) (n)
+#endif
+
 // NaN is near NaN only.
 static inline void ck_near(double found, double expected, double tol, const char *what) {
     if (isnan(expected) ? isnan(found) : fabs(found - expected) <= tol) return;

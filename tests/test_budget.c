@@ -1,6 +1,7 @@
 // The best arch under limits equals enumeration on random small spaces, as users write them, with random effects and limits; on a
 // space far too large to list it equals what an order of its options gives.
 // Not here: effects (test_effects.c). Next: src/supernet/rank/budget.h.
+#include "base/amount.h"
 #include "io/config/config.h"
 #include "long_space.h"
 #include "random_space.h"
@@ -123,8 +124,8 @@ START_TEST(larger_than_any_list) {
     for (int d = 0; d < LAYERS; d++) ck_assert_int_eq(best.option[d], d < 10);
     most = (sn_cost){least.macs - 1, INT64_MAX};
     ck_assert_int_eq(sn_budget_best(g, s, &f, most, NULL, &best), SN_USAGE);
-    char fewest[64];
-    snprintf(fewest, sizeof fewest, "the fewest MACs are %lld", (long long)least.macs);
+    char fewest[64], macs[32];
+    snprintf(fewest, sizeof fewest, "the smallest have %s MMACs", sn_millions(least.macs, macs));
     ck_message(fewest);
     for (int k = 0; k < 3; k++) f.effect[3 * 7 + k].value = NAN;
     ck_assert_int_eq(sn_budget_best(g, s, &f, (sn_cost){INT64_MAX, INT64_MAX}, NULL, &best), SN_USAGE);

@@ -141,7 +141,7 @@ END_TEST
 START_TEST(refusals) {
     ck_run(2, "\"$S\" cache");
     ck_run(2, "\"$S\" cache clear");
-    ck_printed("err", "cache: found 'clear'; allowed are list and clean");
+    ck_printed("err", "cache: found 'clear'; allowed are list, clean");
     ck_run(2, "\"$S\" cache list --all");
     ck_run(2, "\"$S\" cache clean --all --older 3");
     ck_run(2, "\"$S\" cache clean --older -1");

@@ -482,7 +482,7 @@ START_TEST(refused_beforehand) {
     ck_code(3, RUN(PLAIN, FINALS(run), "--set", "retrain.use_validation=true"));
     ck_said("retrain.use_validation is true");
     ck_code(2, RUN(PLAIN, FINALS(run), "--max-macs", "10"));
-    ck_said("none of 27 ranked architectures is within the limits; the fewest MACs are ");
+    ck_said("none of 27 ranked architectures is within the limits; the smallest have 0.");
     ck_code(2, RUN(PLAIN, FINALS(run), "--top", "0"));
     ck_code(2, RUN(PLAIN, FINALS(run), "--top", "257"));
     ck_code(2, RUN(PLAIN, FINALS(run), "--by", "size"));

@@ -224,15 +224,16 @@ static void build_net(net *t, const middle *m) {
     stored g = new_stored(t, N, C, SN_H_SIGMOID);
     add_call(t, SN_CONV_FORWARD)->as.conv_forward = (sn_conv_forward){sg, mean, wg, g.view.data, no_stat};
     add_call(t, SN_BN_FORWARD)->as.bn_forward = (sn_bn_forward){
-        C, N, SN_BN_BIAS, 0, 0, no_stat, SN_NONE, bias_g, SN_NONE, SN_NONE, g.view.mean, g.view.scale, g.view.shift, SN_NONE};
+        C,       N, SN_BN_BIAS, 0, 0, no_stat, SN_NONE, bias_g, SN_NONE, SN_NONE, g.view.mean, g.view.scale, g.view.shift,
+        SN_NONE, 0, 0};
     add_call(t, SN_SCALE_FORWARD)->as.scale_forward = (sn_scale_forward){N, pixels, C, s.view, g.view, scaled.data, no_stat};
     add_call(t, SN_MEAN_FORWARD)->as.mean_forward = (sn_mean_forward){N, pixels, C, scaled, rest.data, no_stat};
     sn_off w2 = parameter(t, conv_weights(&s2), -2, 2), bias = parameter(t, CLASSES, -1, 1);
     sn_view z = {take(t, ARENA, N * CLASSES), take(t, ARENA, CLASSES), take(t, ARENA, CLASSES), take(t, ARENA, CLASSES),
                  SN_LINEAR};
     add_call(t, SN_CONV_FORWARD)->as.conv_forward = (sn_conv_forward){s2, rest, w2, z.data, no_stat};
-    add_call(t, SN_BN_FORWARD)->as.bn_forward = (sn_bn_forward){CLASSES, N,       SN_BN_BIAS, 0,      0,       no_stat, SN_NONE,
-                                                                bias,    SN_NONE, SN_NONE,    z.mean, z.scale, z.shift, SN_NONE, 0, 0};
+    add_call(t, SN_BN_FORWARD)->as.bn_forward = (sn_bn_forward){
+        CLASSES, N, SN_BN_BIAS, 0, 0, no_stat, SN_NONE, bias, SN_NONE, SN_NONE, z.mean, z.scale, z.shift, SN_NONE, 0, 0};
     t->loss = take(t, ARENA, N);
     add_call(t, SN_LOSS)->as.loss =
         (sn_loss){N, CLASSES, z, 0.1, 1.0 / N, t->loss, take(t, ARENA, N), {z, SN_NONE, d_z, sum_dz, SN_NONE}};
@@ -254,7 +255,8 @@ static void build_net(net *t, const middle *m) {
     add_call(t, SN_SCALE_BACKWARD_GAIN)->as.scale_backward_gain =
         (sn_scale_backward_gain){N, pixels, C, plain, s.view, {g.view, SN_NONE, g.dy, g.sum_dy, SN_NONE}};
     add_call(t, SN_BN_BACKWARD)->as.bn_backward =
-        (sn_bn_backward){C, N, SN_BN_BIAS, g.sum_dy, SN_NONE, SN_NONE, SN_NONE, SN_NONE, bias_g, SN_NONE, SN_NONE, SN_NONE};
+        (sn_bn_backward){C,       N,       SN_BN_BIAS, g.sum_dy, SN_NONE, SN_NONE, SN_NONE, SN_NONE, bias_g,
+                         SN_NONE, SN_NONE, SN_NONE,    0,        0,       SN_NONE, SN_NONE, SN_NONE};
     plain.dy = g.dy;
     add_call(t, SN_CONV_BACKWARD_DATA)->as.conv_backward_data =
         (sn_conv_backward_data){sg, plain, wg, {mean, SN_NONE, d_mean, SN_NONE, SN_NONE}};

@@ -151,21 +151,25 @@ START_TEST(refusals) {
         const char *message;
     } bad[] = {
         {{.create = external}, "/train/images: stored in other files: that is not read"},
-        {{.create = compact},
-         "/train/images: stored as neither contiguous nor chunked: virtual and compact data sets are not read"},
+        {{.create = compact}, "/train/images: found a compact data set; allowed are contiguous and chunked ones"},
         {{.create = other_filter}, "/train/images: packed by filter 5: only deflate, shuffle and Fletcher32 are read"},
-        {{.layout = "HWNC"}, "/train/images: attribute layout: NHWC or NCHW is allowed"},
-        {{.layout = "NCHW and much more text"}, "/train/images: attribute layout: NHWC or NCHW is allowed"},
-        {{.layout = "", .variable_layout = true}, "/train/images: attribute layout: NHWC or NCHW is allowed"},
+        {{.layout = "HWNC"}, "/train/images: attribute layout: found 'HWNC'; allowed are the texts NHWC and NCHW"},
+        {{.layout = "NCHW and much more text"},
+         "/train/images: attribute layout: found another value; allowed are the texts NHWC and NCHW"},
+        {{.layout = "", .variable_layout = true},
+         "/train/images: attribute layout: found another value; allowed are the texts NHWC and NCHW"},
         {{.bad_label = -1, .label_type = -1}, "/train/labels: label -1 of image 3: 0 to 65534 are allowed"},
         {{.bad_label = 65535, .label_type = -1}, "/train/labels: label 65535 of image 3: 0 to 65534 are allowed"},
         {{.lacking_labels = 1}, "/train/labels has 9 labels, but /train/images has 10 images"},
-        {{.image_type = -1}, "/train/images: uint8 is needed"},
+        {{.image_type = -1}, "/train/images: found uint16 of sizes 10x3x4x3; needed are numbers of uint8"},
+        {{.image_type = -2}, "/train/images: found float32 of sizes 10x3x4x3; needed are numbers of uint8"},
+        {{.image_type = -3}, "/train/images: found int8 of sizes 10x3x4x3; needed are numbers of uint8"},
+        {{.label_type = -2}, "/train/labels: found float64 of size 10; needed are integers of one size (N)"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         how o = bad[i].o;
-        if (o.label_type) o.label_type = H5T_STD_I64LE; // no constants
-        if (o.image_type) o.image_type = H5T_STD_U16LE;
+        if (o.label_type) o.label_type = o.label_type == -1 ? H5T_STD_I64LE : H5T_IEEE_F64BE; // no constants
+        if (o.image_type) o.image_type = o.image_type == -1 ? H5T_STD_U16LE : o.image_type == -2 ? H5T_IEEE_F32LE : H5T_STD_I8LE;
         put_h5(at("%zu.h5", i), &o);
         sn_data_options d = options(at("%zu.h5", i), C, H, W);
         refused(&d, SN_DATA, "%s: %s", d.source, bad[i].message);
@@ -216,13 +220,13 @@ START_TEST(bombs) {
     put_sized(s, 4, (hsize_t[]){10, 32, 32, 17}, (hsize_t[]){1, 32, 32, 17});
     refused(&o, SN_DATA, "%s: /train/images: images of 32x32x17: sides of 1 to 4096 and 1 to 16 channels are allowed", s);
     put_sized(s, 4, (hsize_t[]){1 << 20, 32, 32, 3}, (hsize_t[]){1 << 17, 32, 32, 3});
-    refused(&o, SN_DATA, "%s: /train/images: chunks of more than 256 MiB, or damaged", s);
+    refused(&o, SN_DATA, "%s: /train/images: found chunks of 402653184 values; at most 256 MiB are allowed", s);
     put_sized(s, 4, (hsize_t[]){1ull << 40, 32, 32, 3}, (hsize_t[]){1, 32, 32, 3});
     refused(&o, SN_DATA, "%s: /train/labels: more than 2^31 - 1 of them", s);
     put_sized(s, 4, (hsize_t[]){30000000, 1, 1, 3}, (hsize_t[]){1 << 10, 1, 1, 3});
     refused(&o, SN_DATA, "%s: 30000000 + 0 + 0 images of 32x32x3 bytes: at most 64 GiB and 2^31 images are allowed", s);
     put_sized(s, 2, (hsize_t[]){10, 32}, (hsize_t[]){1, 32});
-    refused(&o, SN_DATA, "%s: /train/images: 3 sizes (N, H, W) or 4 (N, H, W, C) are needed", s);
+    refused(&o, SN_DATA, "%s: /train/images: found uint8 of sizes 10x32; needed are 3 sizes (N, H, W) or 4 (N, H, W, C)", s);
     put_sized(s, 4, (hsize_t[]){0, 32, 32, 3}, (hsize_t[]){1, 32, 32, 3});
     refused(&o, SN_DATA, "%s: no training images", s);
 }
@@ -251,8 +255,7 @@ START_TEST(links) {
         }
         H5Fclose(file);
         if (kind == 3)
-            refused(&o, SN_DATA,
-                    "%s: /train/images: stored as neither contiguous nor chunked: virtual and compact data sets are not read", s);
+            refused(&o, SN_DATA, "%s: /train/images: found a virtual data set; allowed are contiguous and chunked ones", s);
         else if (kind < 4)
             refused(&o, SN_DATA, "%s: /train/images: absent, or a link that is not hard", s);
         else
@@ -263,7 +266,7 @@ START_TEST(links) {
     H5Ldelete(file, "/train/images", H5P_DEFAULT);
     H5Gclose(H5Gcreate2(file, "/train/images", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     H5Fclose(file);
-    refused(&o, SN_DATA, "%s: /train/images: not a data set", s);
+    refused(&o, SN_DATA, "%s: /train/images: found a group; needed is a data set", s);
 }
 END_TEST
 

@@ -387,7 +387,7 @@ int main(void) {
     tcase_add_test(t, two_runs_by_hand);
     tcase_add_test(t, only_what_all_have);
     tcase_add_test(t, losses_not_known);
-    tcase_add_loop_test(t, margins_cover, 0, 18);
+    tcase_add_loop_test(t, margins_cover, 0, SN_OFTEN(18));
     tcase_add_test(t, joint_effects);
     tcase_add_test(t, one_run_is_itself);
     tcase_add_test(t, same_images_for_all);

@@ -109,7 +109,7 @@ static void run_case(bench *b, kase *k, bool threads) {
     }
 }
 
-enum { ALL_OPTIONS_SHAPES = 4, SOME_OPTIONS = 9 }; // the first shapes see every combination, the others a few each
+enum { ALL_OPTIONS_SHAPES = SN_OFTEN(4), SOME_OPTIONS = SN_OFTEN(9) }; // the first see every combination, the others a few each
 
 // One Check test per kernel (the loop index) and mode.
 static void run_kernel(sn_kernel kernel, mode m) {

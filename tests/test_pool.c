@@ -60,7 +60,7 @@ START_TEST(every_job_once) {
     tally behind = {0};
     int behind_jobs = 0, runs_left = 0;
     double end = sn_now() + seconds;
-    for (uint32_t round = 0; round < 1000 || sn_now() < end; round++) {
+    for (uint32_t round = 0; round < SN_OFTEN(1000) || sn_now() < end; round++) {
         if (!runs_left--) {
             sn_pool_finish(pool);
             if (round) ck_ran_once(&behind, behind_jobs);

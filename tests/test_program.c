@@ -47,6 +47,13 @@ START_TEST(usage) {
     }
     ck_run(2, "\"$S\" help confg");
     ck_printed("err", "no help on 'confg'; allowed are config and the commands");
+    ck_printed("err", "; did you mean 'config'?");
+    ck_run(2, "\"$S\" help tran");
+    ck_printed("err", "; did you mean 'train'?");
+    ck_run(2, "\"$S\" cache lst");
+    ck_printed("err", "cache: found 'lst'; allowed are list, clean; did you mean 'list'?");
+    ck_run(2, "\"$S\" rank run --by efects");
+    ck_printed("err", "--by: found 'efects'; allowed are accuracy, loss, effects; did you mean 'effects'?");
 }
 END_TEST
 
@@ -75,6 +82,8 @@ START_TEST(help_of_commands) {
     ck_run(0, "\"$S\" help config --quiet >one && \"$S\" help config >two && cmp one two");
     ck_run(2, "\"$S\" help --markdown");
     ck_printed("err", "--markdown is found without config");
+    ck_run(0, "\"$S\" help --as man | awk '/^[.]PP/ { text = 1; next } /^[.]/ { text = 0 } text && !/[.:]$/' | grep .; test $? = "
+              "1"); // where a line of what a command does ends, a sentence does
     ck_run(2, "\"$S\" help config --json");
     ck_printed("err", "--json");
 }
@@ -535,7 +544,7 @@ START_TEST(part_of_a_space) {
     ck_assert(number(out, "archs") > 0 && number(out, "archs") < 27);
     json_decref(out);
     ck_run(2, "\"$S\" rank run --max-params 10");
-    ck_printed("err", "none of 27 architectures is within the limits; the smallest have 133920 MACs and 2994 params");
+    ck_printed("err", "none of 27 architectures is within the limits; the smallest have 0.134 MMACs and 2994 params");
     // drawn within limits, which numbers as tables print them may say
     const char *const same[] = {"300000", "3e5", "300k", "0.3M"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
@@ -548,7 +557,7 @@ START_TEST(part_of_a_space) {
     ck_run(0, "\"$S\" rank run --sample 20 --max-macs 200k && \"$S\" eval run --sample 20 --max-macs 200k");
     ck_printed("err", "only ");
     ck_printed("err", " are within the limits, not 20");
-    const char *const bad[] = {"6X", "0", "-3", "nan", "1e30", "6 M", ""};
+    const char *const bad[] = {"6X", "0", "-3", "nan", "inf", "1e30", "6 M", "0x10", "0X1p3", ".", ""};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ck_run(2, "\"$S\" rank run --max-macs '%s'", bad[i]);
         ck_printed("err", "allowed are numbers from 1 on, such as 6000000, 6e6, 6M (k, M, G)");
@@ -563,7 +572,7 @@ START_TEST(part_of_a_space) {
     ck_run(2, "\"$S\" retrain run --max-params 10");
     ck_printed("err", "ranked architectures is within the limits");
     ck_run(2, "\"$S\" eval run --arch mb3_k3,mb3_k3,mb3_k3 --max-macs 200k");
-    ck_printed("err", "mb3_k3,mb3_k3,mb3_k3 has 674488 MACs and 10354 params, which is not within the limits");
+    ck_printed("err", "mb3_k3,mb3_k3,mb3_k3 has 0.675 MMACs and 10354 params, which is not within the limits");
     write_all("archs.txt", "skip,skip,skip\nskip,skip,mb3_k4\n");
     ck_run(2, "\"$S\" rank run --archs archs.txt");
     ck_printed("err", "archs.txt:2");

@@ -170,7 +170,6 @@ START_TEST(wrong_searches) {
     ck_run(3, "\"$S\" train c.yaml -o x");
     ck_printed("err", "train.relax.cost: found 1; only 0 is allowed in a space whose costs do not add up");
     put_search("");
-    ck_run(3, "\"$S\" trace c.yaml --steps 1:1 -o x.h5");
     ck_run(3, "\"$S\" train c.yaml -o x --set train.batch=250");
     ck_printed("err", "200 training images for the weights, half of all");
     ck_run(6,

@@ -16,7 +16,7 @@
 #include <jansson.h>
 
 #ifdef __SANITIZE_ADDRESS__
-enum { SEEDS = 40 };
+enum { SEEDS = 24 };
 #else
 enum { SEEDS = 200 };
 #endif

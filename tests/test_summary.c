@@ -54,7 +54,7 @@ END_TEST
 
 START_TEST(forms) {
     ck_run(0, SMOKE "--arch " ARCH " --no-timing");
-    ck_printed("out", "in all: 7866 params, 0.35 MMACs\n");
+    ck_printed("out", "in all: 7866 params, 0.355 MMACs\n");
     ck_run(0, SMOKE "--arch " ARCH " --no-timing | tr -s ' '");
     ck_printed("out", "\nstage2.layer2.mb3_k3.dw conv 3x3 groups 72 72 x 7 x 7 648 0.032\n");
     ck_run(0, SMOKE "--arch " ARCH " --steps 1");
@@ -80,6 +80,29 @@ START_TEST(refusals) {
 }
 END_TEST
 
+// The best of a run's ranking, within limits; a config has none.
+START_TEST(best) {
+    ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -q -o run");
+    ck_run(2, "\"$S\" summary run --arch best --no-timing");
+    ck_printed("err", "nothing is ranked yet with these weights and this protocol: run `supernet rank run` first");
+    const char *const limits[] = {"", "--max-macs 0.2M"};
+    for (int i = 0; i < 2; i++) {
+        ck_run(0, "\"$S\" rank run -q --top 1 %s | sed -n '2s/^ *1  \\([a-z0-9_,]*\\) .*/\\1/p' >first", limits[i]);
+        ck_run(0, "test -s first && \"$S\" summary run --arch best --no-timing %s | head -n 1 | cmp - first", limits[i]);
+        ck_run(0, "\"$S\" describe run --arch best --no-timing %s | grep \"^asked  *$(cat first): \"", limits[i]);
+    }
+    ck_run(2, "\"$S\" summary run --arch mb3_k3,mb3_k3,mb3_k3 --max-macs 0.674M --no-timing");
+    ck_printed("err", "mb3_k3,mb3_k3,mb3_k3 has 0.675 MMACs and 10354 params, which is not within the limits");
+    ck_run(2, "\"$S\" describe run --max-macs 0.2M --no-timing");
+    ck_printed("err", "--max-macs is found without --arch");
+    const char *const commands[] = {"summary", "describe"};
+    for (int i = 0; i < 2; i++) {
+        ck_run(2, "\"$S\" %s \"$SRC/configs/smoke.yaml\" --arch best --no-timing", commands[i]);
+        ck_printed("err", "/smoke.yaml is a config, which has no ranking; allowed is an architecture, or a run");
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("summary");
     TCase *t = tcase_create("all");
@@ -88,6 +111,7 @@ int main(void) {
     tcase_add_test(t, layers_add_up);
     tcase_add_test(t, forms);
     tcase_add_test(t, refusals);
+    if (!access("/usr/share/datasets/fashion-mnist", R_OK)) tcase_add_test(t, best);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -8,7 +8,6 @@
 #include "table.h"
 #include "terminal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -164,6 +163,24 @@ const char *cli_get(const cli *c, const char *name) {
     return NULL;
 }
 
+const char *const *cli_words(const cli_command *command, const char *name) {
+    for (const cli_choice *k = command->choices; k && k->option; k++)
+        if (!strcmp(k->option, name)) return k->words;
+    return strcmp(name, "device") ? NULL : sn_device_words;
+}
+
+sn_status cli_word(const cli *c, const char *name, int *out) {
+    const char *text = *name ? cli_get(c, name) : c->operand[0];
+    const char *const *words = cli_words(c->command, name);
+    int i = 0;
+    while (text && words[i] && strcmp(text, words[i])) i++;
+    if (text && !words[i])
+        return sn_error(SN_USAGE, "%s%s: found '%s'; allowed are %s%s", *name ? "--" : "", *name ? name : c->command->name, text,
+                        sn_words_joined(words).text, sn_words_hint(text, words).text);
+    if (text) *out = i;
+    return SN_OK;
+}
+
 sn_status cli_number(const cli *c, const char *name, long low, long high, long fallback, long *out) {
     const char *text = cli_get(c, name);
     *out = fallback;
@@ -177,15 +194,25 @@ sn_status cli_number(const cli *c, const char *name, long low, long high, long f
     return SN_OK;
 }
 
+double cli_decimal(const char *text, const char **end) {
+    size_t n = strspn(text, "0123456789."), digits = 0;
+    char *behind = NULL;
+    for (size_t i = 0; i < n; i++) digits += text[i] != '.';
+    bool hexadecimal = text[n] == 'x' || text[n] == 'X'; // to strtod
+    double v = digits && !hexadecimal ? strtod(text, &behind) : NAN;
+    *end = behind ? behind : text;
+    return v;
+}
+
 // A number with a suffix or an exponent, rounded down.
 static sn_status parse_amount(const char *name, const char *text, int64_t *out) {
     static const struct {
         const char *suffix;
         double factor;
     } units[] = {{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}};
-    char *end = NULL;
-    double v = *text == '+' || isdigit((unsigned char)*text) || *text == '.' ? strtod(text, &end) : NAN;
-    for (size_t i = 0; end && end > text && i < sizeof units / sizeof *units; i++) {
+    const char *end;
+    double v = cli_decimal(text, &end);
+    for (size_t i = 0; end > text && i < sizeof units / sizeof *units; i++) {
         double amount = floor(v * units[i].factor * (1 + 1e-15)); // 2.3M is 2300000, whatever binary makes of 2.3
         if (strcmp(end, units[i].suffix) || !(amount >= 1 && amount < 9e18)) continue;
         *out = (int64_t)amount;
@@ -199,15 +226,6 @@ sn_status cli_limits(const cli *c, sn_cost *most) {
     *most = SN_NO_LIMIT;
     if (macs) SN_TRY(parse_amount("max-macs", macs, &most->macs));
     return params ? parse_amount("max-params", params, &most->params) : SN_OK;
-}
-
-sn_status cli_word(const cli *c, const char *name, const char *const *words, int *out) {
-    const char *text = cli_get(c, name);
-    int i = 0;
-    while (text && words[i] && strcmp(text, words[i])) i++;
-    if (text && !words[i]) return sn_error(SN_USAGE, "--%s: found '%s'; allowed are %s", name, text, sn_words_joined(words).text);
-    if (text) *out = i;
-    return SN_OK;
 }
 
 static sn_status override_text(const char *name, const char *value, char **out) {
@@ -515,6 +533,25 @@ sn_status cli_log_test(const cli *c, const sn_run *r, const char *checkpoint, co
 }
 
 // ---------------------------------------------------------------- archs
+static sn_status best_of_run(const cli *c, const char *path, sn_cost most, sn_arch *out) {
+    sn_run *r;
+    if (!cli_is_folder(path))
+        return sn_error(SN_USAGE, "--arch best: %s is a config, which has no ranking; allowed is an architecture, or a run",
+                        path);
+    SN_TRY(cli_open_run(c, path, &r));
+    sn_status s = sn_arch_named(r, "best", most, out);
+    sn_run_free(r);
+    return s;
+}
+
+sn_status cli_arch(const cli *c, const char *path, const sn_space *s, const sn_graph *g, sn_arch *out) {
+    sn_cost most;
+    SN_TRY(cli_limits(c, &most));
+    if (!strcmp(cli_get(c, "arch"), "best")) return best_of_run(c, path, most, out);
+    SN_TRY(sn_arch_parse(s, cli_get(c, "arch"), out));
+    return sn_arch_within(g, s, out, most);
+}
+
 // Room for n more.
 static sn_status more_room(sn_arch **list, size_t *capacity, long have, long n) {
     return sn_grow(list, capacity, (size_t)have + (size_t)n, sizeof **list);

@@ -27,6 +27,12 @@ typedef struct {
     const char *other;
 } cli_rule;
 
+// The words that an option's value may be.
+typedef struct {
+    const char *option;       // NULL ends the table; "": the first operand
+    const char *const *words; // ended by NULL
+} cli_choice;
+
 // Shared options that a command may lack. --threads, --device and --quiet are known to all, also where they have nothing to do.
 enum { CLI_SET = 1, CLI_JSON = 2 };
 
@@ -34,6 +40,7 @@ typedef struct {
     const char *name, *operands, *summary, *details;
     int least, most;           // operands
     const cli_option *options; // beside the shared ones
+    const cli_choice *choices; // of these, or NULL
     unsigned without;          // shared ones that mean nothing here: neither known nor in the help
     const cli_rule *rules;     // or NULL
     sn_status (*run)(const struct cli *);
@@ -57,9 +64,15 @@ extern const cli_command *const cli_commands[]; // all, ended by NULL (supernet.
 // Option i of a command, its own ones first, then the shared ones that it takes; NULL at the end.
 const cli_option *cli_option_at(const cli_command *, int i);
 const char *cli_get(const cli *, const char *name); // last value given, or NULL
+// The words of an option, a shared one or (name "") the first operand; NULL: it is none of words.
+const char *const *cli_words(const cli_command *, const char *name);
+// Which of its words an option's value is; *out as it is where not given. SN_USAGE names the nearest.
+sn_status cli_word(const cli *, const char *name, int *out);
 // A whole number within low .. high; the fallback when the option is not given.
-sn_status cli_word(const cli *, const char *name, const char *const *words, int *out); // *out as it is where not given
 sn_status cli_number(const cli *, const char *name, long low, long high, long fallback, long *out);
+
+// A number in decimal digits, with a point or an exponent; *end is behind it. NAN: there is none.
+double cli_decimal(const char *text, const char **end);
 
 // --max-macs, --max-params: numbers such as 6000000, 6e6, 6M, 500k; SN_NO_LIMIT where they are not given.
 #define CLI_LIMITS                                                                                                               \
@@ -134,6 +147,11 @@ const char *cli_digits(const sn_space *, char text[SN_SIZE_TEXT]);
 // Every use of test images is written down, in the log of the run that the net is from (of a checkpoint file: the run it lies in;
 // elsewhere there is only a warning).
 sn_status cli_log_test(const cli *, const sn_run *, const char *checkpoint, const sn_score *);
+
+// The arch that --arch names for a command that needs neither weights nor data: of the config or the run at `path`, with the
+// space and the graph made from it; `best` is that of a run's ranking, which is opened for it. Within --max-macs and
+// --max-params.
+sn_status cli_arch(const cli *, const char *path, const sn_space *, const sn_graph *, sn_arch *out);
 
 // The archs asked for by --arch (several), --sample N, --archs FILE; within limits. *archs is the caller's.
 sn_status cli_archs(const cli *, const sn_run *, sn_cost most, sn_arch **archs, long *n);

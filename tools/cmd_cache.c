@@ -12,6 +12,10 @@ static const cli_option options[] = {{"all", 0, NULL, "clean: remove all that no
                                      {"older", 0, "DAYS", "clean: remove those that were last used so many days ago, or before"},
                                      {0}};
 
+enum { LIST, CLEAN };
+static const char *const actions[] = {"list", "clean", NULL};
+static const cli_choice choices[] = {{"", actions}, {0}};
+
 // "2026-11-28 02:40", or as programs read it, in UTC.
 static const char *when(time_t t, bool utc, char text[32]) {
     struct tm parts;
@@ -134,14 +138,14 @@ static sn_status clean(const cli *c, const sn_cache_list *l) {
 }
 
 static sn_status run(const cli *c) {
-    const char *what = c->operand[0], *folder = c->operands > 1 ? c->operand[1] : NULL;
-    bool is_list = !strcmp(what, "list");
-    if (!is_list && strcmp(what, "clean")) return sn_error(SN_USAGE, "cache: found '%s'; allowed are list and clean", what);
-    if (is_list && (cli_get(c, "all") || cli_get(c, "older")))
+    const char *folder = c->operands > 1 ? c->operand[1] : NULL;
+    int action = LIST;
+    SN_TRY(cli_word(c, "", &action));
+    if (action == LIST && (cli_get(c, "all") || cli_get(c, "older")))
         return sn_error(SN_USAGE, "--all and --older are for `supernet cache clean`; `cache list` lists all");
     sn_cache_list l = {0};
     sn_status s = sn_cache_list_read(folder, &l);
-    if (s == SN_OK) s = (is_list ? list : clean)(c, &l);
+    if (s == SN_OK) s = (action == LIST ? list : clean)(c, &l);
     sn_cache_list_free(&l);
     return s;
 }
@@ -154,12 +158,13 @@ const cli_command cmd_cache = {
     .summary = "the decoded data sets that are kept: list them, remove them",
     .details =
         "FOLDER is that of data.cache (default: $XDG_CACHE_HOME/supernet or ~/.cache/supernet).\n"
-        "clean asks nothing. Without --all or --older it removes what no training can use any more: caches whose source is gone\n"
-        "or changed, damaged ones, and what killed programs left unfinished. Caches in use and files of others stay; what is\n"
+        "clean asks nothing. Without --all or --older it removes what no training can use any more: caches whose source is gone "
+        "or changed, damaged ones, and what killed programs left unfinished. Caches in use and files of others stay; what is "
         "removed is decoded anew when it is needed.",
     .least = 1,
     .most = 2,
     .options = options,
+    .choices = choices,
     .without = CLI_SET,
     .rules = rules,
     .run = run,

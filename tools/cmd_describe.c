@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_option options[] = {{"arch", 'a', "A", "costs of this architecture too"},
+static const cli_option options[] = {{"arch", 'a', "A", "costs of this architecture too, or of the best of a run's ranking"},
+                                     CLI_LIMITS,
                                      {"archs", 0, "all|FILE", "with --csv: print arch,macs,params of all, or of those in FILE"},
                                      {"csv", 0, NULL, "see --archs"},
                                      {"distinct", 0, NULL, "how many differ as nets trained alone; tries all"},
@@ -173,7 +174,7 @@ static sn_status run_csv(const cli *c, sn_config *config) {
 
 static sn_status print_without_data(const cli *c, const sn_config *config, const sn_graph *g) {
     sn_arch asked;
-    if (cli_get(c, "arch")) SN_TRY(sn_arch_parse(config->space.built, cli_get(c, "arch"), &asked));
+    if (cli_get(c, "arch")) SN_TRY(cli_arch(c, c->operand[0], config->space.built, g, &asked));
     return print_all(c, config, g, cli_get(c, "arch") ? &asked : NULL, NULL);
 }
 
@@ -195,7 +196,7 @@ static sn_status describe_without_data(const cli *c) {
 static sn_status describe(const cli *c, sn_run *r) {
     sn_arch asked;
     forecast f;
-    if (cli_get(c, "arch")) SN_TRY(sn_arch_parse(r->space, cli_get(c, "arch"), &asked));
+    if (cli_get(c, "arch")) SN_TRY(cli_arch(c, c->operand[0], r->space, r->graph, &asked));
     cli_say_data(c, r);
     SN_TRY(sn_rank_layout(r, &f.ranking));
     SN_TRY(sn_forecast_run(r, !cli_get(c, "no-timing"), &f.training));
@@ -215,8 +216,10 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-static const cli_rule rules[] = {{"archs", CLI_NEEDS, "csv"},   {"csv", CLI_NEEDS, "archs"},       {"csv", CLI_EXCLUDES, "json"},
-                                 {"csv", CLI_EXCLUDES, "arch"}, {"csv", CLI_EXCLUDES, "distinct"}, {0}};
+static const cli_rule rules[] = {{"archs", CLI_NEEDS, "csv"},       {"csv", CLI_NEEDS, "archs"},
+                                 {"csv", CLI_EXCLUDES, "json"},     {"csv", CLI_EXCLUDES, "arch"},
+                                 {"csv", CLI_EXCLUDES, "distinct"}, {"max-macs", CLI_NEEDS, "arch"},
+                                 {"max-params", CLI_NEEDS, "arch"}, {0}};
 
 const cli_command cmd_describe = {
     .name = "describe",

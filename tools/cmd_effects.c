@@ -248,8 +248,8 @@ const cli_command cmd_effects = {
     .operands = "RUN",
     .summary = "what each option adds to the scores, and what pairs of them do",
     .details =
-        "From the scores that `supernet rank` stored; nothing is scored. Effects are points of accuracy around the mean of the\n"
-        "scored architectures, with 95 % intervals over images (another draw of as many) and over architectures; points are\n"
+        "From the scores that `supernet rank` stored; nothing is scored. Effects are points of accuracy around the mean of the "
+        "scored architectures, with 95 % intervals over images (another draw of as many) and over architectures; points are "
         "shrunk by ridge regression, intervals over architectures are those of least squares, around values not shrunk.",
     .least = 1,
     .most = 1,

@@ -22,6 +22,9 @@ static const cli_option options[] = {
     {"logits", 0, "FILE", "also write images, labels and logits as HDF5 (at most 16 architectures)"},
     {0}};
 
+static const char *const splits[] = {"validation", "test", NULL};
+static const cli_choice choices[] = {{"split", splits}, {"bn", sn_protocol_words}, {0}};
+
 typedef struct {
     const cli *c;
     sn_run *run;
@@ -177,15 +180,14 @@ static sn_status print(evaluation *e, const char *split, const char *protocol) {
 }
 
 static sn_status evaluate(evaluation *e, sn_arch *archs, long n) {
-    static const char *const splits[] = {"validation", "test", NULL};
     const cli *c = e->c;
     sn_run *r = e->run;
     int split = 0;
     long wanted, all;
     char protocol[128];
-    SN_TRY(cli_word(c, "split", splits, &split));
+    SN_TRY(cli_word(c, "split", &split));
     if (r->config->space.arch[0]) r->config->rank.bn = SN_PROTOCOL_RUNNING; // a net of its own has statistics of its own
-    SN_TRY(cli_word(c, "bn", sn_protocol_words, &r->config->rank.bn));
+    SN_TRY(cli_word(c, "bn", &r->config->rank.bn));
     SN_TRY(cli_number(c, "images", 1, 100000000, split ? 0 : r->config->rank.images, &wanted));
     if (cli_get(c, "logits") && n > 16) return sn_error(SN_USAGE, "--logits takes at most 16 architectures; found %ld", n);
     if (cli_get(c, "logits")) SN_TRY(sn_h5_create(1 << 20, &e->file));
@@ -230,5 +232,6 @@ const cli_command cmd_eval = {
     .least = 1,
     .most = 1,
     .options = options,
+    .choices = choices,
     .run = run,
 };

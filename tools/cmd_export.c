@@ -22,6 +22,8 @@ static const cli_option options[] = {
     {"bn", 0, "NAME", "fold (normalisations into convolutions) or keep (default: export.bn)"},
     {0}};
 
+static const cli_choice choices[] = {{"format", sn_format_words}, {"bn", sn_export_bn_words}, {0}};
+
 static bool ends_with(const char *text, const char *end) {
     size_t n = strlen(text), m = strlen(end);
     return n >= m && !strcmp(text + n - m, end);
@@ -38,7 +40,7 @@ static sn_status choose_format(const cli *c, int *format) {
         return sn_error(SN_USAGE, "-o: found the ending '%s' of %s; allowed are .onnx and .safetensors, or any with --format",
                         dot, file);
     if (ending >= 0) *format = ending;
-    SN_TRY(cli_word(c, "format", sn_format_words, format));
+    SN_TRY(cli_word(c, "format", format));
     if (ending >= 0 && *format != ending)
         return sn_error(SN_USAGE, "--format: found %s, but the ending of %s says another; leave one of them out", name, file);
     return SN_OK;
@@ -121,7 +123,7 @@ static sn_status export_run(const cli *c, sn_run *r, char **path) {
     sn_export_result result;
     int format = r->config->export.format, bn = r->config->export.bn;
     SN_TRY(choose_format(c, &format));
-    SN_TRY(cli_word(c, "bn", sn_export_bn_words, &bn));
+    SN_TRY(cli_word(c, "bn", &bn));
     if (format == SN_FORMAT_SAFETENSORS && cli_get(c, "bn") && bn == SN_EXPORT_FOLD)
         return sn_error(SN_USAGE, "--bn fold is found beside safetensors, which hold the tensors of training; allowed is keep");
     SN_TRY(cli_limits(c, &most));
@@ -154,5 +156,6 @@ const cli_command cmd_export = {
     .least = 1,
     .most = 1,
     .options = options,
+    .choices = choices,
     .run = run,
 };

@@ -21,6 +21,8 @@ static const cli_option options[] = {{"top", 0, "K", "the K best of the ranking 
                                      {"name", 0, "NAME", "folder below RUN/finals (default: top and K)"},
                                      {0}};
 
+static const cli_choice choices[] = {{"by", sn_best_by_words}, {"init", sn_start_words}, {0}};
+
 typedef struct {
     const cli *c;
     sn_finals f;
@@ -43,7 +45,7 @@ static void finals_free(finals *x) {
 static sn_status read_wishes(const cli *c, const sn_run *r, sn_finals *f) {
     *f = (sn_finals){.by = r->config->rank.by};
     SN_TRY(cli_number(c, "top", 1, SN_MOST_FINALISTS, TOP, &f->top));
-    SN_TRY(cli_word(c, "by", sn_best_by_words, &f->by));
+    SN_TRY(cli_word(c, "by", &f->by));
     sn_cost most;
     SN_TRY(cli_limits(c, &most));
     f->max_macs = most.macs;
@@ -278,5 +280,6 @@ const cli_command cmd_finals = {
     .least = 1,
     .most = 1,
     .options = options,
+    .choices = choices,
     .run = run,
 };

@@ -1,5 +1,6 @@
 // supernet init SOURCE: looks at data and writes a config for it that trains as it is.
 // Not here: the rules (init_choose.c), the text (init_config.c).
+#include "base/amount.h"
 #include "init.h"
 #include "io/config/config_table.h"
 #include "io/files/atomic.h"
@@ -36,9 +37,9 @@ typedef struct {
 // ---------------------------------------------------------------- what was asked for
 static sn_status read_hours(const cli *c, double *out) {
     const char *text = cli_get(c, "hours");
-    char *end;
-    *out = text ? strtod(text, &end) : 1;
-    if (text && (!*text || *end || !(*out > 0 && *out <= 1e5)))
+    const char *end;
+    *out = text ? cli_decimal(text, &end) : 1;
+    if (text && (*end || !(*out > 0 && *out <= 1e5)))
         return sn_error(SN_USAGE, "--hours: found '%s'; allowed are numbers above 0 to 100000, such as 0.5", text);
     return SN_OK;
 }
@@ -156,10 +157,11 @@ static sn_status choose_space(job *j) {
         timed = true;
         if (!j->p.too_slow) return SN_OK;
     }
+    char macs[32];
     if (timed) return SN_OK;
     return sn_error(SN_USAGE,
-                    "--max-macs: the smallest of the proposed spaces has %.0f on average; --size makes the pictures smaller",
-                    j->p.mean_macs);
+                    "--max-macs: the smallest of the proposed spaces has %s MMACs on average; --size makes the pictures smaller",
+                    sn_millions((int64_t)ceil(j->p.mean_macs), macs));
 }
 
 // ---------------------------------------------------------------- results
@@ -254,9 +256,8 @@ const cli_command cmd_init = {
     .operands = "SOURCE",
     .summary = "look at data and write a config for it that trains as it is",
     .details = "SOURCE is a folder of pictures by class, with train, val and test above the classes or without; a tar of one; a "
-               "folder of "
-               "IDX files or CIFAR binary batches; an HDF5 file. Every picture is read once. The config gives the reason beside "
-               "each value.",
+               "folder of IDX files or CIFAR binary batches; an HDF5 file. Every picture is read once. The config gives the "
+               "reason beside each value.",
     .least = 1,
     .most = 1,
     .options = options,

@@ -23,6 +23,8 @@ static const cli_option options[] = {
     {"key", 0, "KEY", "which value of the JSON objects, or which column"},
     {0}};
 
+static const cli_choice choices[] = {{"by", sn_best_by_words}, {0}};
+
 enum { RESAMPLES = 200 };
 
 // ---------------------------------------------------------------- what is wanted
@@ -38,7 +40,7 @@ static sn_status read_wishes(const cli *c, wishes *w) {
     const char *against = cli_get(c, "against");
     *w = (wishes){.by = -1};
     SN_TRY(cli_number(c, "top", 1, SN_MOST_ARCHS, 10, &w->top));
-    SN_TRY(cli_word(c, "by", sn_best_by_words, &w->by));
+    SN_TRY(cli_word(c, "by", &w->by));
     SN_TRY(cli_limits(c, &w->most));
     SN_TRY(cli_check_csv(c));
     return against ? sn_truth_read(against, cli_get(c, "key"), &cli_stop, &w->truth) : SN_OK;
@@ -397,12 +399,13 @@ const cli_command cmd_rank = {
     .operands = "RUN...",
     .summary = "score architectures with the shared weights, best first",
     .details =
-        "Scores are kept in RUN/ranking.h5 and never measured twice; stopped or killed, the same command goes on. Several runs\n"
-        "of one space, or checkpoints of a run (RUN/checkpoints/*.h5), are ranked together: by the mean of their scores, each\n"
+        "Scores are kept in RUN/ranking.h5 and never measured twice; stopped or killed, the same command goes on. Several runs "
+        "of one space, or checkpoints of a run (RUN/checkpoints/*.h5), are ranked together: by the mean of their scores, each "
         "with the same weight, with the spread between them and what is tied with the first.",
     .least = 1,
     .most = CLI_OPERANDS,
     .options = options,
+    .choices = choices,
     .rules = rules,
     .run = run,
 };

@@ -155,7 +155,7 @@ const cli_command cmd_report = {
     .operands = "RUN",
     .summary = "what a run has to show, as one HTML page",
     .details =
-        "Training, scores, effects, finals and what may be concluded from them, with figures that gnuplot draws (Debian package\n"
+        "Training, scores, effects, finals and what may be concluded from them, with figures that gnuplot draws (Debian package "
         "gnuplot-nox). Nothing is trained or scored. The page needs no network and no script; the same run gives the same bytes.",
     .least = 1,
     .most = 1,

@@ -12,6 +12,8 @@ static const cli_option options[] = {
     {"name", 0, "NAME", "folder below RUN/retrain (default: a hash of the architecture)"},
     {0}};
 
+static const cli_choice choices[] = {{"init", sn_start_words}, {0}};
+
 // from: step of the supernet's weights, which chose the arch or were inherited.
 static sn_status print(const cli *c, const sn_run *r, const char *arch, int64_t from, const sn_log_score *t) {
     if (c->json)
@@ -78,5 +80,6 @@ const cli_command cmd_retrain = {
     .least = 1,
     .most = 1,
     .options = options,
+    .choices = choices,
     .run = run,
 };

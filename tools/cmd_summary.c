@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_option options[] = {{"arch", 'a', "A", "the architecture; may be left out where the space has only one"},
-                                     {"no-timing", 0, NULL, "do not run training steps to measure the shares of time"},
-                                     {"steps", 0, "N", "steps that are measured (default 5, after 2 that are not)"},
-                                     {"batch", 0, "N", "images of a step (default: train.batch of the config)"},
-                                     {"csv", 0, NULL, "print layer,op,channels,height,width,params,macs,share"},
-                                     {0}};
+static const cli_option options[] = {
+    {"arch", 'a', "A", "the architecture, or best of a run's ranking; not needed in a space of one"},
+    CLI_LIMITS,
+    {"no-timing", 0, NULL, "do not run training steps to measure the shares of time"},
+    {"steps", 0, "N", "steps that are measured (default 5, after 2 that are not)"},
+    {"batch", 0, "N", "images of a step (default: train.batch of the config)"},
+    {"csv", 0, NULL, "print layer,op,channels,height,width,params,macs,share"},
+    {0}};
 
 // One architecture, what it costs, and where the time of its steps goes.
 typedef struct {
@@ -125,7 +127,7 @@ static void update_row(const summary *m, table *t) {
 }
 
 static sn_status print_table(const summary *m) {
-    char text[SN_ARCH_TEXT];
+    char text[SN_ARCH_TEXT], macs[32];
     table *t = table_new();
     cli_print("%s\n", sn_arch_text(m->space, &m->arch, text));
     table_column(t, TABLE_TEXT, 0, "layer");
@@ -138,7 +140,7 @@ static sn_status print_table(const summary *m) {
         if (is_layer(m, i)) layer_row(m, t, i);
     if (m->seconds) update_row(m, t);
     SN_TRY(table_print(t));
-    cli_print("in all: %lld params, %.2f MMACs\n", (long long)m->total.params, (double)m->total.macs * 1e-6);
+    cli_print("in all: %lld params, %s MMACs\n", (long long)m->total.params, cli_mmacs(m->total.macs, macs));
     if (m->seconds)
         cli_print("a training step at batch %ld: %.4f s (measured now, on this machine)\n", m->batch,
                   m->spent / (double)m->steps);
@@ -161,9 +163,9 @@ static sn_status measure(const cli *c, const sn_config *config, summary *m) {
     return s;
 }
 
-static sn_status choose(const cli *c, const sn_space *s, sn_arch *out) {
+static sn_status choose(const cli *c, const sn_space *s, const sn_graph *g, sn_arch *out) {
     char size[SN_SIZE_TEXT];
-    if (cli_get(c, "arch")) return sn_arch_parse(s, cli_get(c, "arch"), out);
+    if (cli_get(c, "arch")) return cli_arch(c, c->operand[0], s, g, out);
     *out = sn_arch_first(s);
     return sn_space_size(s, size, sizeof size) == 1
                ? SN_OK
@@ -171,7 +173,7 @@ static sn_status choose(const cli *c, const sn_space *s, sn_arch *out) {
 }
 
 static sn_status summarise(const cli *c, const sn_config *config, summary *m) {
-    SN_TRY(choose(c, m->space, &m->arch));
+    SN_TRY(choose(c, m->space, m->graph, &m->arch));
     int *stands = sn_new((size_t)m->graph->n, sizeof *stands);
     m->live = sn_new((size_t)m->graph->n, 1);
     if (stands && m->live) {
@@ -199,8 +201,9 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-static const cli_rule rules[] = {
-    {"csv", CLI_EXCLUDES, "json"}, {"steps", CLI_EXCLUDES, "no-timing"}, {"batch", CLI_EXCLUDES, "no-timing"}, {0}};
+static const cli_rule rules[] = {{"csv", CLI_EXCLUDES, "json"},        {"steps", CLI_EXCLUDES, "no-timing"},
+                                 {"batch", CLI_EXCLUDES, "no-timing"}, {"max-macs", CLI_NEEDS, "arch"},
+                                 {"max-params", CLI_NEEDS, "arch"},    {0}};
 
 const cli_command cmd_summary = {
     .name = "summary",
@@ -209,7 +212,7 @@ const cli_command cmd_summary = {
     .details =
         "The output of a layer is channels x height x width, for one image; activations are part of the layers that read them. "
         "Times are of whole training steps, forward and backward, on random images; the data are not needed. The update is a "
-        "line\nof its own.",
+        "line of its own.",
     .least = 1,
     .most = 1,
     .options = options,

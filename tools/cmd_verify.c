@@ -369,8 +369,7 @@ const cli_command cmd_verify = {
     .operands = "FILE|RUN...",
     .summary = "whether checkpoints, rankings, traces and logits are whole, and what they hold",
     .details = "Every file is checked and told of, also after a bad one; the exit code is that of the first bad one. Of a run "
-               "folder: all "
-               "its .h5 files, retrained nets included.",
+               "folder: all its .h5 files, retrained nets included.",
     .least = 1,
     .most = CLI_OPERANDS,
     .without = CLI_SET,

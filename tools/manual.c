@@ -120,9 +120,13 @@ static bool any(const cli_option *o) {
     return o->name != NULL;
 }
 
-// Of a value that is nothing a shell could know.
+// Of a value that is no file.
 static bool takes_word(const cli_option *o) {
-    return o->value && !names_file(o->value) && strcmp(o->name, "set") != 0 && strcmp(o->name, "device") != 0;
+    return o->value && !names_file(o->value);
+}
+
+static void put_words(const char *const *words, FILE *out) {
+    for (int i = 0; words[i]; i++) fprintf(out, "%s%s", i ? " " : "", words[i]);
 }
 
 static void bash_command(const cli_command *c, FILE *out) {
@@ -130,47 +134,61 @@ static void bash_command(const cli_command *c, FILE *out) {
     option_names(c, any, " ", out);
     fputs("'\n        words='", out);
     option_names(c, takes_word, " ", out);
-    fputs("'\n        ;;\n", out);
+    fputs("'\n", out);
+    for (const cli_choice *k = c->choices; k && k->option; k++) {
+        if (*k->option)
+            fprintf(out, "        [ \"$before\" != --%s ] || choices='", k->option);
+        else
+            fputs("        operands='", out);
+        put_words(k->words, out);
+        fputs("'\n", out);
+    }
+    fputs(strcmp(c->name, "help") ? "        ;;\n" : "        operands=\"$commands config\"\n        ;;\n", out);
 }
 
-static void keys_and_devices(FILE *out) {
+static void keys(FILE *out) {
     fputs("    local keys='", out);
     const char *before = "";
     for (const sn_key *k = sn_keys; k->path; k++, before = " ") fprintf(out, "%s%s", before, k->path);
-    fputs("'\n    local devices='", out);
-    for (int i = 0; sn_device_words[i]; i++) fprintf(out, "%s%s", i ? " " : "", sn_device_words[i]);
     fputs("'\n", out);
 }
 
 static void bash(FILE *out) {
     fputs("# Completion of supernet for bash, made by `supernet help --as bash`.\n_supernet() {\n"
-          "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} options words\n"
-          "    local commands='",
+          "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}\n"
+          "    local options words choices operands commands='",
           out);
     command_names(out);
     fputs("'\n", out);
-    keys_and_devices(out);
+    keys(out);
     fputs("    COMPREPLY=()\n"
+          "    if [ \"$word\" = = ]; then\n" // --option=value is three words to bash
+          "        word=\n"
+          "    elif [ \"$before\" = = ]; then\n"
+          "        before=${COMP_WORDS[COMP_CWORD - 2]}\n"
+          "    fi\n"
           "    if [ \"$COMP_CWORD\" = 1 ]; then\n"
           "        COMPREPLY=($(compgen -W \"$commands --help --version\" -- \"$word\"))\n"
           "        return\n"
           "    fi\n"
-          "    case $command in\n",
+          "    [ \"$before\" != --device ] || choices='",
           out);
+    put_words(cli_words(cli_commands[0], "device"), out);
+    fputs("'\n    case $command in\n", out);
     for (int i = 0; cli_commands[i]; i++) bash_command(cli_commands[i], out);
     fputs("    *) return ;;\n"
           "    esac\n"
           "    if [ \"$before\" = --set ]; then\n"
           "        compopt -o nospace 2>/dev/null\n"
           "        COMPREPLY=($(compgen -S = -W \"$keys\" -- \"$word\"))\n"
-          "    elif [ \"$before\" = --device ]; then\n"
-          "        COMPREPLY=($(compgen -W \"$devices\" -- \"$word\"))\n"
+          "    elif [ -n \"$choices\" ]; then\n"
+          "        COMPREPLY=($(compgen -W \"$choices\" -- \"$word\"))\n"
           "    elif [[ \" $words \" = *\" $before \"* ]]; then\n"
           "        return\n"
           "    elif [[ $word = -* ]]; then\n"
           "        COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
-          "    elif [ \"$command\" = help ]; then\n"
-          "        COMPREPLY=($(compgen -W \"$commands config\" -- \"$word\"))\n"
+          "    elif [ \"$COMP_CWORD\" = 2 ] && [ -n \"$operands\" ]; then\n"
+          "        COMPREPLY=($(compgen -W \"$operands\" -- \"$word\"))\n"
           "    else\n"
           "        compopt -o filenames 2>/dev/null\n"
           "        COMPREPLY=($(compgen -f -- \"$word\"))\n"
@@ -188,44 +206,62 @@ static void zsh_text(const char *text, FILE *out) {
     }
 }
 
-static void zsh_value(const cli_option *o, FILE *out) {
+static void zsh_words(const char *const *words, FILE *out) {
+    fputc('(', out);
+    put_words(words, out);
+    fputc(')', out);
+}
+
+static void zsh_value(const cli_command *c, const cli_option *o, FILE *out) {
     if (!o->value) return;
     fputc(':', out);
     zsh_text(o->value, out);
     fputc(':', out);
-    if (!strcmp(o->name, "set"))
+    if (cli_words(c, o->name))
+        zsh_words(cli_words(c, o->name), out);
+    else if (!strcmp(o->name, "set"))
         fputs("->key", out);
-    else if (!strcmp(o->name, "device"))
-        fputs("->device", out);
     else
         fputs(names_file(o->value) ? "_files" : " ", out);
 }
 
-static void zsh_option(const cli_option *o, FILE *out) {
+static void zsh_option(const cli_command *c, const cli_option *o, FILE *out) {
     const char letter[] = {'-', o->letter, 0};
     for (int which = 0; which < (o->letter ? 2 : 1); which++) {
-        fprintf(out, " \\\n            '*%s%s[", which ? letter : "--", which ? "" : o->name);
+        fprintf(out, " \\\n            '*%s%s%s[", which ? letter : "--", which ? "" : o->name, which || !o->value ? "" : "=");
         zsh_text(o->help, out);
         fputc(']', out);
-        zsh_value(o, out);
+        zsh_value(c, o, out);
         fputc('\'', out);
     }
+}
+
+static void zsh_operands(const cli_command *c, FILE *out) {
+    const char *const *words = cli_words(c, "");
+    if (!strcmp(c->name, "help")) {
+        fputs(" \\\n            '1: :->topic'\n        ;;\n", out);
+        return;
+    }
+    if (words) {
+        fputs(" \\\n            '1: :", out);
+        zsh_words(words, out);
+        fputc('\'', out);
+    }
+    fputs(" \\\n            '*: :_files'\n        ;;\n", out);
 }
 
 static void zsh_command(const cli_command *c, FILE *out) {
     fprintf(out, "    %s)\n        _arguments -C", c->name);
     const cli_option *o;
-    for (int i = 0; (o = cli_option_at(c, i)); i++) zsh_option(o, out);
-    fputs(strcmp(c->name, "help") ? " \\\n            '*: :_files'\n        ;;\n"
-                                  : " \\\n            '1: :->topic'\n        ;;\n",
-          out);
+    for (int i = 0; (o = cli_option_at(c, i)); i++) zsh_option(c, o, out);
+    zsh_operands(c, out);
 }
 
 static void zsh(FILE *out) {
     fputs("#compdef supernet\n# Completion of supernet for zsh, made by `supernet help --as zsh`.\n_supernet() {\n"
           "    local curcontext=$curcontext state line\n    typeset -A opt_args\n",
           out);
-    keys_and_devices(out);
+    keys(out);
     fputs("    local -a commands=(\n", out);
     for (int i = 0; cli_commands[i]; i++) {
         fprintf(out, "        '%s:", cli_commands[i]->name);
@@ -236,7 +272,7 @@ static void zsh(FILE *out) {
           "    local command=$words[2]\n    shift words\n    ((CURRENT--))\n    case $command in\n",
           out);
     for (int i = 0; cli_commands[i]; i++) zsh_command(cli_commands[i], out);
-    fputs("    esac\n    case $state in\n    key) compadd -S = ${=keys} ;;\n    device) compadd ${=devices} ;;\n"
+    fputs("    esac\n    case $state in\n    key) compadd -S = ${=keys} ;;\n"
           "    topic) compadd config ${commands%%:*} ;;\n    esac\n}\n_supernet \"$@\"\n",
           out);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 24, GAP = 2, SHORTEST = 16 };
+enum { COLUMNS = 24, GAP = 2, SHORTEST = 16, LEGIBLE = 8 };
 
 typedef struct {
     const char *title;
@@ -91,18 +91,20 @@ static column *first_text(table *t) {
     return NULL;
 }
 
-// Without lesser columns if that is enough; else the text is shortened, and only what is then too wide is left out.
-static void fit(table *t, int width) {
+// Without lesser columns if that is enough; else the text is shortened, and only what is then too wide is left out. Whether rows
+// that can be read come of it.
+static bool fit(table *t, int width) {
     column *text = first_text(t);
     leave_out(t, width);
-    if (width_of(t) <= width || !text) return;
+    if (width_of(t) <= width) return true;
+    if (!text) return false;
     int whole = text->width;
     for (int i = 0; i < t->columns; i++) t->column[i].hidden = false;
     text->width = whole < SHORTEST ? whole : SHORTEST;
     leave_out(t, width);
     int room = width - width_of(t) + text->width;
     text->width = room < whole ? room : whole;
-    if (text->width < 4) text->width = 4;
+    return room >= whole || room >= LEGIBLE;
 }
 
 // ---------------------------------------------------------------- printing
@@ -144,6 +146,14 @@ static void print_titles(const table *t) {
     cli_print("\n");
 }
 
+// A row as lines, each a title and its cell.
+static void print_lines(const table *t, char *const *cell) {
+    for (int i = 0; i < t->columns; i++) {
+        const char *text = cell[i] + strspn(cell[i], " ");
+        if (*text) cli_print("%s%s %s\n", i ? "  " : "", t->column[i].title, text);
+    }
+}
+
 // Which columns the terminal has no room for.
 static void print_hidden(const table *t) {
     char text[512] = "";
@@ -157,15 +167,15 @@ sn_status table_print(table *t) {
     size_t columns = (size_t)t->columns;
     int width = terminal_width(stdout);
     sn_status s = t->failed ? sn_error(SN_RESOURCE, "out of memory for a table") : SN_OK;
-    if (s == SN_OK && width) fit(t, width);
-    if (s == SN_OK) print_titles(t);
+    bool rows = s == SN_OK && (!width || fit(t, width));
+    if (rows) print_titles(t);
     for (size_t i = 0; s == SN_OK && i + columns <= t->n; i += columns) {
         if (columns > 1 && !t->cell[i + 1])
             cli_print("%s\n", t->cell[i]);
         else
-            print_row(t, t->cell + i);
+            (rows ? print_row : print_lines)(t, t->cell + i);
     }
-    if (s == SN_OK) print_hidden(t);
+    if (rows) print_hidden(t);
     table_free(t);
     return s;
 }

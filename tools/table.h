@@ -1,5 +1,6 @@
 // A table of results on stdout: columns as wide as what stands in them. To a terminal that is too narrow, lesser columns are left
-// out, and the first text is shortened; a row never wraps. Pipes and files get all of it. Next: terminal.h.
+// out, and the first text is shortened; a row never wraps: where no row is possible, each cell is a line behind its title. Pipes
+// and files get all of it. Next: terminal.h.
 #ifndef TABLE_H
 #define TABLE_H
 

@@ -12,7 +12,7 @@
 
 // ---------------------------------------------------------------- what there is
 int terminal_width(FILE *f) {
-    enum { LEAST = 20 };
+    enum { LEAST = 8 };
     struct winsize size = {0};
     const char *columns = getenv("COLUMNS");
     if (!isatty(fileno(f))) return 0;
@@ -73,6 +73,8 @@ static void put_line(FILE *to, const char *p, size_t n, int width, place *at) {
     while (n) {
         size_t blanks = strspn(p, " "), word;
         if (blanks > n) blanks = n;
+        if (width && blanks == n && at->column + (int)n > width) // what follows, if anything does, begins a line
+            blanks = (size_t)(width > at->column ? width - at->column : 0), n = blanks;
         word = strcspn(p + blanks, " \n");
         if (word > n - blanks) word = n - blanks;
         int columns = (int)blanks + terminal_columns(p + blanks, word);
@@ -89,11 +91,19 @@ static void put_line(FILE *to, const char *p, size_t n, int width, place *at) {
     }
 }
 
-// Lines go on at `indent`, or, if that is -1, two columns further than they begin.
+// Lines go on at `indent`; HANGING: two columns further than they begin; PROSE: so do items of lists and what is indented, others
+// at the left.
+enum { HANGING = -1, PROSE = -2 };
+static int hang(const char *line, int indent) {
+    size_t blanks = strspn(line, " ");
+    if (indent >= 0) return indent;
+    return indent == HANGING || blanks || !strncmp(line, "- ", 2) ? (int)blanks + 2 : 0;
+}
+
 static void put_lines(FILE *to, const char *text, int width, int indent, place *at) {
     for (const char *p = text;;) {
         size_t n = strcspn(p, "\n");
-        if (indent >= 0 || !at->column) at->indent = indent >= 0 ? indent : (int)strspn(p, " ") + 2;
+        if (indent >= 0 || !at->column) at->indent = hang(p, indent);
         put_line(to, p, n, width, at);
         if (!p[n]) return;
         fputc('\n', to);
@@ -113,7 +123,7 @@ void terminal_put(FILE *to, terminal_style style, const char *word, const char *
     fprintf(to, "%s%s%s", styled ? terminal_begin(to, style) : "", word, styled ? terminal_begin(to, TERMINAL_PLAIN) : "");
     static place of_stdout; // whose lines may come in pieces
     place of_stderr = {(int)strlen(word), 2};
-    put_lines(to, sn_utf8_printable(text, "\n"), terminal_width(to), -1, to == stdout ? &of_stdout : &of_stderr);
+    put_lines(to, sn_utf8_printable(text, "\n"), terminal_width(to), HANGING, to == stdout ? &of_stdout : &of_stderr);
     free(text);
 }
 
@@ -130,10 +140,13 @@ void terminal_wrap(FILE *to, int column, int indent, const char *text) {
     put_lines(to, text, width, indent, &(place){column, indent});
 }
 
+void terminal_wrap_prose(FILE *to, const char *text) {
+    terminal_wrap(to, 0, PROSE, text);
+}
+
 void terminal_pair(FILE *to, const char *left, int column, const char *right) {
-    enum { LEAST_INDENT = 6 };
     int width = terminal_width(to), length = (int)strlen(left);
-    if (width && width < 2 * column) column = LEAST_INDENT;
+    if (width && width < 2 * column) column = width < 24 ? 2 : 6;
     if (length < column)
         terminal_print(to, "%-*s", column, left);
     else

@@ -9,7 +9,7 @@
 
 enum { TERMINAL_USUAL = 80 }; // columns where nobody says how many
 
-// Columns of the terminal behind a stream, at least 20; 0: there is none.
+// Columns of the terminal behind a stream, at least 8; 0: there is none.
 int terminal_width(FILE *);
 // Whether a terminal obeys more than line feeds: there is one and TERM is not dumb.
 bool terminal_obeys(FILE *);
@@ -27,6 +27,8 @@ void terminal_print(FILE *, const char *format, ...) __attribute__((format(print
 // Text broken at blanks at the width of the terminal, at most 80, also where there is none. It begins at `column`, and its other
 // lines at `indent`.
 void terminal_wrap(FILE *, int column, int indent, const char *text);
+// The same of whole paragraphs; lists and what is indented go on two columns further than they begin.
+void terminal_wrap_prose(FILE *, const char *text);
 // A line of two texts, the second one from a column on; where there is little room, below the first.
 void terminal_pair(FILE *, const char *left, int column, const char *right);
 

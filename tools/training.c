@@ -157,7 +157,7 @@ sn_status train_in_folder(const cli *c, sn_config *config, const char *folder, c
 // ---------------------------------------------------------------- one architecture alone
 sn_status retraining_init(const cli *c, const sn_config *config, int *init) {
     *init = config->retrain.init;
-    return cli_word(c, "init", sn_start_words, init);
+    return cli_word(c, "init", init);
 }
 
 sn_status retraining_name(const cli *c, const char **out) {

@@ -1,5 +1,6 @@
 // MACs and parameters of an arch, read off the nodes; see cost.h.
 #include "space/cost.h"
+#include "base/amount.h"
 
 #include <stdlib.h>
 
@@ -43,10 +44,11 @@ bool sn_costs_exact(const sn_graph *g, const sn_space *s) {
 }
 
 sn_status sn_cost_none_within(sn_cost least, sn_cost most) {
+    char macs[32];
     if (least.macs > most.macs || least.params > most.params)
-        return sn_error(SN_USAGE, "no architecture is within the limits; the fewest MACs are %lld, the fewest params %lld",
-                        (long long)least.macs, (long long)least.params);
-    return sn_error(SN_USAGE, "no architecture is within both limits, %lld MACs and %lld params", (long long)most.macs,
+        return sn_error(SN_USAGE, "no architecture is within the limits; the smallest have %s MMACs and %lld params",
+                        sn_millions(least.macs, macs), (long long)least.params);
+    return sn_error(SN_USAGE, "no architecture is within both limits, %s MMACs and %lld params", sn_millions(most.macs, macs),
                     (long long)most.params);
 }
 

@@ -126,11 +126,19 @@ static void write_attr(const writer *w, const sn_op *op, const sn_attr *a) {
         fprintf(w->out, "      %s: %s; default %s\n          %s\n", a->name, allowed, preset, a->doc);
 }
 
+// Text as it stands in Markdown; else a line for each paragraph and each item of a list, for whoever breaks lines by a width.
+static void write_text(const writer *w, const char *text) {
+    for (const char *p = text; *p; p++) {
+        bool within = *p == '\n' && p > text && p[-1] != '\n' && p[1] && p[1] != '\n' && strncmp(p + 1, "- ", 2) != 0;
+        fputc(within && !w->markdown ? ' ' : *p, w->out);
+        if (within && !w->markdown) p += strspn(p + 1, " ");
+    }
+}
+
 static void write_ops(const writer *w) {
-    if (w->markdown)
-        fprintf(w->out, "\n## The language of spaces\n\n%s\n", language);
-    else
-        fprintf(w->out, "\nThe language of spaces\n%s\nOperations\n", language);
+    fputs(w->markdown ? "\n## The language of spaces\n\n" : "\nThe language of spaces\n\n", w->out);
+    write_text(w, language);
+    fputs(w->markdown ? "\n" : "\nOperations\n", w->out);
     for (int i = 0; w->markdown && sn_ops[i]; i++) fprintf(w->out, "- `%s`: %s\n", sn_ops[i]->name, sn_ops[i]->doc);
     if (w->markdown) fputs("\n| operation | attribute | allowed | default | meaning |\n|---|---|---|---|---|\n", w->out);
     for (int i = 0; sn_ops[i]; i++) {
@@ -148,7 +156,7 @@ char *sn_config_help(bool markdown) {
             fputs("<!-- Made by `supernet help config --markdown > docs/config.md`; a test compares it with the program's "
                   "tables. -->\n# Config\n\n",
                   w.out);
-        fputs(head, w.out);
+        write_text(&w, head);
         for (const sn_section *s = sn_sections; s->path; s++) write_section(&w, s->path, s->meaning);
         write_section(&w, "", "how and where to run");
         write_ops(&w);

@@ -50,7 +50,10 @@ static sn_status check_storage(const h5 *f, const char *path, hid_t set) {
     sn_status status = SN_OK;
     H5D_layout_t layout = H5Pget_layout(made);
     if (layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED)
-        status = wrong(f, path, "stored as neither contiguous nor chunked: virtual and compact data sets are not read");
+        status = sn_error(SN_DATA, "%s: %s: found a %s data set; allowed are contiguous and chunked ones", f->source, path,
+                          layout == H5D_COMPACT   ? "compact"
+                          : layout == H5D_VIRTUAL ? "virtual"
+                                                  : "damaged");
     else if (H5Pget_external_count(made) != 0)
         status = wrong(f, path, "stored in other files: that is not read");
     if (status == SN_OK && layout == H5D_CHUNKED) {
@@ -58,8 +61,11 @@ static sn_status check_storage(const h5 *f, const char *path, hid_t set) {
         int ranks = H5Pget_chunk(made, 4, side), filters = H5Pget_nfilters(made);
         for (int i = 0; i < ranks; i++)
             if (__builtin_mul_overflow(bytes, side[i], &bytes)) bytes = UINT64_MAX;
-        if (ranks < 0 || filters < 0 || bytes > (hsize_t)SN_MOST_CHUNK << 20)
-            status = sn_error(SN_DATA, "%s: %s: chunks of more than %d MiB, or damaged", f->source, path, SN_MOST_CHUNK);
+        if (ranks < 0 || filters < 0)
+            status = wrong(f, path, "damaged: chunks or filters cannot be read");
+        else if (bytes > (hsize_t)SN_MOST_CHUNK << 20)
+            status = sn_error(SN_DATA, "%s: %s: found chunks of %llu values; at most %d MiB are allowed", f->source, path,
+                              (unsigned long long)bytes, SN_MOST_CHUNK);
         for (int i = 0; i < filters && status == SN_OK; i++) {
             unsigned flags, config;
             size_t values = 0;
@@ -77,24 +83,53 @@ static sn_status check_storage(const h5 *f, const char *path, hid_t set) {
 static sn_status open_set(const h5 *f, const char *path, hid_t *set, int *ranks, hsize_t size[4]) {
     H5O_info_t info;
     if (link_kind(f, path) != 1) return wrong(f, path, "absent, or a link that is not hard");
-    if (H5Oget_info_by_name(f->file, path, &info, H5P_DEFAULT) < 0 || info.type != H5O_TYPE_DATASET)
-        return wrong(f, path, "not a data set");
+    if (H5Oget_info_by_name(f->file, path, &info, H5P_DEFAULT) < 0) return wrong(f, path, "damaged: what it is cannot be read");
+    if (info.type != H5O_TYPE_DATASET)
+        return sn_error(SN_DATA, "%s: %s: found a %s; needed is a data set", f->source, path,
+                        info.type == H5O_TYPE_GROUP ? "group" : "type");
     if ((*set = H5Dopen2(f->file, path, H5P_DEFAULT)) < 0) return wrong(f, path, "damaged: cannot be opened");
     SN_TRY(check_storage(f, path, *set));
     hid_t space = H5Dget_space(*set);
     *ranks = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
+    int found = *ranks;
     if (*ranks < 1 || *ranks > 4 || H5Sget_simple_extent_dims(space, size, NULL) != *ranks) *ranks = 0;
     if (space >= 0) H5Sclose(space);
-    return *ranks ? SN_OK : wrong(f, path, "1 to 4 sizes are allowed");
+    if (*ranks) return SN_OK;
+    return found < 0 ? wrong(f, path, "damaged: its sizes cannot be read")
+                     : sn_error(SN_DATA, "%s: %s: found %d sizes; allowed are 1 to 4", f->source, path, found);
 }
 
-static bool is_integer(hid_t set, size_t most_bytes, bool is_unsigned) {
+// What a data set holds: whether numbers that are wanted, and all of it in words, "float32 of sizes 100x784".
+typedef struct {
+    bool integer, is_unsigned;
+    size_t bytes; // of a number
+    char text[160];
+} holding;
+
+static holding look(hid_t set, int ranks, const hsize_t size[4]) {
+    static const char *const classes[] = {
+        [H5T_FLOAT] = "float",   [H5T_TIME] = "times",       [H5T_STRING] = "texts",    [H5T_BITFIELD] = "bits",
+        [H5T_OPAQUE] = "opaque", [H5T_COMPOUND] = "records", [H5T_REFERENCE] = "links", [H5T_ENUM] = "enumeration",
+        [H5T_VLEN] = "lists",    [H5T_ARRAY] = "arrays"};
     hid_t type = H5Dget_type(set);
-    if (type < 0) return false;
-    bool yes = H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) <= most_bytes;
-    if (is_unsigned) yes = yes && H5Tget_sign(type) == H5T_SGN_NONE;
-    H5Tclose(type);
-    return yes;
+    H5T_class_t class = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
+    holding h = {.integer = class == H5T_INTEGER, .bytes = type < 0 ? 0 : H5Tget_size(type)};
+    h.is_unsigned = h.integer && H5Tget_sign(type) == H5T_SGN_NONE;
+    if (type >= 0) H5Tclose(type);
+    const char *name = class > H5T_NO_CLASS && (size_t) class < sizeof classes / sizeof *classes ? classes[class] : NULL;
+    int n = snprintf(h.text, sizeof h.text, "%s", h.integer ? h.is_unsigned ? "uint" : "int" : name ? name : "something unknown");
+    if (h.integer || class == H5T_FLOAT) n += snprintf(h.text + n, sizeof h.text - (size_t)n, "%zu", 8 * h.bytes);
+    for (int i = 0; i < ranks; i++)
+        n += snprintf(h.text + n, sizeof h.text - (size_t)n, "%s%llu",
+                      i            ? "x"
+                      : ranks == 1 ? " of size "
+                                   : " of sizes ",
+                      (unsigned long long)size[i]);
+    return h;
+}
+
+static sn_status wrong_kind(const h5 *f, const char *path, const holding *found, const char *needed) {
+    return sn_error(SN_DATA, "%s: %s: found %s; needed are %s", f->source, path, found->text, needed);
 }
 
 // --- one part
@@ -115,10 +150,9 @@ static void close_part(part *p) {
 
 // Attribute `layout` of the images: "NHWC" or "NCHW", as a string of fixed length or not; NHWC without it.
 static sn_status read_layout(const h5 *f, part *p) {
-    static const char *const allowed = "attribute layout: NHWC or NCHW is allowed";
     if (H5Aexists(p->images, "layout") <= 0) return SN_OK;
     hid_t a = H5Aopen(p->images, "layout", H5P_DEFAULT);
-    if (a < 0) return wrong(f, p->images_path, allowed);
+    if (a < 0) return wrong(f, p->images_path, "damaged: attribute layout cannot be opened");
     hid_t type = H5Aget_type(a), space = H5Aget_space(a);
     char text[16] = "";
     bool scalar = space >= 0 && H5Sget_simple_extent_npoints(space) == 1;
@@ -135,7 +169,9 @@ static sn_status read_layout(const h5 *f, part *p) {
     H5Aclose(a);
     p->told = true;
     p->planar = !strcmp(text, "NCHW");
-    return p->planar || !strcmp(text, "NHWC") ? SN_OK : wrong(f, p->images_path, allowed);
+    if (p->planar || !strcmp(text, "NHWC")) return SN_OK;
+    return sn_error(SN_DATA, "%s: %s: attribute layout: found %s%s%s; allowed are the texts NHWC and NCHW", f->source,
+                    p->images_path, *text ? "'" : "", *text ? text : "another value", *text ? "'" : "");
 }
 
 // Grey or colour planes in place of rows of 1 or 3 pixels.
@@ -146,8 +182,9 @@ static bool looks_planar(const hsize_t size[4]) {
 static sn_status open_images(const h5 *f, part *p) {
     hsize_t size[4];
     SN_TRY(open_set(f, p->images_path, &p->images, &p->ranks, size));
-    if (p->ranks < 3) return wrong(f, p->images_path, "3 sizes (N, H, W) or 4 (N, H, W, C) are needed");
-    if (!is_integer(p->images, 1, true)) return wrong(f, p->images_path, "uint8 is needed");
+    holding holds = look(p->images, p->ranks, size);
+    if (p->ranks < 3) return wrong_kind(f, p->images_path, &holds, "3 sizes (N, H, W) or 4 (N, H, W, C)");
+    if (!holds.is_unsigned || holds.bytes != 1) return wrong_kind(f, p->images_path, &holds, "numbers of uint8");
     SN_TRY(read_layout(f, p));
     if (p->ranks == 4 && !p->told && looks_planar(size))
         return sn_error(SN_DATA,
@@ -183,8 +220,11 @@ static sn_status read_labels(const h5 *f, part *p) {
     hsize_t size[4];
     int ranks = 0;
     sn_status status = open_set(f, p->labels_path, &set, &ranks, size);
-    if (status == SN_OK && (ranks != 1 || !is_integer(set, 8, false)))
-        status = wrong(f, p->labels_path, "one size (N) of integers is needed");
+    if (status == SN_OK) {
+        holding found = look(set, ranks, size);
+        if (ranks != 1 || !found.integer || found.bytes > 8)
+            status = wrong_kind(f, p->labels_path, &found, "integers of one size (N)");
+    }
     if (status == SN_OK && size[0] != p->count)
         status = sn_error(SN_DATA, "%s: %s has %llu labels, but %s has %llu images", f->source, p->labels_path,
                           (unsigned long long)size[0], p->images_path, (unsigned long long)p->count);

@@ -1,5 +1,6 @@
 // Lists of architectures; see archlist.h.
 #include "supernet/rank/archlist.h"
+#include "base/amount.h"
 #include "io/config/problems.h"
 #include "io/files/atomic.h"
 #include "sampler/method.h"
@@ -67,6 +68,7 @@ static bool limited(sn_cost most) {
 
 // Keeps, in place, those within the limits.
 static sn_status keep_within(const sn_run *r, sn_cost most, sn_arch *archs, long *n) {
+    char macs[32];
     long kept = 0, all = *n;
     sn_cost least = SN_NO_LIMIT;
     for (long i = 0; i < all; i++) {
@@ -77,8 +79,8 @@ static sn_status keep_within(const sn_run *r, sn_cost most, sn_arch *archs, long
         if (cost.macs <= most.macs && cost.params <= most.params) archs[kept++] = archs[i];
     }
     if (!kept)
-        return sn_error(SN_USAGE, "none of %ld architecture%s is within the limits; the smallest have %lld MACs and %lld params",
-                        all, all == 1 ? "" : "s", (long long)least.macs, (long long)least.params);
+        return sn_error(SN_USAGE, "none of %ld architecture%s is within the limits; the smallest have %s MMACs and %lld params",
+                        all, all == 1 ? "" : "s", sn_millions(least.macs, macs), (long long)least.params);
     *n = kept;
     return SN_OK;
 }
@@ -108,21 +110,25 @@ sn_status sn_archs_choose(const sn_run *r, const char *path, long sample, sn_cos
     return s;
 }
 
+sn_status sn_arch_within(const sn_graph *g, const sn_space *s, const sn_arch *a, sn_cost most) {
+    sn_cost cost;
+    char shown[SN_ARCH_TEXT], macs[32];
+    SN_TRY(sn_cost_arch(g, a, &cost));
+    if (cost.macs <= most.macs && cost.params <= most.params) return SN_OK;
+    return sn_error(SN_USAGE, "%s has %s MMACs and %lld params, which is not within the limits", sn_arch_text(s, a, shown),
+                    sn_millions(cost.macs, macs), (long long)cost.params);
+}
+
 static sn_status likeliest(const sn_run *r, sn_arch *out) {
     if (!r->alphas) return sn_error(SN_USAGE, "likeliest: this run has no alphas; allowed with runs of train.mode: relax");
     return sn_alphas_decode(r->alphas, r->config, out);
 }
 
 sn_status sn_arch_named(const sn_run *r, const char *text, sn_cost most, sn_arch *out) {
-    sn_cost cost;
-    char shown[SN_ARCH_TEXT];
     if (!text) text = r->config->space.arch[0] ? "best" : r->config->export.arch; // of one, that one is the best
     if (!strcmp(text, "likeliest"))
         SN_TRY(likeliest(r, out));
     else
         SN_TRY(strcmp(text, "best") ? sn_arch_parse(r->space, text, out) : sn_rank_best(r, most, out));
-    SN_TRY(sn_cost_arch(r->graph, out, &cost));
-    if (cost.macs <= most.macs && cost.params <= most.params) return SN_OK;
-    return sn_error(SN_USAGE, "%s has %lld MACs and %lld params, which is not within the limits",
-                    sn_arch_text(r->space, out, shown), (long long)cost.macs, (long long)cost.params);
+    return sn_arch_within(r->graph, r->space, out, most);
 }

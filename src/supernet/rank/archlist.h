@@ -17,6 +17,8 @@ sn_status sn_archs_read(const sn_space *, const char *path, const volatile sig_a
 // within the limits, fewer where there are not so many; of others those within are kept. SN_USAGE when none is.
 sn_status sn_archs_choose(const sn_run *, const char *path, long sample, sn_cost most, const volatile sig_atomic_t *stop,
                           sn_arch **archs, long *n);
+// SN_USAGE saying what an arch costs that is beyond the limits.
+sn_status sn_arch_within(const sn_graph *, const sn_space *, const sn_arch *, sn_cost most);
 // The architecture that a text names, the best of the ranking within the limits for `best`, or what alphas make likeliest for
 // `likeliest`. NULL: what the config exports, of a retrained net its own one. SN_USAGE when it is beyond the limits.
 sn_status sn_arch_named(const sn_run *, const char *text, sn_cost most, sn_arch *out);

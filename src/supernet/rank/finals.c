@@ -1,5 +1,6 @@
 // Successive halving as a function of the scores so far; see finals.h.
 #include "supernet/rank/finals.h"
+#include "base/amount.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -158,14 +159,15 @@ static sn_status add_finalist(const sn_run *r, const sn_ranking *k, long i, sn_f
 }
 
 static sn_status none_within(const sn_ranking *k) {
+    char macs[32];
     sn_cost least = k->item->cost; // of each, perhaps of two archs
     for (long i = 1; i < k->n; i++) {
         if (k->item[i].cost.macs < least.macs) least.macs = k->item[i].cost.macs;
         if (k->item[i].cost.params < least.params) least.params = k->item[i].cost.params;
     }
     return sn_error(SN_USAGE,
-                    "none of %ld ranked architecture%s is within the limits; the fewest MACs are %lld, the fewest params %lld",
-                    k->n, k->n == 1 ? "" : "s", (long long)least.macs, (long long)least.params);
+                    "none of %ld ranked architecture%s is within the limits; the smallest have %s MMACs and %lld params", k->n,
+                    k->n == 1 ? "" : "s", sn_millions(least.macs, macs), (long long)least.params);
 }
 
 static sn_status take_best(const sn_run *r, const sn_ranking *k, sn_finals *f, long *equal) {

@@ -1,5 +1,6 @@
 // Ranking over the store; see rank.h.
 #include "supernet/rank/rank.h"
+#include "base/amount.h"
 #include "base/clock.h"
 #include "io/files/atomic.h"
 #include "io/files/runfolder.h"
@@ -394,6 +395,7 @@ sn_status sn_rank_stored(const sn_run *r, sn_ranking *out) {
 }
 
 static sn_status best_within(const sn_ranking *k, sn_cost most, sn_arch *out) {
+    char macs[32];
     sn_cost least = {INT64_MAX, INT64_MAX};
     for (long i = 0; i < k->n; i++) {
         const sn_cost *c = &k->item[i].cost;
@@ -403,9 +405,9 @@ static sn_status best_within(const sn_ranking *k, sn_cost most, sn_arch *out) {
         if (c->params < least.params) least.params = c->params;
     }
     return sn_error(SN_USAGE,
-                    "none of the %ld ranked architectures is within the limits; the smallest have %lld MACs and %lld params; "
+                    "none of the %ld ranked architectures is within the limits; the smallest have %s MMACs and %lld params; "
                     "rank some that are: `supernet rank` takes the same limits",
-                    k->n, (long long)least.macs, (long long)least.params);
+                    k->n, sn_millions(least.macs, macs), (long long)least.params);
 }
 
 sn_status sn_rank_best(const sn_run *r, sn_cost most, sn_arch *out) {

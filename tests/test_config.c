@@ -195,7 +195,7 @@ static const struct {
     {SMALL "train: {optimizer: {schedule: cosin}}\n",
      "10:31: train.optimizer.schedule: found 'cosin'; allowed are cosine, step, constant; did you mean 'cosine'?"},
     {SMALL "train: {sampler: fiar}\n", "10:18: train.sampler: found 'fiar'; allowed are uniform, fair; did you mean 'fair'?"},
-    {SMALL "train: {mode: relax}\n", "10:15: train.mode: found 'relax'; allowed is sample"},
+    {SMALL "train: {mode: learn}\n", "10:15: train.mode: found 'learn'; allowed is sample or relax"},
     {SMALL "train: 3\n", "10:8: train: found '3'; allowed is a mapping with the keys mode,"},
     {SMALL "device: gpu\n", "10:9: device: found 'gpu'; allowed are cpu,"},
     {"data: {source: /d, memory: 32}\n" SPACE, "1:28: data.memory: found '32'; allowed is a size from 1MiB to 1TiB"},
@@ -719,7 +719,8 @@ START_TEST(bindings) {
         ck_assert_msg(sn_config_binds(row[i].set) == row[i].binds, "%s: %x", row[i].set, sn_config_binds(row[i].set));
     char keys[256];
     ck_assert_str_eq(sn_config_free_keys(SN_BINDS_TRAINING, keys, sizeof keys),
-                     "data.source, data.augment, data.cache, data.memory, train.save_every, train.keep, train.tensorboard, "
+                     "data.source, data.augment, data.cache, data.memory, train.save_every, train.keep, train.relax.on_collapse, "
+                     "train.tensorboard, "
                      "rank, retrain, export, "
                      "threads, device");
 }

@@ -164,7 +164,7 @@ static void stand(const sn_graph *g, const sn_arch *a, const sn_gates *m, bool g
             stands[i] = SN_NOTHING;
         } else if (n->kind == SN_NODE_SUM) {
             stands[i] = sum_stands(n, i, stands);
-        } else if (n->kind == SN_NODE_SCALE && stands[n->in[1]] == SN_NOTHING) {
+        } else if (n->kind == SN_NODE_SCALE && (stands[n->in[0]] == SN_NOTHING || stands[n->in[1]] == SN_NOTHING)) {
             stands[i] = SN_NOTHING;
         } else if (n->n_in && all_nothing(n, stands) && n->kind != SN_NODE_BIAS && n->kind != SN_NODE_LOSS) {
             stands[i] = SN_NOTHING;

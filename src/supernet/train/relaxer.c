@@ -301,6 +301,7 @@ static sn_status climb(sn_relaxer *x, unsigned wanted, bool last, sn_room *most)
     for (int d = 0; d < s->n_decisions; d++)
         if (x->relax.gates->learned[d])
             take(x, d, sn_decision_option(&s->decisions[d], last ? sn_decision_count(&s->decisions[d]) - 1 : 0));
+    SN_TRY(plan_room(x, wanted, &best, most));
     for (int sweep = 0; sweep < SWEEPS; sweep++) {
         int64_t before = best;
         for (int d = 0; d < s->n_decisions; d++) {

@@ -62,7 +62,7 @@ const cli_command cmd_trace = {
     .summary = "training steps as an HDF5 file, to be checked by others",
     .details = "From a config, training starts from its initial weights; from a run, it goes on from the newest "
                "checkpoint. Nothing is saved of the training itself.\n"
-               "tests/peer/replay.py redoes a trace in PyTorch.",
+               "tests/peer/replay.py, or in mode relax replay_relaxed.py, redoes a trace in PyTorch.",
     .least = 1,
     .most = 1,
     .options = options,

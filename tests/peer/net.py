@@ -220,8 +220,8 @@ class Net(nn.Module):
     def op_actsepconv(self, name, i, o, stride, kernel, dilation, times, activation):
         parts = []
         for k in range(1, times + 1):
+            pw = self.conv_bn(f"{name}.{k}", i, o if k == times else i, 1)  # first: dw is inside it by name
             dw = self.put(f"{name}.{k}.dw", nn.Conv2d(i, i, kernel, 1 if parts else stride, dilation * (kernel // 2), dilation, i, bias=False))
-            pw = self.conv_bn(f"{name}.{k}", i, o if k == times else i, 1)
             parts.append(lambda x, k=k, dw=dw, pw=pw: pw(dw(self.activate(x, activation, f"{name}.{k}_act"))))
         return self.series(parts, False)
 

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import torch
 import torch.nn.functional as F
-from replay import KINK, LOOSE, TIGHT, Trace, Worst, clip, compare_gradients, compare_state, norm, same_bits, tensor, use_sides
+from replay import KINK, LOOSE, NOISE, TIGHT, Trace, Worst, clip, compare_gradients, compare_state, norm, same_bits, tensor, use_sides
 
 EXACT = 1e-9  # alphas and gates are doubles on both sides
 DIRICHLET = 1e-3  # of PyTorch's derivative of a Dirichlet draw, an approximation
@@ -104,6 +104,8 @@ class Step:
         self.number = int(step.name.rsplit("/", 1)[1])
         self.passes = [step["passes"][k] for k in sorted(step["passes"], key=int)]
         self.lr = float(step.attrs["lr"])
+        self.noise = NOISE * float(step.attrs["norm"])  # of gates' gradients, beside those of weights
+        self.noisy = []  # decisions of which some have no more
         for p in net.parameters():
             p.grad = None
         self.optimizer = trace.make_optimizer(net, self.lr, not args.no_decay)
@@ -142,7 +144,10 @@ class Step:
         if p.attrs["wants_gates"]:
             theirs, ours = of_gates.numpy(), p["gate_gradients"][()]
             for d in self.relax.learned:
-                self.worst.note("gates' grads", f"{p.name} {d}", norm(ours[d] - theirs[d]), TIGHT * max(norm(theirs[d]), LOOSE * norm(theirs)))
+                noise = norm(theirs[d]) <= self.noise
+                self.noisy += [d] if noise else []
+                self.worst.note("gates' noise" if noise else "gates' grads", f"{p.name} {d}", norm(ours[d] - theirs[d]),
+                                self.noise if noise else TIGHT * max(norm(theirs[d]), LOOSE * norm(theirs)))
         return [of_gates, *others]
 
     # ------------------------------------------------------------ alphas
@@ -194,8 +199,8 @@ class Step:
         ours, total, drnas = self.step["alpha_gradients"][()], norm(theirs), self.relax.method == "drnas"
         for d in [range(self.relax.places)] if drnas else self.relax.learned:
             d = list(d)
-            bound = DIRICHLET * total if drnas else TIGHT * max(norm(theirs[d]), LOOSE * total)
-            self.worst.note("alphas' grads", f"{self.step.name} {d}", norm(ours[d] - theirs[d].numpy()), bound)
+            bound = DIRICHLET * total if drnas else self.noise if d in self.noisy else TIGHT * max(norm(theirs[d]), LOOSE * total)
+            self.worst.note("alphas' noise" if d in self.noisy else "alphas' grads", f"{self.step.name} {d}", norm(ours[d] - theirs[d].numpy()), bound)
         self.compare_alphas("Adam", torch.from_numpy(ours), EXACT, 0.0)
         self.compare_alphas("alphas", theirs, LOOSE, DIRICHLET * total if drnas else TIGHT * LOOSE * total)
 

@@ -195,7 +195,7 @@ static const struct {
     {SMALL "train: {optimizer: {schedule: cosin}}\n",
      "10:31: train.optimizer.schedule: found 'cosin'; allowed are cosine, step, constant; did you mean 'cosine'?"},
     {SMALL "train: {sampler: fiar}\n", "10:18: train.sampler: found 'fiar'; allowed are uniform, fair; did you mean 'fair'?"},
-    {SMALL "train: {mode: learn}\n", "10:15: train.mode: found 'learn'; allowed is sample or relax"},
+    {SMALL "train: {mode: learn}\n", "10:15: train.mode: found 'learn'; allowed are sample, relax"},
     {SMALL "train: 3\n", "10:8: train: found '3'; allowed is a mapping with the keys mode,"},
     {SMALL "device: gpu\n", "10:9: device: found 'gpu'; allowed are cpu,"},
     {"data: {source: /d, memory: 32}\n" SPACE, "1:28: data.memory: found '32'; allowed is a size from 1MiB to 1TiB"},

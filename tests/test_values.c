@@ -76,7 +76,8 @@ static void variance_is_right(const world *w, const kase *k, const sn_table *tab
         for (int64_t r = 0; r < k->stat.rows; r++)
             m2 += pow(world_get(w, ARENA, k->stat.y + r * k->stat.ld + c) - far - sum / rows, 2);
         double mean = world_get(w, ARENA, k->stat.stat.mean + c), got = world_get(w, ARENA, k->stat.stat.m2 + c);
-        ck_assert_msg(fabs(mean - far - sum / rows) <= 1e-4 * fmax(1, fabs(far) / 1000), "%s: %s: channel %d, mean %.9g", impl->name, k->text, c, mean);
+        ck_assert_msg(fabs(mean - far - sum / rows) <= 1e-4 * fmax(1, fabs(far) / 1000), "%s: %s: channel %d, mean %.9g",
+                      impl->name, k->text, c, mean);
         ck_assert_msg(fabs(got - m2) <= 1e-5 * m2, "%s: %s: channel %d, M2 %.9g for %.9g", impl->name, k->text, c, got, m2);
     }
 }

@@ -240,6 +240,7 @@ typedef struct {
     FILE *f;
     int out, stride, decisions;
     const named_block *choice, *inner;         // stand at its edges; inner: NULL or a motif
+    bool as_option;                            // a motif is an option of `choice`; motifs may read values of `out` channels only
     bool read[MOST_NODES], concat[MOST_NODES]; // by another node; more channels than `out`
 } motif_text;
 
@@ -259,10 +260,10 @@ static void put_term(motif_text *t, int from, bool any) {
     if (from >= 0) t->read[from] = true;
     if (itself && as_large && (full || once_in(m, 4))) {
         fputs(source, t->f);
-    } else if (!full && t->inner && once_in(m, 4)) {
+    } else if (!full && t->inner && as_wide && once_in(m, 4)) {
         fprintf(t->f, "{\"%s\": %s}", t->inner->name, source);
         t->decisions += t->inner->decisions;
-    } else if (!full && below(m, 4)) {
+    } else if (!full && (as_wide || !t->as_option) && below(m, 4)) {
         fprintf(t->f, "{\"%s\": %s}", t->choice->name, source);
         t->decisions += t->choice->shared ? 0 : t->choice->decisions;
     } else {
@@ -300,8 +301,8 @@ static named_block put_motif_block(maker *m, int out, int stride, const named_bl
     const char *fit = m->inputs > 1 ? put_fit(m) : NULL;
     char *nodes;
     size_t size;
-    motif_text t = {m,       open_memstream(&nodes, &size), out, stride, choice.decisions,
-                    &choice, *nested.name ? &nested : NULL, {0}, {0}};
+    motif_text t = {m,       open_memstream(&nodes, &size), out,       stride, choice.decisions,
+                    &choice, *nested.name ? &nested : NULL, as_option, {0},    {0}};
     ck_assert_ptr_nonnull(t.f); // blocks that it needs stand above it
     for (int i = 0, n = between(m, 1, MOST_NODES); i < n; i++) put_node(&t, i, i == n - 1);
     fclose(t.f);

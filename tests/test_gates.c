@@ -1,8 +1,8 @@
 // Mixtures of architectures in one pass, on random spaces: gradients of gates and of weights by finite differences in double,
 // those of gates alone the same, an arch as a mixture of one, the fast kernels against double. Next: src/space/gates.h.
 #include "io/config/config.h"
+#include "nets.h"
 #include "random_space.h"
-#include "supernet/engine/exec.h"
 
 #include <math.h>
 
@@ -26,26 +26,14 @@ static void bed_net(bed *b, const char *device) {
     ck_ok(sn_backend_open(device, 2, &b->backend));
     ck_ok(sn_supernet_create(b->graph, b->backend, 0, SN_INIT_TORCH, 7, &b->net));
     sn_rng r = sn_rng_at(b->seed, SN_STREAM_RESAMPLE, 80, 0, 0);
-    for (int i = 0; i < b->graph->params.n; i++) { // gammas and betas away from 1 and 0, some negative
-        const sn_param *p = &b->graph->params.param[i];
-        if (p->kind == SN_PARAM_CONV || p->kind == SN_PARAM_LINEAR) continue;
-        float *v = sn_new((size_t)p->size, sizeof *v);
-        for (int64_t k = 0; k < p->size; k++) v[k] = (float)(0.3 * sn_rng_normal(&r) + (p->kind == SN_PARAM_GAMMA));
-        sn_supernet_put(b->net, SN_BUFFER_WEIGHTS, i, v);
-        free(v);
-    }
+    shake_vectors(b->net, &r);
 }
 
-// A space of the seed, or of the next one where what was drawn cannot be joined.
 static void bed_open(bed *b, uint32_t seed, const char *device) {
     *b = (bed){.seed = seed, .batch = 3 + (int)(seed % 3)};
     folder_make();
     put_random_space(seed, small_nets);
-    if (sn_config_load(at("space.yaml"), NULL, 0, &b->config) != SN_OK) {
-        ck_message("cannot join");
-        put_random_space(seed + 1000, small_nets);
-        ck_ok(sn_config_load(at("space.yaml"), NULL, 0, &b->config));
-    }
+    ck_ok(sn_config_load(at("space.yaml"), NULL, 0, &b->config));
     folder_remove();
     b->space = b->config->space.built;
     ck_ok(sn_graph_build(b->space, &b->graph));
@@ -159,21 +147,14 @@ static int check_gates(bed *b) {
     return checked;
 }
 
-static double *buffer_of(const bed *b, sn_buffer which) {
-    size_t n = (size_t)b->graph->params.total;
-    double *out = sn_new(n, sizeof *out);
-    sn_memory_read(b->net->memory, which, 0, out, n * sizeof *out);
-    return out;
-}
-
 // Both kinds of gradients in one pass are those of one each; the weights' agree with differences along a random direction.
 static void check_weights(bed *b) {
     run(b, false, true);
     double *gates = gate_gradients(b);
     run(b, true, false);
-    double *grads = buffer_of(b, SN_BUFFER_GRADS), *w = buffer_of(b, SN_BUFFER_WEIGHTS);
+    double *grads = doubles_of(b->net, SN_BUFFER_GRADS), *w = doubles_of(b->net, SN_BUFFER_WEIGHTS);
     run(b, true, true);
-    double *again = gate_gradients(b), *both = buffer_of(b, SN_BUFFER_GRADS);
+    double *again = gate_gradients(b), *both = doubles_of(b->net, SN_BUFFER_GRADS);
     int64_t n = b->graph->params.total;
     for (int i = 0; i < b->gates->places; i++)
         ck_assert_msg(fabs(gates[i] - again[i]) <= 1e-12 * (1 + fabs(gates[i])), "seed %u: gate %d", b->seed, i);
@@ -260,6 +241,33 @@ START_TEST(fast_kernels_agree_with_double) {
 }
 END_TEST
 
+// Where costs add up, what an option is made of is all that archs differ by; a zero and an alias are made of nothing.
+START_TEST(options_cost_what_archs_differ_by) {
+    int checked = 0;
+    for (uint32_t seed = 1; seed <= 4 * SPACES; seed++) {
+        bed b;
+        bed_open(&b, seed, "ref");
+        sn_rng r = sn_rng_at(seed, SN_STREAM_RESAMPLE, 85, 0, 0);
+        sn_arch from = sn_arch_random(b.space, &r);
+        for (int d = 0; sn_costs_add_up(b.graph, b.space) && d < b.space->n_decisions; d++)
+            for (int n = 0, k; (k = sn_decision_option(&b.space->decisions[d], n)) >= 0; n++) {
+                sn_arch to = from;
+                sn_cost before, after, had = sn_cost_option(b.graph, b.space, d, from.option[d]),
+                                       has = sn_cost_option(b.graph, b.space, d, k);
+                to.option[d] = (uint8_t)k;
+                ck_ok(sn_cost_arch(b.graph, &from, &before));
+                ck_ok(sn_cost_arch(b.graph, &to, &after));
+                ck_assert_msg(after.macs - before.macs == has.macs - had.macs, "seed %u: %s, option %s: %lld MACs, not %lld",
+                              seed, b.space->decisions[d].name, sn_space_option_name(b.space, d, k),
+                              (long long)(has.macs - had.macs), (long long)(after.macs - before.macs));
+                checked += k != from.option[d];
+            }
+        bed_close(&b);
+    }
+    ck_assert_msg(checked > 100, "only %d options", checked);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("gates");
     TCase *tests = tcase_create("gates");
@@ -267,6 +275,7 @@ int main(void) {
     tcase_add_test(tests, gradients_are_those_of_differences);
     tcase_add_test(tests, an_arch_is_a_mixture_of_one);
     tcase_add_test(tests, fast_kernels_agree_with_double);
+    tcase_add_test(tests, options_cost_what_archs_differ_by);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 // poisoned arenas.
 #include "macro.h"
 #include "mixed.h"
+#include "nets.h"
 #include "space/ops.h"
 #include "suite.h"
 #include "supernet/engine/optim.h"
@@ -30,14 +31,7 @@ static void bed_open(bed *b, sn_space *space, const char *backend, int threads) 
     sn_rng r = sn_rng_at(6, SN_STREAM_AUGMENT, 0, 0, 0); // images without near-ties in a pool, where float and double may differ
     for (int i = 0; i < BATCH * IMAGE; i++) b->images[i] = (float)sn_rng_normal(&r);
     for (int i = 0; i < BATCH; i++) b->labels[i] = (int32_t)sn_rng_below(&r, 10);
-    for (int i = 0; i < b->graph->params.n; i++) { // gammas and betas away from 1 and 0, some negative
-        const sn_param *p = &b->graph->params.param[i];
-        if (p->kind == SN_PARAM_CONV || p->kind == SN_PARAM_LINEAR) continue;
-        float *v = sn_new((size_t)p->size, sizeof *v);
-        for (int64_t k = 0; k < p->size; k++) v[k] = (float)(0.3 * sn_rng_normal(&r) + (p->kind == SN_PARAM_GAMMA));
-        sn_supernet_put(b->net, SN_BUFFER_WEIGHTS, i, v);
-        free(v);
-    }
+    shake_vectors(b->net, &r);
 }
 
 static void bed_close(bed *b) {
@@ -66,21 +60,6 @@ static double run(bed *b, const sn_pass *pass) {
     return score.loss / BATCH;
 }
 
-// A buffer of parameters in double.
-static double *buffer_of(const bed *b, sn_buffer which) {
-    size_t n = (size_t)b->graph->params.total;
-    double *out = sn_new(n, sizeof *out);
-    if (b->net->real == sizeof *out) {
-        sn_memory_read(b->net->memory, which, 0, out, n * sizeof *out);
-        return out;
-    }
-    float *narrow = sn_new(n, sizeof *narrow);
-    sn_memory_get(b->net->memory, which, 0, narrow, (int64_t)n);
-    for (size_t i = 0; i < n; i++) out[i] = (double)narrow[i];
-    free(narrow);
-    return out;
-}
-
 // Central differences along random directions, one parameter at a time; the arena's gradients are exact to rounding in double.
 static void check_gradients(bed *b, const sn_arch *a) {
     sn_pass pass = plain_pass(a, true);
@@ -89,7 +68,7 @@ static void check_gradients(bed *b, const sn_arch *a) {
     int n = b->net->plan.n_parts;
     int *params = sn_new((size_t)n, sizeof *params);
     for (int i = 0; i < n; i++) params[i] = b->net->plan.part[i].param;
-    double *grads = buffer_of(b, SN_BUFFER_GRADS), *w = buffer_of(b, SN_BUFFER_WEIGHTS);
+    double *grads = doubles_of(b->net, SN_BUFFER_GRADS), *w = doubles_of(b->net, SN_BUFFER_WEIGHTS);
     sn_pass forward = plain_pass(a, false);
     sn_rng r = sn_rng_at(9, SN_STREAM_AUGMENT, 1, 0, 0);
     char text[SN_ARCH_TEXT];
@@ -208,7 +187,7 @@ START_TEST(backends_agree) {
         double expected = run(&exact, &pass), found = run(&b, &pass);
         ck_assert_msg(fabs(expected - found) <= 1e-5 * fabs(expected), "%s: loss %.9g, in double %.9g", backends[_i], found,
                       expected);
-        double global = 0, *wanted = buffer_of(&exact, SN_BUFFER_GRADS), *got = buffer_of(&b, SN_BUFFER_GRADS);
+        double global = 0, *wanted = doubles_of(exact.net, SN_BUFFER_GRADS), *got = doubles_of(b.net, SN_BUFFER_GRADS);
         for (int64_t k = 0; k < b.graph->params.total; k++) global += wanted[k] * wanted[k];
         for (int k = 0; k < b.graph->params.n; k++) {
             const sn_param *p = &b.graph->params.param[k];
@@ -293,13 +272,13 @@ START_TEST(only_the_path_is_updated) {
     ck_assert_int_eq(sn_arch_parse(b.space, "10210210", &a), SN_OK);
     sn_pass pass = plain_pass(&a, true);
     for (int bad = 0; bad < 2; bad++) {
-        double *before = buffer_of(&b, SN_BUFFER_WEIGHTS);
+        double *before = doubles_of(b.net, SN_BUFFER_WEIGHTS);
         sn_batch_score score;
         if (bad) b.images[17] = NAN;
         ck_ok(sn_supernet_pass(b.net, &pass, b.images, b.labels, &score));
         ck_assert(score.finite == !bad);
         ck_assert_int_eq(sn_optim_update(o, 0.1), bad ? SN_DIVERGED : SN_OK);
-        double *now = buffer_of(&b, SN_BUFFER_WEIGHTS);
+        double *now = doubles_of(b.net, SN_BUFFER_WEIGHTS);
         for (int i = 0; i < b.graph->params.n; i++) {
             const sn_param *p = &b.graph->params.param[i];
             bool used = false;

@@ -15,23 +15,11 @@ static void gates(sn_relax *r, int d, int draw) {
 }
 
 static void pull(sn_relax *r, int d) {
-    int first = r->gates->first[d];
-    sn_relax_softmax_pull(r->space, d, r->kept + first, r->dgate + first, 1, r->dalpha + first);
+    sn_relax_softmax_pull(r, d, 1);
 }
 
 static void add(double *to, double coefficient, const double *x, int n) {
     for (int i = 0; i < n; i++) to[i] += coefficient * x[i];
-}
-
-static void set_all(sn_relax *r) {
-    for (int d = 0; d < r->space->n_decisions; d++)
-        if (r->gates->learned[d]) gates(r, d, 0);
-}
-
-static void pull_all(sn_relax *r) {
-    memset(r->dalpha, 0, (size_t)r->gates->places * sizeof *r->dalpha);
-    for (int d = 0; d < r->space->n_decisions; d++)
-        if (r->gates->learned[d]) pull(r, d);
 }
 
 // One step ahead of the weights that are saved.
@@ -50,11 +38,11 @@ static sn_status beside(sn_relax *r, double move) {
     return r->verbs->pass(r->trainer, SN_ON_WEIGHTS, SN_WANT_GATES);
 }
 
-static sn_status second_order(sn_relax *r) {
+static sn_status second_order(const sn_method *m, sn_relax *r) {
     const sn_relax_verbs *v = r->verbs;
     double xi = r->settings->lr, norm;
     int n = r->gates->places;
-    set_all(r);
+    sn_relax_set(m, r, 0);
     SN_TRY(v->save_weights(r->trainer));
     SN_TRY(look_ahead(r, xi));
     SN_TRY(v->pass(r->trainer, SN_ON_ALPHAS, SN_WANT_WEIGHTS | SN_WANT_GATES));
@@ -68,14 +56,13 @@ static sn_status second_order(sn_relax *r) {
     memcpy(r->dgate, r->spare, (size_t)n * sizeof *r->spare);
     SN_TRY(v->restore_weights(r->trainer));
     SN_TRY(v->drop_gradients(r->trainer));
-    sn_relax_add_cost(r);
-    pull_all(r);
+    sn_relax_pull(m, r);
     return v->update_alphas(r->trainer);
 }
 
 static sn_status relax(const sn_method *m, sn_relax *r) {
     if (r->settings->order == 1) return sn_relax_step(m, r);
-    if (!r->rest) SN_TRY(second_order(r));
+    if (!r->rest) SN_TRY(second_order(m, r));
     SN_TRY(sn_relax_weight_pass(m, r, 1));
     return r->verbs->update_weights(r->trainer);
 }

@@ -5,24 +5,12 @@
 #include "sampler/gumbel.h"
 #include "sampler/method.h"
 
-static int largest(const double *p, int n) {
-    int best = 0;
-    for (int k = 1; k < n; k++)
-        if (p[k] > p[best]) best = k;
-    return best;
-}
-
 static void gates(sn_relax *r, int d, int draw) {
     int first = r->gates->first[d];
     sn_gumbel_softmax(r, d, draw);
-    int chosen = largest(r->kept + first, r->space->decisions[d].options);
+    int chosen = sn_relax_largest(&r->space->decisions[d], r->kept + first);
     r->gates->active[d] = 1ull << chosen;
     r->gates->gate[first + chosen] = 1;
-}
-
-static void pull(sn_relax *r, int d) {
-    int first = r->gates->first[d];
-    sn_relax_softmax_pull(r->space, d, r->kept + first, r->dgate + first, sn_relax_temperature(r), r->dalpha + first);
 }
 
 const sn_method sn_method_gdas = {
@@ -30,7 +18,7 @@ const sn_method sn_method_gdas = {
     .name = "gdas",
     .doc = "one option at a time, drawn by Gumbel noise; costs what one path costs (Dong and Yang 2019)",
     .gates = gates,
-    .pull = pull,
+    .pull = sn_relax_tempered_pull,
     .share = sn_relax_softmax_share,
     .relax = sn_relax_step,
     .draws = true,

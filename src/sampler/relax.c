@@ -17,12 +17,23 @@ void sn_relax_softmax(const sn_space *s, int decision, const double *in, double 
     for (int k = 0; k < d->options; k++) out[k] /= sum;
 }
 
-void sn_relax_softmax_pull(const sn_space *s, int decision, const double *p, const double *dp, double temperature,
-                           double *dalpha) {
-    const sn_decision *d = &s->decisions[decision];
+void sn_relax_softmax_pull(sn_relax *r, int decision, double temperature) {
+    int first = r->gates->first[decision], n = r->space->decisions[decision].options;
+    const double *p = r->kept + first, *dp = r->dgate + first;
     double mean = 0;
-    for (int k = 0; k < d->options; k++) mean += p[k] * dp[k];
-    for (int k = 0; k < d->options; k++) dalpha[k] += p[k] * (dp[k] - mean) / temperature;
+    for (int k = 0; k < n; k++) mean += p[k] * dp[k];
+    for (int k = 0; k < n; k++) r->dalpha[first + k] += p[k] * (dp[k] - mean) / temperature;
+}
+
+void sn_relax_tempered_pull(sn_relax *r, int decision) {
+    sn_relax_softmax_pull(r, decision, sn_relax_temperature(r));
+}
+
+int sn_relax_largest(const sn_decision *d, const double *value) {
+    int best = sn_decision_option(d, 0);
+    for (int n = 1, k; (k = sn_decision_option(d, n)) >= 0; n++)
+        if (value[k] > value[best]) best = k;
+    return best;
 }
 
 void sn_relax_softmax_share(const sn_space *s, int decision, const double *alpha, double *out) {
@@ -44,27 +55,28 @@ sn_rng sn_relax_rng(const sn_relax *r, int decision, int draw) {
 }
 
 // ---------------------------------------------------------------- steps
-static void set_gates(const sn_method *m, sn_relax *r, int draw) {
+void sn_relax_set(const sn_method *m, sn_relax *r, int draw) {
     for (int d = 0; d < r->space->n_decisions; d++)
         if (r->gates->learned[d]) m->gates(r, d, draw);
 }
 
-void sn_relax_add_cost(sn_relax *r) {
+// The expected cost is linear in the gates.
+void sn_relax_pull(const sn_method *m, sn_relax *r) {
     for (int i = 0; r->cost && i < r->gates->places; i++) r->dgate[i] += r->settings->cost * r->cost[i];
-}
-
-sn_status sn_relax_alpha_pass(const sn_method *m, sn_relax *r, int draw) {
-    set_gates(m, r, draw);
-    SN_TRY(r->verbs->pass(r->trainer, SN_ON_ALPHAS, SN_WANT_GATES));
-    sn_relax_add_cost(r);
     memset(r->dalpha, 0, (size_t)r->gates->places * sizeof *r->dalpha);
     for (int d = 0; d < r->space->n_decisions; d++)
         if (r->gates->learned[d]) m->pull(r, d);
+}
+
+sn_status sn_relax_alpha_pass(const sn_method *m, sn_relax *r, int draw) {
+    sn_relax_set(m, r, draw);
+    SN_TRY(r->verbs->pass(r->trainer, SN_ON_ALPHAS, SN_WANT_GATES));
+    sn_relax_pull(m, r);
     return SN_OK;
 }
 
 sn_status sn_relax_weight_pass(const sn_method *m, sn_relax *r, int draw) {
-    set_gates(m, r, draw);
+    sn_relax_set(m, r, draw);
     return r->verbs->pass(r->trainer, SN_ON_WEIGHTS, SN_WANT_WEIGHTS | SN_MOVE_STATISTICS);
 }
 

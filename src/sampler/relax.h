@@ -45,7 +45,7 @@ typedef struct {
     bool rest;       // alphas rest in this step
     const double *alpha;
     double *dalpha;     // gradient of the loss
-    const double *cost; // of each option, as a share of the largest arch's; NULL: none wanted
+    const double *cost; // multiplications of each option, as a share of the largest arch's; NULL: none wanted
     sn_gates *gates;
     double *dgate; // after a pass that wanted it
     double *kept;  // what `gates` drew, for `pull`
@@ -59,16 +59,22 @@ struct sn_method;
 
 // The step of most methods: unless alphas rest a pass on their images, `pull`, update_alphas; then a pass for the weights.
 sn_status sn_relax_step(const struct sn_method *, sn_relax *);
+// Sets the gates of all learned decisions; puts what dgate means for their alphas, cost included, into dalpha.
+void sn_relax_set(const struct sn_method *, sn_relax *, int draw);
+void sn_relax_pull(const struct sn_method *, sn_relax *);
 // Sets gates, runs a pass that wants their gradients, and puts those of alphas into dalpha, cost included.
 sn_status sn_relax_alpha_pass(const struct sn_method *, sn_relax *, int draw);
-// Adds the expected cost, which is linear in the gates, to their gradients.
-void sn_relax_add_cost(sn_relax *);
 // Sets gates and runs the pass that trains the weights.
 sn_status sn_relax_weight_pass(const struct sn_method *, sn_relax *, int draw);
 
-// Over the allowed options of a decision: out[k] = softmax of in/temperature, and dalpha += its derivative applied to dp.
+// Over the allowed options of a decision: out[k] = softmax of in/temperature; and dalpha += its derivative applied to dgate,
+// where `kept` is such a softmax of alphas with or without noise.
 void sn_relax_softmax(const sn_space *, int decision, const double *in, double temperature, double *out);
-void sn_relax_softmax_pull(const sn_space *, int decision, const double *p, const double *dp, double temperature, double *dalpha);
+void sn_relax_softmax_pull(sn_relax *, int decision, double temperature);
+// That at the temperature of the step: the `pull` of several methods.
+void sn_relax_tempered_pull(sn_relax *, int decision);
+// The allowed option with the largest value.
+int sn_relax_largest(const sn_decision *, const double *value);
 // All allowed options active, with these gates.
 void sn_relax_open(sn_relax *, int decision, const double *gate);
 // Temperature at this point of the training, falling linearly.

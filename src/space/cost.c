@@ -3,6 +3,7 @@
 #include "base/amount.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 sn_cost sn_cost_node(const sn_graph *g, const sn_node *n) {
     sn_cost cost = {0};
@@ -11,6 +12,28 @@ sn_cost sn_cost_node(const sn_graph *g, const sn_node *n) {
         int64_t size = part[k].run * part[k].rows;
         cost.params += size;
         if (n->kind == SN_NODE_CONV) cost.macs += (int64_t)n->h * n->w * size;
+    }
+    return cost;
+}
+
+// Whether a name is that of an option of a site, or within it: "site.option", "site.option.dw".
+static bool within_option(const char *name, const char *site, const char *option) {
+    size_t n = strlen(site), m = strlen(option);
+    if (strncmp(name, site, n) || name[n] != '.' || strncmp(name + n + 1, option, m)) return false;
+    return !name[n + 1 + m] || name[n + 1 + m] == '.';
+}
+
+sn_cost sn_cost_option(const sn_graph *g, const sn_space *s, int decision, int option) {
+    sn_cost cost = {0};
+    const char *name = sn_space_option_name(s, decision, option);
+    for (int c = 0; c < g->n_choices; c++) {
+        const sn_node *site = &g->node[g->choice[c]];
+        if (site->decision != decision) continue;
+        for (int i = 0; i < g->n; i++) {
+            if (g->node[i].kind != SN_NODE_CONV || !within_option(g->node[i].name, site->name, name)) continue;
+            sn_cost node = sn_cost_node(g, &g->node[i]);
+            cost.macs += node.macs, cost.params += node.params;
+        }
     }
     return cost;
 }

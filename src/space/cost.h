@@ -11,6 +11,9 @@ typedef struct {
 
 // Of a node by itself, whether an arch uses it or not.
 sn_cost sn_cost_node(const sn_graph *, const sn_node *);
+// Of the convolutions that an option is made of, at all sites of its decision; 0 for picks and depths, whose options have none of
+// their own.
+sn_cost sn_cost_option(const sn_graph *, const sn_space *, int decision, int option);
 // Of the nodes that the arch uses.
 sn_status sn_cost_arch(const sn_graph *, const sn_arch *, sn_cost *out);
 // Whether costs are a sum over decisions, an option adding the same in every arch: where no value is ever nothing (a zero takes

@@ -71,13 +71,6 @@ sn_status sn_alphas_update(sn_alphas *a, const sn_config *c, const double *gradi
     return SN_OK;
 }
 
-static int largest(const sn_decision *d, const double *value) {
-    int best = sn_decision_option(d, 0);
-    for (int n = 1, k; (k = sn_decision_option(d, n)) >= 0; n++)
-        if (value[k] > value[best]) best = k;
-    return best;
-}
-
 // Of the kth item of a pick: the largest share of an option of what is done to it, 1 where nothing is chosen for it.
 static double strength(const sn_space *s, int pick, int item, const int *first, const double *share) {
     const sn_decision *p = &s->decisions[pick];
@@ -86,7 +79,8 @@ static double strength(const sn_space *s, int pick, int item, const int *first, 
         if (p->items[k] >> item & 1 && sn_decision_allows(p, k)) with |= UINT64_C(1) << k;
     for (int d = pick + 1; d < s->n_decisions; d++) {
         const sn_decision *o = &s->decisions[d];
-        if (o->parent == pick && (o->parent_options & p->allowed) == with) return share[first[d] + largest(o, share + first[d])];
+        if (o->parent == pick && (o->parent_options & p->allowed) == with)
+            return share[first[d] + sn_relax_largest(o, share + first[d])];
     }
     return 1;
 }
@@ -124,7 +118,7 @@ sn_status sn_alphas_decode(const sn_alphas *a, const sn_config *c, sn_arch *out)
     *out = sn_arch_first(s);
     for (int d = 0, place = 0; d < s->n_decisions; place += s->decisions[d++].options) {
         if (!sn_arch_has(s, out, d)) continue;
-        out->option[d] = (uint8_t)largest(&s->decisions[d], share + place);
+        out->option[d] = (uint8_t)sn_relax_largest(&s->decisions[d], share + place);
         sn_arch_settle(s, out);
     }
     free(share);

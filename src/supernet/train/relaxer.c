@@ -15,7 +15,6 @@ struct sn_relaxer {
     sn_relax_hooks hooks;
     // of the step at hand
     const sn_batch *in;
-    double lr;
     sn_relax_sums *sums;
 };
 
@@ -50,10 +49,10 @@ static sn_relax_settings settings_of(const sn_config *c) {
                                .cost = c->train.relax.cost};
 }
 
-// Multiplications that an option adds, as a share of the largest arch's.
+// Multiplications of every option, as a share of the largest arch's.
 static sn_status option_costs(const sn_run *r, double *out) {
     sn_arch small, large;
-    sn_cost of, most;
+    sn_cost most;
     if (!sn_costs_add_up(r->graph, r->space))
         return sn_error(SN_CONFIG,
                         "train.relax.cost: found %g; only 0 is allowed in a space whose costs do not add up over decisions",
@@ -61,12 +60,8 @@ static sn_status option_costs(const sn_run *r, double *out) {
     SN_TRY(sn_cost_extremes(r->graph, r->space, &small, &large));
     SN_TRY(sn_cost_arch(r->graph, &large, &most));
     for (int d = 0, place = 0; d < r->space->n_decisions; place += r->space->decisions[d++].options)
-        for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++) {
-            sn_arch a = large;
-            a.option[d] = (uint8_t)k;
-            SN_TRY(sn_cost_arch(r->graph, &a, &of));
-            out[place + k] = (double)of.macs / (double)most.macs;
-        }
+        for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++)
+            out[place + k] = (double)sn_cost_option(r->graph, r->space, d, k).macs / (double)most.macs;
     return SN_OK;
 }
 
@@ -80,6 +75,8 @@ static sn_status make(sn_relaxer *x) {
     x->method = sn_method_find(SN_RELAXATION, c->train.relax.method);
     if (!x->method) return sn_error(SN_CONFIG, "no relaxation '%s'", c->train.relax.method);
     x->settings = settings_of(c);
+    r->space = x->run->space, r->settings = &x->settings, r->alpha = x->run->alphas->alpha;
+    r->seed = (uint32_t)c->train.seed, r->trainer = x;
     r->gates = first_gates(c);
     r->dalpha = list(x), r->dgate = list(x), r->kept = list(x), r->noise = list(x), r->spare = list(x);
     if (!r->gates || !r->dalpha || !r->dgate || !r->kept || !r->noise || !r->spare) return SN_RESOURCE;
@@ -135,15 +132,10 @@ static sn_pass pass_of(const sn_relaxer *x, unsigned wanted) {
                      .target = -1};
 }
 
-static void count(sn_relaxer *x, sn_half half, unsigned wanted, const sn_batch_score *s) {
-    double n = x->run->config->train.batch;
-    sn_relax_sums *sums = x->sums;
-    if (wanted & SN_MOVE_STATISTICS) sums->passes++, sums->loss += s->loss / n, sums->top1 += s->top1 / n;
-    if (half == SN_ON_ALPHAS) sums->alpha_passes++, sums->alpha_loss += s->loss / n, sums->alpha_top1 += s->top1 / n;
-}
-
-static void count_work(sn_relaxer *x) {
+static void count(sn_relaxer *x, unsigned wanted, const sn_batch_score *s) {
     const sn_supernet *n = x->run->net;
+    double images = x->run->config->train.batch;
+    if (wanted & SN_MOVE_STATISTICS) x->sums->passes++, x->sums->loss += s->loss / images, x->sums->top1 += s->top1 / images;
     x->sums->plan_seconds += n->plan.seconds;
     for (int i = 0; i < n->plan.n_calls; i++) {
         double flops, bytes;
@@ -172,8 +164,7 @@ static sn_status verb_pass(void *arg, sn_half half, unsigned wanted) {
                         half == SN_ON_ALPHAS ? "alphas" : "weights");
     if (wanted & SN_WANT_GATES) sn_supernet_gate_gradients(r->net, r->alphas->places, x->relax.dgate);
     if (wanted & SN_MOVE_STATISTICS) count_options(x);
-    count(x, half, wanted, &score);
-    count_work(x);
+    count(x, wanted, &score);
     sn_relaxed_pass told = {half, wanted, &x->relax, images, score.loss / pass.batch};
     return x->hooks.pass ? x->hooks.pass(x->hooks.arg, &told) : SN_OK;
 }
@@ -181,7 +172,7 @@ static sn_status verb_pass(void *arg, sn_half half, unsigned wanted) {
 static sn_status verb_update_weights(void *arg) {
     sn_relaxer *x = arg;
     if (x->hooks.weights) SN_TRY(x->hooks.weights(x->hooks.arg));
-    return sn_optim_update(x->run->optim, x->lr);
+    return sn_optim_update(x->run->optim, x->settings.lr);
 }
 
 static sn_status verb_update_alphas(void *arg) {
@@ -250,29 +241,21 @@ sn_status sn_relaxer_step(sn_relaxer *x, int64_t steps, const sn_batch *in, doub
     sn_run *r = x->run;
     int64_t rest = (int64_t)llround(r->config->train.relax.warmup * (double)steps / r->config->train.epochs);
     *out = (sn_relax_sums){0};
-    x->in = in, x->lr = lr, x->sums = out;
+    x->in = in, x->sums = out;
     x->settings.lr = lr;
-    x->relax.space = r->space;
-    x->relax.settings = &x->settings;
-    x->relax.seed = (uint32_t)r->config->train.seed;
     x->relax.step = (uint32_t)r->step;
     x->relax.progress = steps > 1 ? (double)r->step / (double)(steps - 1) : 1;
     x->relax.rest = r->step < rest;
-    x->relax.alpha = r->alphas->alpha;
     x->relax.verbs = &verbs;
-    x->relax.trainer = x;
     return x->method->relax(x->method, &x->relax);
 }
 
 // ---------------------------------------------------------------- room
-static void open_all(const sn_relaxer *x) {
-    const sn_space *s = x->run->space;
-    sn_gates *g = x->relax.gates;
-    for (int d = 0; d < s->n_decisions; d++) {
-        if (!g->learned[d]) continue;
-        g->active[d] = s->decisions[d].allowed;
-        for (int k = 0; k < s->decisions[d].options; k++) g->gate[g->first[d] + k] = 0.5;
-    }
+// All options of learned decisions, each with its share as its gate.
+static void weigh_by_shares(sn_relaxer *x) {
+    sn_alphas_shares(x->run->alphas, x->run->config, x->relax.kept);
+    for (int d = 0; d < x->run->space->n_decisions; d++)
+        if (x->relax.gates->learned[d]) sn_relax_open(&x->relax, d, x->relax.kept + x->relax.gates->first[d]);
 }
 
 static sn_status plan_room(const sn_relaxer *x, unsigned wanted, int64_t *arena, sn_room *most) {
@@ -322,7 +305,7 @@ static sn_status climb(sn_relaxer *x, unsigned wanted, bool last, sn_room *most)
 static sn_status room_for(sn_relaxer *x, unsigned wanted, sn_room *most) {
     int64_t arena;
     if (!x->method->single) {
-        open_all(x);
+        weigh_by_shares(x);
         return plan_room(x, wanted, &arena, most);
     }
     SN_TRY(climb(x, wanted, false, most));
@@ -395,17 +378,6 @@ sn_status sn_relaxer_eigenvalue(sn_relaxer *x, double *out) {
 }
 
 // ---------------------------------------------------------------- the mixture
-static void weigh_by_shares(sn_relaxer *x) {
-    const sn_space *s = x->run->space;
-    sn_gates *g = x->relax.gates;
-    sn_alphas_shares(x->run->alphas, x->run->config, x->relax.kept);
-    for (int d = 0; d < s->n_decisions; d++) {
-        if (!g->learned[d]) continue;
-        g->active[d] = s->decisions[d].allowed;
-        memcpy(g->gate + g->first[d], x->relax.kept + g->first[d], (size_t)s->decisions[d].options * sizeof *g->gate);
-    }
-}
-
 static sn_status mixture_hits(sn_relaxer *x, const sn_source *images, long first, long n, float *pixels, int32_t *labels,
                               double *hits) {
     sn_run *r = x->run;

@@ -11,10 +11,8 @@ typedef struct sn_relaxer sn_relaxer;
 
 // What passes came to.
 typedef struct {
-    int passes;        // that trained the weights
-    double loss, top1; // sums over these of the means over their images
-    int alpha_passes;  // on the images of the alphas
-    double alpha_loss, alpha_top1;
+    int passes;                 // that trained the weights
+    double loss, top1;          // sums over these of the means over their images
     double flops, plan_seconds; // of all passes: convolutions, two for each multiply-add; making their plans
 } sn_relax_sums;
 

@@ -49,7 +49,7 @@ typedef struct sn_trainer {
     int passes;
     sn_batch_score score;  // of the last pass
     double loss, top1;     // sums over passes
-    sn_relax_sums relaxed; // mode relax: the same, and those of the alphas
+    sn_relax_sums relaxed; // mode relax: the same, and what all its passes took
     sn_train_hooks hooks;
 } sn_trainer;
 

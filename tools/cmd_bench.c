@@ -102,18 +102,22 @@ static void progress(void *arg, long done, long all) {
     cli_progress(c, (double)done / (double)all, "%ld of %ld steps", done, all);
 }
 
+static sn_bench_detail detail_of(const cli *c) {
+    return !cli_get(c, "profile") ? SN_BENCH_TOTAL : cli_get(c, "sizes") ? SN_BENCH_SIZES : SN_BENCH_KERNELS;
+}
+
 static sn_status measure(const cli *c, const sn_config *config, sn_supernet *net, const sn_run *r) {
     sn_arch *archs = NULL;
     sn_loader *loader = NULL;
     sn_bench_result result;
-    sn_bench_detail detail = !cli_get(c, "profile") ? SN_BENCH_TOTAL : cli_get(c, "sizes") ? SN_BENCH_SIZES : SN_BENCH_KERNELS;
     long n, batch, warmup;
     SN_TRY(cli_number(c, "batch", 1, 65536, config->train.batch, &batch));
     SN_TRY(cli_number(c, "warmup", 0, 1000, 3, &warmup));
     SN_TRY(choose(c, config, &archs, &n));
     sn_status s = SN_OK;
     if (r && sn_dataset_count(r->data, SN_TRAIN) >= batch) s = sn_loader_open(r, (int)batch, warmup + n, &loader);
-    if (s == SN_OK) s = sn_bench_steps(net, archs, n, (int)batch, (int)warmup, detail, loader, (void *)c, progress, &result);
+    if (s == SN_OK)
+        s = sn_bench_steps(net, archs, n, (int)batch, (int)warmup, detail_of(c), loader, (void *)c, progress, &result);
     if (s == SN_OK) s = print(c, net->backend, (int)batch, &result);
     sn_loader_close(loader);
     free(archs);
@@ -124,14 +128,18 @@ static sn_status measure(const cli *c, const sn_config *config, sn_supernet *net
 static sn_status measure_relaxed(const cli *c, sn_run *r) {
     sn_trainer *t;
     sn_bench_result result;
-    sn_bench_detail detail = !cli_get(c, "profile") ? SN_BENCH_TOTAL : cli_get(c, "sizes") ? SN_BENCH_SIZES : SN_BENCH_KERNELS;
     long n, warmup;
+    const char *other = cli_get(c, "paths") ? "--paths" : cli_get(c, "batch") ? "--batch" : NULL;
+    if (other)
+        return sn_error(SN_USAGE, "%s: found with train.mode: relax, whose steps are those of the config; allowed with sample",
+                        other);
     SN_TRY(cli_number(c, "steps", 1, 100000, 12, &n));
     SN_TRY(cli_number(c, "warmup", 0, 1000, 3, &warmup));
     SN_TRY(sn_trainer_create(r, &t));
-    sn_status s = t->steps - r->step < n + warmup ? sn_error(SN_USAGE, "--steps %ld after %ld of warm-up: the training has %lld",
-                                                             n, warmup, (long long)(t->steps - r->step))
-                                                  : sn_bench_training(t, n, (int)warmup, detail, (void *)c, progress, &result);
+    sn_status s = t->steps - r->step < n + warmup
+                      ? sn_error(SN_USAGE, "--steps %ld after %ld of warm-up: the training has %lld", n, warmup,
+                                 (long long)(t->steps - r->step))
+                      : sn_bench_training(t, n, (int)warmup, detail_of(c), (void *)c, progress, &result);
     if (s == SN_OK) s = print(c, r->backend, t->batch, &result);
     sn_trainer_free(t);
     return s;

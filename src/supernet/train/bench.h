@@ -32,7 +32,7 @@ typedef struct {
 sn_status sn_bench_steps(sn_supernet *, const sn_arch *archs, long n, int batch, int warmup, sn_bench_detail, sn_loader *loader,
                          void *arg, void (*progress)(void *arg, long done, long all), sn_bench_result *out);
 
-// The next steps of a training, whatever its mode, on its own images.
+// The next steps of a training in mode relax, on its own images.
 sn_status sn_bench_training(sn_trainer *, long n, int warmup, sn_bench_detail, void *arg,
                             void (*progress)(void *arg, long done, long all), sn_bench_result *out);
 

@@ -1,15 +1,6 @@
 // How many layers an entry has as a decision: sizes, names, costs, what exists and what is built, and what is wrong. What must
 // hold for any space: test_spaces.c. Next: src/space/space.h.
-#include "io/config/config.h"
-#include "space/cost.h"
-#include "suite.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-static sn_config *config;
-static const sn_space *space;
-static sn_graph *graph;
+#include "parsed_space.h"
 
 static sn_status parse(const char *network, const char *arch) {
     char text[2048];
@@ -30,20 +21,6 @@ static void open_arch(const char *network, const char *arch) {
 
 static void open_network(const char *network) {
     open_arch(network, "");
-}
-
-static void teardown(void) {
-    sn_graph_free(graph);
-    sn_config_free(config);
-    graph = NULL, config = NULL;
-}
-
-static sn_cost cost_of(const char *text) {
-    sn_arch a;
-    sn_cost c;
-    ck_ok(sn_arch_parse(space, text, &a));
-    ck_ok(sn_cost_arch(graph, &a, &c));
-    return c;
 }
 
 #define CHAIN "    - {layers: [1, 3, 4], out: 8, stride: 2, choose: [a, b]}\n"

@@ -1,49 +1,15 @@
 // Concats, picks of some of several values, motifs that read several values before them, and DARTS, which has all three: sizes,
 // wiring, costs, and what is wrong with one. What must hold for any of them: test_spaces.c. Next: src/space/space.h.
-#include "io/config/config.h"
 #include "kernels/backend.h"
-#include "space/cost.h"
+#include "parsed_space.h"
 #include "space/ops.h"
-#include "suite.h"
 #include "supernet/engine/exec.h"
 #include "supernet/engine/plan.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-static sn_config *config;
-static const sn_space *space;
-static sn_graph *graph;
-
-static void open_text(const char *text) {
-    ck_ok(sn_config_parse(text, strlen(text), SN_SOURCE_DIR "/configs/test.yaml", NULL, 0, &config));
-    space = config->space.built;
-    ck_ok(sn_graph_build(space, &graph));
-}
-
-static void teardown(void) {
-    sn_graph_free(graph);
-    sn_config_free(config);
-    graph = NULL, config = NULL;
-}
 
 #define START(channels)                                                                                                          \
     "data: {source: /nowhere}\ntrain: {epochs: 1, batch: 8}\nspace:\n  input: {channels: " #channels                             \
     ", height: 6, width: 6}\n  classes: 2\n  blocks:\n    a: {op: conv, kernel: 1}\n    b: {op: conv}\n    none: {op: zero}\n"   \
     "    skip: {op: identity}\n    e: {choose: [none, a, b]}\n"
-
-static sn_arch arch_of(const char *text) {
-    sn_arch a;
-    ck_ok(sn_arch_parse(space, text, &a));
-    return a;
-}
-
-static sn_cost cost_of(const char *text) {
-    sn_arch a = arch_of(text);
-    sn_cost c;
-    ck_ok(sn_cost_arch(graph, &a, &c));
-    return c;
-}
 
 static int node_called(const char *name) {
     for (int i = 0; i < graph->n; i++)
@@ -478,6 +444,9 @@ typedef struct {
 
 #define CELL "    - {out: 4, block: m}\n"
 static const wrong all_wrong[] = {
+    {"m: {inputs: [p, q], nodes: {x: {sum: [e: p, e: q]}}}", "    - {layers: [1, 2], out: 4, block: m}\n",
+     "entry 'stage1': of block 'm', which reads several values, how many layers there are cannot be a choice; allowed is one "
+     "number"},
     {"m: {nodes: {x: {concat: []}}}", CELL, "test.yaml:12:29: concat: found an empty list; allowed is a list of one or more"},
     {"m: {nodes: {x: {concat: input}}}", CELL, "concat: found 'input'; allowed is a list of one or more"},
     {"p: {op: shortcut}\n    m: {nodes: {x: {p: input}, y: {concat: [x, input]}, z: {e: y}}}",

@@ -1,43 +1,8 @@
 // Motifs: sizes, names and costs of spaces that have them, decisions that exist only under options, nets that are nothing, and
 // what is wrong with a motif. What must hold for any of them: test_spaces.c. Next: src/space/space.h.
-#include "io/config/config.h"
 #include "kernels/backend.h"
-#include "space/cost.h"
-#include "suite.h"
+#include "parsed_space.h"
 #include "supernet/engine/plan.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-static sn_config *config;
-static const sn_space *space;
-static sn_graph *graph;
-
-static void open_text(const char *text) {
-    ck_ok(sn_config_parse(text, strlen(text), SN_SOURCE_DIR "/configs/test.yaml", NULL, 0, &config));
-    space = config->space.built;
-    ck_ok(sn_graph_build(space, &graph));
-}
-
-static void open_preset(const char *name) {
-    char text[200];
-    snprintf(text, sizeof text, "data: {source: /nowhere}\nspace: {preset: %s}\ntrain: {epochs: 1, batch: 8}\n", name);
-    open_text(text);
-}
-
-static void teardown(void) {
-    sn_graph_free(graph);
-    sn_config_free(config);
-    graph = NULL, config = NULL;
-}
-
-static sn_cost cost_of(const char *text) {
-    sn_arch a;
-    sn_cost c;
-    ck_ok(sn_arch_parse(space, text, &a));
-    ck_ok(sn_cost_arch(graph, &a, &c));
-    return c;
-}
 
 // ---------------------------------------------------------------- NAS-Bench-201
 // Costs as published (all convolutions of these four are used); 341 of its cells have no way from input to output, their whole
@@ -53,7 +18,7 @@ START_TEST(nasbench201) {
         {"nor_conv_3x3,none,nor_conv_3x3,skip_connect,none,skip_connect", 78561920, 559386},
     };
     char size[SN_SIZE_TEXT];
-    open_preset("nasbench201");
+    open_preset("nasbench201", "");
     ck_assert_double_eq(sn_space_size(space, size, sizeof size), 15625);
     ck_assert_str_eq(size, "15,625");
     ck_assert_int_eq(graph->n_choices, 15 * 6);
@@ -82,7 +47,7 @@ END_TEST
 // have no order, pooling is like nothing else. One cell in each stage is enough.
 START_TEST(distinct_nets) {
     long distinct;
-    open_preset("nasbench201");
+    open_preset("nasbench201", "");
     for (int i = 1; i < 6; i += 2) config->space.built->entries[i].layers = 1;
     sn_graph_free(graph);
     ck_ok(sn_graph_build(space, &graph));
@@ -96,7 +61,7 @@ START_TEST(nested) {
     char size[SN_SIZE_TEXT], text[SN_ARCH_TEXT];
     long n = 0;
     sn_arch a, before, parsed;
-    open_preset("motifs");
+    open_preset("motifs", "");
     ck_assert_double_eq(sn_space_size(space, size, sizeof size), 216);
     ck_assert_str_eq(size, "216");
     ck_assert_str_eq(space->decisions[1].name, "stage1.pair.left");
@@ -127,7 +92,7 @@ START_TEST(random_archs) {
     enum { DRAWS = 21600, ARCHS = 216 };
     static int count[ARCHS];
     sn_arch all[ARCHS];
-    open_preset("motifs");
+    open_preset("motifs", "");
     all[0] = sn_arch_first(space);
     for (int i = 1; i < ARCHS; i++) {
         all[i] = all[i - 1];
@@ -183,7 +148,7 @@ START_TEST(nothing) {
     sn_backend *backend;
     sn_plan plan = {0};
     sn_arch a;
-    open_preset("nasbench201");
+    open_preset("nasbench201", "");
     ck_ok(sn_backend_open("cpu", 1, &backend));
     ck_ok(sn_arch_parse(space, "nor_conv_3x3,none,none,none,none,avg_pool_3x3", &a));
     sn_pass pass = sn_training_pass(&a, 4, 0);

@@ -1,41 +1,17 @@
 // Published spaces of chains: sizes, and costs of published nets, counted from their definitions (Params and MACs of the net
 // trained alone, without running statistics); their images in other sizes. Not here: NAS-Bench-201 (test_motifs.c),
 // NAS-Bench-Macro (test_config.c). Next: configs/spaces/.
-#include "io/config/config.h"
-#include "space/cost.h"
-#include "suite.h"
-
-#include <stdio.h>
-
-static sn_config *config;
-static sn_graph *graph;
-
-// The preset with some keys of `space` in place of its own.
-static void open_preset(const char *name, const char *keys) {
-    char text[8192];
-    snprintf(text, sizeof text, "data: {source: /nowhere}\nspace:\n  preset: %s\n%strain: {epochs: 1, batch: 8}\n", name, keys);
-    ck_ok(sn_config_parse(text, strlen(text), SN_SOURCE_DIR "/configs/test.yaml", NULL, 0, &config));
-    ck_ok(sn_graph_build(config->space.built, &graph));
-}
-
-static void teardown(void) {
-    sn_graph_free(graph);
-    sn_config_free(config);
-    graph = NULL, config = NULL;
-}
+#include "parsed_space.h"
 
 static void check_cost(const char *text, int64_t macs, int64_t params) {
-    sn_arch a;
-    sn_cost c;
-    ck_ok(sn_arch_parse(config->space.built, text, &a));
-    ck_ok(sn_cost_arch(graph, &a, &c));
+    sn_cost c = cost_of(text);
     ck_assert_msg(c.macs == macs && c.params == params, "%s: %lld MACs, %lld params", text, (long long)c.macs,
                   (long long)c.params);
 }
 
 static void check_size(const char *expected) {
     char size[SN_SIZE_TEXT];
-    sn_space_size(config->space.built, size, sizeof size);
+    sn_space_size(space, size, sizeof size);
     ck_assert_str_eq(size, expected);
 }
 

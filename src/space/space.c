@@ -473,8 +473,9 @@ static sn_status check_entry(const sn_space *s, int i) {
     const sn_block *b = &s->blocks[e->block[0]];
     if (e->depths && !e->choice && b->inputs.n > 1)
         return sn_error(SN_CONFIG,
-                        "entry '%s': of block '%s', which reads several values, the number of layers cannot be a choice", e->name,
-                        b->name);
+                        "entry '%s': of block '%s', which reads several values, how many layers there are cannot be a choice; "
+                        "allowed is one number",
+                        e->name, b->name);
     if (!e->choice) return SN_OK;
     char *who = sn_format("entry '%s'", e->name);
     sn_status status = who ? check_options(s, who, e->block, e->options) : SN_RESOURCE;

@@ -55,6 +55,9 @@ START_TEST(a_search_and_after) {
     ck_run(0, "\"$S\" eval run --arch likeliest");
     ck_printed("out", likeliest);
     ck_run(0, "\"$S\" rank run --set rank.strategy=likeliest --set rank.sample=3 --csv - | tail -n +2 | wc -l | grep -qx 3");
+    ck_run(0, "\"$S\" rank run --set rank.strategy=likeliest --set rank.sample=3 --max-macs 0.01M");
+    ck_run(2, "\"$S\" rank run --set rank.strategy=likeliest --max-params 1");
+    ck_printed("err", "no architecture is within the limits; the smallest have 0.000 MMACs and 10 params");
     ck_run(0, "\"$S\" retrain run --json");
     out = printed_json();
     ck_assert_str_eq(json_string_value(json_object_get(out, "arch")), likeliest);

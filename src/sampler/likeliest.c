@@ -47,18 +47,28 @@ static double likelihood_of(const sn_question *q, const sn_arch *a) {
     return sum;
 }
 
-static bool within(const sn_question *q, const sn_arch *a) {
+// least: the fewest multiplications and parameters met so far.
+static sn_status is_within(const sn_question *q, const sn_arch *a, sn_cost *least, bool *within) {
     sn_cost c;
-    return !q->graph || (sn_cost_arch(q->graph, a, &c) == SN_OK && c.macs <= q->limit.macs && c.params <= q->limit.params);
+    *within = true;
+    if (!q->graph) return SN_OK;
+    SN_TRY(sn_cost_arch(q->graph, a, &c));
+    if (c.macs < least->macs) least->macs = c.macs;
+    if (c.params < least->params) least->params = c.params;
+    *within = c.macs <= q->limit.macs && c.params <= q->limit.params;
+    return SN_OK;
 }
 
 static sn_status try_all(const sn_question *q, shortlist *l) {
     sn_arch a = sn_arch_first(q->space);
-    do
-        if (within(q, &a)) SN_TRY(add(l, &a, likelihood_of(q, &a)));
-    while (sn_arch_next(q->space, &a));
+    sn_cost least = {INT64_MAX, INT64_MAX};
+    do {
+        bool within;
+        SN_TRY(is_within(q, &a, &least, &within));
+        if (within) SN_TRY(add(l, &a, likelihood_of(q, &a)));
+    } while (sn_arch_next(q->space, &a));
     cut(l);
-    return SN_OK;
+    return l->n ? SN_OK : sn_cost_none_within(least, q->limit);
 }
 
 // Every option of decision d for what is in `from`, which has those of the decisions before it.

@@ -427,6 +427,20 @@ START_TEST(stopped) {
 }
 END_TEST
 
+// Killed between the score on the test split and the file that holds it: the log has that score.
+START_TEST(tested_once) {
+    const char *run = copy(whole, "once");
+    const char *path = lasting(at("once/finals/top6/finals.json"));
+    sn_finals f;
+    ck_ok(sn_finals_read(path, &f));
+    f.winner = -1;
+    ck_ok(sn_finals_write(path, &f));
+    sn_finals_free(&f);
+    ck_code(0, RUN(PLAIN, FINALS(run)));
+    ck_as_whole(run);
+}
+END_TEST
+
 // What was scored is not trained again: without the losers' folders the result is the same.
 START_TEST(scores_are_kept) {
     const char *run = copy(base, "kept");
@@ -566,6 +580,7 @@ int main(void) {
     tcase_add_loop_test(t, as_retrained, 0, 2);
     tcase_add_test(t, killed);
     tcase_add_test(t, stopped);
+    tcase_add_test(t, tested_once);
     tcase_add_test(t, scores_are_kept);
     tcase_add_test(t, other_finals_are_refused);
     tcase_add_test(t, refused_beforehand);

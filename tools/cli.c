@@ -524,7 +524,7 @@ sn_status cli_log_test(const cli *c, const sn_run *r, const char *checkpoint, co
     json_t *line = json_pack("{s:I,s:s,s:s,s:f,s:f,s:o,s:I}", "step", (json_int_t)r->step, "test_split", c->command->name, "arch",
                              sn_arch_text(r->space, &s->arch, arch), "top1", (double)s->top1 / (double)s->images, "top5",
                              (double)s->top5 / (double)s->images, "loss", cli_real(s->loss), "images", (json_int_t)s->images);
-    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     sn_status status = text ? sn_log_append(path, text) : sn_error(SN_RESOURCE, "%s: out of memory for a line", path);
     free(text);
     json_decref(line);

@@ -73,7 +73,7 @@ static sn_status find_test(const sn_run *r, score_notes *s) {
     sn_log_score score;
     bool found;
     char *path = sn_folder_file(r->folder, "log.jsonl");
-    sn_status status = path ? sn_log_test(path, r->step, &score, &found) : SN_RESOURCE;
+    sn_status status = path ? sn_log_test(path, r->step, NULL, &score, &found) : SN_RESOURCE;
     free(path);
     if (status != SN_OK || !found) return status;
     add_score(s, "test.top1", score.top1);

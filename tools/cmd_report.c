@@ -44,7 +44,7 @@ static sn_status read_log(report *r) {
     char *path = sn_folder_file(r->run->folder, "log.jsonl");
     sn_status s = path ? sn_log_points(path, &all, add_point) : SN_RESOURCE;
     if (s == SN_OK && sn_space_options(r->run->space) == r->run->space->n_decisions)
-        s = sn_log_test(path, r->run->step, &r->test, &r->tested);
+        s = sn_log_test(path, r->run->step, NULL, &r->test, &r->tested);
     free(path);
     r->point = all.point;
     r->points = all.n;

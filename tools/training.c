@@ -218,6 +218,11 @@ static sn_status keep_test(void *arg, const sn_score *s) {
 sn_status retrained_test(const cli *c, sn_run *r, sn_log_score *out) {
     tested t = {c, r, out};
     *out = (sn_log_score){NAN, NAN, NAN, 0};
+    char *log = sn_folder_file(r->folder, "log.jsonl");
+    bool found = false;
+    sn_status s = log ? sn_log_test(log, r->step, c->command->name, out, &found) : SN_RESOURCE;
+    free(log);
+    if (s != SN_OK || (found && out->images > 0)) return s;
     return sn_dataset_count(r->data, SN_TEST) ? retrained_score(r, SN_TEST, &t, keep_test) : SN_OK;
 }
 

@@ -27,7 +27,8 @@ sn_status retraining_of(const sn_config *supernet, const char *arch, int init, c
                         sn_config **config, char **folder);
 // Scores the one architecture of a retrained run on all images of a split, with its running statistics.
 sn_status retrained_score(sn_run *, sn_split, void *arg, sn_status (*scored)(void *arg, const sn_score *));
-// The one use of the test split; it is written down. Data without one leave the score unknown: NAN, 0 images.
+// The one use of the test split; it is written down, and where this command's is, that is the score: one who was killed after it
+// does not use the split again. Data without one leave the score unknown: NAN, 0 images.
 sn_status retrained_test(const cli *, sn_run *, sn_log_score *out);
 void retrained_print(const sn_config *, const sn_log_score *); // that score
 

@@ -29,7 +29,7 @@ typedef struct {
 } shortlist;
 
 static void cut(shortlist *l) {
-    qsort(l->list, l->n, sizeof *l->list, by_likelihood);
+    if (l->n) qsort(l->list, l->n, sizeof *l->list, by_likelihood);
     if (l->n > (size_t)l->most) l->n = (size_t)l->most;
 }
 

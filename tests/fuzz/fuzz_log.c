@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     sn_log_score score;
     bool found;
     const char *path = fuzz_file("log", data, size);
-    if (sn_log_test(path, 32, &score, &found) != SN_OK || sn_log_cut(path, 32) != SN_OK) abort();
+    if (sn_log_test(path, 32, NULL, &score, &found) != SN_OK || sn_log_cut(path, 32) != SN_OK) abort();
     uint8_t *left = malloc(size + 1);
     if (!left) abort();
     size_t n = fuzz_load(path, left, size + 1);

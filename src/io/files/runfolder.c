@@ -227,10 +227,11 @@ static bool line_stays(const char *line, int64_t step) {
     return stays;
 }
 
-static bool test_of(const char *line, int64_t step, sn_log_score *out) {
+static bool test_of(const char *line, int64_t step, const char *by, sn_log_score *out) {
     json_t *object = json_loads(line, 0, NULL), *top1 = json_object_get(object, "top1");
-    bool is = json_object_get(object, "test_split") && json_integer_value(json_object_get(object, "step")) == step &&
-              json_is_number(top1);
+    const char *command = json_string_value(json_object_get(object, "test_split"));
+    bool is = command && (!by || !strcmp(command, by)) && json_integer_value(json_object_get(object, "step")) == step &&
+              json_number_value(top1) >= 0 && json_number_value(top1) <= 1 && json_is_number(top1);
     json_t *top5 = json_object_get(object, "top5"), *loss = json_object_get(object, "loss");
     if (is)
         *out = (sn_log_score){json_number_value(top1), json_is_number(top5) ? json_number_value(top5) : NAN,
@@ -254,17 +255,18 @@ sn_status sn_log_lines(const char *path, void *arg, void (*tell)(void *arg, cons
 
 typedef struct {
     int64_t step;
+    const char *by;
     sn_log_score *out;
     bool found;
 } test_search;
 
 static void look_for_test(void *arg, const char *line) {
     test_search *t = arg;
-    t->found = test_of(line, t->step, t->out) || t->found;
+    t->found = test_of(line, t->step, t->by, t->out) || t->found;
 }
 
-sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *found) {
-    test_search t = {step, out, false};
+sn_status sn_log_test(const char *path, int64_t step, const char *by, sn_log_score *out, bool *found) {
+    test_search t = {step, by, out, false};
     sn_status s = sn_log_lines(path, &t, look_for_test);
     *found = t.found;
     return s;

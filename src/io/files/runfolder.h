@@ -39,13 +39,13 @@ sn_status sn_text_write(const char *path, const char *text);
 // log.jsonl: one JSON object a line, each with "step". Opening for training cuts it back to lines of at most `step`; records of
 // a use of the test split ("test_split") stay.
 sn_status sn_log_cut(const char *path, int64_t step);
-// The newest use of the test split after `step` updates that scored one arch; *found says whether there is any. Lines that are no
-// JSON are passed over.
+// The newest use of the test split after `step` updates that scored one arch; *found says whether there is any. by: the command
+// that used it, or NULL for any. Lines that are no JSON are passed over.
 typedef struct {
     double top1, top5, loss; // NaN: not in the line
     int64_t images;
 } sn_log_score;
-sn_status sn_log_test(const char *path, int64_t step, sn_log_score *out, bool *found);
+sn_status sn_log_test(const char *path, int64_t step, const char *by, sn_log_score *out, bool *found);
 // Tells each line, in order; nothing where there is no log.
 sn_status sn_log_lines(const char *path, void *arg, void (*tell)(void *arg, const char *line));
 // What training wrote: means over the steps since such a line before, or the accuracy of a validation. NaN: not in the line.

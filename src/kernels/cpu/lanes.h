@@ -22,7 +22,8 @@ enum { LANE = 16 }; // floats in a v16
 // v_load_n and v_store_n touch the first n floats only (0 <= n <= 16); lanes not loaded are 0.
 // v_stream: a store past the caches; p on a boundary of 64 bytes; v_stream_end before another thread reads.
 // v_max(a, b) = a > b ? a : b and v_min(a, b) = a < b ? a : b, so a NaN in b comes through.
-// v_where_gt(a, b, x, y): x where a > b, else y. v_where_equal(a, b, x): x where a == b, else 0. v_inside(x, u, top): x where 0 < u < top, else 0.
+// v_where_gt(a, b, x, y): x where a > b, else y. v_where_equal(a, b, x): x where a == b, else 0. v_inside(x, u, top): x where 0 <
+// u < top, else 0.
 #if defined(SN_LANES_avx512)
 
 #include <immintrin.h>

@@ -107,9 +107,8 @@ size_t LANES(pool_forward_scratch)(const sn_call *call) {
 INLINE v16 window_value(bool largest, int kernel, const float *plane, int64_t row, const window *v) {
     const float *x = plane + v->at;
     v16 all = largest ? v_load(x + tap_at(kernel, row, v->first)) : v_zero();
-    for (int h = 0; h < kernel; h++, x += row)
-        UNROLL
-        for (int w = 0; w < kernel; w++) all = largest ? v_max(v_load(x + w * LANE), all) : v_add(all, v_load(x + w * LANE));
+    for (int h = 0; h < kernel; h++, x += row) UNROLL
+    for (int w = 0; w < kernel; w++) all = largest ? v_max(v_load(x + w * LANE), all) : v_add(all, v_load(x + w * LANE));
     return largest ? all : v_div(all, v_set(v->pixels));
 }
 
@@ -187,20 +186,18 @@ INLINE void give(bool largest, int kernel, const float *plane, int64_t row, cons
     if (largest) {
         const float *x = plane + v->at;
         best = v_load(x + tap_at(kernel, row, v->first)), at = v_set((float)v->first);
-        for (int h = 0, tap = 0; h < kernel; h++, x += row)
-            UNROLL
-            for (int w = 0; w < kernel; w++, tap++) {
-                v16 value = v_load(x + w * LANE);
-                at = v_where_gt(value, best, v_set((float)tap), at);
-                best = v_max(value, best);
-            }
+        for (int h = 0, tap = 0; h < kernel; h++, x += row) UNROLL
+        for (int w = 0; w < kernel; w++, tap++) {
+            v16 value = v_load(x + w * LANE);
+            at = v_where_gt(value, best, v_set((float)tap), at);
+            best = v_max(value, best);
+        }
     } else
         g = v_div(g, v_set(v->pixels));
     float *to = dz + v->at;
-    for (int h = 0, tap = 0; h < kernel; h++, to += row)
-        UNROLL
-        for (int w = 0; w < kernel; w++, tap++)
-            v_store(to + w * LANE, v_add(v_load(to + w * LANE), largest ? v_where_equal(at, v_set((float)tap), g) : g));
+    for (int h = 0, tap = 0; h < kernel; h++, to += row) UNROLL
+    for (int w = 0; w < kernel; w++, tap++)
+        v_store(to + w * LANE, v_add(v_load(to + w * LANE), largest ? v_where_equal(at, v_set((float)tap), g) : g));
 }
 
 INLINE void give_image(bool largest, int kernel, const sn_pool_size *s, const gradient *g, const memory *mem, int image, int c,

@@ -720,7 +720,7 @@ START_TEST(bindings) {
     char keys[256];
     ck_assert_str_eq(sn_config_free_keys(SN_BINDS_TRAINING, keys, sizeof keys),
                      "data.source, data.augment, data.cache, data.memory, train.save_every, train.keep, train.relax.on_collapse, "
-                     "train.tensorboard, "
+                     "train.recompute, train.tensorboard, "
                      "rank, retrain, export, "
                      "threads, device");
 }

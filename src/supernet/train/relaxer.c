@@ -129,6 +129,7 @@ static sn_pass pass_of(const sn_relaxer *x, unsigned wanted) {
                      .gate_gradients = wanted & SN_WANT_GATES,
                      .smoothing = x->run->config->train.optimizer.label_smoothing,
                      .loss_scale = 1.0 / batch,
+                     .recompute = x->run->config->train.recompute,
                      .target = -1};
 }
 

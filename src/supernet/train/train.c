@@ -64,7 +64,9 @@ void sn_trainer_free(sn_trainer *t) {
 }
 
 static sn_pass training_pass(const sn_run *r, const sn_arch *a) {
-    return sn_training_pass(a, r->config->train.batch, r->config->train.optimizer.label_smoothing);
+    sn_pass pass = sn_training_pass(a, r->config->train.batch, r->config->train.optimizer.label_smoothing);
+    pass.recompute = r->config->train.recompute;
+    return pass;
 }
 
 sn_status sn_trainer_room(const sn_run *r, sn_room *out) {

@@ -1,5 +1,6 @@
 // supernet describe CONFIG: the size of the space, its decisions, costs, and a forecast of memory and time.
 #include "cli.h"
+#include "picture.h"
 #include "space/cost.h"
 #include "supernet/rank/archlist.h"
 #include "supernet/rank/rank.h"
@@ -10,14 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_option options[] = {{"arch", 'a', "A", "costs of this architecture too, or of the best of a run's ranking"},
-                                     CLI_LIMITS,
-                                     {"archs", 0, "all|FILE", "with --csv: print arch,macs,params of all, or of those in FILE"},
-                                     {"csv", 0, NULL, "see --archs"},
-                                     {"notation", 0, "N", "write the architecture so too, or, with --csv, all of them"},
-                                     {"distinct", 0, NULL, "how many differ as nets trained alone; tries all"},
-                                     {"no-timing", 0, NULL, "do not time a few steps to forecast the training time"},
-                                     {0}};
+static const cli_option options[] = {
+    {"arch", 'a', "A", "costs of this architecture too, or of the best of a run's ranking"},
+    CLI_LIMITS,
+    {"archs", 0, "all|FILE", "with --csv: print arch,macs,params of all, or of those in FILE"},
+    {"csv", 0, NULL, "see --archs"},
+    {"notation", 0, "N", "write the architecture so too, or, with --csv, all of them"},
+    {"picture", 0, "FILE", "draw the space, or the architecture in it: FILE.svg, .png or .pdf (Graphviz)"},
+    {"distinct", 0, NULL, "how many differ as nets trained alone; tries all"},
+    {"no-timing", 0, NULL, "do not time a few steps to forecast the training time"},
+    {0}};
 
 static const cli_choice choices[] = {{"notation", sn_notation_words}, {0}};
 
@@ -214,9 +217,19 @@ static sn_status run_csv(const cli *c, sn_config *config) {
     return s;
 }
 
+// The arch that is asked for, if any, and its picture, or that of the space, if wanted.
+static sn_status look(const cli *c, const sn_space *s, const sn_graph *g, sn_arch *asked) {
+    const char *picture = cli_get(c, "picture");
+    bool one = cli_get(c, "arch");
+    if (one) SN_TRY(cli_arch(c, c->operand[0], s, g, asked));
+    if (picture) SN_TRY(picture_save(s, one ? asked : NULL, picture));
+    if (picture) cli_say(c, "picture: %s", picture);
+    return SN_OK;
+}
+
 static sn_status print_without_data(const cli *c, const sn_config *config, const sn_graph *g) {
     sn_arch asked;
-    if (cli_get(c, "arch")) SN_TRY(cli_arch(c, c->operand[0], config->space.built, g, &asked));
+    SN_TRY(look(c, config->space.built, g, &asked));
     return print_all(c, config, g, cli_get(c, "arch") ? &asked : NULL, NULL);
 }
 
@@ -238,7 +251,7 @@ static sn_status describe_without_data(const cli *c) {
 static sn_status describe(const cli *c, sn_run *r) {
     sn_arch asked;
     forecast f;
-    if (cli_get(c, "arch")) SN_TRY(cli_arch(c, c->operand[0], r->space, r->graph, &asked));
+    SN_TRY(look(c, r->space, r->graph, &asked));
     cli_say_data(c, r);
     SN_TRY(sn_rank_layout(r, &f.ranking));
     SN_TRY(sn_forecast_run(r, !cli_get(c, "no-timing"), &f.training));
@@ -248,6 +261,7 @@ static sn_status describe(const cli *c, sn_run *r) {
 static sn_status run(const cli *c) {
     sn_config *config;
     sn_run *r;
+    if (cli_get(c, "picture")) SN_TRY(picture_check(cli_get(c, "picture")));
     SN_TRY(cli_config(c, c->operand[0], &config));
     if (cli_get(c, "csv")) return run_csv(c, config);
     sn_status s = sn_run_create(config, &cli_stop, &r);
@@ -258,10 +272,10 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-static const cli_rule rules[] = {{"archs", CLI_NEEDS, "csv"},       {"csv", CLI_NEEDS, "archs"},
-                                 {"csv", CLI_EXCLUDES, "json"},     {"csv", CLI_EXCLUDES, "arch"},
-                                 {"csv", CLI_EXCLUDES, "distinct"}, {"max-macs", CLI_NEEDS, "arch"},
-                                 {"max-params", CLI_NEEDS, "arch"}, {0}};
+static const cli_rule rules[] = {
+    {"archs", CLI_NEEDS, "csv"},     {"csv", CLI_NEEDS, "archs"},       {"csv", CLI_EXCLUDES, "json"},
+    {"csv", CLI_EXCLUDES, "arch"},   {"csv", CLI_EXCLUDES, "distinct"}, {"csv", CLI_EXCLUDES, "picture"},
+    {"max-macs", CLI_NEEDS, "arch"}, {"max-params", CLI_NEEDS, "arch"}, {0}};
 
 const cli_command cmd_describe = {
     .name = "describe",

@@ -39,6 +39,7 @@ START_TEST(usage) {
                  {"describe x.yaml --csv --archs all --arch a", "--csv", "--arch"},
                  {"rank run --sample 3 --archs list", "--sample", "--archs"},
                  {"rank run --key a", "--key", "--against"},
+                 {"rank run --notation tuple", "--notation", "--csv"},
                  {"bench x.yaml --paths list --steps 2", "--steps", "--paths"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         ck_run(2, "\"$S\" %s", pairs[i].line);
@@ -310,6 +311,20 @@ START_TEST(ranked) {
     ck_run(0, "\"$S\" rank run --against some.csv --key top1");
     ck_printed("out", "on two halves of the images, over 27: tau ");
     ck_printed("out", "\narchitectures: 19, ");
+    // in another notation
+    ck_run(0, "\"$S\" rank run --csv - --notation tuple >tuples.csv && grep '\"(2, 0, 1)\",0' tuples.csv");
+    ck_run(0, "\"$S\" rank run --json --against tuples.csv --key top1");
+    out = printed_json();
+    ck_assert_int_eq((int)number(json_object_get(out, "against"), "truths"), 27);
+    ck_assert_int_eq((int)number(json_object_get(out, "against"), "outside"), 0);
+    json_decref(out);
+    ck_run(2, "\"$S\" rank run --csv - --notation mmrazor");
+    ck_printed("err", "--notation mmrazor: its texts are many lines, which a CSV cannot hold");
+    ck_run(2, "\"$S\" rank run --csv - --notation nasbench201");
+    ck_printed("err", "--notation: archs of this space cannot be written as nasbench201");
+    write_all("twice.csv", "arch,accuracy\n\"skip,skip,skip\",0.5\n\"(0, 0, 0)\",0.6\n");
+    ck_run(4, "\"$S\" rank run --against twice.csv");
+    ck_printed("err", "twice.csv:3: arch skip,skip,skip is given twice, first on line 2");
     // names of another space say which and where
     write_all("other.csv", "arch,accuracy\n\n\"skip,mb9_k9,skip\",0.5\n\"skip,skip,skip\",0.6\n\"mb3_k3,skip,skip\",0.7\n");
     ck_run(0, "\"$S\" rank run --against other.csv");

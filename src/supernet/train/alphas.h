@@ -7,7 +7,7 @@
 #include "sampler/method.h"
 
 enum { SN_MONITOR_LEAN, SN_MONITOR_EIGENVALUE, SN_MONITOR_VALUES };
-enum { SN_MONITOR_EPOCHS = 16 };
+enum { SN_MONITOR_EPOCHS = 16, SN_MONITOR_BACK = 8 };      // that are remembered; most that one goes back
 enum { SN_ALPHA_UPDATES, SN_ALPHA_TOLD, SN_ALPHA_COUNTS }; // of Adam; 1: a collapse was told
 
 typedef struct {

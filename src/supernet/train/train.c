@@ -444,19 +444,13 @@ static void log_alphas(loop *l) {
     log_line(l, json_pack("{s:I,s:o}", "step", (json_int_t)r->step, "alphas", all));
 }
 
-static json_t *number(double x) {
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
 // Signs of a collapse are told once in a run: what the log has is not told again.
 static sn_status watch_collapse(loop *l, int64_t epoch, bool *ends) {
     sn_trainer *t = l->trainer;
     const sn_run *r = t->run;
     sn_monitor_report m;
     SN_TRY(sn_monitor_epoch(t->run, t->relaxer, (int)epoch, &m));
-    log_line(l, json_pack("{s:I,s:{s:o,s:o,s:o,s:o,s:i,s:I}}", "step", (json_int_t)r->step, "monitor", "entropy",
-                          number(m.entropy), "without_weights", number(m.free_share), "lean", number(m.lean), "eigenvalue",
-                          number(m.eigenvalue), "batch", t->batch, "seed", (json_int_t)r->config->train.seed));
+    log_line(l, json_pack("{s:I,s:o}", "step", (json_int_t)r->step, "monitor", sn_monitor_json(r, &m)));
     if (!m.why || r->alphas->counts[SN_ALPHA_TOLD]) return SN_OK;
     char text[400], back[160] = "begin anew with a smaller train.relax.lr or a longer train.relax.warmup";
     if (m.epoch)

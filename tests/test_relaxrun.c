@@ -70,6 +70,43 @@ START_TEST(a_search_and_after) {
 }
 END_TEST
 
+// What was after an epoch: the alphas and weights of its checkpoint, in each command that takes them; epochs that were not kept
+// are told with those that were.
+START_TEST(an_earlier_epoch) {
+    put_search("method: darts, lr: 0.05");
+    ck_run(0, "\"$S\" train c.yaml -o run -q");
+    ck_run(0, "\"$S\" alphas run/checkpoints/step-00000020.h5 >alone.txt && \"$S\" alphas run --epoch 2 | cmp - alone.txt");
+    ck_run(0, "\"$S\" alphas run | cmp -s - alone.txt; test $? = 1");
+    ck_run(0, "\"$S\" eval run/checkpoints/step-00000020.h5 --arch conv,conv,skip --json >alone.txt");
+    ck_run(0, "\"$S\" eval run --epoch 2 --arch conv,conv,skip --json | cmp - alone.txt");
+    ck_printed("err", "the weights are those of epoch 2, step 20 of 40");
+    ck_run(0,
+           "\"$S\" export run --epoch 2 --arch conv,conv,skip -o a.onnx && \"$S\" export run/checkpoints/step-00000020.h5 --arch "
+           "conv,conv,skip -o b.onnx && cmp a.onnx b.onnx");
+    ck_run(
+        0,
+        "\"$S\" rank run --epoch 2 --sample 3 --csv - >e2.csv && \"$S\" rank run/checkpoints/step-00000020.h5 --sample 3 --csv - "
+        "| cmp - e2.csv");
+    ck_run(0, "\"$S\" rank run --sample 3 --csv - | cmp -s - e2.csv; test $? = 1");
+    ck_run(0, "\"$S\" retrain run --epoch 2 --arch conv,conv,skip --init inherited");
+    ck_printed("err", "parameters start from run/checkpoints/step-00000020.h5");
+    ck_run(0, "rm run/checkpoints/step-00000030.h5");
+    const char *const all[] = {"eval run --arch conv,conv,skip", "export run --arch conv,conv,skip", "rank run", "retrain run",
+                               "alphas run"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        ck_run(2, "\"$S\" %s --epoch 3", all[i]);
+        ck_printed("err", "run has no checkpoint of epoch 3; there are those of epochs 1, 2, 4");
+    }
+    ck_run(2, "\"$S\" eval run/checkpoints/step-00000020.h5 --epoch 2 --arch conv,conv,skip");
+    ck_printed("err", "a run folder is needed");
+    ck_run(2, "\"$S\" rank run/checkpoints/step-00000020.h5 --epoch 2");
+    ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o sampled -q --set train.keep=1");
+    ck_run(
+        0,
+        "\"$S\" eval sampled --epoch 4 --arch skip,skip,skip; \"$S\" eval sampled --epoch 99 --arch skip,skip,skip; test $? = 2");
+}
+END_TEST
+
 // Two parts of equal size, apart, the same for every train.seed.
 START_TEST(halves_of_the_images) {
     sn_run *r[3];
@@ -161,6 +198,7 @@ int main(void) {
     tcase_set_timeout(t, 600);
     tcase_add_checked_fixture(t, place_make, folder_remove);
     tcase_add_test(t, a_search_and_after);
+    tcase_add_test(t, an_earlier_epoch);
     tcase_add_test(t, halves_of_the_images);
     tcase_add_test(t, gone_on_with);
     tcase_add_test(t, alphas_that_diverge);

@@ -81,6 +81,10 @@ double cli_decimal(const char *text, const char **end);
     }
 sn_status cli_limits(const cli *, sn_cost *most);
 
+// --epoch, which cli_open_run heeds.
+#define CLI_EPOCH                                                                                                                \
+    { "epoch", 0, "E", "with the weights of epoch E, of those whose checkpoint was kept (default: the newest)" }
+
 // Overrides for the config from --set, --threads and --device. Texts are owned (cli_free_overrides).
 typedef struct {
     char *text[CLI_VALUES];

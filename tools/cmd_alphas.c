@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const cli_option options[] = {{"csv", 0, "FILE", "write step,decision,option,alpha of every epoch to FILE; -: to stdout"},
-                                     {0}};
+static const cli_option options[] = {
+    {"csv", 0, "FILE", "write step,decision,option,alpha of every epoch to FILE; -: to stdout"}, CLI_EPOCH, {0}};
 
 typedef struct {
     const sn_run *run;

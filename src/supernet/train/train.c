@@ -41,7 +41,7 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     if (!t) return SN_RESOURCE;
     t->run = run;
     t->batch = run->config->train.batch;
-    t->steps_per_epoch = run->images / t->batch;
+    t->steps_per_epoch = sn_run_epoch_steps(run);
     t->steps = sn_run_steps(run);
     sn_status s = check_extends(run);
     if (s == SN_OK) s = check_bn(t);

@@ -3,8 +3,10 @@
 // a search is otherwise (test_relaxrun.c).
 #include "datafiles.h"
 #include "io/config/config.h"
+#include "io/files/runfolder.h"
 #include "program.h"
 #include "supernet/train/monitor.h"
+#include "supernet/train/rollback.h"
 
 // Options without weights beside one with; a cell once.
 static const char space[] = "space:\n"
@@ -166,7 +168,7 @@ START_TEST(collapse_told_or_stopped) {
     ck_printed("err", "epoch 1: the search may collapse: the mixture leans to options without weights");
     ck_printed("err", "begin anew with a smaller train.relax.lr");
     ck_printed("err", "stopped after step 10");
-    ck_run(0, "\"$S\" train c.yaml -o biased --set train.relax.on_collapse=warn");
+    ck_run(0, "\"$S\" train c.yaml -o biased --set train.relax.on_collapse=stop");
     ck_assert_int_eq(lines_with("biased/log.jsonl", "may collapse"), 1);
 }
 END_TEST
@@ -252,6 +254,68 @@ START_TEST(a_search_that_collapses_and_its_control) {
 }
 END_TEST
 
+// Twice back, each time to an epoch of its own, with three times the decay; stopped and gone on with, the same bytes.
+START_TEST(a_search_that_goes_back) {
+    static const char keys[] = "--set train.validate_every=0 --set train.epochs=24 --set train.relax.lr=0.01 --set "
+                               "train.relax.on_collapse=rollback --set "
+                               "train.relax.rollbacks=2 --set train.save_every=11";
+    write_all("c.yaml", collapsing);
+    ck_run(0, "\"$S\" train c.yaml -o run %s --threads 1", keys);
+    ck_printed("err", "it goes back to epoch 10, with weight_decay 0.0003");
+    ck_printed("err", "it goes back to epoch 11, with weight_decay 0.0009");
+    ck_printed("err", "better is the likeliest of epoch 11: supernet retrain run --epoch 11");
+    ck_assert_int_eq(lines_with("run/log.jsonl", "goes back to"), 2);
+    ck_assert_int_eq(lines_with("run/log.jsonl", "\"monitor\""), 24); // those of epochs that are not any more are gone
+    for (int k = 1; k <= 6; k++)
+        run("timeout -s %s 0.%d \"$S\" train c.yaml -o parts -q %s", k % 2 ? "KILL" : "TERM", 3 + k, keys);
+    ck_run(0, "\"$S\" train c.yaml -o parts -q %s", keys);
+    ck_run(0, "cmp run/checkpoints/step-00000360.h5 parts/checkpoints/step-00000360.h5");
+    ck_run(0, "\"$S\" eval run --epoch 16 --arch likeliest");
+}
+END_TEST
+
+// What going back leaves: the state of that step, how often, its decay, no checkpoint behind it; and what it cannot do.
+START_TEST(back_by_hand) {
+    sn_run *r;
+    int64_t step, *steps;
+    int n;
+    put_search("method: darts, lr: 0.05, on_collapse: rollback, rollbacks: 2, rollback_decay: 10");
+    ck_run(3, "\"$S\" train c.yaml -o x --set train.optimizer.weight_decay=0");
+    ck_printed("err", "train.optimizer.weight_decay: found 0, which train.relax.on_collapse: rollback multiplies");
+    ck_run(0, "\"$S\" train c.yaml -o run -q --set train.optimizer.weight_decay=0.001");
+    ck_run(0, "ls run/checkpoints | grep -c step | grep -qx 5"); // the start too
+    ck_ok(sn_run_open(at(PLACE "/run"), NULL, 0, NULL, &r));
+    ck_ok(sn_rollback_step(r, 2, &step));
+    ck_assert_int_eq(step, 20);
+    ck_run(0, "rm run/checkpoints/step-00000020.h5");
+    ck_ok(sn_rollback_step(r, 2, &step));
+    ck_assert_int_eq(step, 10);
+    double alpha[9];
+    sn_run *then;
+    ck_ok(sn_run_open(at(PLACE "/run/checkpoints/step-00000010.h5"), NULL, 0, NULL, &then));
+    memcpy(alpha, then->alphas->alpha, sizeof alpha);
+    sn_run_free(then);
+    ck_assert(sn_rollback_wanted(r));
+    ck_ok(sn_rollback(r, 10));
+    ck_assert_int_eq(r->step, 10);
+    ck_assert(!memcmp(alpha, r->alphas->alpha, sizeof alpha));
+    ck_ok(sn_folder_steps(r->folder, &steps, &n));
+    ck_assert(n == 2 && steps[0] == 10 && steps[1] == 0);
+    free(steps);
+    for (int times = 1; times <= 3; times++) {
+        ck_ok(sn_rollback_decay(r));
+        ck_near(r->optim->settings.weight_decay, times == 1 ? 0.01 : 0.1, 1e-12, "decay");
+        ck_assert(sn_rollback_wanted(r) == (times < 2) && sn_rollback_told(r) == (times == 3));
+        if (times == 1) ck_ok(sn_rollback(r, 0));
+        if (times == 2) sn_rollback_tell(r, 7);
+    }
+    ck_run(0, "rm run/checkpoints/*");
+    ck_assert_int_eq(sn_rollback_step(r, 2, &step), SN_DIVERGED);
+    ck_message("has no checkpoint of epoch 2 or before it to go back to");
+    sn_run_free(r);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("collapse");
     TCase *t = tcase_create("all");
@@ -262,6 +326,8 @@ int main(void) {
     tcase_add_test(t, signs_by_numbers);
     tcase_add_test(t, collapse_told_or_stopped);
     tcase_add_test(t, a_search_that_collapses_and_its_control);
+    tcase_add_test(t, a_search_that_goes_back);
+    tcase_add_test(t, back_by_hand);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

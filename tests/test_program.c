@@ -674,7 +674,7 @@ START_TEST(retrained) {
     ck_run(3, "\"$S\" rank run --set train={}");
     ck_printed("err",
                "--set train={}: what run was made with stays; allowed are data.source, data.augment, data.cache, data.memory, "
-               "train.save_every, train.keep, train.relax.on_collapse, train.recompute, train.tensorboard, rank, retrain, "
+               "train.save_every, train.keep, train.recompute, train.tensorboard, rank, retrain, "
                "export, threads, device");
     ck_run(3, "\"$S\" rank run --set rnak.bn=x"); // no such key: as in a config
     ck_printed("err", "unknown key 'rnak'");

@@ -86,6 +86,10 @@ sn_status cli_limits(const cli *, sn_cost *most);
 // written so, or, of what must be one, not on a line.
 sn_status cli_notation(const cli *, const sn_space *, bool line, const sn_notation **out);
 
+// --epoch, which cli_open_run heeds.
+#define CLI_EPOCH                                                                                                                \
+    { "epoch", 0, "E", "with the weights of epoch E, of those whose checkpoint was kept (default: the newest)" }
+
 // Overrides for the config from --set, --threads and --device. Texts are owned (cli_free_overrides).
 typedef struct {
     char *text[CLI_VALUES];

@@ -10,6 +10,7 @@
 
 static const cli_option options[] = {{"csv", 0, "FILE", "write step,decision,option,alpha of every epoch to FILE; -: to stdout"},
                                      {"notation", 0, "N", "write the likeliest architecture so too"},
+                                     CLI_EPOCH,
                                      {0}};
 
 static const cli_choice choices[] = {{"notation", sn_notation_words}, {0}};

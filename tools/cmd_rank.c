@@ -16,6 +16,7 @@ static const cli_option options[] = {
     {"sample", 0, "N", "N different random architectures (default: rank.strategy)"},
     {"archs", 0, "FILE", "one architecture a line"},
     CLI_LIMITS,
+    CLI_EPOCH,
     {"by", 0, "WHAT", "what is best: accuracy, loss or effects (default: rank.by)"},
     {"top", 0, "K", "print the K best (default 10)"},
     {"csv", 0, "FILE", "also every score of the store as CSV, best first, or what several runs say; -: that alone, to stdout"},

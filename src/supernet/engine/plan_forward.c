@@ -140,8 +140,9 @@ static sn_status emit_forward(planner *p, const op *o) {
     switch (n->kind) {
     case SN_NODE_CONV:
         SN_TRY(sn_planner_use(p, o->node));
+        SN_TRY(sn_planner_weight(p, o->node));
         c.kernel = SN_CONV_FORWARD;
-        c.as.conv_forward = (sn_conv_forward){conv_size(p, o->node), x, weight_offset(p, n->weight), y, stat};
+        c.as.conv_forward = (sn_conv_forward){conv_size(p, o->node), x, p->weights[o->node], y, stat};
         break;
     case SN_NODE_POOL:
         c.kernel = SN_POOL_FORWARD;
@@ -168,7 +169,9 @@ static sn_status emit_forward(planner *p, const op *o) {
     }
     if (c.kernel != SN_KERNELS) SN_TRY(sn_planner_emit(p, c, o->node));
     SN_TRY(emit_bn(p, o->out));
-    return has_backward(p) ? SN_OK : drop_read(p, o);
+    if (has_backward(p)) return SN_OK;
+    if (n->kind == SN_NODE_CONV) SN_TRY(sn_planner_drop_weight(p, o->node));
+    return drop_read(p, o);
 }
 
 sn_status sn_planner_forward(planner *p) {

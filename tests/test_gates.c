@@ -293,8 +293,9 @@ START_TEST(options_cost_what_archs_differ_by) {
         for (int d = 0; sn_costs_add_up(b.graph, b.space) && d < b.space->n_decisions; d++)
             for (int n = 0, k; (k = sn_decision_option(&b.space->decisions[d], n)) >= 0; n++) {
                 sn_arch to = from;
-                sn_cost before, after, had = sn_cost_option(b.graph, b.space, d, from.option[d]),
-                                       has = sn_cost_option(b.graph, b.space, d, k);
+                sn_cost before, after, had, has;
+                ck_ok(sn_cost_option(b.graph, d, from.option[d], &had));
+                ck_ok(sn_cost_option(b.graph, d, k, &has));
                 to.option[d] = (uint8_t)k;
                 ck_ok(sn_cost_arch(b.graph, &from, &before));
                 ck_ok(sn_cost_arch(b.graph, &to, &after));

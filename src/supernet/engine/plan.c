@@ -40,7 +40,7 @@ sn_status sn_plan_add(sn_plan *plan, const sn_backend *backend, const sn_call *c
 
 void sn_plan_clear(sn_plan *plan) {
     plan->n_calls = plan->n_launches = plan->n_parts = plan->n_gates = 0;
-    plan->arena = 0;
+    plan->arena = plan->weights = 0;
     plan->scratch = 0;
     plan->images = plan->loss = plan->rank = plan->score = SN_NONE;
 }
@@ -57,10 +57,9 @@ sn_status sn_planner_emit(planner *p, sn_call call, int node) {
 
 sn_status sn_planner_use(planner *p, int node) {
     sn_plan *plan = p->plan;
-    sn_part part[SN_NODE_PARTS];
-    int n = sn_node_parts(p->graph, &p->graph->node[node], part);
+    int n = sn_node_parts(p->graph, &p->graph->node[node], NULL);
     SN_TRY(sn_grow(&plan->part, &plan->part_capacity, (size_t)(plan->n_parts + n), sizeof *plan->part));
-    for (int i = 0; i < n; i++) plan->part[plan->n_parts++] = part[i];
+    plan->n_parts += sn_node_parts(p->graph, &p->graph->node[node], plan->part + plan->n_parts);
     return SN_OK;
 }
 
@@ -291,6 +290,8 @@ static sn_status allocate(planner *p) {
                  {&p->uses, n, sizeof *p->uses},
                  {&p->in_sum, n, sizeof *p->in_sum},
                  {&p->claim, n, sizeof *p->claim},
+                 {&p->rooms, n, sizeof *p->rooms},
+                 {&p->weights, n, sizeof *p->weights},
                  {&p->value, n, sizeof *p->value},
                  {&p->shape, n, sizeof *p->shape},
                  {&p->in_shape, most, sizeof *p->in_shape},
@@ -316,10 +317,12 @@ sn_status sn_plan_make(const sn_graph *g, const sn_backend *backend, const sn_pa
     sn_plan_clear(out);
     out->batch = pass->batch;
     sn_arena_reset(&p.arena, pass->reserved);
+    sn_arena_reset(&p.room, g->params.total);
     sn_status s = allocate(&p);
     if (s == SN_OK) s = make(&p);
     free(p.live);
     sn_arena_free(&p.arena);
+    sn_arena_free(&p.room);
     out->seconds = sn_now() - start;
     return s;
 }

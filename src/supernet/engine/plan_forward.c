@@ -148,8 +148,9 @@ static sn_status emit_forward(planner *p, const op *o) {
     switch (n->kind) {
     case SN_NODE_CONV:
         SN_TRY(sn_planner_use(p, o->node));
+        SN_TRY(sn_planner_weight(p, o->node));
         c.kernel = SN_CONV_FORWARD;
-        c.as.conv_forward = (sn_conv_forward){conv_size(p, o->node), x, weight_offset(p, n->weight), y, stat};
+        c.as.conv_forward = (sn_conv_forward){conv_size(p, o->node), x, p->weights[o->node], y, stat};
         break;
     case SN_NODE_POOL:
         c.kernel = SN_POOL_FORWARD;
@@ -176,6 +177,7 @@ static sn_status emit_forward(planner *p, const op *o) {
     }
     if (c.kernel != SN_KERNELS) SN_TRY(sn_planner_emit(p, c, o->node));
     SN_TRY(emit_bn(p, o->out));
+    if (n->kind == SN_NODE_CONV && !has_backward(p)) SN_TRY(sn_planner_drop_weight(p, o->node));
     return drop_read(p, o);
 }
 
@@ -185,7 +187,7 @@ sn_status sn_planner_again(planner *p, int number) {
     const op *o = &p->ops[t->again];
     sn_conv_forward conv = {conv_size(p, o->node),
                             view_of(p, o->in[0].tensor, o->in[0].act),
-                            weight_offset(p, p->graph->node[o->node].weight),
+                            p->weights[o->node],
                             SN_NONE,
                             {SN_NONE, SN_NONE}};
     t->elements = t->value.rows * t->value.c;

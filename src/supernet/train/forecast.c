@@ -21,6 +21,7 @@ static sn_status forecast_memory(const sn_run *r, sn_forecast *f) {
     if (s == SN_OK) {
         const sn_params *p = &r->graph->params;
         int64_t buffers = p->total * (2 + r->net->slots) + p->stats_total;
+        if (room.weights > p->total) buffers += 2 * (room.weights - p->total);
         f->bytes = buffers * (int64_t)r->net->real + (int64_t)room.scratch * sn_backend_threads(r->backend);
         f->bytes += (int64_t)((v.arena > arena ? v.arena : arena) + v.bytes - v.arena);
         f->bytes += PROGRAM_BYTES + (int64_t)sn_dataset_memory(r->data) + (int64_t)sn_checkpoint_bytes(p, r->net->slots);

@@ -99,7 +99,7 @@ static sn_status check_bn(const sn_trainer *t) {
 static sn_status reserve(sn_trainer *t) {
     sn_room room;
     SN_TRY(sn_trainer_room(t->run, &room));
-    sn_plan largest = {.batch = t->batch, .arena = room.arena, .scratch = room.scratch};
+    sn_plan largest = {.batch = t->batch, .arena = room.arena, .weights = room.weights, .scratch = room.scratch};
     return sn_supernet_reserve(t->run->net, &largest);
 }
 

@@ -58,14 +58,13 @@ static sn_status add_atoms(sn_plan *plan, const sn_graph *g, const sn_backend *b
     return SN_OK;
 }
 
-// The kth of the kernels made of the one before, or its gradient handed on to that.
-static sn_status add_matrix(sn_plan *plan, const sn_graph *g, const sn_backend *backend, int node, sn_kernel kernel, int i,
-                            sn_off room) {
+// The kernel behind the ith made of that, or its gradient handed on to it.
+static sn_call matrix_call(const sn_graph *g, int node, sn_kernel kernel, int i, sn_off room) {
     const sn_node *n = &g->node[node];
     const sn_param *m = &g->params.param[g->params.param[n->weight].matrix + i];
     kernels k = kernels_of(g, n);
     sn_transform t = {k.side[i], k.side[i + 1], k.columns, m->offset, room + k.at[i], room + k.at[i + 1]};
-    return add(plan, backend, node, (sn_call){.kernel = kernel, .as.transform_forward = t}, false);
+    return (sn_call){.kernel = kernel, .as.transform_forward = t};
 }
 
 sn_status sn_plan_weight(sn_plan *plan, const sn_graph *g, const sn_backend *backend, int node, sn_off room, sn_off *w) {
@@ -74,7 +73,8 @@ sn_status sn_plan_weight(sn_plan *plan, const sn_graph *g, const sn_backend *bac
     *w = g->params.param[n->weight].offset;
     if (in_place(g, n)) return SN_OK;
     SN_TRY(add_atoms(plan, g, backend, node, SN_GATHER, room));
-    for (int i = 0; i + 1 < k.n; i++) SN_TRY(add_matrix(plan, g, backend, node, SN_TRANSFORM_FORWARD, i, room));
+    for (int i = 0; i + 1 < k.n; i++)
+        SN_TRY(add(plan, backend, node, matrix_call(g, node, SN_TRANSFORM_FORWARD, i, room), false));
     *w = room + k.at[k.n - 1];
     if (room + k.size > plan->weights) plan->weights = room + k.size;
     return SN_OK;
@@ -102,6 +102,6 @@ sn_status sn_planner_end_weight_gradient(planner *p, int node) {
     const sn_node *n = &p->graph->node[node];
     if (in_place(p->graph, n)) return SN_OK;
     for (int i = kernels_of(p->graph, n).n - 2; i >= 0; i--)
-        SN_TRY(add_matrix(p->plan, p->graph, p->backend, node, SN_TRANSFORM_BACKWARD, i, p->rooms[node]));
+        SN_TRY(sn_planner_emit(p, matrix_call(p->graph, node, SN_TRANSFORM_BACKWARD, i, p->rooms[node]), node));
     return add_atoms(p->plan, p->graph, p->backend, node, SN_SCATTER, p->rooms[node]);
 }

@@ -8,15 +8,21 @@ static void setup(void) {
     ck_run(0, "mkdir fake && printf '#!/bin/sh\\nexec cat\\n' >fake/dot && chmod +x fake/dot");
 }
 
-// Describes a preset with such a dot; the text.
-static const char *drawn(const char *preset, const char *arch) {
-    char text[256];
-    snprintf(text, sizeof text, "data: {source: /nowhere}\nspace: {preset: %s}\ntrain: {epochs: 1, batch: 64}\n", preset);
+// Describes a space with such a dot; the text.
+static const char *drawn_space(const char *section, const char *arch) {
+    char text[1024];
+    snprintf(text, sizeof text, "data: {source: /nowhere}\nspace: {%s}\ntrain: {epochs: 1, batch: 64}\n", section);
     write_all("config.yaml", text);
     ck_run(0, "PATH=$PWD/fake:$PATH \"$S\" describe config.yaml %s%s%s --picture text.svg", *arch ? "--arch '" : "", arch,
            *arch ? "'" : "");
     ck_printed("err", "picture: text.svg");
     return read_all("text.svg");
+}
+
+static const char *drawn(const char *preset, const char *arch) {
+    char text[64];
+    snprintf(text, sizeof text, "preset: %s", preset);
+    return drawn_space(text, arch);
 }
 
 static int count(const char *text, const char *what) {
@@ -85,6 +91,21 @@ START_TEST(motifs) {
 }
 END_TEST
 
+START_TEST(layers_of_motifs) {
+    static const char space[] =
+        "input: {channels: 1, height: 8, width: 8}, classes: 2, blocks: {a: {op: conv}, b: {op: sepconv}, c: {choose: [a, b]}, "
+        "cell: {nodes: {x: {c: input}, y: {sum: [x, input]}}}}, network: [{op: conv, out: 4}, {layers: [1, 2, 3], out: 4, block: "
+        "cell, name: s}, {op: classifier}]";
+    const char *text = drawn_space(space, "");
+    ck_assert_int_eq(count(text, "subgraph"), 2);
+    ck_drawn(text, "<B>s</B>&nbsp; up to 3 x cell, 4 channels<");
+    text = drawn_space(space, "2,a,b,-");
+    ck_assert_int_eq(count(text, "subgraph"), 3); // those that there are
+    ck_drawn(text, "label=\"cell at s.layer2\"");
+    ck_drawn(text, "\"s.layer2/input\" -> \"s.layer2/x\" [label=\" b \", penwidth=2.5]");
+}
+END_TEST
+
 START_TEST(real_ones) {
     static const char *const presets[] = {"nasbench-macro", "nasbench201", "darts",        "skips",
                                           "motifs",         "fairnas",     "proxylessnas", "mobilenetv3-unshared",
@@ -136,6 +157,7 @@ int main(void) {
     tcase_add_test(t, picks);
     tcase_add_test(t, chains);
     tcase_add_test(t, motifs);
+    tcase_add_test(t, layers_of_motifs);
     tcase_add_test(t, real_ones);
     tcase_add_test(t, without_graphviz);
     suite_add_tcase(s, t);

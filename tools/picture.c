@@ -275,8 +275,16 @@ static sn_status draw_block(picture *p, int block, const char *scope) {
     return b->nodes ? draw_motif(p, b, scope) : SN_OK;
 }
 
+// How many layers there are: all, or as many as the arch takes.
+static int layers_of(const picture *p, const sn_entry *e) {
+    char *name = p->arch && e->depths ? sn_entry_depth(e) : NULL;
+    int d = name ? sn_space_find_decision(p->space, name) : -1;
+    free(name);
+    return d < 0 ? e->layers : e->depth[p->arch->option[d]];
+}
+
 static sn_status draw_entry(picture *p, const sn_entry *e) {
-    for (int l = 0; l < e->layers; l++) {
+    for (int l = 0; l < layers_of(p, e); l++) {
         char *scope = sn_entry_scope(e, l);
         if (!scope) return SN_RESOURCE;
         sn_status s = e->choice ? draw_options(p, e->block, e->options, sn_space_find_decision(p->space, scope), scope)

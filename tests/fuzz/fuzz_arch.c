@@ -20,6 +20,8 @@ static const char *const texts[] = {
     "N = Genotype(normal=[(('mb3', 0), ('skip', 1)), (('skip', 0), ('mb3', 2))], normal_concat=[2, 3], x=None)",
     "Genotype(normal=[('mb3', 0, 2), ('skip', 2, 1), ('skip', 0, 3),\n ('mb3', 3, 2)])",
     "Genotype(normal=[('mb3', 0, 0.5), ('skip', 1, 1e-3), ('skip', 0, .2), ('mb3', 2, 1.)])",
+    "{\"ks\": [3, 3, 0], \"e\": [3, 6, 0], \"d\": [2]}",
+    "{'wid': None, 'd': 1, 'ks': [3,0,0], 'e': [6,0,0], 'r': [8]}",
     "normal_n2:\n  chosen:\n  - normal_n2_p0\n  - normal_n2_p1\nnormal_n2_p0:\n  chosen:\n  - mb3\nnormal_n2_p1: skip\n"
     "normal_n3:\n  chosen: [normal_n3_p0, normal_n3_p2]\nnormal_n3_p0: skip\nnormal_n3_p2: mb3\n",
     NULL};
@@ -41,7 +43,8 @@ static const char *const spaces[] = {
           ", edge: {choose: [skip, mb3]}, normal: {shared: true, inputs: [p, q], nodes: {a: {sum: [edge: p, edge: q]}, b: {pick: "
           "2, "
           "of: [edge: p, edge: q, edge: a]}, c: {concat: [a, b]}}}",
-          "{op: conv, kernel: 1, out: 4}, {out: 4, block: normal}")};
+          "{op: conv, kernel: 1, out: 4}, {out: 4, block: normal}"),
+    SPACE("names", ", mb6: {op: mbconv, expand: 6, kernel: 3}", "{layers: [1, 2, 3], out: 4, choose: [mb3, mb6]}")};
 enum { SPACES = sizeof spaces / sizeof *spaces };
 
 static const sn_space *space(int i) {

@@ -886,7 +886,7 @@ START_TEST(docs_are_the_table) {
     ck_assert_ptr_nonnull(strstr(plain, "  train.epochs: a whole number from 1 to 100000, epochs; default 20\n"));
     ck_assert_ptr_nonnull(strstr(plain, "  train.sampler: one of uniform, fair; default uniform\n"));
     ck_assert_ptr_nonnull(strstr(plain, "  retrain.optimizer.lr: a number from 0 to 1000000; as train.optimizer.lr\n"));
-    ck_assert_ptr_nonnull(strstr(plain, "      expand: a whole number from 1 to 32; default 6\n"));
+    ck_assert_ptr_nonnull(strstr(plain, "      expand: a whole number from 1 to 32, or a list of them; default 6\n"));
     free(plain);
 }
 END_TEST

@@ -719,7 +719,7 @@ START_TEST(bindings) {
         ck_assert_msg(sn_config_binds(row[i].set) == row[i].binds, "%s: %x", row[i].set, sn_config_binds(row[i].set));
     char keys[256];
     ck_assert_str_eq(sn_config_free_keys(SN_BINDS_TRAINING, keys, sizeof keys),
-                     "data.source, data.augment, data.cache, data.memory, train.save_every, train.keep, train.relax.on_collapse, "
+                     "data.source, data.augment, data.cache, data.memory, train.save_every, train.keep, train.recompute, "
                      "train.tensorboard, "
                      "rank, retrain, export, "
                      "threads, device");

@@ -1,10 +1,11 @@
 // Mode relax as a user meets it: what a search prints and keeps, the likeliest arch in the other commands, halves of the images,
-// stopping between epochs, the monitor on a search made to collapse and on one that learns no alphas, what is refused.
-// Not here: gradients (test_gates.c), methods by numbers (test_relax.c), bytes after a kill (test_spaces.c).
+// stopping between epochs, what is refused.
+// Not here: gradients (test_gates.c), methods by numbers (test_relax.c), signs of a collapse (test_collapse.c), bytes after a
+// kill (test_spaces.c).
 #include "datafiles.h"
 #include "io/config/config.h"
 #include "program.h"
-#include "supernet/train/monitor.h"
+#include "supernet/train/run.h"
 
 // Options without weights beside one with; a cell once.
 static const char space[] = "space:\n"
@@ -51,6 +52,7 @@ START_TEST(a_search_and_after) {
     char *likeliest = sn_strdup(json_string_value(json_object_get(out, "likeliest")));
     ck_assert_int_eq((int)json_array_size(json_object_get(out, "alphas")), 9);
     json_decref(out);
+    ck_run(0, "\"$S\" alphas run --notation tuple && tail -n 1 out | grep -Eqx '[(][0-9], [0-9], [0-9][)]'");
     ck_run(0, "wc -l <all.csv | grep -qx 37 && head -1 all.csv | grep -qx step,decision,option,alpha");
     ck_run(0, "\"$S\" eval run --arch likeliest");
     ck_printed("out", likeliest);
@@ -66,6 +68,43 @@ START_TEST(a_search_and_after) {
     ck_run(0, "\"$S\" report run -o x.html && \"$S\" verify run && \"$S\" bench c.yaml --steps 2 --warmup 1");
     ck_run(0, "\"$S\" describe c.yaml");
     free(likeliest);
+}
+END_TEST
+
+// What was after an epoch: the alphas and weights of its checkpoint, in each command that takes them; epochs that were not kept
+// are told with those that were.
+START_TEST(an_earlier_epoch) {
+    put_search("method: darts, lr: 0.05");
+    ck_run(0, "\"$S\" train c.yaml -o run -q");
+    ck_run(0, "\"$S\" alphas run/checkpoints/step-00000020.h5 >alone.txt && \"$S\" alphas run --epoch 2 | cmp - alone.txt");
+    ck_run(0, "\"$S\" alphas run | cmp -s - alone.txt; test $? = 1");
+    ck_run(0, "\"$S\" eval run/checkpoints/step-00000020.h5 --arch conv,conv,skip --json >alone.txt");
+    ck_run(0, "\"$S\" eval run --epoch 2 --arch conv,conv,skip --json | cmp - alone.txt");
+    ck_printed("err", "the weights are those of epoch 2, step 20 of 40");
+    ck_run(0,
+           "\"$S\" export run --epoch 2 --arch conv,conv,skip -o a.onnx && \"$S\" export run/checkpoints/step-00000020.h5 --arch "
+           "conv,conv,skip -o b.onnx && cmp a.onnx b.onnx");
+    ck_run(
+        0,
+        "\"$S\" rank run --epoch 2 --sample 3 --csv - >e2.csv && \"$S\" rank run/checkpoints/step-00000020.h5 --sample 3 --csv - "
+        "| cmp - e2.csv");
+    ck_run(0, "\"$S\" rank run --sample 3 --csv - | cmp -s - e2.csv; test $? = 1");
+    ck_run(0, "\"$S\" retrain run --epoch 2 --arch conv,conv,skip --init inherited");
+    ck_printed("err", "parameters start from run/checkpoints/step-00000020.h5");
+    ck_run(0, "rm run/checkpoints/step-00000030.h5");
+    const char *const all[] = {"eval run --arch conv,conv,skip", "export run --arch conv,conv,skip", "rank run", "retrain run",
+                               "alphas run"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        ck_run(2, "\"$S\" %s --epoch 3", all[i]);
+        ck_printed("err", "run has no checkpoint of epoch 3; there are those of epochs 1, 2, 4");
+    }
+    ck_run(2, "\"$S\" eval run/checkpoints/step-00000020.h5 --epoch 2 --arch conv,conv,skip");
+    ck_printed("err", "a run folder is needed");
+    ck_run(2, "\"$S\" rank run/checkpoints/step-00000020.h5 --epoch 2");
+    ck_run(0, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o sampled -q --set train.keep=1");
+    ck_run(
+        0,
+        "\"$S\" eval sampled --epoch 4 --arch skip,skip,skip; \"$S\" eval sampled --epoch 99 --arch skip,skip,skip; test $? = 2");
 }
 END_TEST
 
@@ -106,61 +145,6 @@ START_TEST(gone_on_with) {
         ck_run(0, "\"$S\" train c.yaml -o parts-%s -q --threads 3", m->name);
         ck_run(0, "cmp whole-%s/checkpoints/step-00000040.h5 parts-%s/checkpoints/step-00000040.h5", m->name, m->name);
     }
-}
-END_TEST
-
-// A search whose alphas rest says nothing; one whose skip's grow from epoch to epoch is told of when options without weights
-// (none and skip) have shares a fifth larger than conv's, and to go back to where they had a tenth; what it remembers is in the
-// checkpoint.
-START_TEST(monitor) {
-    put_search("method: darts, lr: 0");
-    ck_run(0, "\"$S\" train c.yaml -o control");
-    ck_assert(!strstr(read_all("err"), "collapse"));
-    ck_assert_int_eq(lines_with("control/log.jsonl", "collapse"), 0);
-    sn_run *r;
-    sn_relaxer *x;
-    sn_monitor_report m;
-    ck_ok(sn_run_open(at(PLACE "/control"), NULL, 0, NULL, &r));
-    ck_ok(sn_relaxer_create(r, &x));
-    for (int epoch = 1; epoch <= 9; epoch++) {
-        for (int d = 0; d < r->space->n_decisions; d++) r->alphas->alpha[3 * d + 1] = 0.08 * epoch;
-        ck_ok(sn_monitor_epoch(r, x, epoch, &m));
-        double lean = log((1 + exp(0.08 * epoch)) / 2);
-        ck_near(m.lean, lean, 0.01, "lean");
-        ck_near(m.free_share, (1 + exp(0.08 * epoch)) / (2 + exp(0.08 * epoch)), 0.01, "share");
-        ck_assert_msg(isnan(m.eigenvalue), "an eigenvalue without a batch");
-        ck_assert_msg((m.why != NULL) == (lean > 0.2), "epoch %d, lean %g: %s", epoch, lean, m.why ? m.why : "nothing is said");
-        if (m.why) ck_assert_int_eq(m.epoch, 2); // 0.083
-    }
-    ck_ok(sn_run_save(r, at(PLACE "/step-00000040.h5")));
-    double kept[SN_MONITOR_EPOCHS][SN_MONITOR_VALUES];
-    memcpy(kept, r->alphas->history, sizeof kept);
-    memset(r->alphas->history, 0, sizeof kept);
-    ck_ok(sn_run_load(r, at(PLACE "/step-00000040.h5")));
-    ck_assert(!memcmp(kept, r->alphas->history, sizeof kept));
-    sn_relaxer_free(x);
-    sn_run_free(r);
-}
-END_TEST
-
-// With skips that hold all from the start it is told after the first epoch, once; or the search ends there, and goes on when
-// asked.
-START_TEST(collapse_told_or_stopped) {
-    put_search("method: darts, lr: 0.05, weight_decay: 0");
-    sn_run *r;
-    sn_config *c;
-    ck_run(0, "mkdir -p biased/checkpoints");
-    ck_ok(sn_config_load(at(PLACE "/c.yaml"), (const char *const[]){"train.relax.on_collapse=stop"}, 1, &c));
-    ck_ok(sn_run_create(c, NULL, &r));
-    for (int d = 0; d < r->space->n_decisions; d++) r->alphas->alpha[3 * d + 1] = 3;
-    ck_ok(sn_run_save(r, at(PLACE "/biased/checkpoints/step-00000000.h5")));
-    sn_run_free(r);
-    ck_run(6, "\"$S\" train c.yaml -o biased --set train.relax.on_collapse=stop");
-    ck_printed("err", "epoch 1: the search may collapse: the mixture leans to options without weights");
-    ck_printed("err", "begin anew with a smaller train.relax.lr");
-    ck_printed("err", "stopped after step 10");
-    ck_run(0, "\"$S\" train c.yaml -o biased --set train.relax.on_collapse=warn");
-    ck_assert_int_eq(lines_with("biased/log.jsonl", "may collapse"), 1);
 }
 END_TEST
 
@@ -215,10 +199,9 @@ int main(void) {
     tcase_set_timeout(t, 600);
     tcase_add_checked_fixture(t, place_make, folder_remove);
     tcase_add_test(t, a_search_and_after);
+    tcase_add_test(t, an_earlier_epoch);
     tcase_add_test(t, halves_of_the_images);
     tcase_add_test(t, gone_on_with);
-    tcase_add_test(t, monitor);
-    tcase_add_test(t, collapse_told_or_stopped);
     tcase_add_test(t, alphas_that_diverge);
     tcase_add_test(t, wrong_searches);
     suite_add_tcase(s, t);

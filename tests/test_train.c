@@ -493,7 +493,7 @@ START_TEST(names_of_checkpoints) {
     ck_assert(steps[0] == 123456789012 && steps[1] == 99999999 && steps[2] == 12 && steps[3] == 3 && steps[4] == 0);
     free(steps);
     ck_ok(sn_folder_set_aside(at("run"), 99999998));
-    ck_ok(sn_folder_prune(at("run"), 1, 0));
+    ck_ok(sn_folder_prune(at("run"), 1, (int64_t[]){0}, 1));
     ck_ok(sn_folder_steps(at("run"), &steps, &n));
     ck_assert(n == 2 && steps[0] == 12 && steps[1] == 0);
     free(steps);

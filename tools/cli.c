@@ -294,19 +294,36 @@ void cli_add_moved(const cli *c) {
         sn_error(SN_DATA, "%s; if the data have moved: --set data.source=PLACE", sn_error_text());
 }
 
+// What the weights of a run are, where they are not those after its last step.
+static void say_weights(const cli *c, const char *path, const sn_run *r) {
+    if (cli_get(c, "epoch"))
+        cli_say(c, "%s: the weights are those of epoch %s, step %lld of %lld", path, cli_get(c, "epoch"), (long long)r->step,
+                (long long)sn_run_steps(r));
+    else if (r->step < sn_run_steps(r))
+        cli_say(c, "%s is unfinished: the weights are those of step %lld of %lld", path, (long long)r->step,
+                (long long)sn_run_steps(r));
+    if (r->passed_over && !cli_get(c, "epoch"))
+        cli_warn("the weights are older ones, of step %lld: passed over: %s", (long long)r->step, r->passed_over);
+}
+
 sn_status cli_open_run(const cli *c, const char *path, sn_run **out) {
     cli_overrides o;
+    long epoch;
+    sn_run *r;
+    SN_TRY(cli_number(c, "epoch", 0, 100000, 0, &epoch));
     if (cli_is_folder(path)) SN_TRY(check_run_folder(c, path));
     SN_TRY(cli_overrides_of(c, &o));
-    sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, &cli_stop, out);
+    sn_status s = sn_run_open(path, (const char *const *)o.text, o.n, &cli_stop, &r);
     cli_free_overrides(&o);
     if (s == SN_DATA) cli_add_moved(c);
-    if (s == SN_OK && (*out)->step < sn_run_steps(*out))
-        cli_say(c, "%s is unfinished: the weights are those of step %lld of %lld", path, (long long)(*out)->step,
-                (long long)sn_run_steps(*out));
-    if (s == SN_OK && (*out)->passed_over)
-        cli_warn("the weights are older ones, of step %lld: passed over: %s", (long long)(*out)->step, (*out)->passed_over);
-    return s;
+    if (s != SN_OK) return s;
+    if (cli_get(c, "epoch") && (s = sn_run_to_epoch(r, epoch)) != SN_OK) {
+        sn_run_free(r);
+        return s;
+    }
+    say_weights(c, path, r);
+    *out = r;
+    return SN_OK;
 }
 
 sn_status cli_lock(const cli *c, const char *folder, sn_folder **out) {
@@ -533,6 +550,19 @@ sn_status cli_log_test(const cli *c, const sn_run *r, const char *checkpoint, co
 }
 
 // ---------------------------------------------------------------- archs
+sn_status cli_notation(const cli *c, const sn_space *s, bool line, const sn_notation **out) {
+    int which = -1;
+    SN_TRY(cli_word(c, "notation", &which));
+    *out = which < 0 ? NULL : sn_notations[which];
+    if (!*out) return SN_OK;
+    if (line && (*out)->document)
+        return sn_error(SN_USAGE, "--notation %s: its texts are many lines, which a CSV cannot hold", (*out)->name);
+    sn_arch first = sn_arch_first(s);
+    char *text = sn_notation_text(*out, s, &first);
+    free(text);
+    return text ? SN_OK : sn_error_prefix(sn_error_code(), "--notation");
+}
+
 static sn_status best_of_run(const cli *c, const char *path, sn_cost most, sn_arch *out) {
     sn_run *r;
     if (!cli_is_folder(path))

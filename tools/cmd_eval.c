@@ -16,6 +16,7 @@ static const cli_option options[] = {
     {"sample", 0, "N", "N random architectures"},
     {"archs", 0, "FILE", "one architecture a line"},
     CLI_LIMITS,
+    CLI_EPOCH,
     {"split", 0, "NAME", "validation (default) or test; each use of test is logged in the run"},
     {"images", 0, "N", "score on the first N images of the split's order (default: rank.images)"},
     {"bn", 0, "NAME", "recalibrate, batch or running (default: rank.bn; of a retrained run: running)"},

@@ -17,6 +17,7 @@ static const cli_option options[] = {
      "the architecture, best (of the ranking) or likeliest (of alphas, mode relax); default: export.arch, of a retrained run its "
      "own"},
     CLI_LIMITS,
+    CLI_EPOCH,
     {"output", 'o', "FILE", "where to (default: RUN/export/ and a hash of the architecture)"},
     {"format", 0, "NAME", "onnx or safetensors (default: by the ending of FILE, else export.format)"},
     {"bn", 0, "NAME", "fold (normalisations into convolutions) or keep (default: export.bn)"},

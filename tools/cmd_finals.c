@@ -208,7 +208,7 @@ static sn_status prune_others(const finals *x, const bool *in) {
         sn_folder *lock = NULL;
         if (!in[i] && !folder) return SN_RESOURCE;
         sn_status s = folder && !access(folder, F_OK) ? cli_lock(x->c, folder, &lock) : SN_OK;
-        if (s == SN_OK && lock) s = sn_folder_prune(folder, 1, 0);
+        if (s == SN_OK && lock) s = sn_folder_prune(folder, 1, NULL, 0);
         sn_folder_close(lock);
         free(folder);
         SN_TRY(s);

@@ -8,6 +8,7 @@
 static const cli_option options[] = {
     {"arch", 'a', "A", "the architecture, best (of the ranking; default) or likeliest (of alphas; default in mode relax)"},
     CLI_LIMITS,
+    CLI_EPOCH,
     {"init", 0, "NAME", "first weights: scratch or inherited (default: retrain.init)"},
     {"name", 0, "NAME", "folder below RUN/retrain (default: a hash of the architecture)"},
     {0}};

@@ -35,6 +35,9 @@ static bool is_read_only(const char *folder) {
 // *lock stays NULL there, and where the first's holds this folder too.
 static sn_status open_one(const rank_runs *x, const rank_member *m, sn_folder **lock, sn_run **out) {
     sn_run *r = NULL;
+    if (cli_get(x->c, "epoch") && strcmp(m->name, m->folder))
+        return sn_error(SN_USAGE, "--epoch is found beside %s, a checkpoint, which is of one epoch; allowed are run folders",
+                        m->name);
     if (!is_read_only(m->folder) && (m == x->member || !same_folder(m->folder, x->member->folder)))
         SN_TRY(cli_lock_run(x->c, m->folder, lock));
     sn_status s = cli_open_run(x->c, m->folder, &r);

@@ -21,9 +21,11 @@ typedef struct {
 } watcher;
 
 static void on_step(watcher *w, const sn_event *e) {
-    double spent = sn_now() - w->start, each = spent / (double)(e->step - w->first), left = each * (double)(w->end - e->step);
+    double spent = sn_now() - w->start;
     char text[32], speed[32] = "";
     int64_t epoch = (e->step - 1) / e->steps_per_epoch;
+    if (e->step <= w->first) w->first = e->step - 1, w->start = sn_now(), spent = 0; // a search that went back
+    double left = spent / (double)(e->step - w->first) * (double)(w->end - e->step);
     if (epoch != w->epoch) w->epoch = epoch, w->steps = 0, w->loss = w->accuracy = 0;
     w->steps++;
     w->loss += e->loss;

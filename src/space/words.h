@@ -7,7 +7,7 @@ enum { SN_RESIZE_CROP, SN_RESIZE_STRETCH };                               // dat
 enum { SN_PAD_MEAN, SN_PAD_BLACK };                                       // data.augment.pad
 enum { SN_TEXT_NAMES, SN_TEXT_DIGITS };                                   // space.text
 enum { SN_MODE_SAMPLE, SN_MODE_RELAX };                                   // train.mode
-enum { SN_COLLAPSE_WARN, SN_COLLAPSE_STOP };                              // train.relax.on_collapse
+enum { SN_COLLAPSE_WARN, SN_COLLAPSE_STOP, SN_COLLAPSE_ROLLBACK };        // train.relax.on_collapse
 enum { SN_PICKS_ALL, SN_PICKS_LEARNED };                                  // train.relax.picks
 enum { SN_RELAX_HALF, SN_RELAX_SAME };                                    // train.relax.data
 enum { SN_UPDATE_PART, SN_UPDATE_TENSOR };                                // train.update

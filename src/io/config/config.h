@@ -58,14 +58,14 @@ typedef struct sn_config {
         bool use_validation;
         struct {
             char *method;
-            int order, data, picks, on_collapse;
+            int order, data, picks, on_collapse, rollbacks;
             double warmup; // epochs
-            double lr, beta1, beta2, weight_decay, deviation, temperature, temperature_end, zero_one, cost;
+            double lr, beta1, beta2, weight_decay, deviation, temperature, temperature_end, zero_one, cost, rollback_decay;
         } relax;
         int validate_every, save_every, keep;
         char *extends; // the checkpoint of another run that this training goes on from, "" for none
         sn_config_optimizer optimizer;
-        bool tensorboard; // machine
+        bool recompute, tensorboard; // machine
     } train;
     struct {
         char *strategy;

@@ -4,7 +4,7 @@
 //   /buffers/BN.running_mean, .running_var       /progress/option_passes, /progress/updates   counts
 //   /preprocessing/mean, /preprocessing/std      of the training images, per channel, of pixel/255
 //   /relax/alpha, /relax/exp_avg, exp_avg_sq   mode relax: per option of every decision; Adam's moments
-//   /relax/counts, /relax/monitor   updates of alphas, whether a collapse was told; what the monitor of collapse remembers of the
+//   /relax/counts, /relax/monitor   updates of alphas, what was told of a collapse; what the monitor of collapse remembers of the
 //   last epochs attributes of /: format, format_version, created_by, config, data (fingerprint), step, best, best_step,
 //   class_names
 // Next: h5file.h. Which files to keep is supernet/train/train.c's business.

@@ -156,20 +156,34 @@ sn_status sn_folder_steps(const char *path, int64_t **steps, int *n) {
     return SN_OK;
 }
 
-sn_status sn_folder_prune(const char *path, int keep, int64_t best) {
+static sn_status remove_checkpoint(const char *path, int64_t step) {
+    char *name = sn_folder_checkpoint(path, step);
+    sn_status s = name ? SN_OK : SN_RESOURCE;
+    if (name && unlink(name) && errno != ENOENT) s = sn_file_failed(name, "remove this old checkpoint", SN_FAIL);
+    free(name);
+    return s;
+}
+
+sn_status sn_folder_prune(const char *path, int keep, const int64_t *stay, int n_stay) {
     int64_t *steps;
     int n;
     SN_TRY(sn_folder_steps(path, &steps, &n));
     sn_status s = SN_OK;
     for (int i = keep; i < n && s == SN_OK; i++) {
-        if (steps[i] == best) continue;
-        char *name = sn_folder_checkpoint(path, steps[i]);
-        if (!name)
-            s = SN_RESOURCE;
-        else if (unlink(name) && errno != ENOENT)
-            s = sn_file_failed(name, "remove this old checkpoint", SN_FAIL);
-        free(name);
+        bool stays = false;
+        for (int k = 0; k < n_stay; k++) stays = stays || steps[i] == stay[k];
+        if (!stays) s = remove_checkpoint(path, steps[i]);
     }
+    free(steps);
+    return s;
+}
+
+sn_status sn_folder_cut(const char *path, int64_t step) {
+    int64_t *steps;
+    int n;
+    SN_TRY(sn_folder_steps(path, &steps, &n));
+    sn_status s = SN_OK;
+    for (int i = 0; i < n && steps[i] > step && s == SN_OK; i++) s = remove_checkpoint(path, steps[i]);
     free(steps);
     return s;
 }

@@ -26,8 +26,10 @@ int64_t sn_folder_step_of(const char *path);
 // Steps of the checkpoint files, newest first; *steps is the caller's. A folder without checkpoints/ has none; one that cannot be
 // read is an error.
 sn_status sn_folder_steps(const char *path, int64_t **steps, int *n);
-// Removes all but the newest `keep` checkpoints and that of step `best`.
-sn_status sn_folder_prune(const char *path, int keep, int64_t best);
+// Removes all but the newest `keep` checkpoints and those of the n steps that stay.
+sn_status sn_folder_prune(const char *path, int keep, const int64_t *stay, int n);
+// Removes those after `step`, the newest first.
+sn_status sn_folder_cut(const char *path, int64_t step);
 // Adds ".damaged" to the names of checkpoints after `step`, so that they are neither read again nor counted among those to keep.
 sn_status sn_folder_set_aside(const char *path, int64_t step);
 // SN_RESOURCE when the file system has fewer than `bytes` free.

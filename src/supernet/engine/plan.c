@@ -107,7 +107,7 @@ static void mark_claims(planner *p) {
 // The inputs are copied to the end of p->inputs, where they may stand already.
 static int add_op(planner *p, int node, int bn, const reading *in, int n_in) {
     int out = p->graph->node[node].kind == SN_NODE_LOSS ? -1 : p->n_tensors++;
-    if (out >= 0) p->tensors[out] = (tensor){.bn = bn, .dy = -1, .gate = -1, .slot = -1};
+    if (out >= 0) p->tensors[out] = (tensor){.bn = bn, .dy = -1, .gate = -1, .slot = -1, .again = -1};
     op *o = &p->ops[p->n_ops++];
     *o = (op){.node = node, .out = out, .in = p->inputs + p->n_inputs, .n_in = n_in};
     for (int k = 0; k < n_in; k++) {
@@ -186,6 +186,18 @@ static void fold_gates(planner *p) {
     }
 }
 
+// What is cheap to compute and large to keep: depthwise convolutions, of what is kept itself.
+static void choose_again(planner *p) {
+    if (!p->pass->recompute || !has_backward(p)) return;
+    for (int i = 0; i < p->n_ops; i++) {
+        const op *o = &p->ops[i];
+        const sn_node *n = &p->graph->node[o->node];
+        bool depthwise = n->kind == SN_NODE_CONV && n->groups > 1 && n->groups == n->out;
+        if (depthwise && p->tensors[o->in[0].tensor].again < 0) p->tensors[o->out].again = i;
+        if (n->kind == SN_NODE_LOSS) p->tensors[o->in[0].tensor].again = -1; // the caller may read the logits
+    }
+}
+
 static sn_status lower_node(planner *p, int i) {
     const sn_node *n = &p->graph->node[i];
     SN_TRY(infer_shape(p, i));
@@ -220,7 +232,7 @@ static void take_given(planner *p) {
         const sn_given *g = &p->pass->given[i];
         sn_value v = g->value;
         v.act = SN_LINEAR;
-        p->tensors[p->n_tensors] = (tensor){.value = v, .bn = -1, .dy = -1, .gate = -1, .slot = -1};
+        p->tensors[p->n_tensors] = (tensor){.value = v, .bn = -1, .dy = -1, .gate = -1, .slot = -1, .again = -1};
         p->value[g->node] = read_as(p->n_tensors++, g->value.act);
         p->shape[g->node] = (sn_shape){g->value.c, p->graph->node[g->node].h, p->graph->node[g->node].w};
     }
@@ -248,6 +260,7 @@ static sn_status make(planner *p) {
             if (p->ops[i].out == r.tensor) p->target = p->ops[i].node;
     }
     fold_gates(p);
+    choose_again(p);
     SN_TRY(sn_planner_forward(p));
     if (has_backward(p)) SN_TRY(sn_planner_backward(p));
     if (p->pass->target >= 0) {

@@ -38,6 +38,7 @@ typedef struct {
     bool gate_gradients; // take those of the gates of learned decisions
     double smoothing;    // of labels
     double loss_scale;   // of the gradients; 1/batch for the mean loss
+    bool recompute;      // depthwise convolutions go after their last reader in forward and are computed again in backward
     // evaluation in parts (a plain pass leaves them zero and target = -1, the loss)
     const sn_given *given;
     int n_given;

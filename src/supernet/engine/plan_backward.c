@@ -148,8 +148,16 @@ static sn_status gate_backward(planner *p, const op *o, int k) {
     return sn_planner_emit(p, (sn_call){.kernel = SN_GATE_BACKWARD, .as.gate_backward = g}, o->node);
 }
 
+// Whether the value of an input is read, beside its gradient being made.
+static bool reads_value(const planner *p, const op *o, const reading *r) {
+    bool conv = p->graph->node[o->node].kind == SN_NODE_CONV;
+    return !conv || p->pass->gradients || r->act != SN_LINEAR || p->tensors[r->tensor].bn >= 0;
+}
+
 static sn_status op_backward(planner *p, const op *o) {
     const sn_node *n = &p->graph->node[o->node];
+    for (int k = 0; k < o->n_in; k++)
+        if (reads_value(p, o, &o->in[k])) SN_TRY(sn_planner_again(p, o->in[k].tensor));
     if (n->kind == SN_NODE_CONV && p->pass->gradients) {
         sn_conv_backward_weights w = {conv_size(p, o->node), grad_of(p, o->out), view_of(p, o->in[0].tensor, o->in[0].act),
                                       p->weights[o->node]};

@@ -20,6 +20,7 @@ typedef struct {
     bool wants_gradient;
     int dy;         // gradient buffer, or -1
     int gate, slot; // of its BN, see reading; -1: none
+    int again;      // the op that computes it again for backward, or -1: it is kept
 } tensor;
 
 // A gradient buffer, possibly shared: a sum lends its own to its inputs.
@@ -150,6 +151,8 @@ sn_status sn_planner_emit(planner *, sn_call, int node);
 sn_status sn_planner_use(planner *, int node);
 // Gives back what a tensor took.
 sn_status sn_planner_drop(planner *, tensor *);
+// Computes the data of a tensor that forward gave back, if it did.
+sn_status sn_planner_again(planner *, int tensor);
 // The loss with its gradient into `into`, which may want none, and what the batch came to.
 sn_status sn_planner_loss(planner *, const op *, sn_into);
 // Of the kth input of a place: its channels in the value, `at` the first of them.

@@ -7,8 +7,10 @@
 #include "sampler/method.h"
 
 enum { SN_MONITOR_LEAN, SN_MONITOR_EIGENVALUE, SN_MONITOR_VALUES };
-enum { SN_MONITOR_EPOCHS = 16 };
-enum { SN_ALPHA_UPDATES, SN_ALPHA_TOLD, SN_ALPHA_COUNTS }; // of Adam; 1: a collapse was told
+enum { SN_MONITOR_EPOCHS = 16, SN_MONITOR_BACK = 8 }; // that are remembered; most that one goes back
+// Of Adam; 1 + the epoch to go back to, once a collapse was told, or, where the search goes back itself, how often it did, 1 more
+// once another was told after the last time.
+enum { SN_ALPHA_UPDATES, SN_ALPHA_TOLD, SN_ALPHA_COUNTS };
 
 typedef struct {
     int places;

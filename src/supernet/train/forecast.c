@@ -44,7 +44,9 @@ static sn_status forecast_time(sn_run *r, sn_forecast *f) {
         sn_arch_settle(r->space, &archs[i]);
     }
     int most = sn_space_max_options(r->space), n = most < TIMED ? TIMED / most * most : TIMED;
-    SN_TRY(sn_bench_steps(r->net, archs, n, r->config->train.batch, WARMUP, SN_BENCH_TOTAL, NULL, NULL, NULL, &result));
+    sn_pass like = sn_training_pass(NULL, r->config->train.batch, 0);
+    like.recompute = r->config->train.recompute;
+    SN_TRY(sn_bench_steps(r->net, archs, n, &like, WARMUP, SN_BENCH_TOTAL, NULL, NULL, NULL, &result));
     const sn_method *sampler = sn_method_find(SN_SAMPLER, r->config->train.sampler);
     f->step_seconds = result.seconds / (double)result.steps * (sampler ? sampler->passes(r->space) : 1);
     f->train_seconds = f->step_seconds * (double)f->steps;

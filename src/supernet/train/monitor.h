@@ -6,6 +6,8 @@
 
 #include "supernet/train/relaxer.h"
 
+#include <jansson.h>
+
 typedef struct {
     double entropy; // mean over relaxed decisions of that of their shares, 1 where all options are equally likely
     double
@@ -18,5 +20,8 @@ typedef struct {
 
 // After an epoch, the epochs so far counted, this one included. The history in run->alphas goes on.
 sn_status sn_monitor_epoch(sn_run *, sn_relaxer *, int epoch, sn_monitor_report *out);
+// The same for the log, with the mean share of each option without weights in each cell (the decisions that have the first part
+// of their names in common), and of how many of its decisions each option is the likeliest. The caller's; NULL without memory.
+json_t *sn_monitor_json(const sn_run *, const sn_monitor_report *);
 
 #endif

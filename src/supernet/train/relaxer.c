@@ -132,6 +132,7 @@ static sn_pass pass_of(const sn_relaxer *x, unsigned wanted) {
                      .gate_gradients = wanted & SN_WANT_GATES,
                      .smoothing = x->run->config->train.optimizer.label_smoothing,
                      .loss_scale = 1.0 / batch,
+                     .recompute = x->run->config->train.recompute,
                      .target = -1};
 }
 
@@ -347,22 +348,63 @@ static sn_status hessian_times(sn_relaxer *x, const double *v, double *moved, do
     return SN_OK;
 }
 
-static sn_status iterate(sn_relaxer *x, double *v, double *next, double *moved, double *out) {
-    enum { ITERATIONS = 8 };
-    const sn_alphas *a = x->run->alphas;
+// The largest eigenvalue of a symmetric matrix with this diagonal and, beside it, `off`: where no pivot of matrix - t is positive
+// all are below t.
+static double largest_eigenvalue(const double *diagonal, const double *off, int n) {
+    double low = diagonal[0], high = diagonal[0];
+    for (int i = 0; i < n; i++) {
+        double around = (i ? off[i - 1] : 0) + (i + 1 < n ? off[i] : 0);
+        low = fmin(low, diagonal[i] - around), high = fmax(high, diagonal[i] + around);
+    }
+    for (int halved = 0; halved < 60; halved++) {
+        double t = (low + high) / 2, pivot = 1;
+        bool above = false;
+        for (int i = 0; i < n && !above; i++) {
+            pivot = diagonal[i] - t - (i ? off[i - 1] * off[i - 1] / pivot : 0);
+            above = pivot >= 0;
+        }
+        *(above ? &low : &high) = t;
+    }
+    return high;
+}
+
+static void random_direction(const sn_relaxer *x, double *v) {
     sn_rng r = sn_rng_at(x->relax.seed, SN_STREAM_GATES, 0, UINT32_MAX, 1);
     for (int d = 0; d < x->relax.gates->decisions; d++)
         for (int k = 0; k < x->run->space->decisions[d].options; k++)
             if (x->relax.gates->learned[d] && sn_decision_allows(&x->run->space->decisions[d], k))
                 v[x->relax.gates->first[d] + k] = sn_rng_normal(&r);
-    for (int i = 0; i < ITERATIONS; i++) {
-        double norm = sqrt(dot(v, v, a->places));
-        if (!(norm > 0)) return SN_OK;
-        for (int k = 0; k < a->places; k++) v[k] /= norm;
-        SN_TRY(hessian_times(x, v, moved, next));
-        *out = dot(v, next, a->places);
-        memcpy(v, next, (size_t)a->places * sizeof *v);
+}
+
+// Takes from v what it has along those before it, twice, since once leaves rounding; its length then, 1 where there is one.
+static double orthonormal(double *v, const double *before, int n_before, int n) {
+    for (int twice = 0; twice < 2; twice++)
+        for (int j = 0; j < n_before; j++) {
+            const double *q = before + (size_t)j * (size_t)n;
+            double along = dot(q, v, n);
+            for (int k = 0; k < n; k++) v[k] -= along * q[k];
+        }
+    double length = sqrt(dot(v, v, n));
+    for (int k = 0; length > 0 && k < n; k++) v[k] /= length;
+    return length;
+}
+
+// Lanczos' iteration; basis: DIRECTIONS lists, the first still 0.
+enum { DIRECTIONS = 8 };
+static sn_status lanczos(sn_relaxer *x, double *basis, double *moved, double *out) {
+    const double nothing = 1e-3; // of the largest entry: what differences of floats leave
+    int n = x->run->alphas->places, made = 0;
+    double diagonal[DIRECTIONS], off[DIRECTIONS], most = 0;
+    random_direction(x, basis);
+    double length = orthonormal(basis, NULL, 0, n);
+    while (made < DIRECTIONS && length > nothing * most) {
+        double *q = basis + (size_t)made * (size_t)n, *next = q + n;
+        SN_TRY(hessian_times(x, q, moved, next));
+        diagonal[made++] = dot(q, next, n);
+        off[made - 1] = length = orthonormal(next, basis, made, n);
+        most = fmax(most, fmax(fabs(diagonal[made - 1]), length));
     }
+    if (made) *out = largest_eigenvalue(diagonal, off, made);
     return SN_OK;
 }
 
@@ -370,12 +412,12 @@ sn_status sn_relaxer_eigenvalue(sn_relaxer *x, double *out) {
     size_t n = (size_t)x->run->alphas->places;
     *out = NAN;
     if (x->method->draws || !x->in) return SN_OK;
-    double *lists = sn_new(3 * n, sizeof *lists);
+    double *lists = sn_new((DIRECTIONS + 2) * n, sizeof *lists);
     if (!lists) return SN_RESOURCE;
     sn_relax_sums sums = {0};
     x->sums = &sums;
     x->relax.alpha = lists;
-    sn_status s = iterate(x, lists + n, lists + 2 * n, lists, out);
+    sn_status s = lanczos(x, lists + n, lists, out);
     x->relax.alpha = x->run->alphas->alpha;
     free(lists);
     return s;

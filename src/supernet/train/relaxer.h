@@ -42,8 +42,8 @@ void sn_relaxer_watch(sn_relaxer *, const sn_relax_hooks *);
 sn_status sn_relaxer_step(sn_relaxer *, int64_t steps, const sn_batch *, double lr, sn_relax_sums *out);
 // What the largest step of a run in mode relax needs.
 sn_status sn_relaxer_room(const sn_run *, sn_room *out);
-// The largest eigenvalue, by size, of the Hessian of the loss in alpha on the alphas' images of the last step, by power iteration
-// on differences of gradients; NaN where gates are drawn, before a first step, or where there is no curvature.
+// The largest eigenvalue of the Hessian of the loss in alpha on the alphas' images of the last step, by Lanczos' iteration on
+// differences of gradients; NaN where gates are drawn, before a first step, or where nothing is learned.
 sn_status sn_relaxer_eigenvalue(sn_relaxer *, double *out);
 // Accuracy of the mixture, each option weighed by its share, over images in batches as large as those of training, which give
 // their own statistics; a last one that is not whole is left out, where there is another.

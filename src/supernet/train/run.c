@@ -155,7 +155,7 @@ void sn_run_free(sn_run *r) {
 }
 
 int64_t sn_run_steps(const sn_run *r) {
-    return r->images / r->config->train.batch * r->config->train.epochs;
+    return sn_run_epoch_steps(r) * r->config->train.epochs;
 }
 
 // ---------------------------------------------------------------- checkpoints
@@ -493,6 +493,46 @@ sn_status sn_run_open(const char *path, const char *const *overrides, int n, con
     if (stat(path, &st)) return sn_error(SN_USAGE, "there is no run folder or checkpoint %s", path);
     for (int i = 0; i < n; i++) SN_TRY(check_override(path, overrides[i]));
     return (S_ISDIR(st.st_mode) ? open_folder : open_checkpoint)(path, overrides, n, stop, out);
+}
+
+// ---------------------------------------------------------------- an epoch
+int64_t sn_run_epoch_steps(const sn_run *r) {
+    return r->images / r->config->train.batch;
+}
+
+// "epochs 3, 8, 9" of the checkpoints that end one, oldest first.
+static char *kept_epochs(const sn_run *r, const int64_t *steps, int n) {
+    char *all = sn_strdup("");
+    int found = 0;
+    for (int i = n - 1; all && i >= 0; i--) {
+        if (steps[i] % sn_run_epoch_steps(r)) continue;
+        char *longer = sn_format("%s%s%lld", all, found++ ? ", " : "", (long long)(steps[i] / sn_run_epoch_steps(r)));
+        free(all);
+        all = longer;
+    }
+    return all;
+}
+
+sn_status sn_run_to_epoch(sn_run *r, int64_t epoch) {
+    int64_t *steps, wanted = epoch * sn_run_epoch_steps(r);
+    int n;
+    bool there = false;
+    if (!r->folder)
+        return sn_error(SN_USAGE, "a checkpoint file is of one epoch: found one beside epoch %lld; a run folder is needed",
+                        (long long)epoch);
+    SN_TRY(sn_folder_steps(r->folder, &steps, &n));
+    for (int i = 0; i < n; i++) there = there || steps[i] == wanted;
+    char *kept = kept_epochs(r, steps, n), *path = sn_folder_checkpoint(r->folder, wanted);
+    sn_status s = kept && path ? SN_OK : SN_RESOURCE;
+    if (s == SN_OK && there)
+        s = sn_run_load(r, path);
+    else if (s == SN_OK)
+        s = sn_error(SN_USAGE, "%s has no checkpoint of epoch %lld; there are those of epochs %s (train.keep says how many stay)",
+                     r->folder, (long long)epoch, *kept ? kept : "- none -");
+    free(kept);
+    free(path);
+    free(steps);
+    return s;
 }
 
 // ---------------------------------------------------------------- images for scoring

@@ -61,8 +61,12 @@ sn_status sn_run_inherit(sn_run *, const char *path, int *taken);
 // is the best one yet.
 sn_status sn_run_continue(sn_run *, const char *path);
 
-// Updates of the whole training: a last partial batch of an epoch is left out.
+// The state after an epoch, from the checkpoint that the run's folder has kept of it. SN_USAGE naming those that there are.
+sn_status sn_run_to_epoch(sn_run *, int64_t epoch);
+
+// Updates of the whole training, and of an epoch: a last partial batch is left out.
 int64_t sn_run_steps(const sn_run *);
+int64_t sn_run_epoch_steps(const sn_run *);
 
 // Images of a split, normalised, not augmented, in a seed-fixed order. The source borrows *view, which borrows the run.
 typedef struct {

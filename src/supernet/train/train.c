@@ -7,6 +7,7 @@
 #include "space/cost.h"
 #include "supernet/train/climb.h"
 #include "supernet/train/monitor.h"
+#include "supernet/train/rollback.h"
 #include "supernet/train/schedule.h"
 
 #include <jansson.h>
@@ -41,9 +42,10 @@ sn_status sn_trainer_create(sn_run *run, sn_trainer **out) {
     if (!t) return SN_RESOURCE;
     t->run = run;
     t->batch = run->config->train.batch;
-    t->steps_per_epoch = run->images / t->batch;
+    t->steps_per_epoch = sn_run_epoch_steps(run);
     t->steps = sn_run_steps(run);
     sn_status s = check_extends(run);
+    if (s == SN_OK) s = sn_rollback_decay(run);
     if (s == SN_OK) s = check_bn(t);
     if (s == SN_OK) s = run->alphas ? sn_relaxer_create(run, &t->relaxer) : open_sampler(t);
     if (s == SN_OK) s = sn_loader_open(run, t->batch, t->steps, &t->loader);
@@ -64,7 +66,9 @@ void sn_trainer_free(sn_trainer *t) {
 }
 
 static sn_pass training_pass(const sn_run *r, const sn_arch *a) {
-    return sn_training_pass(a, r->config->train.batch, r->config->train.optimizer.label_smoothing);
+    sn_pass pass = sn_training_pass(a, r->config->train.batch, r->config->train.optimizer.label_smoothing);
+    pass.recompute = r->config->train.recompute;
+    return pass;
 }
 
 sn_status sn_trainer_room(const sn_run *r, sn_room *out) {
@@ -256,6 +260,8 @@ typedef struct {
     sn_climb climb;        // of the losses in the log
     int64_t end;           // the step to stop at
     sn_events *events;     // for TensorBoard; NULL: none wanted, or no longer possible
+    bool collapsed;        // the search is to end
+    int64_t back;          // or to go back to this step; -1: neither
 } loop;
 
 static void tell(const loop *l, sn_event e) {
@@ -390,7 +396,7 @@ static sn_status save(loop *l, bool needed) {
     sn_status s = path ? sn_run_save(r, path) : SN_RESOURCE;
     if (s == SN_OK) {
         tell(l, (sn_event){.kind = SN_EVENT_SAVED, .text = path});
-        if (sn_folder_prune(r->folder, r->config->train.keep, r->best_step) != SN_OK) warn(l, "old checkpoints stay");
+        if (sn_rollback_prune(r) != SN_OK) warn(l, "old checkpoints stay");
     } else if (s == SN_DIVERGED) {
         in_step(l->trainer, s, r->step);
     } else if (!needed && (s == SN_RESOURCE || s == SN_FAIL)) {
@@ -444,31 +450,67 @@ static void log_alphas(loop *l) {
     log_line(l, json_pack("{s:I,s:o}", "step", (json_int_t)r->step, "alphas", all));
 }
 
-static json_t *number(double x) {
-    return isfinite(x) ? json_real(x) : json_null();
+// What may be done about a collapse, for the warning.
+static void advise(const loop *l, const sn_monitor_report *m, char *out, size_t size) {
+    const sn_run *r = l->trainer->run;
+    if (l->back >= 0)
+        snprintf(out, size, "it goes back to epoch %lld, with weight_decay %g",
+                 (long long)(l->back / l->trainer->steps_per_epoch),
+                 r->optim->settings.weight_decay * r->config->train.relax.rollback_decay);
+    else if (m->epoch)
+        snprintf(out, size, "better is the likeliest of epoch %d: supernet retrain %s --epoch %d", m->epoch, r->folder, m->epoch);
+    else
+        snprintf(out, size, "begin anew with a smaller train.relax.lr or a longer train.relax.warmup");
 }
 
-// Signs of a collapse are told once in a run: what the log has is not told again.
-static sn_status watch_collapse(loop *l, int64_t epoch, bool *ends) {
-    sn_trainer *t = l->trainer;
-    const sn_run *r = t->run;
-    sn_monitor_report m;
-    SN_TRY(sn_monitor_epoch(t->run, t->relaxer, (int)epoch, &m));
-    log_line(l, json_pack("{s:I,s:{s:o,s:o,s:o,s:o,s:i,s:I}}", "step", (json_int_t)r->step, "monitor", "entropy",
-                          number(m.entropy), "without_weights", number(m.free_share), "lean", number(m.lean), "eigenvalue",
-                          number(m.eigenvalue), "batch", t->batch, "seed", (json_int_t)r->config->train.seed));
-    if (!m.why || r->alphas->counts[SN_ALPHA_TOLD]) return SN_OK;
-    char text[400], back[160] = "begin anew with a smaller train.relax.lr or a longer train.relax.warmup";
-    if (m.epoch)
-        snprintf(back, sizeof back,
-                 "better is the likeliest of epoch %d, whose checkpoint, if train.keep has kept it, is that of step %lld",
-                 m.epoch, (long long)(m.epoch * t->steps_per_epoch));
-    snprintf(text, sizeof text, "epoch %lld: the search may collapse: %s (their mean share is %.2f; largest eigenvalue %.3g); %s",
-             (long long)epoch, m.why, m.free_share, m.eigenvalue, back);
-    r->alphas->counts[SN_ALPHA_TOLD] = 1;
+// What comes before the first step of a start, and after one went back.
+static void log_begin(loop *l) {
+    const sn_run *r = l->trainer->run;
+    l->climb = sn_climb_start(r->space->classes);
+    l->loss = l->accuracy = 0;
+    l->logged = 0;
+    if (l->watch->log) log_result(l, sn_log_cut(l->watch->log, r->step));
+    if (l->watch->log) log_result(l, sn_log_points(l->watch->log, &l->climb, recall_loss));
+}
+
+static sn_status go_back(loop *l, const char *text) {
+    sn_run *r = l->trainer->run;
+    if (l->watch->folder) SN_TRY(sn_folder_check(l->watch->folder));
+    SN_TRY(sn_rollback(r, l->back));
+    sn_trainer_free(l->trainer);
+    l->trainer = NULL;
+    SN_TRY(sn_trainer_create(r, &l->trainer));
+    log_begin(l);
     log_warning(l, text);
-    *ends = r->config->train.relax.on_collapse == SN_COLLAPSE_STOP;
+    sn_events_close(l->events);
+    l->events = NULL;
+    events_start(l);
     return SN_OK;
+}
+
+static sn_status tell_collapse(loop *l, int epoch, const sn_monitor_report *m) {
+    sn_run *r = l->trainer->run;
+    char text[1024], advice[640];
+    bool back = sn_rollback_wanted(r);
+    if (!back && sn_rollback_told(r)) return SN_OK;
+    if (back) SN_TRY(sn_rollback_step(r, m->epoch, &l->back));
+    advise(l, m, advice, sizeof advice);
+    snprintf(text, sizeof text, "epoch %d: the search may collapse: %s (their mean share is %.2f; largest eigenvalue %.3g); %s",
+             epoch, m->why, m->free_share, m->eigenvalue, advice);
+    if (back) return go_back(l, text);
+    sn_rollback_tell(r, m->epoch);
+    log_warning(l, text);
+    l->collapsed = r->config->train.relax.on_collapse == SN_COLLAPSE_STOP;
+    return SN_OK;
+}
+
+// Signs of a collapse are told once in a run, or each time that it goes back: what the log has is not told again.
+static sn_status watch_collapse(loop *l, int epoch) {
+    sn_trainer *t = l->trainer;
+    sn_monitor_report m;
+    SN_TRY(sn_monitor_epoch(t->run, t->relaxer, epoch, &m));
+    log_line(l, json_pack("{s:I,s:o}", "step", (json_int_t)t->run->step, "monitor", sn_monitor_json(t->run, &m)));
+    return m.why ? tell_collapse(l, epoch, &m) : SN_OK;
 }
 
 // Passes per option, decision by decision.
@@ -495,16 +537,17 @@ static sn_status end_of_step(loop *l) {
     if (epoch_ends && has_validation && c->train.validate_every && (epoch % c->train.validate_every == 0 || last))
         SN_TRY(validate_epoch(l));
     if (epoch_ends && t->run->alphas) log_alphas(l);
-    bool collapsed = false;
-    if (epoch_ends && t->run->alphas) SN_TRY(watch_collapse(l, epoch, &collapsed));
+    l->collapsed = false, l->back = -1;
+    if (epoch_ends && t->run->alphas) SN_TRY(watch_collapse(l, (int)epoch));
+    bool ends = step == l->end && l->back < 0, due = epoch_ends || (c->train.save_every && step % c->train.save_every == 0);
+    if (l->back >= 0) step = l->back, last = due = false; // which is saved
     if (last) log_passes(l);
-    bool ends = step == l->end, due = epoch_ends || (c->train.save_every && step % c->train.save_every == 0);
-    if (due || ends || stop) SN_TRY(save(l, ends || stop));
-    if (collapsed && !ends)
+    if (due || ends || (stop && l->back < 0)) SN_TRY(save(l, ends || stop));
+    if (l->collapsed && !ends)
         return sn_error(SN_DIVERGED, "stopped after step %lld, as train.relax.on_collapse says; the same command goes on",
                         (long long)step);
     return stop && !ends ? sn_error(SN_INTERRUPTED, "stopped after step %lld of %lld; the same command goes on from there",
-                                    (long long)step, (long long)t->steps)
+                                    (long long)step, (long long)l->trainer->steps)
                          : SN_OK;
 }
 
@@ -516,7 +559,7 @@ static sn_status check_space(const sn_trainer *t) {
     SN_TRY(sn_folder_steps(t->run->folder, &steps, &n));
     free(steps);
     int64_t saves = left / t->steps_per_epoch + 1 + (c->train.save_every ? left / c->train.save_every : 0);
-    int64_t wanted = c->train.keep + 2 - n;
+    int64_t wanted = c->train.keep + sn_rollback_stay(t->run) + 1 - n;
     if (wanted > saves) wanted = saves;
     return sn_folder_space(t->run->folder, sn_run_checkpoint_bytes(t->run) * (size_t)(wanted > 1 ? wanted : 1));
 }
@@ -527,22 +570,20 @@ sn_status sn_train(sn_run *r, const sn_train_watch *watch) {
     loop l = {.trainer = t,
               .watch = watch,
               .since = sn_now(),
-              .climb = sn_climb_start(r->space->classes),
               .end = watch->until && watch->until < t->steps ? watch->until : t->steps};
     sn_status s = SN_OK;
     if (r->step < l.end) {
         s = check_space(t);
-        if (s == SN_OK && watch->log) log_result(&l, sn_log_cut(watch->log, r->step));
-        if (s == SN_OK && watch->log) log_result(&l, sn_log_points(watch->log, &l.climb, recall_loss));
-        if (s == SN_OK) log_start(&l), tell_slow(&l), events_start(&l);
+        if (s == SN_OK) log_begin(&l), log_start(&l), tell_slow(&l), events_start(&l);
+        if (s == SN_OK && !r->step && r->alphas && sn_rollback_wanted(r)) s = save(&l, true); // to go back to
     }
     while (s == SN_OK && r->step < l.end) {
-        s = sn_trainer_step(t);
+        s = sn_trainer_step(l.trainer);
         if (s != SN_OK) break;
         after_step(&l);
         s = end_of_step(&l);
     }
     sn_events_close(l.events);
-    sn_trainer_free(t);
+    sn_trainer_free(l.trainer);
     return s;
 }

@@ -1,7 +1,7 @@
 // Once-for-All: {"ks": [3, 5, ...], "e": [3, 6, ...], "d": [2, 4, ...]}, of units of up to so many blocks the kernel and
 // expansion of each block and how many blocks there are; what stands for blocks beyond is passed over, and written as 0. "r":
-// [224] or "image_size": 224 must be the space's own. Fits chains of choices whose layers are chosen in number, of operations
-// that differ in kernel and expansion alone. Not here: its supernet, whose weights are used in part.
+// [224] or "image_size": 224 must be the space's own. Fits chains whose layers are chosen in number, each a choice between
+// operations that differ in kernel and expansion alone, or an operation with lists of both.
 #include "space/notations/reader.h"
 #include "space/ops.h"
 
@@ -25,10 +25,12 @@ static bool looks(const char *text) {
 }
 
 // ---------------------------------------------------------------- the space
-// A unit: an entry with its decisions.
+// A unit: an entry with its decisions, one of each layer or (lists) two.
 typedef struct {
     const sn_entry *entry;
-    int depth, layer[SN_MAX_DECISIONS];
+    bool lists;
+    int depth, layer[SN_MAX_DECISIONS]; // layer: of lists that of the kernel
+    int expansion[SN_MAX_DECISIONS];
 } unit;
 
 typedef struct {
@@ -68,25 +70,40 @@ static int find_named(const sn_space *s, char *name) {
     return d;
 }
 
+// The decision of a list in a layer, or -1.
+static int find_list(const sn_space *s, const sn_entry *e, int layer, const char *name) {
+    char *scope = sn_entry_scope(e, layer), *full = scope ? sn_format("%s.%s", scope, name) : NULL;
+    free(scope);
+    return find_named(s, full);
+}
+
+static bool make_layer(const sn_space *s, unit *u, int l) {
+    if (!u->lists) return (u->layer[l] = find_named(s, sn_entry_scope(u->entry, l))) >= 0 && told_apart(s, u->layer[l]);
+    u->layer[l] = find_list(s, u->entry, l, "kernel"), u->expansion[l] = find_list(s, u->entry, l, "expand");
+    return u->layer[l] >= 0 && u->expansion[l] >= 0;
+}
+
 static bool make_unit(const sn_space *s, const sn_entry *e, unit *u) {
-    u->entry = e;
+    u->entry = e, u->lists = !e->choice;
     if (!e->depths || e->shared) return false;
     bool good = (u->depth = find_named(s, sn_entry_depth(e))) >= 0;
-    for (int l = 0; good && l < e->layers; l++)
-        good = (u->layer[l] = find_named(s, sn_entry_scope(e, l))) >= 0 && told_apart(s, u->layer[l]);
+    for (int l = 0; good && l < e->layers; l++) good = make_layer(s, u, l);
     return good;
 }
 
 static sn_status units_of(const sn_space *s, units *out) {
     bool fits = true;
+    int decisions = 0;
     *out = (units){.unit = sn_new((size_t)s->n_entries, sizeof *out->unit)};
     if (!out->unit) return SN_RESOURCE;
     for (int i = 0; fits && i < s->n_entries; i++) {
-        if (!s->entries[i].choice) continue;
-        fits = make_unit(s, &s->entries[i], &out->unit[out->n]);
-        out->layers += out->unit[out->n++].entry->layers;
+        const sn_entry *e = &s->entries[i];
+        if (!e->choice && !sn_block_elastic(&s->blocks[e->block[0]])) continue;
+        fits = make_unit(s, e, &out->unit[out->n++]);
+        out->layers += e->layers;
+        decisions += 1 + (e->choice ? 1 : 2) * e->layers;
     }
-    if (fits && out->n + out->layers == s->n_decisions) return SN_OK;
+    if (fits && decisions == s->n_decisions) return SN_OK;
     free(out->unit);
     return sn_error(SN_USAGE,
                     "archs of this space cannot be written as ofa: allowed are stages whose number of layers is chosen, of "
@@ -141,6 +158,17 @@ static sn_status check_length(const sn_reader *r, const list *l, const char *key
     return sn_reader_wrong(r, l->end, "'%s' has %d numbers; this space has %d %s", key, l->n, n, what);
 }
 
+// The option of a list that is the number at a slot.
+static sn_status read_number(const sn_reader *r, const list *l, int slot, int decision, sn_arch *out) {
+    const sn_decision *d = &r->space->decisions[decision];
+    sn_word word = {l->at[slot], strspn(l->at[slot], "0123456789")};
+    int option = d->options - 1;
+    while (option >= 0 && !(d->block[option] == l->value[slot] && sn_decision_allows(d, option))) option--;
+    if (option < 0) return sn_option_refused(r, decision, word, false);
+    out->option[decision] = (uint8_t)option;
+    return SN_OK;
+}
+
 static sn_status read_layer(const sn_reader *r, const list lists[LISTS], int slot, int decision, sn_arch *out) {
     int kernel = lists[KERNELS].value[slot], expansion = lists[EXPANSIONS].value[slot];
     int option = option_of(r->space, decision, kernel, expansion, -1);
@@ -169,10 +197,15 @@ static sn_status read_unit(const sn_reader *r, const list lists[LISTS], const un
     if (option < 0) return sn_option_refused(r, u->depth, word, false);
     out->option[u->depth] = (uint8_t)option;
     for (int l = 0; l < u->entry->layers; l++)
-        if (l >= depth)
+        if (l >= depth) {
             out->option[u->layer[l]] = SN_ABSENT;
-        else
+            if (u->lists) out->option[u->expansion[l]] = SN_ABSENT;
+        } else if (u->lists) {
+            SN_TRY(read_number(r, &lists[KERNELS], slot + l, u->layer[l], out));
+            SN_TRY(read_number(r, &lists[EXPANSIONS], slot + l, u->expansion[l], out));
+        } else {
             SN_TRY(read_layer(r, lists, slot + l, u->layer[l], out));
+        }
     return SN_OK;
 }
 
@@ -202,22 +235,26 @@ static sn_status read_text(const sn_space *s, const char *text, sn_arch *out) {
 }
 
 // ---------------------------------------------------------------- writing
-static void write_list(const sn_space *s, const units *u, const char *attr, const sn_arch *a, FILE *out) {
+static int number_of(const sn_space *s, const unit *u, int layer, bool kernel, const sn_arch *a) {
+    int d = u->lists && !kernel ? u->expansion[layer] : u->layer[layer], option = a->option[d];
+    if (option == SN_ABSENT) return 0;
+    int number = s->decisions[d].block[option];
+    return u->lists ? number : attribute(&s->blocks[number], kernel ? "kernel" : "expand");
+}
+
+static void write_list(const sn_space *s, const units *u, bool kernel, const sn_arch *a, FILE *out) {
     for (int i = 0, n = 0; i < u->n; i++)
-        for (int l = 0; l < u->unit[i].entry->layers; l++) {
-            int d = u->unit[i].layer[l], option = a->option[d];
-            fprintf(out, n++ ? ", %d" : "%d",
-                    option == SN_ABSENT ? 0 : attribute(&s->blocks[s->decisions[d].block[option]], attr));
-        }
+        for (int l = 0; l < u->unit[i].entry->layers; l++)
+            fprintf(out, n++ ? ", %d" : "%d", number_of(s, &u->unit[i], l, kernel, a));
 }
 
 static sn_status write_text(const sn_space *s, const sn_arch *a, FILE *out) {
     units u;
     SN_TRY(units_of(s, &u));
     fputs("{\"ks\": [", out);
-    write_list(s, &u, "kernel", a, out);
+    write_list(s, &u, true, a, out);
     fputs("], \"e\": [", out);
-    write_list(s, &u, "expand", a, out);
+    write_list(s, &u, false, a, out);
     fputs("], \"d\": [", out);
     for (int i = 0; i < u.n; i++) fprintf(out, i ? ", %d" : "%d", u.unit[i].entry->depth[a->option[u.unit[i].depth]]);
     fputs("]}", out);

@@ -88,6 +88,8 @@ START_TEST(nasbench201) {
                                 "Structure(4 nodes with |nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|none~0|nor_conv_3x3~1|"
                                 "avg_pool_3x3~2|)",
                                 " |nor_conv_3x3~0| + |avg_pool_3x3~1|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|avg_pool_3x3~2|\n",
+                                "[(('nor_conv_3x3', 0),), (('nor_conv_3x3', 0), ('avg_pool_3x3', 1)), (('none', 0), "
+                                "('nor_conv_3x3', 1), ('avg_pool_3x3', 2))]",
                                 "(3, 3, 4, 0, 3, 4)", "[3,3,4,0,3,4]",
                                 "Genotype(cell=[('nor_conv_3x3', 1, 0), ('nor_conv_3x3', 2, 0), ('avg_pool_3x3', 2, 1), "
                                 "('nor_conv_3x3', 3, 1), ('avg_pool_3x3', 3, 2)])",
@@ -295,6 +297,9 @@ static const struct {
     {"nasbench201", "|none0|+|none~0|none~1|+|none~0|none~1|none~2|",
      "column 7: found '|'; allowed is ~ and the number of a node"},
     {"nasbench201", "Genotype(normal=[('none', 1, 0)])", "column 10: found 'normal'; allowed is cell=, cell_concat="},
+    {"nasbench201", "[(('none', 0),), (('none', 0), ('none', 1))]", "column 44: found ']'; allowed is ( and the operations"},
+    {"nasbench201", "[(('none', 0),), (('none', 0),)]", "column 31: found ')'; allowed is ( and an operation"},
+    {"nasbench201", "[(('none', 1),), (('none', 0),)]", "column 12: node 1 of 'cell' reads node 1; allowed are 0"},
     {"nasbench201", "(3, 3, 4, 0, 3, 5)", "column 17 (cell.n3.n2): found '5'; allowed are 0, 1, 2, 3, 4"},
     {"nasbench201", "(3, 3, 4, 0, 3)", "column 15: found ')'; allowed is a comma and a number: this space has 6 decisions"},
     {"nasbench201", "(3, 3, 4, 0, 3, 4, 1)", "column 18: found ','; allowed is ): this space has 6 decisions"},

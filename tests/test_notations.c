@@ -28,6 +28,7 @@ static const struct {
             {"spos-shufflenet", "names digits tuple mmrazor "},
             {"fairnas", "names digits tuple mmrazor "},
             {"mobilenetv3-unshared", "names digits tuple ofa "},
+            {"ofa-mobilenetv3", "names digits tuple ofa "},
             {"motifs", "names digits tuple "},
             {"skips", "names digits tuple "}};
 enum { PRESETS = sizeof fits / sizeof *fits };
@@ -228,6 +229,13 @@ START_TEST(once_for_all) {
     sn_cost c = cost_of("{\"ks\": " KERNELS ", \"e\": " EXPANSIONS ", \"d\": [2, 2, 2, 2, 2]}");
     ck_assert_int_eq(c.macs, 67196888);
     ck_assert_int_eq(c.params, 4304592);
+    teardown();
+    open_preset("ofa-mobilenetv3", "  input: {height: 140, width: 140}\n"); // parts of the same weights
+    c = cost_of("{\"ks\": " KERNELS ", \"e\": " EXPANSIONS ", \"d\": [2, 2, 2, 2, 2]}");
+    ck_assert_int_eq(c.macs, 67196888);
+    ck_assert_int_eq(c.params, 4304592);
+    check_written("ofa", "{\"d\": [2,2,2,2,2], \"e\": " EXPANSIONS ", \"ks\": " KERNELS "}",
+                  "{\"ks\": " KERNELS ", \"e\": " EXPANSIONS ", \"d\": [2, 2, 2, 2, 2]}");
 }
 END_TEST
 
@@ -368,6 +376,8 @@ static const struct {
     {"mobilenetv3-unshared", "{\"kss\": [3]}", "column 3: found 'kss'; allowed is ks, e, d, wid, r, image_size"},
     {"mobilenetv3-unshared", "{'ks': [3, -3]}", "column 12: found '-3'; allowed is a number"},
     {"mobilenetv3-unshared", "{'wid': 1}", "column 9: found '1'; allowed is None: widths are not chosen"},
+    {"ofa-mobilenetv3", "{\"ks\": " KERNELS ", \"e\": " EXPANSIONS ", \"d\": [2, 3, 2, 2, 2]}",
+     "column 27 (stage2.layer3.kernel): found '0'; allowed are 3, 5, 7"},
     {"fairnas", "{\"ks\": [3]}",
      "archs of this space cannot be written as ofa: allowed are stages whose number of layers is chosen"},
     {"spos-shufflenet", "backbone.layers.0.0:\nno key\n", "line 2, column 1: found 'no'; allowed is a key with a colon"},

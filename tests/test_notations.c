@@ -89,6 +89,8 @@ START_TEST(nasbench201) {
                                 "Structure(4 nodes with |nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|none~0|nor_conv_3x3~1|"
                                 "avg_pool_3x3~2|)",
                                 " |nor_conv_3x3~0| + |avg_pool_3x3~1|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|avg_pool_3x3~2|\n",
+                                "[(('nor_conv_3x3', 0),), (('nor_conv_3x3', 0), ('avg_pool_3x3', 1)), (('none', 0), "
+                                "('nor_conv_3x3', 1), ('avg_pool_3x3', 2))]",
                                 "(3, 3, 4, 0, 3, 4)", "[3,3,4,0,3,4]",
                                 "Genotype(cell=[('nor_conv_3x3', 1, 0), ('nor_conv_3x3', 2, 0), ('avg_pool_3x3', 2, 1), "
                                 "('nor_conv_3x3', 3, 1), ('avg_pool_3x3', 3, 2)])",
@@ -308,6 +310,9 @@ static const struct {
     {"nasbench201", "|none0|+|none~0|none~1|+|none~0|none~1|none~2|",
      "column 7: found '|'; allowed is ~ and the number of a node"},
     {"nasbench201", "Genotype(normal=[('none', 1, 0)])", "column 10: found 'normal'; allowed is cell=, cell_concat="},
+    {"nasbench201", "[(('none', 0),), (('none', 0), ('none', 1))]", "column 44: found ']'; allowed is ( and the operations"},
+    {"nasbench201", "[(('none', 0),), (('none', 0),)]", "column 31: found ')'; allowed is ( and an operation"},
+    {"nasbench201", "[(('none', 1),), (('none', 0),)]", "column 12: node 1 of 'cell' reads node 1; allowed are 0"},
     {"nasbench201", "(3, 3, 4, 0, 3, 5)", "column 17 (cell.n3.n2): found '5'; allowed are 0, 1, 2, 3, 4"},
     {"nasbench201", "(3, 3, 4, 0, 3)", "column 15: found ')'; allowed is a comma and a number: this space has 6 decisions"},
     {"nasbench201", "(3, 3, 4, 0, 3, 4, 1)", "column 18: found ','; allowed is ): this space has 6 decisions"},
@@ -378,6 +383,8 @@ static const struct {
     {"mobilenetv3-unshared", "{\"kss\": [3]}", "column 3: found 'kss'; allowed is ks, e, d, wid, r, image_size"},
     {"mobilenetv3-unshared", "{'ks': [3, -3]}", "column 12: found '-3'; allowed is a number"},
     {"mobilenetv3-unshared", "{'wid': 1}", "column 9: found '1'; allowed is None: widths are not chosen"},
+    {"ofa-mobilenetv3", "{\"ks\": " KERNELS ", \"e\": " EXPANSIONS ", \"d\": [2, 3, 2, 2, 2]}",
+     "column 27 (stage2.layer3.kernel): found '0'; allowed are 3, 5, 7"},
     {"fairnas", "{\"ks\": [3]}",
      "archs of this space cannot be written as ofa: allowed are stages whose number of layers is chosen"},
     {"spos-shufflenet", "backbone.layers.0.0:\nno key\n", "line 2, column 1: found 'no'; allowed is a key with a colon"},

@@ -14,6 +14,7 @@ static const char *const texts[] = {
     "[0,None,2,]",
     "backbone.layers.0.0:\n  chosen: mb3\n",
     "|mb3~0|+|skip~0|none~1|",
+    "[(('mb3', 0),), (('skip', 0), ('none', 1))]",
     "Structure(3 nodes with |mb3~0|+|skip~0|none~1|)",
     "layers.0.0: mb3\nlayers.0.1:\n  meta: {a: 1}\n  chosen:\n  - 'skip'\nlayers.0.2:\n  chosen: [sep_k5] # and\n",
     "Genotype(normal=[('mb3', 0), ('skip', 1), ('skip', 0), ('mb3', 2)], normal_concat=range(2, 4))",

@@ -1,13 +1,14 @@
 // NAS-Bench-201 and the topology space of NATS-Bench: the nodes of a cell, joined by +, of each what it does to every node before
-// it: |nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|. Also as its authors' programs print it, Structure(3 nodes with TEXT).
-// Not here: the benchmark's numbering of archs, which follows no rule.
+// it: |nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|. Read also as its authors' programs print it, Structure(3 nodes with
+// TEXT), and as lists, [(('nor_conv_3x3', 0),), (('nor_conv_3x3', 0), ('avg_pool_3x3', 1))]. Not here: the benchmark's numbering
+// of archs, which follows no rule.
 #include "space/notations/cell.h"
 
 #include <string.h>
 
 static bool looks(const char *text) {
     text += strspn(text, " \t\r\n");
-    return *text == '|' || !strncmp(text, "Structure(", 10);
+    return *text == '|' || !strncmp(text, "Structure(", 10) || !strncmp(text, "[((", 3);
 }
 
 // |op~from|op~from|
@@ -36,8 +37,38 @@ static sn_status read_nodes(sn_reader *r, sn_cell *c, sn_arch *out) {
     return sn_cell_close(r, c, r->at, out);
 }
 
+// (('op', from), ('op', from))
+static sn_status read_group(sn_reader *r, sn_cell *c, int node, sn_arch *out) {
+    SN_TRY(sn_reader_needed(r, "(", "( and the operations of another node"));
+    for (int k = 0; k < sn_cell_width(r->space, c, node); k++) {
+        int from;
+        sn_word op;
+        SN_TRY(sn_reader_needed(r, "(", "( and an operation"));
+        SN_TRY(sn_reader_quoted(r, "an operation in quotes", &op));
+        SN_TRY(sn_reader_needed(r, ",", "a comma and the number of a node"));
+        sn_reader_blanks(r);
+        const char *at = r->at;
+        SN_TRY(sn_reader_number(r, "the number of a node", &from));
+        SN_TRY(sn_reader_needed(r, ")", ")"));
+        SN_TRY(sn_cell_take(r, c, at, node + 1, from, op, out));
+        sn_reader_mark(r, ",");
+    }
+    SN_TRY(sn_reader_needed(r, ")", ")"));
+    sn_reader_mark(r, ",");
+    return SN_OK;
+}
+
+static sn_status read_groups(sn_reader *r, sn_cell *c, sn_arch *out) {
+    SN_TRY(sn_reader_needed(r, "[", "["));
+    for (int i = 0; i < c->nodes; i++) SN_TRY(read_group(r, c, i, out));
+    SN_TRY(sn_reader_needed(r, "]", "]"));
+    return sn_cell_close(r, c, r->at, out);
+}
+
 static sn_status read_structure(sn_reader *r, sn_cell *c, sn_arch *out) {
     int nodes;
+    sn_reader_blanks(r);
+    if (*r->at == '[') return read_groups(r, c, out);
     if (!sn_reader_mark(r, "Structure(")) return read_nodes(r, c, out);
     SN_TRY(sn_reader_number(r, "a number of nodes", &nodes));
     SN_TRY(sn_reader_needed(r, "nodes", "the word nodes"));

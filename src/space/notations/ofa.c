@@ -1,7 +1,7 @@
 // Once-for-All: {"ks": [3, 5, ...], "e": [3, 6, ...], "d": [2, 4, ...]}, of units of up to so many blocks the kernel and
 // expansion of each block and how many blocks there are; what stands for blocks beyond is passed over, and written as 0. "r":
-// [224] or "image_size": 224 must be the space's own. Fits chains whose layers are chosen in number, each a choice between
-// operations that differ in kernel and expansion alone, or an operation with lists of both.
+// [224] or "image_size": 224 must be the space's own. Fits chains of choices whose layers are chosen in number, of operations
+// that differ in kernel and expansion alone. Not here: its supernet, whose weights are used in part.
 #include "space/notations/reader.h"
 #include "space/ops.h"
 
@@ -25,31 +25,40 @@ static bool looks(const char *text) {
 }
 
 // ---------------------------------------------------------------- the space
-// A unit: an entry with its decisions, one of each layer or (lists) two.
+enum { PARTS = DEPTHS }; // of a layer: kernel, expansion
+static const char *const attributes[PARTS] = {"kernel", "expand"};
+
+// A layer chooses between operations, or in lists of its operation, one or both.
+typedef struct {
+    int choice;      // the decision between operations; -1: none
+    int list[PARTS]; // the decisions of lists; -1: what the block has
+    const sn_block *block;
+} layer;
+
+// A unit: an entry with its decisions.
 typedef struct {
     const sn_entry *entry;
-    bool lists;
-    int depth, layer[SN_MAX_DECISIONS]; // layer: of lists that of the kernel
-    int expansion[SN_MAX_DECISIONS];
+    int depth;
+    layer layer[SN_MAX_DECISIONS];
 } unit;
 
 typedef struct {
     unit *unit;
-    int n, layers; // units; layers of all
+    int n, layers, decisions; // units; layers and decisions of all
 } units;
 
-static int attribute(const sn_block *b, const char *name) {
+static int attribute(const sn_block *b, int part) {
     for (int i = 0; b->op && b->op->attrs[i].type != SN_ATTR_END; i++)
-        if (!strcmp(b->op->attrs[i].name, name)) return b->attr[i];
+        if (!strcmp(b->op->attrs[i].name, attributes[part])) return b->attr[i];
     return -1;
 }
 
 // The option of such a kernel and expansion, allowed or not; another than `but`.
-static int option_of(const sn_space *s, int decision, int kernel, int expansion, int but) {
+static int option_of(const sn_space *s, int decision, const int want[PARTS], int but) {
     const sn_decision *d = &s->decisions[decision];
     for (int k = 0; k < d->options; k++) {
         const sn_block *b = &s->blocks[d->block[k]];
-        if (k != but && attribute(b, "kernel") == kernel && attribute(b, "expand") == expansion) return k;
+        if (k != but && attribute(b, KERNELS) == want[KERNELS] && attribute(b, EXPANSIONS) == want[EXPANSIONS]) return k;
     }
     return -1;
 }
@@ -58,8 +67,9 @@ static bool told_apart(const sn_space *s, int decision) {
     const sn_decision *d = &s->decisions[decision];
     for (int k = 0; k < d->options; k++) {
         const sn_block *b = &s->blocks[d->block[k]];
-        int kernel = attribute(b, "kernel"), expansion = attribute(b, "expand");
-        if (kernel < 0 || expansion < 0 || option_of(s, decision, kernel, expansion, k) >= 0) return false;
+        const int have[PARTS] = {attribute(b, KERNELS), attribute(b, EXPANSIONS)};
+        if (have[KERNELS] < 0 || have[EXPANSIONS] < 0 || sn_block_elastic(b) || option_of(s, decision, have, k) >= 0)
+            return false;
     }
     return true;
 }
@@ -70,40 +80,43 @@ static int find_named(const sn_space *s, char *name) {
     return d;
 }
 
-// The decision of a list in a layer, or -1.
-static int find_list(const sn_space *s, const sn_entry *e, int layer, const char *name) {
-    char *scope = sn_entry_scope(e, layer), *full = scope ? sn_format("%s.%s", scope, name) : NULL;
-    free(scope);
-    return find_named(s, full);
+static bool make_layer(const sn_space *s, const sn_entry *e, int number, layer *l) {
+    *l = (layer){-1, {-1, -1}, &s->blocks[e->block[0]]};
+    if (e->choice) return (l->choice = find_named(s, sn_entry_scope(e, number))) >= 0 && told_apart(s, l->choice);
+    for (int part = 0; part < PARTS; part++) {
+        char *scope = sn_entry_scope(e, number);
+        l->list[part] = scope ? find_named(s, sn_format("%s.%s", scope, attributes[part])) : -1;
+        free(scope);
+        if (attribute(l->block, part) < 0) return false;
+    }
+    return true;
 }
 
-static bool make_layer(const sn_space *s, unit *u, int l) {
-    if (!u->lists) return (u->layer[l] = find_named(s, sn_entry_scope(u->entry, l))) >= 0 && told_apart(s, u->layer[l]);
-    u->layer[l] = find_list(s, u->entry, l, "kernel"), u->expansion[l] = find_list(s, u->entry, l, "expand");
-    return u->layer[l] >= 0 && u->expansion[l] >= 0;
+static int decisions_of(const layer *l) {
+    return (l->choice >= 0) + (l->list[KERNELS] >= 0) + (l->list[EXPANSIONS] >= 0);
 }
 
-static bool make_unit(const sn_space *s, const sn_entry *e, unit *u) {
-    u->entry = e, u->lists = !e->choice;
-    if (!e->depths || e->shared) return false;
+static bool make_unit(const sn_space *s, const sn_entry *e, unit *u, int *decisions) {
+    u->entry = e;
+    if (!e->depths || e->shared || e->layers > SN_MAX_DECISIONS) return false;
     bool good = (u->depth = find_named(s, sn_entry_depth(e))) >= 0;
-    for (int l = 0; good && l < e->layers; l++) good = make_layer(s, u, l);
+    for (int l = 0; good && l < e->layers; l++) {
+        good = make_layer(s, e, l, &u->layer[l]);
+        *decisions += decisions_of(&u->layer[l]);
+    }
     return good;
 }
 
 static sn_status units_of(const sn_space *s, units *out) {
     bool fits = true;
-    int decisions = 0;
     *out = (units){.unit = sn_new((size_t)s->n_entries, sizeof *out->unit)};
     if (!out->unit) return SN_RESOURCE;
     for (int i = 0; fits && i < s->n_entries; i++) {
-        const sn_entry *e = &s->entries[i];
-        if (!e->choice && !sn_block_elastic(&s->blocks[e->block[0]])) continue;
-        fits = make_unit(s, e, &out->unit[out->n++]);
-        out->layers += e->layers;
-        decisions += 1 + (e->choice ? 1 : 2) * e->layers;
+        if (!s->entries[i].depths) continue; // others have no decisions, or too many
+        fits = make_unit(s, &s->entries[i], &out->unit[out->n], &out->decisions);
+        out->layers += out->unit[out->n++].entry->layers;
     }
-    if (fits && decisions == s->n_decisions) return SN_OK;
+    if (fits && out->n && out->layers <= SN_MAX_DECISIONS && out->n + out->decisions == s->n_decisions) return SN_OK;
     free(out->unit);
     return sn_error(SN_USAGE,
                     "archs of this space cannot be written as ofa: allowed are stages whose number of layers is chosen, of "
@@ -158,54 +171,66 @@ static sn_status check_length(const sn_reader *r, const list *l, const char *key
     return sn_reader_wrong(r, l->end, "'%s' has %d numbers; this space has %d %s", key, l->n, n, what);
 }
 
-// The option of a list that is the number at a slot.
-static sn_status read_number(const sn_reader *r, const list *l, int slot, int decision, sn_arch *out) {
+static sn_status read_choice(const sn_reader *r, const char *at, int decision, const int want[PARTS], sn_arch *out) {
     const sn_decision *d = &r->space->decisions[decision];
-    sn_word word = {l->at[slot], strspn(l->at[slot], "0123456789")};
-    int option = d->options - 1;
-    while (option >= 0 && !(d->block[option] == l->value[slot] && sn_decision_allows(d, option))) option--;
-    if (option < 0) return sn_option_refused(r, decision, word, false);
+    char allowed[512] = "";
+    int option = option_of(r->space, decision, want, -1);
     out->option[decision] = (uint8_t)option;
+    if (sn_decision_allows(d, option)) return SN_OK;
+    for (int n = 0, k; (k = sn_decision_option(d, n)) >= 0; n++) {
+        const sn_block *b = &r->space->blocks[d->block[k]];
+        size_t used = strlen(allowed);
+        snprintf(allowed + used, sizeof allowed - used, "%s%d with %d", n ? ", " : "", attribute(b, KERNELS),
+                 attribute(b, EXPANSIONS));
+    }
+    return sn_reader_wrong(r, at, "%s: found kernel %d with expansion %d; allowed are %s", d->name, want[KERNELS],
+                           want[EXPANSIONS], allowed);
+}
+
+// A number as it stands in the text.
+static sn_word number_at(const char *at) {
+    return (sn_word){at, strspn(at, "0123456789")};
+}
+
+// Of a decision between numbers.
+static sn_status read_value(const sn_reader *r, const char *at, int value, int decision, sn_arch *out) {
+    const sn_decision *d = &r->space->decisions[decision];
+    for (int k = 0; k < d->options; k++)
+        if (sn_decision_allows(d, k) && d->block[k] == value) {
+            out->option[decision] = (uint8_t)k;
+            return SN_OK;
+        }
+    return sn_option_refused(r, decision, number_at(at), false);
+}
+
+static sn_status read_layer(const sn_reader *r, const list lists[LISTS], int slot, const layer *l, sn_arch *out) {
+    const int want[PARTS] = {lists[KERNELS].value[slot], lists[EXPANSIONS].value[slot]};
+    if (l->choice >= 0) return read_choice(r, lists[KERNELS].at[slot], l->choice, want, out);
+    for (int part = 0; part < PARTS; part++) {
+        const char *at = lists[part].at[slot];
+        if (l->list[part] >= 0)
+            SN_TRY(read_value(r, at, want[part], l->list[part], out));
+        else if (want[part] != attribute(l->block, part))
+            return sn_reader_wrong(r, at, "found %s %d; in this space it is %d", attributes[part], want[part],
+                                   attribute(l->block, part));
+    }
     return SN_OK;
 }
 
-static sn_status read_layer(const sn_reader *r, const list lists[LISTS], int slot, int decision, sn_arch *out) {
-    int kernel = lists[KERNELS].value[slot], expansion = lists[EXPANSIONS].value[slot];
-    int option = option_of(r->space, decision, kernel, expansion, -1);
-    if (!sn_decision_allows(&r->space->decisions[decision], option)) {
-        char allowed[512] = "";
-        for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[decision], n)) >= 0; n++) {
-            const sn_block *b = &r->space->blocks[r->space->decisions[decision].block[k]];
-            size_t used = strlen(allowed);
-            snprintf(allowed + used, sizeof allowed - used, "%s%d with %d", n ? ", " : "", attribute(b, "kernel"),
-                     attribute(b, "expand"));
-        }
-        return sn_reader_wrong(r, lists[KERNELS].at[slot], "%s: found kernel %d with expansion %d; allowed are %s",
-                               r->space->decisions[decision].name, kernel, expansion, allowed);
-    }
-    out->option[decision] = (uint8_t)option;
-    return SN_OK;
+static void leave_out(const layer *l, sn_arch *out) {
+    if (l->choice >= 0) out->option[l->choice] = SN_ABSENT;
+    for (int part = 0; part < PARTS; part++)
+        if (l->list[part] >= 0) out->option[l->list[part]] = SN_ABSENT;
 }
 
 static sn_status read_unit(const sn_reader *r, const list lists[LISTS], const unit *u, int number, int slot, sn_arch *out) {
-    char text[16];
     int depth = lists[DEPTHS].value[number];
-    sn_word word = {lists[DEPTHS].at[number], 0};
-    while (word.at[word.n] >= '0' && word.at[word.n] <= '9') word.n++;
-    snprintf(text, sizeof text, "%d", depth);
-    int option = sn_option_named(r->space, u->depth, (sn_word){text, strlen(text)});
-    if (option < 0) return sn_option_refused(r, u->depth, word, false);
-    out->option[u->depth] = (uint8_t)option;
+    SN_TRY(read_value(r, lists[DEPTHS].at[number], depth, u->depth, out));
     for (int l = 0; l < u->entry->layers; l++)
-        if (l >= depth) {
-            out->option[u->layer[l]] = SN_ABSENT;
-            if (u->lists) out->option[u->expansion[l]] = SN_ABSENT;
-        } else if (u->lists) {
-            SN_TRY(read_number(r, &lists[KERNELS], slot + l, u->layer[l], out));
-            SN_TRY(read_number(r, &lists[EXPANSIONS], slot + l, u->expansion[l], out));
-        } else {
-            SN_TRY(read_layer(r, lists, slot + l, u->layer[l], out));
-        }
+        if (l >= depth)
+            leave_out(&u->layer[l], out);
+        else
+            SN_TRY(read_layer(r, lists, slot + l, &u->layer[l], out));
     return SN_OK;
 }
 
@@ -235,26 +260,29 @@ static sn_status read_text(const sn_space *s, const char *text, sn_arch *out) {
 }
 
 // ---------------------------------------------------------------- writing
-static int number_of(const sn_space *s, const unit *u, int layer, bool kernel, const sn_arch *a) {
-    int d = u->lists && !kernel ? u->expansion[layer] : u->layer[layer], option = a->option[d];
-    if (option == SN_ABSENT) return 0;
-    int number = s->decisions[d].block[option];
-    return u->lists ? number : attribute(&s->blocks[number], kernel ? "kernel" : "expand");
+static int value_of(const sn_space *s, const layer *l, int part, const sn_arch *a) {
+    int d = l->choice >= 0 ? l->choice : l->list[part];
+    if (d < 0) return attribute(l->block, part);
+    int taken = s->decisions[d].block[a->option[d]];
+    return l->choice >= 0 ? attribute(&s->blocks[taken], part) : taken;
 }
 
-static void write_list(const sn_space *s, const units *u, bool kernel, const sn_arch *a, FILE *out) {
-    for (int i = 0, n = 0; i < u->n; i++)
-        for (int l = 0; l < u->unit[i].entry->layers; l++)
-            fprintf(out, n++ ? ", %d" : "%d", number_of(s, &u->unit[i], l, kernel, a));
+static void write_list(const sn_space *s, const units *u, int part, const sn_arch *a, FILE *out) {
+    for (int i = 0, n = 0; i < u->n; i++) {
+        const sn_entry *e = u->unit[i].entry;
+        int depth = e->depth[a->option[u->unit[i].depth]];
+        for (int l = 0; l < e->layers; l++)
+            fprintf(out, n++ ? ", %d" : "%d", l < depth ? value_of(s, &u->unit[i].layer[l], part, a) : 0);
+    }
 }
 
 static sn_status write_text(const sn_space *s, const sn_arch *a, FILE *out) {
     units u;
     SN_TRY(units_of(s, &u));
     fputs("{\"ks\": [", out);
-    write_list(s, &u, true, a, out);
+    write_list(s, &u, KERNELS, a, out);
     fputs("], \"e\": [", out);
-    write_list(s, &u, false, a, out);
+    write_list(s, &u, EXPANSIONS, a, out);
     fputs("], \"d\": [", out);
     for (int i = 0; i < u.n; i++) fprintf(out, i ? ", %d" : "%d", u.unit[i].entry->depth[a->option[u.unit[i].depth]]);
     fputs("]}", out);

@@ -73,6 +73,8 @@ static void any_gates(bed *b) {
             b->gates->gate[b->gates->first[d] + k] = 0.1 + sn_rng_unit(&r);
             if (b->gates->learned[d] && sn_rng_below(&r, 5)) b->gates->active[d] |= 1ull << k;
         }
+        if (__builtin_popcountll(b->gates->active[d]) > 2) // so that values are left: a BN of nothing but 0 has no slope
+            b->gates->gate[b->gates->first[d] + __builtin_ctzll(b->gates->active[d])] = 0;
         if (b->gates->active[d]) continue;
         int only = sn_decision_option(o, (int)sn_rng_below(&r, (uint32_t)sn_decision_count(o)));
         b->gates->active[d] = 1ull << only;

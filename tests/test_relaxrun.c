@@ -137,7 +137,7 @@ START_TEST(gone_on_with) {
     const sn_method *m;
     for (int i = 0; (m = sn_method_at(SN_RELAXATION, i)); i++) {
         char keys[160];
-        snprintf(keys, sizeof keys, "method: %s, order: %d, lr: 0.05, warmup: 0.5", m->name, 1 + i % 2);
+        snprintf(keys, sizeof keys, "method: %s, order: %d, lr: 0.05, warmup: 0.5, perturb_steps: 2", m->name, 1 + i % 2);
         put_search(keys);
         ck_run(0, "\"$S\" train c.yaml -o whole-%s -q --threads 1", m->name);
         for (int k = 1; k <= 3; k++) run("timeout -s TERM 0.%d \"$S\" train c.yaml -o parts-%s -q --threads 2", 2 * k, m->name);

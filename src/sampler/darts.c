@@ -42,7 +42,7 @@ static sn_status second_order(const sn_method *m, sn_relax *r) {
     const sn_relax_verbs *v = r->verbs;
     double xi = r->settings->lr, norm;
     int n = r->gates->places;
-    sn_relax_set(m, r, 0);
+    sn_relax_set(m, r, SN_DRAW_ALPHAS);
     SN_TRY(v->save_weights(r->trainer));
     SN_TRY(look_ahead(r, xi));
     SN_TRY(v->pass(r->trainer, SN_ON_ALPHAS, SN_WANT_WEIGHTS | SN_WANT_GATES));
@@ -63,7 +63,7 @@ static sn_status second_order(const sn_method *m, sn_relax *r) {
 static sn_status relax(const sn_method *m, sn_relax *r) {
     if (r->settings->order == 1) return sn_relax_step(m, r);
     if (!r->rest) SN_TRY(second_order(m, r));
-    SN_TRY(sn_relax_weight_pass(m, r, 1));
+    SN_TRY(sn_relax_weight_pass(m, r, SN_DRAW_WEIGHTS));
     return r->verbs->update_weights(r->trainer);
 }
 

@@ -82,9 +82,9 @@ sn_status sn_relax_weight_pass(const sn_method *m, sn_relax *r, int draw) {
 
 sn_status sn_relax_step(const sn_method *m, sn_relax *r) {
     if (!r->rest) {
-        SN_TRY(sn_relax_alpha_pass(m, r, 0));
+        SN_TRY(sn_relax_alpha_pass(m, r, SN_DRAW_ALPHAS));
         SN_TRY(r->verbs->update_alphas(r->trainer));
     }
-    SN_TRY(sn_relax_weight_pass(m, r, 1));
+    SN_TRY(sn_relax_weight_pass(m, r, SN_DRAW_WEIGHTS));
     return r->verbs->update_weights(r->trainer);
 }

@@ -46,7 +46,9 @@ static sn_relax_settings settings_of(const sn_config *c) {
                                .temperature = c->train.relax.temperature,
                                .temperature_end = c->train.relax.temperature_end,
                                .zero_one = c->train.relax.zero_one,
-                               .cost = c->train.relax.cost};
+                               .cost = c->train.relax.cost,
+                               .perturb = c->train.relax.perturb,
+                               .perturb_steps = c->train.relax.perturb_steps};
 }
 
 // Multiplications of every option, as a share of the largest arch's.
@@ -162,10 +164,11 @@ static sn_status verb_pass(void *arg, sn_half half, unsigned wanted) {
     if (score.finite == 0)
         return sn_error(SN_DIVERGED, "the loss on the images of the %s is not finite",
                         half == SN_ON_ALPHAS ? "alphas" : "weights");
+    x->relax.loss = score.loss / pass.batch;
     if (wanted & SN_WANT_GATES) sn_supernet_gate_gradients(r->net, r->alphas->places, x->relax.dgate);
     if (wanted & SN_MOVE_STATISTICS) count_options(x);
     count(x, wanted, &score);
-    sn_relaxed_pass told = {half, wanted, &x->relax, images, score.loss / pass.batch};
+    sn_relaxed_pass told = {half, wanted, &x->relax, images, x->relax.loss};
     return x->hooks.pass ? x->hooks.pass(x->hooks.arg, &told) : SN_OK;
 }
 
@@ -233,9 +236,14 @@ static sn_status verb_drop_gradients(void *arg) {
     return SN_OK;
 }
 
+static sn_status verb_set_alpha(void *arg, int place, double alpha) {
+    ((sn_relaxer *)arg)->run->alphas->alpha[place] = alpha;
+    return SN_OK;
+}
+
 static const sn_relax_verbs verbs = {verb_pass,          verb_update_weights,  verb_update_alphas,
                                      verb_save_weights,  verb_restore_weights, verb_move_weights,
-                                     verb_gradient_norm, verb_drop_gradients};
+                                     verb_gradient_norm, verb_drop_gradients,  verb_set_alpha};
 
 sn_status sn_relaxer_step(sn_relaxer *x, int64_t steps, const sn_batch *in, double lr, sn_relax_sums *out) {
     sn_run *r = x->run;
@@ -270,41 +278,53 @@ static sn_status plan_room(const sn_relaxer *x, unsigned wanted, int64_t *arena,
     return s;
 }
 
-static void take(sn_relaxer *x, int d, int option) {
-    sn_gates *g = x->relax.gates;
-    g->active[d] = 1ull << option;
-    g->gate[g->first[d] + option] = 1;
+// The ith way for a pass to run as many options of a decision as the method does, 0 after the last: one alone, then pairs.
+static uint64_t some_options(const sn_decision *o, int paths, int i) {
+    int n = sn_decision_count(o);
+    if (i < n) return UINT64_C(1) << sn_decision_option(o, i);
+    i -= n;
+    for (int a = 0; paths == 2 && a < n; i -= n - ++a)
+        if (i < n - 1 - a) return UINT64_C(1) << sn_decision_option(o, a) | UINT64_C(1) << sn_decision_option(o, a + 1 + i);
+    return 0;
 }
 
-// One option everywhere: each decision in turn takes that with the largest arena, until nothing grows. (As sn_room_of does.)
+static void take(sn_relaxer *x, int d, uint64_t options) {
+    sn_gates *g = x->relax.gates;
+    g->active[d] = options;
+    for (uint64_t left = options; left; left &= left - 1) g->gate[g->first[d] + __builtin_ctzll(left)] = left == options;
+}
+
+// Few options everywhere: each decision in turn takes those with the largest arena, until nothing grows. (As sn_room_of does.)
 static sn_status climb(sn_relaxer *x, unsigned wanted, bool last, sn_room *most) {
     enum { SWEEPS = 4 };
     const sn_space *s = x->run->space;
     int64_t best = 0, arena;
+    int paths = wanted & SN_WANT_GATES ? x->method->paths : 1; // weights learn on one
     for (int d = 0; d < s->n_decisions; d++)
         if (x->relax.gates->learned[d])
-            take(x, d, sn_decision_option(&s->decisions[d], last ? sn_decision_count(&s->decisions[d]) - 1 : 0));
+            take(x, d, some_options(&s->decisions[d], paths, last ? sn_decision_count(&s->decisions[d]) - 1 : 0));
     SN_TRY(plan_room(x, wanted, &best, most));
     for (int sweep = 0; sweep < SWEEPS; sweep++) {
         int64_t before = best;
         for (int d = 0; d < s->n_decisions; d++) {
-            int kept = __builtin_ctzll(x->relax.gates->active[d]);
-            for (int n = 0, k; x->relax.gates->learned[d] && (k = sn_decision_option(&s->decisions[d], n)) >= 0; n++) {
-                take(x, d, k);
+            if (!x->relax.gates->learned[d]) continue;
+            uint64_t kept = x->relax.gates->active[d], options;
+            for (int i = 0; (options = some_options(&s->decisions[d], paths, i)); i++) {
+                take(x, d, options);
                 SN_TRY(plan_room(x, wanted, &arena, most));
-                if (arena > best) best = arena, kept = k;
+                if (arena > best) best = arena, kept = options;
             }
-            if (x->relax.gates->learned[d]) take(x, d, kept);
+            take(x, d, kept);
         }
         if (best == before) return SN_OK;
     }
     return SN_OK;
 }
 
-// Methods run one option of each decision, or all; other mixtures are parts of the latter.
+// Methods run one option of each decision, two, or all; other mixtures are parts of the latter.
 static sn_status room_for(sn_relaxer *x, unsigned wanted, sn_room *most) {
     int64_t arena;
-    if (!x->method->single) {
+    if (!x->method->paths) {
         weigh_by_shares(x);
         return plan_room(x, wanted, &arena, most);
     }

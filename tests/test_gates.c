@@ -262,6 +262,10 @@ START_TEST(options_cost_what_archs_differ_by) {
                 ck_assert_msg(after.macs - before.macs == has.macs - had.macs, "seed %u: %s, option %s: %lld MACs, not %lld",
                               seed, b.space->decisions[d].name, sn_space_option_name(b.space, d, k),
                               (long long)(has.macs - had.macs), (long long)(after.macs - before.macs));
+                ck_assert_msg(after.params - before.params == has.params - had.params,
+                              "seed %u: %s, option %s: %lld params, not %lld", seed, b.space->decisions[d].name,
+                              sn_space_option_name(b.space, d, k), (long long)(has.params - had.params),
+                              (long long)(after.params - before.params));
                 checked += k != from.option[d];
             }
         bed_close(&b);

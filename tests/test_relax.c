@@ -452,6 +452,42 @@ START_TEST(darts_of_second_order) {
 }
 END_TEST
 
+// ---------------------------------------------------------------- costs
+// Both forms, by differences of the whole loss L(p) of what the gates are made of, whose gradient dgate is: L + w C/R, and
+// w L (ln C / ln R)^e.
+START_TEST(costs_by_differences) {
+    const sn_method *m = sn_method_find(SN_RELAXATION, "softmax");
+    for (uint32_t seed = 0; seed < 40; seed++) {
+        bed b;
+        bed_open(&b, seed);
+        int n = b.relax.gates->places;
+        double cost[MOST] = {0}, dgate[MOST], found[MOST];
+        sn_rng r = sn_rng_at(seed, SN_STREAM_RESAMPLE, 93, 0, 0);
+        for (int i = 0; i < n; i++) cost[i] = 0.3 * sn_rng_unit(&r);
+        memcpy(dgate, b.dgate, sizeof dgate);
+        b.relax.cost = cost, b.relax.cost_fixed = 0.2, b.relax.cost_reference = 1e4;
+        b.settings.cost = 0.7, b.settings.cost_multiplies = seed % 2, b.settings.cost_exponent = 0.3;
+        for (int i = -1; i < n; i++) // first the gradient, then its differences
+            for (int side = 0; side < 2; side++) {
+                static double total[2];
+                double h = 1e-5, kept = i < 0 ? 0 : b.alpha[i], loss = 3, c = 0.2;
+                if (i >= 0) b.alpha[i] = kept + (side ? -h : h);
+                set_gates(m, &b);
+                for (int k = 0; k < n; k++) loss += dgate[k] * b.kept[k], c += cost[k] * b.kept[k];
+                total[side] = seed % 2 ? 0.7 * loss * pow(log(c * 1e4) / log(1e4), 0.3) : loss + 0.7 * c;
+                if (i >= 0) b.alpha[i] = kept;
+                if (i < 0 && side) {
+                    b.relax.loss = loss;
+                    sn_relax_pull(m, &b.relax);
+                    memcpy(found, b.dalpha, sizeof found);
+                }
+                if (i >= 0 && side) ck_near(found[i], (total[0] - total[1]) / (2 * h), 1e-7, "loss with its cost");
+            }
+        bed_close(&b);
+    }
+}
+END_TEST
+
 // ---------------------------------------------------------------- proxyless
 static double softmax_of(const bed *b, int d, int option, uint64_t among) {
     const double *alpha = b->alpha + b->relax.gates->first[d];
@@ -644,6 +680,7 @@ int main(void) {
     tcase_add_test(t, dirichlet_draws);
     tcase_add_loop_test(t, a_step_of_every_method, 0, methods);
     tcase_add_test(t, darts_of_second_order);
+    tcase_add_test(t, costs_by_differences);
     tcase_add_test(t, proxyless_of_two_paths);
     tcase_add_test(t, proxyless_draws);
     tcase_add_test(t, sdarts_perturbs_the_weights_gates);

@@ -48,6 +48,7 @@ static sn_status second_order(const sn_method *m, sn_relax *r) {
     SN_TRY(v->pass(r->trainer, SN_ON_ALPHAS, SN_WANT_WEIGHTS | SN_WANT_GATES));
     SN_TRY(v->gradient_norm(r->trainer, &norm));
     memcpy(r->spare, r->dgate, (size_t)n * sizeof *r->spare);
+    double loss = r->loss;
     double eps = norm > 0 ? 0.01 / norm : 0, share = norm > 0 ? xi / (2 * eps) : 0;
     SN_TRY(beside(r, eps));
     add(r->spare, -share, r->dgate, n);
@@ -56,6 +57,7 @@ static sn_status second_order(const sn_method *m, sn_relax *r) {
     memcpy(r->dgate, r->spare, (size_t)n * sizeof *r->spare);
     SN_TRY(v->restore_weights(r->trainer));
     SN_TRY(v->drop_gradients(r->trainer));
+    r->loss = loss; // that the gradient is of
     sn_relax_pull(m, r);
     return v->update_alphas(r->trainer);
 }

@@ -34,10 +34,12 @@ typedef struct {
     int order;                           // darts: 1 or 2
     double temperature, temperature_end; // of gdas, snas, softmax: from, to, over the training
     double zero_one;                     // fairdarts: weight of its second loss
-    double cost;                         // weight of the expected cost
-    double perturb;                      // sdarts: radius at the end
-    int perturb_steps;                   // and towards a larger loss; 0: drawn
-    double lr;                           // of the weights in this step
+    double cost;                         // weight of the expected cost C, as a share of the reference R: loss + cost*C/R
+    bool cost_multiplies;                // or cost*loss*(ln C / ln R)^cost_exponent
+    double cost_exponent;
+    double perturb;    // sdarts: radius at the end
+    int perturb_steps; // and towards a larger loss; 0: drawn
+    double lr;         // of the weights in this step
 } sn_relax_settings;
 
 typedef struct {
@@ -47,8 +49,9 @@ typedef struct {
     double progress; // of the training: 0 to 1
     bool rest;       // alphas rest in this step
     const double *alpha;
-    double *dalpha;     // gradient of the loss
-    const double *cost; // multiplications of each option, as a share of the largest arch's; NULL: none wanted
+    double *dalpha;                    // gradient of the loss
+    const double *cost;                // of each option, as a share of the reference; NULL: none wanted
+    double cost_fixed, cost_reference; // the same of what is not learned; the reference
     sn_gates *gates;
     double *dgate; // after a pass that wanted it
     double loss;   // of the last pass, mean over its images

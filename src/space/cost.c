@@ -16,11 +16,12 @@ sn_cost sn_cost_node(const sn_graph *g, const sn_node *n) {
     return cost;
 }
 
-// Whether a name is that of an option of a site, or within it: "site.option", "site.option.dw".
-static bool within_option(const char *name, const char *site, const char *option) {
+// Whether a node is that of an option of a site, or within it: "site.option", "site.option.dw", the BN "site.option_bn".
+static bool within_option(const sn_node *node, const char *site, const char *option) {
     size_t n = strlen(site), m = strlen(option);
-    if (strncmp(name, site, n) || name[n] != '.' || strncmp(name + n + 1, option, m)) return false;
-    return !name[n + 1 + m] || name[n + 1 + m] == '.';
+    if (strncmp(node->name, site, n) || node->name[n] != '.' || strncmp(node->name + n + 1, option, m)) return false;
+    const char *rest = node->name + n + 1 + m;
+    return !*rest || *rest == '.' || (node->kind == SN_NODE_BN && !strcmp(rest, "_bn"));
 }
 
 sn_cost sn_cost_option(const sn_graph *g, const sn_space *s, int decision, int option) {
@@ -30,7 +31,7 @@ sn_cost sn_cost_option(const sn_graph *g, const sn_space *s, int decision, int o
         const sn_node *site = &g->node[g->choice[c]];
         if (site->decision != decision) continue;
         for (int i = 0; i < g->n; i++) {
-            if (g->node[i].kind != SN_NODE_CONV || !within_option(g->node[i].name, site->name, name)) continue;
+            if (!within_option(&g->node[i], site->name, name)) continue;
             sn_cost node = sn_cost_node(g, &g->node[i]);
             cost.macs += node.macs, cost.params += node.params;
         }

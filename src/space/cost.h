@@ -11,7 +11,7 @@ typedef struct {
 
 // Of a node by itself, whether an arch uses it or not.
 sn_cost sn_cost_node(const sn_graph *, const sn_node *);
-// Of the convolutions that an option is made of, at all sites of its decision; 0 for picks and depths, whose options have none of
+// Of what an option is made of, at all sites of its decision; 0 for picks and depths, whose options have none of
 // their own.
 sn_cost sn_cost_option(const sn_graph *, const sn_space *, int decision, int option);
 // Of the nodes that the arch uses.

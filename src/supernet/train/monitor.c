@@ -21,7 +21,7 @@ static double entropy_of(const sn_decision *o, const double *share) {
 }
 
 static bool has_no_weights(const sn_run *r, int decision, int option) {
-    return !sn_cost_option(r->graph, r->space, decision, option).params;
+    return !sn_cost_option(r->graph, r->space, decision, option).macs; // a scale and a shift are none
 }
 
 static sn_status look(const sn_run *r, sn_monitor_report *out) {

@@ -47,23 +47,38 @@ static sn_relax_settings settings_of(const sn_config *c) {
                                .temperature_end = c->train.relax.temperature_end,
                                .zero_one = c->train.relax.zero_one,
                                .cost = c->train.relax.cost,
+                               .cost_multiplies = c->train.relax.cost_form == SN_COST_MULTIPLY,
+                               .cost_exponent = c->train.relax.cost_exponent,
                                .perturb = c->train.relax.perturb,
                                .perturb_steps = c->train.relax.perturb_steps};
 }
 
-// Multiplications of every option, as a share of the largest arch's.
-static sn_status option_costs(const sn_run *r, double *out) {
+static double counted(const sn_config *c, sn_cost cost) {
+    return (double)(c->train.relax.cost_of == SN_COST_PARAMS ? cost.params : cost.macs);
+}
+
+// The cost of every option, and of what no decision learns, as shares of the reference.
+static sn_status set_costs(sn_relaxer *x, double *out) {
+    const sn_run *r = x->run;
+    const sn_config *c = r->config;
     sn_arch small, large;
     sn_cost most;
     if (!sn_costs_add_up(r->graph, r->space))
         return sn_error(SN_CONFIG,
                         "train.relax.cost: found %g; only 0 is allowed in a space whose costs do not add up over decisions",
-                        r->config->train.relax.cost);
+                        c->train.relax.cost);
     SN_TRY(sn_cost_extremes(r->graph, r->space, &small, &large));
     SN_TRY(sn_cost_arch(r->graph, &large, &most));
+    double reference = c->train.relax.cost_reference > 0 ? c->train.relax.cost_reference : counted(c, most);
+    if (!(reference >= 3))
+        return sn_error(SN_CONFIG, "train.relax.cost_reference: found %g; allowed are numbers from 3", reference);
+    x->relax.cost_reference = reference;
+    x->relax.cost_fixed = counted(c, most) / reference;
     for (int d = 0, place = 0; d < r->space->n_decisions; place += r->space->decisions[d++].options)
-        for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++)
-            out[place + k] = (double)sn_cost_option(r->graph, r->space, d, k).macs / (double)most.macs;
+        for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++) {
+            out[place + k] = counted(c, sn_cost_option(r->graph, r->space, d, k)) / reference;
+            if (x->relax.gates->learned[d] && k == large.option[d]) x->relax.cost_fixed -= out[place + k];
+        }
     return SN_OK;
 }
 
@@ -85,7 +100,7 @@ static sn_status make(sn_relaxer *x) {
     if (x->settings.cost > 0) {
         double *cost = list(x);
         r->cost = cost;
-        SN_TRY(cost ? option_costs(x->run, cost) : SN_RESOURCE);
+        SN_TRY(cost ? set_costs(x, cost) : SN_RESOURCE);
     }
     return SN_OK;
 }

@@ -74,6 +74,8 @@ static void any_gates(bed *b) {
             b->gates->gate[b->gates->first[d] + k] = 0.1 + sn_rng_unit(&r);
             if (b->gates->learned[d] && sn_rng_below(&r, 5)) b->gates->active[d] |= 1ull << k;
         }
+        if (__builtin_popcountll(b->gates->active[d]) > 2) // so that values are left: a BN of nothing but 0 has no slope
+            b->gates->gate[b->gates->first[d] + __builtin_ctzll(b->gates->active[d])] = 0;
         if (b->gates->active[d]) continue;
         int only = sn_decision_option(o, (int)sn_rng_below(&r, (uint32_t)sn_decision_count(o)));
         b->gates->active[d] = 1ull << only;
@@ -302,6 +304,10 @@ START_TEST(options_cost_what_archs_differ_by) {
                 ck_assert_msg(after.macs - before.macs == has.macs - had.macs, "seed %u: %s, option %s: %lld MACs, not %lld",
                               seed, b.space->decisions[d].name, sn_space_option_name(b.space, d, k),
                               (long long)(has.macs - had.macs), (long long)(after.macs - before.macs));
+                ck_assert_msg(after.params - before.params == has.params - had.params,
+                              "seed %u: %s, option %s: %lld params, not %lld", seed, b.space->decisions[d].name,
+                              sn_space_option_name(b.space, d, k), (long long)(has.params - had.params),
+                              (long long)(after.params - before.params));
                 checked += k != from.option[d];
             }
         bed_close(&b);

@@ -50,7 +50,8 @@ typedef struct {
 static void bed_open(bed *b, uint32_t seed) {
     memset(b, 0, sizeof *b);
     b->space = some_space();
-    b->settings = (sn_relax_settings){.order = 1, .temperature = 2, .temperature_end = 0.5, .zero_one = 10, .lr = 0.025};
+    b->settings =
+        (sn_relax_settings){.order = 1, .temperature = 2, .temperature_end = 0.5, .zero_one = 10, .perturb = 0.3, .lr = 0.025};
     b->relax = (sn_relax){.space = b->space,
                           .settings = &b->settings,
                           .seed = seed,
@@ -101,7 +102,7 @@ START_TEST(gates_of_every_method) {
             uint64_t allowed = b.space->decisions[d].allowed, active = g->active[d];
             double sum = 0;
             ck_assert_msg(active && !(active & ~allowed), "%s: options that are not allowed run", m->name);
-            ck_assert_msg(m->single ? !(active & (active - 1)) : active == allowed, "%s: how many run", m->name);
+            ck_assert_msg(m->paths ? __builtin_popcountll(active) == m->paths : active == allowed, "%s: how many run", m->name);
             for (int k = 0; k < b.space->decisions[d].options; k++) {
                 if (!(active >> k & 1)) continue;
                 double gate = g->gate[g->first[d] + k];
@@ -252,6 +253,8 @@ typedef struct {
     double A[2][WEIGHTS][WEIGHTS], B[2][WEIGHTS][MOST], C[2][MOST][MOST], c[2][WEIGHTS];
     double w[WEIGHTS], v[WEIGHTS], grad[WEIGHTS], saved[WEIGHTS], momentum, decay;
     int passes, updates, alpha_updates;
+    double alpha_lr;     // of update_alphas, which also moves alphas without a gradient, as momentum does
+    double passed[MOST]; // gates of the last pass
 } world;
 
 static void world_gate(const world *x, double *g) { // 0 where an option does not run
@@ -275,10 +278,27 @@ static void gradients(const world *x, int on, const double *w, const double *g, 
     }
 }
 
+static double loss_of(const world *x, int on, const double *w, const double *g) {
+    int n = x->b->relax.gates->places;
+    double sum = 0;
+    for (int i = 0; i < WEIGHTS; i++) {
+        sum += x->c[on][i] * w[i];
+        for (int j = 0; j < WEIGHTS; j++) sum += 0.5 * w[i] * x->A[on][i][j] * w[j];
+        for (int j = 0; j < n; j++) sum += w[i] * x->B[on][i][j] * g[j];
+    }
+    for (int j = 0; j < n; j++) {
+        sum += sin(g[j]);
+        for (int k = 0; k < n; k++) sum += 0.5 * g[j] * x->C[on][j][k] * g[k];
+    }
+    return sum;
+}
+
 static sn_status fake_pass(void *arg, sn_half half, unsigned wanted) {
     world *x = arg;
-    double g[MOST], dw[WEIGHTS];
+    double g[MOST] = {0}, dw[WEIGHTS];
     world_gate(x, g);
+    memcpy(x->passed, g, sizeof g);
+    x->b->relax.loss = loss_of(x, (int)half, x->w, g);
     gradients(x, (int)half, x->w, g, dw, wanted & SN_WANT_GATES ? x->b->dgate : NULL);
     for (int i = 0; wanted & SN_WANT_WEIGHTS && i < WEIGHTS; i++) x->grad[i] += dw[i];
     x->passes++;
@@ -295,7 +315,9 @@ static sn_status fake_update_weights(void *arg) {
     return SN_OK;
 }
 static sn_status fake_update_alphas(void *arg) {
-    ((world *)arg)->alpha_updates++;
+    world *x = arg;
+    for (int i = 0; i < x->b->relax.gates->places; i++) x->b->alpha[i] -= x->alpha_lr * (x->b->dalpha[i] + 0.3);
+    x->alpha_updates++;
     return SN_OK;
 }
 static sn_status fake_save(void *arg) {
@@ -325,8 +347,12 @@ static sn_status fake_drop(void *arg) {
     memset(((world *)arg)->grad, 0, sizeof((world *)arg)->grad);
     return SN_OK;
 }
-static const sn_relax_verbs fakes = {fake_pass,    fake_update_weights, fake_update_alphas, fake_save,
-                                     fake_restore, fake_move,           fake_norm,          fake_drop};
+static sn_status fake_set_alpha(void *arg, int place, double alpha) {
+    ((world *)arg)->b->alpha[place] = alpha;
+    return SN_OK;
+}
+static const sn_relax_verbs fakes = {fake_pass, fake_update_weights, fake_update_alphas, fake_save,     fake_restore,
+                                     fake_move, fake_norm,           fake_drop,          fake_set_alpha};
 
 static void world_open(world *x, bed *b, uint32_t seed) {
     memset(x, 0, sizeof *x);
@@ -426,6 +452,185 @@ START_TEST(darts_of_second_order) {
 }
 END_TEST
 
+// ---------------------------------------------------------------- costs
+// Both forms, by differences of the whole loss L(p) of what the gates are made of, whose gradient dgate is: L + w C/R, and
+// w L (ln C / ln R)^e.
+START_TEST(costs_by_differences) {
+    const sn_method *m = sn_method_find(SN_RELAXATION, "softmax");
+    for (uint32_t seed = 0; seed < 40; seed++) {
+        bed b;
+        bed_open(&b, seed);
+        int n = b.relax.gates->places;
+        double cost[MOST] = {0}, dgate[MOST], found[MOST];
+        sn_rng r = sn_rng_at(seed, SN_STREAM_RESAMPLE, 93, 0, 0);
+        for (int i = 0; i < n; i++) cost[i] = 0.3 * sn_rng_unit(&r);
+        memcpy(dgate, b.dgate, sizeof dgate);
+        b.relax.cost = cost, b.relax.cost_fixed = 0.2, b.relax.cost_reference = 1e4;
+        b.settings.cost = 0.7, b.settings.cost_multiplies = seed % 2, b.settings.cost_exponent = 0.3;
+        for (int i = -1; i < n; i++) // first the gradient, then its differences
+            for (int side = 0; side < 2; side++) {
+                static double total[2];
+                double h = 1e-5, kept = i < 0 ? 0 : b.alpha[i], loss = 3, c = 0.2;
+                if (i >= 0) b.alpha[i] = kept + (side ? -h : h);
+                set_gates(m, &b);
+                for (int k = 0; k < n; k++) loss += dgate[k] * b.kept[k], c += cost[k] * b.kept[k];
+                total[side] = seed % 2 ? 0.7 * loss * pow(log(c * 1e4) / log(1e4), 0.3) : loss + 0.7 * c;
+                if (i >= 0) b.alpha[i] = kept;
+                if (i < 0 && side) {
+                    b.relax.loss = loss;
+                    sn_relax_pull(m, &b.relax);
+                    memcpy(found, b.dalpha, sizeof found);
+                }
+                if (i >= 0 && side) ck_near(found[i], (total[0] - total[1]) / (2 * h), 1e-7, "loss with its cost");
+            }
+        bed_close(&b);
+    }
+}
+END_TEST
+
+// ---------------------------------------------------------------- proxyless
+static double softmax_of(const bed *b, int d, int option, uint64_t among) {
+    const double *alpha = b->alpha + b->relax.gates->first[d];
+    double sum = 0;
+    for (int k = 0; k < b->space->decisions[d].options; k++)
+        if (among >> k & 1) sum += exp(alpha[k]);
+    return exp(alpha[option]) / sum;
+}
+
+// The gradient of equation 4 over the two that were drawn, and what was not drawn as likely after the update as before.
+START_TEST(proxyless_of_two_paths) {
+    const sn_method *m = sn_method_find(SN_RELAXATION, "proxyless");
+    for (uint32_t seed = 0; seed < 30; seed++) {
+        bed b;
+        world x;
+        world_open(&x, &b, seed);
+        x.alpha_lr = 0.1;
+        double w[WEIGHTS], before[MOST], g[MOST] = {0}, dg[MOST];
+        memcpy(w, x.w, sizeof w);
+        memcpy(before, b.alpha, sizeof before);
+        set_gates(m, &b);
+        uint64_t drawn[SN_MAX_DECISIONS];
+        memcpy(drawn, b.relax.gates->active, sizeof drawn);
+        world_gate(&x, g);
+        gradients(&x, SN_ON_ALPHAS, w, g, NULL, dg);
+        ck_ok(m->relax(m, &b.relax));
+        for (int d = 0; d < b.space->n_decisions; d++) {
+            int first = b.relax.gates->first[d], pair[2] = {__builtin_ctzll(drawn[d]), 63 - __builtin_clzll(drawn[d])};
+            double p[2], moved[2], sum[2] = {0};
+            bed then = b;
+            memcpy(then.alpha, before, sizeof before);
+            for (int i = 0; i < 2; i++) p[i] = softmax_of(&then, d, pair[i], drawn[d]);
+            for (int i = 0; i < 2; i++) {
+                double expected = 0;
+                for (int j = 0; j < 2; j++) expected += dg[first + pair[j]] * p[j] * ((i == j) - p[i]);
+                ck_near(b.dalpha[first + pair[i]], expected, 1e-12, "gradient of an alpha");
+                moved[i] = before[first + pair[i]] - 0.1 * (expected + 0.3);
+                sum[0] += exp(before[first + pair[i]]), sum[1] += exp(moved[i]);
+            }
+            for (int i = 0; i < 2; i++)
+                ck_near(b.alpha[first + pair[i]], moved[i] - log(sum[1] / sum[0]), 1e-12, "alpha that was drawn");
+            for (int k = 0; k < b.space->decisions[d].options; k++) {
+                if (drawn[d] >> k & 1 || !sn_decision_allows(&b.space->decisions[d], k)) continue;
+                ck_assert_msg(b.alpha[first + k] == before[first + k], "an alpha that was not drawn moved");
+                uint64_t all = b.space->decisions[d].allowed;
+                ck_near(softmax_of(&b, d, k, all), softmax_of(&then, d, k, all), 1e-12, "share of what was not drawn");
+            }
+        }
+        bed_close(&b);
+    }
+}
+END_TEST
+
+// Single paths are drawn by the softmax of alphas, pairs without replacement, the one of a pair that runs by its share of it.
+START_TEST(proxyless_draws) {
+    enum { DRAWS = 20000, D = 3 };
+    const sn_method *m = sn_method_find(SN_RELAXATION, "proxyless");
+    bed b;
+    bed_open(&b, 8);
+    int first = b.relax.gates->first[D], n = b.space->decisions[D].options;
+    uint64_t all = b.space->decisions[D].allowed;
+    double alone[8] = {0}, in_pair[8] = {0}, runs[8] = {0}, pairs[8] = {0}, running[8] = {0};
+    for (int i = 0; i < DRAWS; i++) {
+        b.relax.step = (uint32_t)i;
+        m->gates(&b.relax, D, SN_DRAW_WEIGHTS);
+        alone[__builtin_ctzll(b.relax.gates->active[D])] += 1.0 / DRAWS;
+        m->gates(&b.relax, D, SN_DRAW_ALPHAS);
+        for (int k = 0; k < n; k++) {
+            in_pair[k] += b.relax.gates->active[D] >> k & 1 ? 1.0 / DRAWS : 0;
+            if (b.relax.gates->active[D] >> k & 1) runs[k] += b.relax.gates->gate[first + k] / DRAWS;
+        }
+    }
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) {
+            uint64_t pair = UINT64_C(1) << i | UINT64_C(1) << j;
+            double p = i == j ? 0 : softmax_of(&b, D, i, all) * softmax_of(&b, D, j, all & ~(UINT64_C(1) << i));
+            pairs[i] += p, pairs[j] += p; // i first, then j
+            running[i] += p * softmax_of(&b, D, i, pair), running[j] += p * softmax_of(&b, D, j, pair);
+        }
+    for (int k = 0; k < n; k++) {
+        ck_near(alone[k], softmax_of(&b, D, k, all), 0.015, "how often an option is drawn alone");
+        ck_near(in_pair[k], pairs[k], 0.015, "how often it is in a pair");
+        ck_near(runs[k], running[k], 0.015, "how often it runs of a pair");
+    }
+    bed_close(&b);
+}
+END_TEST
+
+// ---------------------------------------------------------------- sdarts
+static void clip_by_hand(const sn_decision *o, double *g) {
+    double sum = 0;
+    for (int k = 0; k < o->options; k++) {
+        if (!sn_decision_allows(o, k) || g[k] < 0) g[k] = 0;
+        if (g[k] > 1) g[k] = 1;
+        sum += g[k];
+    }
+    for (int k = 0; k < o->options; k++) g[k] /= sum;
+}
+
+// Drawn: uniform around the softmax, in a radius a quarter of the way from 0.03 to 0.3. Towards the largest loss: so many steps
+// of the authors' loop, on the weights' images; without gain the softmax.
+START_TEST(sdarts_perturbs_the_weights_gates) {
+    const sn_method *m = sn_method_find(SN_RELAXATION, "sdarts");
+    int kept = 0, left = 0;
+    for (uint32_t seed = 0; seed < 60; seed++) {
+        bed b;
+        world x;
+        world_open(&x, &b, seed);
+        int steps = seed % 3 ? 7 : 0, n = b.relax.gates->places;
+        b.settings.perturb_steps = steps;
+        double w[WEIGHTS], p[MOST] = {0}, g[MOST] = {0}, dg[MOST], by = 0.03 + 0.27 * 0.25;
+        memcpy(w, x.w, sizeof w);
+        ck_ok(m->relax(m, &b.relax));
+        ck_assert_int_eq(x.passes, steps ? 2 + 2 + steps : 2);
+        for (int d = 0; d < b.space->n_decisions; d++) {
+            const sn_decision *o = &b.space->decisions[d];
+            int first = b.relax.gates->first[d];
+            sn_rng r = sn_relax_rng(&b.relax, d, SN_DRAW_WEIGHTS);
+            for (int k = 0; k < o->options; k++) {
+                p[first + k] = sn_decision_allows(o, k) ? softmax_of(&b, d, k, o->allowed) : 0;
+                g[first + k] = p[first + k] + by * (2 * sn_rng_unit(&r) - 1);
+            }
+            clip_by_hand(o, g + first);
+        }
+        for (int i = 0; i < steps; i++) {
+            gradients(&x, SN_ON_WEIGHTS, w, g, NULL, dg);
+            for (int k = 0; k < n; k++) {
+                g[k] += dg[k] > 0 ? 2 * by / steps : -2 * by / steps;
+                if (g[k] > p[k] + by) g[k] = p[k] + by;
+                if (g[k] < p[k] - by) g[k] = p[k] - by;
+            }
+            for (int d = 0; d < b.space->n_decisions; d++) clip_by_hand(&b.space->decisions[d], g + b.relax.gates->first[d]);
+        }
+        bool gain = loss_of(&x, SN_ON_WEIGHTS, w, g) >= loss_of(&x, SN_ON_WEIGHTS, w, p);
+        if (steps) gain ? kept++ : left++;
+        if (steps && !gain) memcpy(g, p, sizeof g);
+        for (int k = 0; k < n; k++) ck_near(x.passed[k], g[k], 1e-12, "gate of the weights' pass");
+        bed_close(&b);
+    }
+    ck_assert_msg(kept > 5, "%d with a larger loss, %d without", kept, left);
+}
+END_TEST
+
 // ---------------------------------------------------------------- likeliest archs
 START_TEST(likeliest_are_those_of_enumeration) {
     const sn_method *m = sn_method_find(SN_STRATEGY, "likeliest");
@@ -475,6 +680,10 @@ int main(void) {
     tcase_add_test(t, dirichlet_draws);
     tcase_add_loop_test(t, a_step_of_every_method, 0, methods);
     tcase_add_test(t, darts_of_second_order);
+    tcase_add_test(t, costs_by_differences);
+    tcase_add_test(t, proxyless_of_two_paths);
+    tcase_add_test(t, proxyless_draws);
+    tcase_add_test(t, sdarts_perturbs_the_weights_gates);
     tcase_add_test(t, likeliest_are_those_of_enumeration);
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -138,13 +138,32 @@ START_TEST(gone_on_with) {
     const sn_method *m;
     for (int i = 0; (m = sn_method_at(SN_RELAXATION, i)); i++) {
         char keys[160];
-        snprintf(keys, sizeof keys, "method: %s, order: %d, lr: 0.05, warmup: 0.5", m->name, 1 + i % 2);
+        snprintf(keys, sizeof keys, "method: %s, order: %d, lr: 0.05, warmup: 0.5, perturb_steps: 2", m->name, 1 + i % 2);
         put_search(keys);
         ck_run(0, "\"$S\" train c.yaml -o whole-%s -q --threads 1", m->name);
         for (int k = 1; k <= 3; k++) run("timeout -s TERM 0.%d \"$S\" train c.yaml -o parts-%s -q --threads 2", 2 * k, m->name);
         ck_run(0, "\"$S\" train c.yaml -o parts-%s -q --threads 3", m->name);
         ck_run(0, "cmp whole-%s/checkpoints/step-00000040.h5 parts-%s/checkpoints/step-00000040.h5", m->name, m->name);
     }
+}
+END_TEST
+
+// Under a cost that outweighs the loss the likeliest is the cheapest, by multiplications or parameters, in either form.
+START_TEST(costs) {
+    static const char *const keys[] = {"method=darts --set train.relax.cost=100", "method=proxyless --set train.relax.cost=100",
+                                       "method=softmax --set train.relax.cost=100 --set train.relax.cost_of=params",
+                                       "method=gdas --set train.relax.cost=1 --set train.relax.cost_form=multiply --set "
+                                       "train.relax.cost_exponent=100 --set train.relax.cost_reference=1e5"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        ck_run(0,
+               "\"$S\" train \"$SRC/configs/smoke.yaml\" -o run%zu -q --set train.mode=relax --set train.epochs=2 --set "
+               "train.relax.lr=0.05 --set train.relax.%s && \"$S\" alphas run%zu --json",
+               i, keys[i], i);
+        ck_printed("out", "\"skip,skip,skip\"");
+    }
+    ck_run(3, "\"$S\" train \"$SRC/configs/smoke.yaml\" -o x --set train.mode=relax --set train.relax.cost=1 --set "
+              "train.relax.cost_reference=1");
+    ck_printed("err", "train.relax.cost_reference: found 1; allowed are numbers from 3");
 }
 END_TEST
 
@@ -202,6 +221,7 @@ int main(void) {
     tcase_add_test(t, an_earlier_epoch);
     tcase_add_test(t, halves_of_the_images);
     tcase_add_test(t, gone_on_with);
+    tcase_add_test(t, costs);
     tcase_add_test(t, alphas_that_diverge);
     tcase_add_test(t, wrong_searches);
     suite_add_tcase(s, t);

@@ -42,12 +42,13 @@ static sn_status second_order(const sn_method *m, sn_relax *r) {
     const sn_relax_verbs *v = r->verbs;
     double xi = r->settings->lr, norm;
     int n = r->gates->places;
-    sn_relax_set(m, r, 0);
+    sn_relax_set(m, r, SN_DRAW_ALPHAS);
     SN_TRY(v->save_weights(r->trainer));
     SN_TRY(look_ahead(r, xi));
     SN_TRY(v->pass(r->trainer, SN_ON_ALPHAS, SN_WANT_WEIGHTS | SN_WANT_GATES));
     SN_TRY(v->gradient_norm(r->trainer, &norm));
     memcpy(r->spare, r->dgate, (size_t)n * sizeof *r->spare);
+    double loss = r->loss;
     double eps = norm > 0 ? 0.01 / norm : 0, share = norm > 0 ? xi / (2 * eps) : 0;
     SN_TRY(beside(r, eps));
     add(r->spare, -share, r->dgate, n);
@@ -56,6 +57,7 @@ static sn_status second_order(const sn_method *m, sn_relax *r) {
     memcpy(r->dgate, r->spare, (size_t)n * sizeof *r->spare);
     SN_TRY(v->restore_weights(r->trainer));
     SN_TRY(v->drop_gradients(r->trainer));
+    r->loss = loss; // that the gradient is of
     sn_relax_pull(m, r);
     return v->update_alphas(r->trainer);
 }
@@ -63,7 +65,7 @@ static sn_status second_order(const sn_method *m, sn_relax *r) {
 static sn_status relax(const sn_method *m, sn_relax *r) {
     if (r->settings->order == 1) return sn_relax_step(m, r);
     if (!r->rest) SN_TRY(second_order(m, r));
-    SN_TRY(sn_relax_weight_pass(m, r, 1));
+    SN_TRY(sn_relax_weight_pass(m, r, SN_DRAW_WEIGHTS));
     return r->verbs->update_weights(r->trainer);
 }
 

@@ -22,4 +22,4 @@ const sn_method sn_method_gdas = {
     .share = sn_relax_softmax_share,
     .relax = sn_relax_step,
     .draws = true,
-    .single = true};
+    .paths = 1};

@@ -45,7 +45,7 @@ typedef struct sn_method {
     // How likely each option is, without noise, from its alphas on: what is decoded, and the mixture that is validated.
     void (*share)(const sn_space *, int decision, const double *alpha, double *out);
     sn_status (*relax)(const struct sn_method *, sn_relax *); // a step
-    bool single;                                              // its passes have one active option
+    int paths;                                                // most options of a decision that its passes run; 0: all
     bool draws;                                               // its gates depend on draws
     // --- of a strategy: a list of different archs in their order, the caller's; NULL: the user names them (rank.archs)
     sn_status (*ask)(const sn_question *, sn_arch **archs, long *n);

@@ -60,9 +60,30 @@ void sn_relax_set(const sn_method *m, sn_relax *r, int draw) {
         if (r->gates->learned[d]) m->gates(r, d, draw);
 }
 
-// The expected cost is linear in the gates.
+// As a share of the reference; linear in what the gates were made of.
+static double expected_cost(const sn_relax *r) {
+    double sum = r->cost_fixed;
+    for (int d = 0; d < r->space->n_decisions; d++)
+        for (int k = 0; r->gates->learned[d] && k < r->space->decisions[d].options; k++)
+            sum += r->kept[r->gates->first[d] + k] * r->cost[r->gates->first[d] + k];
+    return sum;
+}
+
+// Makes gradients of the loss those of the loss with the cost.
+static void add_cost(sn_relax *r) {
+    const sn_relax_settings *s = r->settings;
+    double of_loss = 1, of_cost = s->cost;
+    if (s->cost_multiplies) {
+        double whole = log(r->cost_reference), least = 2 / r->cost_reference, cost = fmax(expected_cost(r), least); // ln above 0
+        double logarithm = whole + log(cost);
+        of_loss = s->cost * pow(logarithm / whole, s->cost_exponent);
+        of_cost = of_loss * r->loss * s->cost_exponent / (logarithm * cost);
+    }
+    for (int i = 0; i < r->gates->places; i++) r->dgate[i] = of_loss * r->dgate[i] + of_cost * r->cost[i];
+}
+
 void sn_relax_pull(const sn_method *m, sn_relax *r) {
-    for (int i = 0; r->cost && i < r->gates->places; i++) r->dgate[i] += r->settings->cost * r->cost[i];
+    if (r->cost) add_cost(r);
     memset(r->dalpha, 0, (size_t)r->gates->places * sizeof *r->dalpha);
     for (int d = 0; d < r->space->n_decisions; d++)
         if (r->gates->learned[d]) m->pull(r, d);
@@ -82,9 +103,9 @@ sn_status sn_relax_weight_pass(const sn_method *m, sn_relax *r, int draw) {
 
 sn_status sn_relax_step(const sn_method *m, sn_relax *r) {
     if (!r->rest) {
-        SN_TRY(sn_relax_alpha_pass(m, r, 0));
+        SN_TRY(sn_relax_alpha_pass(m, r, SN_DRAW_ALPHAS));
         SN_TRY(r->verbs->update_alphas(r->trainer));
     }
-    SN_TRY(sn_relax_weight_pass(m, r, 1));
+    SN_TRY(sn_relax_weight_pass(m, r, SN_DRAW_WEIGHTS));
     return r->verbs->update_weights(r->trainer);
 }

@@ -2,7 +2,7 @@
 // method (method.h) that learns, for each option of a decision, a number alpha, from which it makes the gates of a pass; from
 // the gradients of the gates it makes those of the alphas. It sees numbers, never tensors.
 // All lists are by place (space/gates.h). A decision is relaxed where gates->learned says so; the others keep their one option.
-// Not here: carrying out passes and updates (supernet/train/relaxer.h). Next: darts.c, gdas.c.
+// Not here: carrying out passes and updates (supernet/train/relaxer.h). Next: darts.c, gdas.c, proxyless.c.
 #ifndef SN_RELAX_H
 #define SN_RELAX_H
 
@@ -27,14 +27,19 @@ typedef struct {
     sn_status (*move_weights)(void *trainer, double coefficient, sn_along); // weights += coefficient * that
     sn_status (*gradient_norm)(void *trainer, double *norm);
     sn_status (*drop_gradients)(void *trainer); // the next pass begins anew
+    sn_status (*set_alpha)(void *trainer, int place, double alpha);
 } sn_relax_verbs;
 
 typedef struct {
     int order;                           // darts: 1 or 2
     double temperature, temperature_end; // of gdas, snas, softmax: from, to, over the training
     double zero_one;                     // fairdarts: weight of its second loss
-    double cost;                         // weight of the expected cost
-    double lr;                           // of the weights in this step
+    double cost;                         // weight of the expected cost C, as a share of the reference R: loss + cost*C/R
+    bool cost_multiplies;                // or cost*loss*(ln C / ln R)^cost_exponent
+    double cost_exponent;
+    double perturb;    // sdarts: radius at the end
+    int perturb_steps; // and towards a larger loss; 0: drawn
+    double lr;         // of the weights in this step
 } sn_relax_settings;
 
 typedef struct {
@@ -44,16 +49,21 @@ typedef struct {
     double progress; // of the training: 0 to 1
     bool rest;       // alphas rest in this step
     const double *alpha;
-    double *dalpha;     // gradient of the loss
-    const double *cost; // multiplications of each option, as a share of the largest arch's; NULL: none wanted
+    double *dalpha;                    // gradient of the loss
+    const double *cost;                // of each option, as a share of the reference; NULL: none wanted
+    double cost_fixed, cost_reference; // the same of what is not learned; the reference
     sn_gates *gates;
     double *dgate; // after a pass that wanted it
+    double loss;   // of the last pass, mean over its images
     double *kept;  // what `gates` drew, for `pull`
     double *noise; // that it was drawn with, of gdas and snas; for traces
     double *spare;
     const sn_relax_verbs *verbs;
     void *trainer;
 } sn_relax;
+
+// Draws of a step: those of the alphas' pass and of the weights'.
+enum { SN_DRAW_ALPHAS, SN_DRAW_WEIGHTS };
 
 struct sn_method;
 

@@ -28,7 +28,7 @@ static void add_option(const sn_graph *g, int site, int option, uint8_t *needed,
         for (int k = 0; k < n->n_in; k++)
             if (n->in[k] >= 0) needed[n->in[k]] = 1;
         sn_cost node = sn_cost_node(g, n);
-        if (n->kind == SN_NODE_CONV) cost->macs += node.macs, cost->params += node.params;
+        cost->macs += node.macs, cost->params += node.params;
     }
 }
 

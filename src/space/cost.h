@@ -12,8 +12,8 @@ typedef struct {
 
 // Of a node by itself, whether an arch uses it or not.
 sn_cost sn_cost_node(const sn_graph *, const sn_node *);
-// Of the convolutions that an option is made of, at all sites of its decision; 0 for picks and depths, whose options have none of
-// their own. SN_RESOURCE.
+// Of what an option is made of, at all sites of its decision; 0 for picks and depths, whose options have none of their own.
+// SN_RESOURCE.
 sn_status sn_cost_option(const sn_graph *, int decision, int option, sn_cost *out);
 // Of the nodes that the arch uses.
 sn_status sn_cost_arch(const sn_graph *, const sn_arch *, sn_cost *out);

@@ -9,6 +9,8 @@ enum { SN_TEXT_NAMES, SN_TEXT_DIGITS };                                   // spa
 enum { SN_MODE_SAMPLE, SN_MODE_RELAX };                                   // train.mode
 enum { SN_COLLAPSE_WARN, SN_COLLAPSE_STOP, SN_COLLAPSE_ROLLBACK };        // train.relax.on_collapse
 enum { SN_PICKS_ALL, SN_PICKS_LEARNED };                                  // train.relax.picks
+enum { SN_COST_ADD, SN_COST_MULTIPLY };                                   // train.relax.cost_form
+enum { SN_COST_MACS, SN_COST_PARAMS };                                    // train.relax.cost_of
 enum { SN_RELAX_HALF, SN_RELAX_SAME };                                    // train.relax.data
 enum { SN_UPDATE_PART, SN_UPDATE_TENSOR };                                // train.update
 enum { SN_INIT_FAN_OUT, SN_INIT_FAN_IN, SN_INIT_TORCH };                  // train.init; what they mean: params.h
@@ -26,6 +28,8 @@ extern const char *const sn_pad_words[];
 extern const char *const sn_text_words[];
 extern const char *const sn_mode_words[];
 extern const char *const sn_relax_data_words[];
+extern const char *const sn_cost_form_words[];
+extern const char *const sn_cost_of_words[];
 extern const char *const sn_collapse_words[];
 extern const char *const sn_picks_words[];
 extern const char *const sn_update_words[];

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from replay import KINK, LOOSE, NOISE, TIGHT, Trace, Worst, clip, compare_gradients, compare_state, norm, same_bits, tensor, use_sides
 
+REDONE = ("darts", "gdas", "snas", "drnas", "fairdarts", "softmax")
 EXACT = 1e-9  # alphas and gates are doubles on both sides
 DIRICHLET = 1e-3  # of PyTorch's derivative of a Dirichlet draw, an approximation
 
@@ -39,6 +40,9 @@ class Relaxation:
     def __init__(self, trace):
         self.settings = json.loads(trace.attrs["relax"])
         self.method, self.decisions, place = self.settings["method"], [], 0
+        if self.method not in REDONE or self.settings.get("cost_form", "add") != "add":
+            sys.exit(f"the trace: method {self.method}, "
+                     f"cost_form {self.settings.get('cost_form')}: redone are {', '.join(REDONE)} with cost_form add")
         for d in trace.space["decisions"]:
             self.decisions.append([place + k for k, name in enumerate(d["options"]) if name is not None])
             place += len(d["options"])

@@ -58,9 +58,11 @@ typedef struct sn_config {
         bool use_validation;
         struct {
             char *method;
-            int order, data, picks, on_collapse, rollbacks;
+            int order, data, picks, on_collapse, rollbacks, perturb_steps, cost_form, cost_of;
             double warmup; // epochs
-            double lr, beta1, beta2, weight_decay, deviation, temperature, temperature_end, zero_one, cost, rollback_decay;
+            double cost_reference, cost_exponent;
+            double lr, beta1, beta2, weight_decay, deviation, temperature, temperature_end, zero_one, cost, rollback_decay,
+                perturb;
         } relax;
         int validate_every, save_every, keep;
         char *extends; // the checkpoint of another run that this training goes on from, "" for none

@@ -22,8 +22,8 @@ static double entropy_of(const sn_decision *o, const double *share) {
 
 // For the log; where costs are wanted for a decision of the program, errors are passed on.
 static bool has_no_weights(const sn_run *r, int decision, int option) {
-    sn_cost of;
-    return sn_cost_option(r->graph, decision, option, &of) == SN_OK && !of.params;
+    sn_cost of; // a scale and a shift are no weights
+    return sn_cost_option(r->graph, decision, option, &of) == SN_OK && !of.macs;
 }
 
 static sn_status look_at(const sn_run *r, const double *share, sn_monitor_report *out) {
@@ -38,7 +38,7 @@ static sn_status look_at(const sn_run *r, const double *share, sn_monitor_report
             all += share[place + k];
             sn_cost option;
             SN_TRY(sn_cost_option(r->graph, d, k, &option));
-            if (!option.params) of_free += share[place + k], free_ones++;
+            if (!option.macs) of_free += share[place + k], free_ones++;
         }
         out->entropy += entropy_of(o, share + place);
         relaxed++;

@@ -46,24 +46,40 @@ static sn_relax_settings settings_of(const sn_config *c) {
                                .temperature = c->train.relax.temperature,
                                .temperature_end = c->train.relax.temperature_end,
                                .zero_one = c->train.relax.zero_one,
-                               .cost = c->train.relax.cost};
+                               .cost = c->train.relax.cost,
+                               .cost_multiplies = c->train.relax.cost_form == SN_COST_MULTIPLY,
+                               .cost_exponent = c->train.relax.cost_exponent,
+                               .perturb = c->train.relax.perturb,
+                               .perturb_steps = c->train.relax.perturb_steps};
 }
 
-// Multiplications of every option, as a share of the largest arch's.
-static sn_status option_costs(const sn_run *r, double *out) {
+static double counted(const sn_config *c, sn_cost cost) {
+    return (double)(c->train.relax.cost_of == SN_COST_PARAMS ? cost.params : cost.macs);
+}
+
+// The cost of every option, and of what no decision learns, as shares of the reference.
+static sn_status set_costs(sn_relaxer *x, double *out) {
+    const sn_run *r = x->run;
+    const sn_config *c = r->config;
     sn_arch small, large;
     sn_cost most;
     if (!sn_costs_add_up(r->graph, r->space))
         return sn_error(SN_CONFIG,
                         "train.relax.cost: found %g; only 0 is allowed in a space whose costs do not add up over decisions",
-                        r->config->train.relax.cost);
+                        c->train.relax.cost);
     SN_TRY(sn_cost_extremes(r->graph, r->space, &small, &large));
     SN_TRY(sn_cost_arch(r->graph, &large, &most));
+    double reference = c->train.relax.cost_reference > 0 ? c->train.relax.cost_reference : counted(c, most);
+    if (!(reference >= 3))
+        return sn_error(SN_CONFIG, "train.relax.cost_reference: found %g; allowed are numbers from 3", reference);
+    x->relax.cost_reference = reference;
+    x->relax.cost_fixed = counted(c, most) / reference;
     for (int d = 0, place = 0; d < r->space->n_decisions; place += r->space->decisions[d++].options)
         for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++) {
             sn_cost option;
             SN_TRY(sn_cost_option(r->graph, d, k, &option));
-            out[place + k] = (double)option.macs / (double)most.macs;
+            out[place + k] = counted(c, option) / reference;
+            if (x->relax.gates->learned[d] && k == large.option[d]) x->relax.cost_fixed -= out[place + k];
         }
     return SN_OK;
 }
@@ -86,7 +102,7 @@ static sn_status make(sn_relaxer *x) {
     if (x->settings.cost > 0) {
         double *cost = list(x);
         r->cost = cost;
-        SN_TRY(cost ? option_costs(x->run, cost) : SN_RESOURCE);
+        SN_TRY(cost ? set_costs(x, cost) : SN_RESOURCE);
     }
     return SN_OK;
 }
@@ -166,10 +182,11 @@ static sn_status verb_pass(void *arg, sn_half half, unsigned wanted) {
     if (score.finite == 0)
         return sn_error(SN_DIVERGED, "the loss on the images of the %s is not finite",
                         half == SN_ON_ALPHAS ? "alphas" : "weights");
+    x->relax.loss = score.loss / pass.batch;
     if (wanted & SN_WANT_GATES) sn_supernet_gate_gradients(r->net, r->alphas->places, x->relax.dgate);
     if (wanted & SN_MOVE_STATISTICS) count_options(x);
     count(x, wanted, &score);
-    sn_relaxed_pass told = {half, wanted, &x->relax, images, score.loss / pass.batch};
+    sn_relaxed_pass told = {half, wanted, &x->relax, images, x->relax.loss};
     return x->hooks.pass ? x->hooks.pass(x->hooks.arg, &told) : SN_OK;
 }
 
@@ -237,9 +254,14 @@ static sn_status verb_drop_gradients(void *arg) {
     return SN_OK;
 }
 
+static sn_status verb_set_alpha(void *arg, int place, double alpha) {
+    ((sn_relaxer *)arg)->run->alphas->alpha[place] = alpha;
+    return SN_OK;
+}
+
 static const sn_relax_verbs verbs = {verb_pass,          verb_update_weights,  verb_update_alphas,
                                      verb_save_weights,  verb_restore_weights, verb_move_weights,
-                                     verb_gradient_norm, verb_drop_gradients};
+                                     verb_gradient_norm, verb_drop_gradients,  verb_set_alpha};
 
 sn_status sn_relaxer_step(sn_relaxer *x, int64_t steps, const sn_batch *in, double lr, sn_relax_sums *out) {
     sn_run *r = x->run;
@@ -275,41 +297,53 @@ static sn_status plan_room(const sn_relaxer *x, unsigned wanted, int64_t *arena,
     return s;
 }
 
-static void take(sn_relaxer *x, int d, int option) {
-    sn_gates *g = x->relax.gates;
-    g->active[d] = 1ull << option;
-    g->gate[g->first[d] + option] = 1;
+// The ith way for a pass to run as many options of a decision as the method does, 0 after the last: one alone, then pairs.
+static uint64_t some_options(const sn_decision *o, int paths, int i) {
+    int n = sn_decision_count(o);
+    if (i < n) return UINT64_C(1) << sn_decision_option(o, i);
+    i -= n;
+    for (int a = 0; paths == 2 && a < n; i -= n - ++a)
+        if (i < n - 1 - a) return UINT64_C(1) << sn_decision_option(o, a) | UINT64_C(1) << sn_decision_option(o, a + 1 + i);
+    return 0;
 }
 
-// One option everywhere: each decision in turn takes that with the largest arena, until nothing grows. (As sn_room_of does.)
+static void take(sn_relaxer *x, int d, uint64_t options) {
+    sn_gates *g = x->relax.gates;
+    g->active[d] = options;
+    for (uint64_t left = options; left; left &= left - 1) g->gate[g->first[d] + __builtin_ctzll(left)] = left == options;
+}
+
+// Few options everywhere: each decision in turn takes those with the largest arena, until nothing grows. (As sn_room_of does.)
 static sn_status climb(sn_relaxer *x, unsigned wanted, bool last, sn_room *most) {
     enum { SWEEPS = 4 };
     const sn_space *s = x->run->space;
     int64_t best = 0, arena;
+    int paths = wanted & SN_WANT_GATES ? x->method->paths : 1; // weights learn on one
     for (int d = 0; d < s->n_decisions; d++)
         if (x->relax.gates->learned[d])
-            take(x, d, sn_decision_option(&s->decisions[d], last ? sn_decision_count(&s->decisions[d]) - 1 : 0));
+            take(x, d, some_options(&s->decisions[d], paths, last ? sn_decision_count(&s->decisions[d]) - 1 : 0));
     SN_TRY(plan_room(x, wanted, &best, most));
     for (int sweep = 0; sweep < SWEEPS; sweep++) {
         int64_t before = best;
         for (int d = 0; d < s->n_decisions; d++) {
-            int kept = __builtin_ctzll(x->relax.gates->active[d]);
-            for (int n = 0, k; x->relax.gates->learned[d] && (k = sn_decision_option(&s->decisions[d], n)) >= 0; n++) {
-                take(x, d, k);
+            if (!x->relax.gates->learned[d]) continue;
+            uint64_t kept = x->relax.gates->active[d], options;
+            for (int i = 0; (options = some_options(&s->decisions[d], paths, i)); i++) {
+                take(x, d, options);
                 SN_TRY(plan_room(x, wanted, &arena, most));
-                if (arena > best) best = arena, kept = k;
+                if (arena > best) best = arena, kept = options;
             }
-            if (x->relax.gates->learned[d]) take(x, d, kept);
+            take(x, d, kept);
         }
         if (best == before) return SN_OK;
     }
     return SN_OK;
 }
 
-// Methods run one option of each decision, or all; other mixtures are parts of the latter.
+// Methods run one option of each decision, two, or all; other mixtures are parts of the latter.
 static sn_status room_for(sn_relaxer *x, unsigned wanted, sn_room *most) {
     int64_t arena;
-    if (!x->method->single) {
+    if (!x->method->paths) {
         weigh_by_shares(x);
         return plan_room(x, wanted, &arena, most);
     }

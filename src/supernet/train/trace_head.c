@@ -121,11 +121,12 @@ static json_t *relaxation(const sn_run *r) {
     const sn_config *c = r->config;
     json_t *learned = json_array();
     for (int d = 0; d < r->space->n_decisions; d++) json_array_append_new(learned, json_boolean(sn_alphas_learn(c, d)));
-    return json_pack("{s:s,s:o,s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "method", c->train.relax.method, "learned", learned,
-                     "order", c->train.relax.order, "steps", (json_int_t)sn_run_steps(r), "temperature",
-                     c->train.relax.temperature, "temperature_end", c->train.relax.temperature_end, "zero_one",
-                     c->train.relax.zero_one, "cost", c->train.relax.cost, "lr", c->train.relax.lr, "beta1", c->train.relax.beta1,
-                     "beta2", c->train.relax.beta2, "weight_decay", c->train.relax.weight_decay);
+    return json_pack("{s:s,s:s,s:o,s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "method", c->train.relax.method, "cost_form",
+                     sn_cost_form_words[c->train.relax.cost_form], "learned", learned, "order", c->train.relax.order, "steps",
+                     (json_int_t)sn_run_steps(r), "temperature", c->train.relax.temperature, "temperature_end",
+                     c->train.relax.temperature_end, "zero_one", c->train.relax.zero_one, "cost", c->train.relax.cost, "lr",
+                     c->train.relax.lr, "beta1", c->train.relax.beta1, "beta2", c->train.relax.beta2, "weight_decay",
+                     c->train.relax.weight_decay);
 }
 
 static sn_status put_json(sn_h5w *w, const char *name, json_t *value) {

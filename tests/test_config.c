@@ -274,7 +274,8 @@ static const struct {
     {SPACE_OF("{a: 3}", CHOICE LAST), "5:15: block 'a': found '3'; allowed is {op: OPERATION"},
     {SPACE_OF("[a]", CHOICE LAST), "5:11: space.blocks: found a list; allowed is a mapping"},
     {SPACE_OF("{a: {op: mbconv, kernal: 3}}", CHOICE LAST),
-     "5:28: unknown key 'kernal' in mbconv; allowed are op, shared, transform, bn, expand, kernel, activation, residual, se; did you mean 'kernel'?"},
+     "5:28: unknown key 'kernal' in mbconv; allowed are op, shared, transform, bn, expand, kernel, activation, residual, se; "
+     "did you mean 'kernel'?"},
     {SPACE_OF("{a: {op: mbconv, kernel: 4}}", CHOICE LAST),
      "5:36: kernel of mbconv: found '4'; allowed is an odd whole number from 1 to 11"},
     {SPACE_OF("{a: {op: mbconv, expand: 33}}", CHOICE LAST),
@@ -886,7 +887,7 @@ START_TEST(docs_are_the_table) {
     ck_assert_ptr_nonnull(strstr(plain, "  train.epochs: a whole number from 1 to 100000, epochs; default 20\n"));
     ck_assert_ptr_nonnull(strstr(plain, "  train.sampler: one of uniform, fair; default uniform\n"));
     ck_assert_ptr_nonnull(strstr(plain, "  retrain.optimizer.lr: a number from 0 to 1000000; as train.optimizer.lr\n"));
-    ck_assert_ptr_nonnull(strstr(plain, "      expand: a whole number from 1 to 32; default 6\n"));
+    ck_assert_ptr_nonnull(strstr(plain, "      expand: a whole number from 1 to 32, or a list of them; default 6\n"));
     free(plain);
 }
 END_TEST

@@ -349,6 +349,37 @@ START_TEST(updates_touch_what_was_used) {
 }
 END_TEST
 
+// With train.update: tensor a step moves every number of a tensor that it used some of, as PyTorch does: by decay and momentum.
+START_TEST(updates_of_whole_tensors) {
+    open_arch(MB, TWO, "");
+    sn_optim_settings settings = {SN_OPTIM_ADAMW, 0, false, 0.9, 0.999, 1e-8, 0.01, true, 0};
+    bed b = bed_open("cpu", sn_optim_slots(&settings));
+    b.net->whole = true;
+    sn_optim *optim;
+    ck_ok(sn_optim_create(b.net, &settings, &optim));
+    sn_arch a = arch_of("1,2,3,-,-");
+    float *before = floats_of(&b, SN_BUFFER_WEIGHTS);
+    bool *used = sn_new((size_t)graph->params.total, 1);
+    mark_used(&a, used);
+    loss_of(&b, &a, true);
+    ck_ok(sn_optim_update(optim, 0.01));
+    float *after = floats_of(&b, SN_BUFFER_WEIGHTS);
+    for (int i = 0; i < graph->params.n; i++) {
+        const sn_param *p = &graph->params.param[i];
+        bool any = false;
+        for (int64_t k = p->offset; k < p->offset + p->size; k++) any = any || used[k];
+        for (int64_t k = p->offset; k < p->offset + p->size; k++) {
+            float decayed = (float)((1 - 0.01 * 0.01) * (double)before[k]);
+            if (!used[k]) ck_near(after[k], any ? decayed : before[k], 0, p->name);
+        }
+        for (int k = 0; k < p->atoms; k++) ck_assert_int_eq(optim->updates[p->first_atom + k], any);
+    }
+    free(before), free(after), free(used);
+    sn_optim_free(optim);
+    bed_close(&b);
+}
+END_TEST
+
 // Gradients of passes of one step add up where they use the same numbers, whatever was in the buffer before.
 START_TEST(passes_add_up) {
     open_arch(MB ", transform: true", TWO, "");
@@ -552,6 +583,7 @@ int main(void) {
     tcase_add_test(t, matrices_start_as_nothing);
     tcase_add_loop_test(t, finite_differences, 0, VARIANTS);
     tcase_add_loop_test(t, updates_touch_what_was_used, 0, 3);
+    tcase_add_test(t, updates_of_whole_tensors);
     tcase_add_test(t, passes_add_up);
     tcase_add_test(t, statistics);
     tcase_add_loop_test(t, alone_as_inside, 0, VARIANTS);

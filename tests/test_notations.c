@@ -230,12 +230,17 @@ START_TEST(once_for_all) {
     ck_assert_int_eq(c.macs, 67196888);
     ck_assert_int_eq(c.params, 4304592);
     teardown();
-    open_preset("ofa-mobilenetv3", "  input: {height: 140, width: 140}\n"); // parts of the same weights
+    open_preset("ofa-mobilenetv3", "  input: {height: 140, width: 140}\n");
+    check_same((const char *[]){"2,3,3,3,3,-,-,-,-,2,3,5,3,5,-,-,-,-,2,4,7,3,3,-,-,-,-,2,3,5,4,3,-,-,-,-,2,6,3,6,7,-,-,-,-",
+                                "{\"ks\": " KERNELS ", \"e\": " EXPANSIONS ", \"d\": [2, 2, 2, 2, 2]}",
+                                "{'ks': [3, 3, 7, 7, 5, 5, 3, 3, 7, 3, 5, 5, 5, 3, 3, 3, 3, 7, 7, 99], 'e': " EXPANSIONS
+                                ", 'd': [2, 2, 2, 2, 2]}",
+                                NULL});
+    check_written("ofa", "{\"d\": [2,2,2,2,2], \"e\": " EXPANSIONS ", \"ks\": " KERNELS "}",
+                  "{\"ks\": " KERNELS ", \"e\": " EXPANSIONS ", \"d\": [2, 2, 2, 2, 2]}");
     c = cost_of("{\"ks\": " KERNELS ", \"e\": " EXPANSIONS ", \"d\": [2, 2, 2, 2, 2]}");
     ck_assert_int_eq(c.macs, 67196888);
     ck_assert_int_eq(c.params, 4304592);
-    check_written("ofa", "{\"d\": [2,2,2,2,2], \"e\": " EXPANSIONS ", \"ks\": " KERNELS "}",
-                  "{\"ks\": " KERNELS ", \"e\": " EXPANSIONS ", \"d\": [2, 2, 2, 2, 2]}");
 }
 END_TEST
 
@@ -367,6 +372,8 @@ static const struct {
      "column 155 (stage5.depth): found '5'; allowed are 2, 3, 4"},
     {"mobilenetv3-unshared", "{\"ks\": " KERNELS ", \"e\": " EXPANSIONS ", \"d\": [2, 3, 2, 2, 2]}",
      "column 27: stage2.layer3: found kernel 0 with expansion 0; allowed are 3 with 3, 3 with 4, 3 with 6, 5 with 3"},
+    {"ofa-mobilenetv3", "{\"ks\": " KERNELS ", \"e\": " EXPANSIONS ", \"d\": [2, 3, 2, 2, 2]}",
+     "column 27 (stage2.layer3.kernel): found '0'; allowed are 3, 5, 7"},
     {"mobilenetv3-unshared", "{\"ks\": " KERNELS ", \"e\": [3, 3], \"d\": [2, 3, 2, 2, 2]}",
      "column 80: 'e' has 2 numbers; this space has 20 layers"},
     {"mobilenetv3-unshared", "{\"ks\": " KERNELS ", \"d\": [2, 2, 2, 2, 2]}", "'e' is missing"},

@@ -10,6 +10,7 @@ const char *const sn_mode_words[] = {"sample", "relax", NULL};
 const char *const sn_relax_data_words[] = {"half", "same", NULL};
 const char *const sn_picks_words[] = {"all", "learned", NULL};
 const char *const sn_collapse_words[] = {"warn", "stop", "rollback", NULL};
+const char *const sn_update_words[] = {"part", "tensor", NULL};
 const char *const sn_init_words[] = {"fan_out", "fan_in", "torch", NULL};
 const char *const sn_optimizer_words[] = {"sgd", "adam", "adamw", NULL};
 const char *const sn_schedule_words[] = {"cosine", "step", "constant", NULL};

@@ -10,6 +10,7 @@ enum { SN_MODE_SAMPLE, SN_MODE_RELAX };                                   // tra
 enum { SN_COLLAPSE_WARN, SN_COLLAPSE_STOP, SN_COLLAPSE_ROLLBACK };        // train.relax.on_collapse
 enum { SN_PICKS_ALL, SN_PICKS_LEARNED };                                  // train.relax.picks
 enum { SN_RELAX_HALF, SN_RELAX_SAME };                                    // train.relax.data
+enum { SN_UPDATE_PART, SN_UPDATE_TENSOR };                                // train.update
 enum { SN_INIT_FAN_OUT, SN_INIT_FAN_IN, SN_INIT_TORCH };                  // train.init; what they mean: params.h
 enum { SN_OPTIMIZER_SGD, SN_OPTIMIZER_ADAM, SN_OPTIMIZER_ADAMW };         // *.optimizer.name
 enum { SN_SCHEDULE_COSINE, SN_SCHEDULE_STEP, SN_SCHEDULE_CONSTANT };      // *.optimizer.schedule
@@ -27,6 +28,7 @@ extern const char *const sn_mode_words[];
 extern const char *const sn_relax_data_words[];
 extern const char *const sn_collapse_words[];
 extern const char *const sn_picks_words[];
+extern const char *const sn_update_words[];
 extern const char *const sn_init_words[];
 extern const char *const sn_optimizer_words[];
 extern const char *const sn_schedule_words[];

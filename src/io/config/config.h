@@ -54,7 +54,7 @@ typedef struct sn_config {
         char *sampler;
         int epochs, batch;
         int64_t seed; // fits 32 bits
-        int init;
+        int init, update;
         bool use_validation;
         struct {
             char *method;

@@ -85,17 +85,34 @@ void sn_supernet_run(sn_supernet *n, const sn_plan *plan) {
     }
 }
 
+static sn_status begin_part(sn_supernet *n, const sn_part *p) {
+    if (n->is_active[p->atom]) return SN_OK;
+    sn_call fill = {.kernel = SN_FILL, .as.fill = {{p->offset, p->size, 1, p->size}}};
+    SN_TRY(sn_plan_add(&n->zero, n->backend, &fill, true));
+    SN_TRY(sn_grow(&n->active, &n->active_capacity, (size_t)n->n_active + 1, sizeof *n->active));
+    n->is_active[p->atom] = 1;
+    n->active[n->n_active++] = *p;
+    return SN_OK;
+}
+
+// The other parts of the same parameter too.
+static sn_status begin_whole(sn_supernet *n, int param) {
+    const sn_param *p = &n->graph->params.param[param];
+    sn_part *all = sn_new((size_t)p->atoms, sizeof *all);
+    sn_status s = all ? SN_OK : SN_RESOURCE;
+    int parts = all ? sn_param_parts(&n->graph->params, param, (sn_extent){p->kernel, p->in, p->out}, all) : 0;
+    for (int k = 0; k < parts && s == SN_OK; k++) s = begin_part(n, &all[k]);
+    free(all);
+    return s;
+}
+
 // Zeroes the gradients that the plan adds to and nobody has since the last update.
 static sn_status begin_gradients(sn_supernet *n) {
     sn_plan_clear(&n->zero);
-    SN_TRY(sn_grow(&n->active, &n->active_capacity, (size_t)(n->n_active + n->plan.n_parts), sizeof *n->active));
     for (int i = 0; i < n->plan.n_parts; i++) {
         const sn_part *p = &n->plan.part[i];
-        if (n->is_active[p->atom]) continue;
-        sn_call fill = {.kernel = SN_FILL, .as.fill = {{p->offset, p->size, 1, p->size}}};
-        SN_TRY(sn_plan_add(&n->zero, n->backend, &fill, true));
-        n->is_active[p->atom] = 1;
-        n->active[n->n_active++] = *p;
+        bool others = n->whole && n->graph->params.param[p->param].atoms > 1 && !n->is_active[p->atom];
+        SN_TRY(others ? begin_whole(n, p->param) : begin_part(n, p));
     }
     sn_supernet_run(n, &n->zero);
     return SN_OK;

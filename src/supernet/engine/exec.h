@@ -16,6 +16,7 @@ typedef struct {
     int n_active;
     size_t active_capacity;
     uint8_t *is_active; // per atom of all parameters
+    bool whole;         // with an atom all others of its parameter become active, their gradients 0
     sn_plan plan;       // of the last pass
     sn_plan zero;       // the gradients that it began
     // told of every launch with its seconds; NULL: launches run in one go

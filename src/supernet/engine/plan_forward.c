@@ -185,11 +185,8 @@ sn_status sn_planner_again(planner *p, int number) {
     tensor *t = &p->tensors[number];
     if (t->again < 0 || t->elements) return SN_OK;
     const op *o = &p->ops[t->again];
-    sn_conv_forward conv = {conv_size(p, o->node),
-                            view_of(p, o->in[0].tensor, o->in[0].act),
-                            p->weights[o->node],
-                            SN_NONE,
-                            {SN_NONE, SN_NONE}};
+    sn_conv_forward conv = {
+        conv_size(p, o->node), view_of(p, o->in[0].tensor, o->in[0].act), p->weights[o->node], SN_NONE, {SN_NONE, SN_NONE}};
     t->elements = t->value.rows * t->value.c;
     SN_TRY(sn_arena_take(&p->arena, t->elements, &t->value.data));
     conv.y = t->value.data;

@@ -53,6 +53,7 @@ static sn_status make_net(sn_run *r) {
     SN_TRY(sn_backend_open(r->config->device, sn_thread_count(r->config->threads), &r->backend));
     SN_TRY(sn_supernet_create(r->graph, r->backend, sn_optim_slots(&settings), r->config->train.init,
                               (uint32_t)r->config->train.seed, &r->net));
+    r->net->whole = r->config->train.update == SN_UPDATE_TENSOR;
     SN_TRY(sn_optim_create(r->net, &settings, &r->optim));
     r->n_option_passes = sn_space_options(r->space);
     r->option_passes = sn_new((size_t)r->n_option_passes, sizeof *r->option_passes);

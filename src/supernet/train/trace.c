@@ -87,6 +87,14 @@ static sn_status put_buffers(tracer *t, const char *group, const state *s, const
     return sn_h5_put(t->file, path, SN_F32, 1, &n, s->stats + b->var);
 }
 
+// Whether it is a BN whose statistics no node before it has: several may use parts of the same.
+static bool brings_statistics(const sn_graph *g, int node) {
+    if (g->node[node].kind != SN_NODE_BN) return false;
+    for (int i = 0; i < node; i++)
+        if (g->node[i].kind == SN_NODE_BN && g->node[i].stats == g->node[node].stats) return false;
+    return true;
+}
+
 // used: per parameter; NULL for all. A BN's statistics go with its gamma.
 static sn_status put_state(tracer *t, const char *group, const state *s, const bool *used) {
     const sn_graph *g = t->run->graph;
@@ -99,7 +107,7 @@ static sn_status put_state(tracer *t, const char *group, const state *s, const b
     }
     for (int i = 0; i < g->n; i++) {
         const sn_node *n = &g->node[i];
-        if (n->kind == SN_NODE_BN && (!used || used[n->weight])) SN_TRY(put_buffers(t, group, s, &g->params.stats[n->stats]));
+        if (brings_statistics(g, i) && (!used || used[n->weight])) SN_TRY(put_buffers(t, group, s, &g->params.stats[n->stats]));
     }
     return SN_OK;
 }

@@ -106,10 +106,28 @@ START_TEST(layers_of_motifs) {
 }
 END_TEST
 
+START_TEST(lists) {
+    static const char space[] =
+        "input: {channels: 1, height: 8, width: 8}, classes: 2, blocks: {a: {op: mbconv, kernel: [3, 5], expand: 3}, b: {op: "
+        "sepconv, kernel: 3}, cell: {nodes: {x: {a: input}, y: {sum: [x, input]}}}}, network: [{op: conv, out: 4}, {out: 4, "
+        "block: "
+        "cell, name: s}, {layers: 2, out: 4, block: a, name: t}, {layers: 2, out: 4, choose: [a, b], name: u}, {op: classifier}]";
+    const char *text = drawn_space(space, "");
+    ck_drawn(text, "<B>t</B>&nbsp; 2 layers, mbconv, expand 3, 4 channels</TD></TR><TR><TD ALIGN=\"LEFT\">each</TD>");
+    ck_drawn(text, "<TD>kernel</TD><TD BORDER=\"1\">3</TD><TD BORDER=\"1\">5</TD>");
+    ck_drawn(text, "<TD>a.kernel</TD><TD BORDER=\"1\">3</TD>");
+    ck_drawn(text, "<B>a</B>: mbconv</TD></TR><TR><TD BORDER=\"1\">kernel 3 | 5</TD></TR>");
+    text = drawn_space(space, "5,3,5,b,-,a,5");
+    ck_drawn(text, "\"s/input\" -> \"s/x\" [label=\" a, kernel 5 \", penwidth=2.5]");
+    ck_assert_int_eq(count(text, "<TD>a.kernel</TD>"), 1); // where it is taken
+    ck_assert_int_eq(count(text, "<TD BORDER=\"2\""), 5);
+}
+END_TEST
+
 START_TEST(real_ones) {
-    static const char *const presets[] = {"nasbench-macro", "nasbench201", "darts",        "skips",
-                                          "motifs",         "fairnas",     "proxylessnas", "mobilenetv3-unshared",
-                                          "spos-shufflenet"};
+    static const char *const presets[] = {
+        "nasbench-macro",  "nasbench201",          "darts",          "skips", "motifs", "fairnas", "proxylessnas",
+        "ofa-mobilenetv3", "mobilenetv3-unshared", "spos-shufflenet"};
     if (system("dot -V >/dev/null 2>&1")) return; // Debian package graphviz
     for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
         drawn(presets[i], "");
@@ -158,6 +176,7 @@ int main(void) {
     tcase_add_test(t, chains);
     tcase_add_test(t, motifs);
     tcase_add_test(t, layers_of_motifs);
+    tcase_add_test(t, lists);
     tcase_add_test(t, real_ones);
     tcase_add_test(t, without_graphviz);
     suite_add_tcase(s, t);

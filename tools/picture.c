@@ -26,10 +26,6 @@ static const char *name_of(const picture *p, int block) {
     return p->space->blocks[block].name;
 }
 
-static bool is_choice(const picture *p, int block) {
-    return p->space->blocks[block].options > 0;
-}
-
 // The decision of a choice at a place.
 static int decision_of(const picture *p, int block, const char *scope) {
     return sn_space_find_decision(p->space, p->space->blocks[block].shared ? name_of(p, block) : scope);
@@ -45,17 +41,18 @@ static void put_cell(const picture *p, const char *text, bool taken) {
         fprintf(p->out, "<TD BORDER=\"1\" COLOR=\"" PALE "\"><FONT COLOR=\"" PALE "\">%s</FONT></TD>", text);
 }
 
-// The options of a decision side by side, a few a line; under a title of its own.
-static void put_options(const picture *p, const char *title, int decision) {
+// The options of a decision side by side, a few a line.
+static void put_options(const picture *p, const char *name, int decision) {
     enum { A_LINE = 6 };
     const sn_decision *d = &p->space->decisions[decision];
     int taken = p->arch ? p->arch->option[decision] : -1;
-    fprintf(p->out, "<TR><TD ALIGN=\"LEFT\">%s</TD><TD ALIGN=\"LEFT\"><TABLE BORDER=\"0\" CELLSPACING=\"2\"><TR>", title);
+    fprintf(p->out, "<TD ALIGN=\"LEFT\"><TABLE BORDER=\"0\" CELLSPACING=\"2\"><TR>");
+    if (*name) fprintf(p->out, "<TD>%s</TD>", name);
     for (int n = 0, k; (k = sn_decision_option(d, n)) >= 0; n++) {
         if (n && n % A_LINE == 0) fputs("</TR><TR>", p->out);
         put_cell(p, sn_space_option_name(p->space, decision, k), k == taken);
     }
-    fputs("</TR></TABLE></TD></TR>", p->out);
+    fputs("</TR></TABLE></TD>", p->out);
 }
 
 // One of the things that are said of a box, behind its name and those before.
@@ -72,7 +69,7 @@ static void say_operation(const picture *p, int *said, const sn_block *b) {
     say(p, said, "%s", b->op->name);
     for (int i = 0; b->op->attrs[i].type != SN_ATTR_END; i++) {
         const sn_attr *a = &b->op->attrs[i];
-        if (b->attr[i] == a->preset) continue;
+        if (b->attr[i] == a->preset || b->lists.n[i]) continue;
         if (a->type == SN_ATTR_WORD)
             say(p, said, "%s", a->words[b->attr[i]]);
         else
@@ -83,7 +80,7 @@ static void say_operation(const picture *p, int *said, const sn_block *b) {
 static void put_head(const picture *p, const sn_entry *e) {
     const sn_block *b = &p->space->blocks[e->block[0]];
     int said = 0;
-    fprintf(p->out, "<TR><TD COLSPAN=\"2\" ALIGN=\"LEFT\"><B>%s</B>", e->name);
+    fprintf(p->out, "<TR><TD COLSPAN=\"8\" ALIGN=\"LEFT\"><B>%s</B>", e->name);
     if (!e->choice && b->nodes)
         say(p, &said, "%s%d x %s", e->depths ? "up to " : "", e->layers, b->name);
     else if (e->layers > 1)
@@ -95,36 +92,64 @@ static void put_head(const picture *p, const sn_entry *e) {
     fputs("</TD></TR>", p->out);
 }
 
-// The decision of an entry's layer; -1: none.
-static int layer_decision(const picture *p, const sn_entry *e, int layer) {
-    char *scope = sn_entry_scope(e, layer);
-    int d = -1;
-    if (scope && e->choice) d = sn_space_find_decision(p->space, scope);
-    if (scope && !e->choice && is_choice(p, e->block[0])) d = decision_of(p, e->block[0], scope);
-    free(scope);
-    return d;
+// Behind the name of a place: "" of its own decision, "kernel" or "mb.kernel" of lists; NULL: of another place, or within a
+// motif.
+static const char *part_of(const picture *p, int decision, const char *scope) {
+    const sn_decision *d = &p->space->decisions[decision];
+    size_t n = strlen(scope);
+    if (strncmp(d->name, scope, n)) return NULL;
+    if (!d->name[n]) return d->name + n;
+    if (d->name[n] != '.' || !d->lists) return NULL;
+    const char *part = d->name + n + 1, *dot = strchr(part, '.');
+    return dot && strchr(dot + 1, '.') ? NULL : part;
+}
+
+// Where the decisions of an entry's layer are; the caller's.
+static char *layer_scope(const picture *p, const sn_entry *e, int layer) {
+    const sn_block *b = &p->space->blocks[e->block[0]];
+    return !e->choice && b->shared ? sn_strdup(b->name) : sn_entry_scope(e, layer);
+}
+
+// Of a choice the options, of lists in what stands there their values.
+static void put_layer(const picture *p, const char *title, const char *scope) {
+    bool begun = false;
+    for (int d = 0; d < p->space->n_decisions; d++) {
+        const char *part = part_of(p, d, scope);
+        if (!part || (*part && p->arch && p->arch->option[d] == SN_ABSENT && strchr(part, '.'))) continue;
+        if (!begun) fprintf(p->out, "<TR><TD ALIGN=\"LEFT\">%s</TD>", title);
+        put_options(p, part, d);
+        begun = true;
+    }
+    if (begun) fputs("</TR>", p->out);
 }
 
 // One row for all layers where nothing tells them apart.
 static void put_layers(const picture *p, const sn_entry *e) {
-    bool one = !p->arch || e->layers == 1 || layer_decision(p, e, 0) == layer_decision(p, e, 1);
+    bool alike = e->shared || p->space->blocks[e->block[0]].shared, one = !p->arch || e->layers == 1 || alike;
+    if (!e->choice && p->space->blocks[e->block[0]].nodes) return; // a motif is drawn beside
     for (int l = 0; l < (one ? 1 : e->layers); l++) {
-        int d = layer_decision(p, e, l);
-        char title[48];
+        char title[48], *scope = layer_scope(p, e, l);
         snprintf(title, sizeof title, "layer %d", l + 1);
-        if (d >= 0) put_options(p, !one ? title : e->layers == 1 ? "" : e->shared ? "all the same" : "each", d);
+        if (scope) put_layer(p, !one ? title : e->layers == 1 ? "" : alike ? "all the same" : "each", scope);
+        free(scope);
     }
+}
+
+static void put_depth(const picture *p, const sn_entry *e) {
+    char *name = sn_entry_depth(e);
+    fputs("<TR><TD ALIGN=\"LEFT\">depth</TD>", p->out);
+    if (name) put_options(p, "", sn_space_find_decision(p->space, name));
+    fputs("</TR>", p->out);
+    free(name);
 }
 
 static void put_entry(const picture *p, int i) {
     const sn_entry *e = &p->space->entries[i];
-    char *depth = e->depths ? sn_entry_depth(e) : NULL;
     fprintf(p->out, "  e%d [label=<<TABLE BORDER=\"0\" CELLSPACING=\"1\" CELLPADDING=\"3\">", i);
     put_head(p, e);
-    if (depth) put_options(p, "depth", sn_space_find_decision(p->space, depth));
+    if (e->depths) put_depth(p, e);
     put_layers(p, e);
     fputs("</TABLE>>]\n", p->out);
-    free(depth);
 }
 
 static void put_network(const picture *p) {
@@ -155,20 +180,25 @@ static const char *source_name(const sn_block *b, int from) {
     return from < 0 ? input_name(b, from) : b->node[from].name;
 }
 
-// What stands at an edge; `nothing`: a zero that the arch takes.
-static const char *edge_text(picture *p, int block, const char *scope, bool *nothing) {
+// What stands at an edge, the caller's; `nothing`: a zero that the arch takes.
+static char *edge_text(picture *p, int block, const char *scope, bool *nothing) {
+    const sn_block *b = block < 0 ? NULL : &p->space->blocks[block];
+    int d = b && b->options && p->arch ? decision_of(p, block, scope) : -1;
     *nothing = false;
-    if (block < 0) return "";
-    if (!is_choice(p, block)) return name_of(p, block);
-    if (!p->arch) {
-        p->edge_of[block] = true;
-        return name_of(p, block);
-    }
-    int d = decision_of(p, block, scope), option = d < 0 ? SN_ABSENT : p->arch->option[d];
-    if (option == SN_ABSENT) return "";
-    const sn_op *op = p->space->blocks[p->space->blocks[block].block[option]].op;
+    if (!b || (d >= 0 && p->arch->option[d] == SN_ABSENT)) return sn_strdup("");
+    char *text = sn_strdup(d < 0 ? b->name : sn_space_option_name(p->space, d, p->arch->option[d]));
+    if (!p->arch && (b->options || sn_block_elastic(b))) p->edge_of[block] = true;
+    const sn_op *op = d < 0 ? NULL : p->space->blocks[b->block[p->arch->option[d]]].op;
     *nothing = op && !strcmp(op->name, "zero");
-    return sn_space_option_name(p->space, d, option);
+    for (int i = 0; text && p->arch && i < p->space->n_decisions; i++) { // values of lists
+        const char *part = part_of(p, i, b->shared ? b->name : scope);
+        if (!part || !*part || p->arch->option[i] == SN_ABSENT) continue;
+        const char *word = strrchr(part, '.') ? strrchr(part, '.') + 1 : part;
+        char *longer = sn_format("%s, %s %s", text, word, sn_space_option_name(p->space, i, p->arch->option[i]));
+        free(text);
+        text = longer;
+    }
+    return text;
 }
 
 static sn_status put_edge(picture *p, const sn_block *b, const char *id, const char *scope, int node, int term, bool taken) {
@@ -176,15 +206,18 @@ static sn_status put_edge(picture *p, const sn_block *b, const char *id, const c
     const sn_term *t = &n->term[term];
     char *inside = sn_format("%s.%s", scope, t->name);
     if (!inside) return SN_RESOURCE;
-    bool nothing;
-    const char *text = taken ? edge_text(p, t->block, inside, &nothing) : "", *look = "";
+    bool nothing = false;
+    char *text = taken ? edge_text(p, t->block, inside, &nothing) : sn_strdup("");
+    const char *look = "";
     if (!taken || nothing)
         look = ", style=dashed, color=\"" PALE "\", fontcolor=\"" PALE "\"";
     else if (p->arch)
         look = ", penwidth=2.5";
-    fprintf(p->out, "  \"%s/%s\" -> \"%s/%s\" [label=\" %s \"%s]\n", id, source_name(b, t->from), id, n->name, text, look);
+    fprintf(p->out, "  \"%s/%s\" -> \"%s/%s\" [label=\" %s \"%s]\n", id, source_name(b, t->from), id, n->name, text ? text : "",
+            look);
     free(inside);
-    return SN_OK;
+    free(text);
+    return text ? SN_OK : SN_RESOURCE;
 }
 
 // Of a pick the decision; else -1.
@@ -296,14 +329,19 @@ static sn_status draw_entry(picture *p, const sn_entry *e) {
 }
 
 // ---------------------------------------------------------------- the whole
-// Of choices at edges their options, which would not fit there.
+// Of what stands at edges the options and lists, which would not fit there.
 static void put_choices(const picture *p) {
     for (int i = 0; i < p->space->n_blocks; i++) {
         const sn_block *b = &p->space->blocks[i];
         if (!p->edge_of[i]) continue;
-        fprintf(p->out, "\"choice/%s\" [label=<<TABLE BORDER=\"0\" CELLSPACING=\"2\"><TR><TD><B>%s</B>: one of</TD></TR>",
-                b->name, b->name);
+        fprintf(p->out, "\"choice/%s\" [label=<<TABLE BORDER=\"0\" CELLSPACING=\"2\"><TR><TD><B>%s</B>: %s</TD></TR>", b->name,
+                b->name, b->options ? "one of" : b->op->name);
         for (int k = 0; k < b->options; k++) fprintf(p->out, "<TR><TD BORDER=\"1\">%s</TD></TR>", name_of(p, b->block[k]));
+        for (int k = 0; k < SN_OP_ATTRS; k++) {
+            if (b->lists.n[k]) fprintf(p->out, "<TR><TD BORDER=\"1\">%s", b->op->attrs[k].name);
+            for (int v = 0; v < b->lists.n[k]; v++) fprintf(p->out, v ? " | %d" : " %d", b->lists.value[k][v]);
+            if (b->lists.n[k]) fputs("</TD></TR>", p->out);
+        }
         fputs("</TABLE>>]\n", p->out);
     }
 }

@@ -34,14 +34,15 @@ unruled() {
 
 # Floors from below; an arrow goes down, or along its floor to what stands further up in this list.
 includes() {
-    rooms='base space space/ops kernels kernels/ref kernels/cpu sampler io/config io/files io/data supernet/engine supernet/train
+    rooms='base space space/ops space/notations kernels kernels/ref kernels/cpu sampler io/config io/files io/data supernet/engine supernet/train
 supernet/rank supernet/export'
     rooms=$(echo "$rooms" | tr '\n' ' ')
     # 1
     room base
     # 2
-    room space base space/ops
+    room space base space/ops space/notations
     room space/ops base space
+    room space/notations base space
     room kernels base
     room kernels/ref base kernels
     room kernels/cpu base kernels

@@ -661,6 +661,53 @@ static inline void build_adam(kase *k) { // variant: bit 0 decay, 1 a later upda
     put(k, SECOND_SLOT, n, UPDATED, p->t == 1 ? ZERO : POSITIVE);
 }
 
+// Of a shape: h and w are the piece's channels, dilation and groups the first of them, stride the side, pad the inner side.
+static inline sn_gather gather_of(const shape *s) {
+    return (sn_gather){s->pad, s->stride, s->dilation, s->h, s->groups, s->w, s->k, s->ci, s->co, 0, 0};
+}
+static inline int64_t piece_elements(const sn_gather *p) {
+    return (int64_t)(p->side * p->side - p->inner * p->inner) * p->ins * p->outs;
+}
+
+static inline void build_gather(kase *k) {
+    sn_gather *p = &k->call.as.gather;
+    *p = gather_of(&k->size);
+    p->piece = put(k, WEIGHTS, piece_elements(p), IN, WEIGHT);
+    p->dense = put(k, WEIGHTS, (int64_t)p->kernel * p->kernel * p->ci * p->co, UPDATED, WEIGHT);
+}
+
+static inline void build_scatter(kase *k) {
+    sn_gather *p = &k->call.as.scatter;
+    *p = gather_of(&k->size);
+    p->piece = put(k, GRADS, piece_elements(p), UPDATED, GRADIENT);
+    p->dense = put(k, GRADS, (int64_t)p->kernel * p->kernel * p->ci * p->co, IN, GRADIENT);
+}
+
+// Of a shape: stride is the side of x, k that of y.
+static inline sn_transform transform_of(const shape *s) {
+    return (sn_transform){s->stride, s->k, (int64_t)s->ci * s->co, 0, 0, 0};
+}
+
+static inline void build_transform_forward(kase *k) {
+    sn_transform *p = &k->call.as.transform_forward;
+    *p = transform_of(&k->size);
+    int64_t taps = p->side * p->side;
+    p->m = put(k, WEIGHTS, taps * taps, IN, WEIGHT);
+    p->x = put(k, WEIGHTS, p->from * p->from * p->columns, IN, WEIGHT);
+    p->y = put(k, WEIGHTS, taps * p->columns, OUT, WEIGHT);
+}
+
+static inline void build_transform_backward(kase *k) {
+    sn_transform *p = &k->call.as.transform_backward;
+    *p = transform_of(&k->size);
+    int64_t taps = p->side * p->side;
+    p->m = put(k, WEIGHTS, taps * taps, IN, WEIGHT);
+    p->x = put(k, WEIGHTS, p->from * p->from * p->columns, IN, WEIGHT);
+    put(k, GRADS, taps * taps, UPDATED, GRADIENT);
+    put(k, GRADS, p->from * p->from * p->columns, UPDATED, GRADIENT);
+    p->y = put(k, GRADS, taps * p->columns, IN, GRADIENT);
+}
+
 // --- the registry of cases
 //                                 n  h  w  ci   co k  s  p  d  g
 static const shape conv_shapes[] = {
@@ -766,6 +813,19 @@ static const shape place_shapes[] = {
     {1, 6, 6, 192, 192, 0, 1, 0, 192, 1}, {1, 7, 5, 12, 6, 3, 3, 1, 5, 3},     {6, 17, 16, 36, 40, 18, 2, 1, 18, 2},
 };
 
+//                                 n ins outs ci co kernel side inner in out
+static const shape gather_shapes[] = {
+    {1, 1, 1, 1, 1, 1, 1, 0, 0, 0},     {1, 1, 16, 1, 16, 3, 3, 0, 0, 0}, {1, 1, 17, 1, 40, 5, 5, 3, 0, 23},
+    {1, 1, 8, 1, 33, 7, 5, 3, 0, 8},    {1, 1, 20, 1, 20, 7, 3, 0, 0, 0}, {1, 5, 16, 17, 33, 1, 1, 0, 12, 16},
+    {1, 17, 3, 17, 33, 1, 1, 0, 0, 30}, {1, 2, 5, 6, 10, 5, 3, 1, 3, 4},  {1, 24, 7, 40, 24, 3, 3, 1, 16, 17},
+    {1, 1, 96, 1, 192, 7, 7, 5, 0, 96}, {1, 3, 4, 3, 4, 11, 11, 3, 0, 0},
+};
+//                                    n  h  w ci co side from
+static const shape transform_shapes[] = {
+    {1, 1, 1, 1, 1, 1, 3, 0, 0, 0},  {1, 1, 1, 1, 16, 3, 3, 0, 0, 0}, {1, 1, 1, 1, 17, 3, 5, 0, 0, 0},
+    {1, 1, 1, 1, 40, 5, 5, 0, 0, 0}, {1, 1, 1, 3, 5, 5, 7, 0, 0, 0},  {1, 1, 1, 6, 32, 3, 7, 0, 0, 0},
+};
+
 typedef struct {
     const char *name;
     const shape *shapes;
@@ -794,6 +854,10 @@ typedef struct {
 #define USES_bn_forward SHAPES(flat_shapes), 0, 24
 #define USES_bn_backward SHAPES(flat_shapes), 0, 12
 #define USES_loss SHAPES(flat_shapes), VIEW | INTO | NO_DY, 2
+#define USES_gather SHAPES(gather_shapes), 0, 1
+#define USES_scatter SHAPES(gather_shapes), 0, 1
+#define USES_transform_forward SHAPES(transform_shapes), 0, 1
+#define USES_transform_backward SHAPES(transform_shapes), 0, 1
 #define USES_score SHAPES(flat_shapes), 0, 2
 #define USES_fill SHAPES(flat_shapes), 0, 2
 #define USES_squares SHAPES(flat_shapes), 0, 2

@@ -436,6 +436,64 @@ static inline void expect_squares(kase *k) {
     expect(k, ARENA, p->out, sum, (double)p->box.run * (double)p->box.rows, true);
 }
 
+// Where an element of a piece lies in the dense kernel, element by element from the start of the piece.
+static inline int64_t dense_place(const sn_gather *p, int64_t element) {
+    int64_t row = element / p->outs, out = element % p->outs, ring = row / p->ins, in = row % p->ins;
+    for (int tap = 0;; tap++) {
+        int y = abs(tap / p->kernel - p->kernel / 2), x = abs(tap % p->kernel - p->kernel / 2), reach = y > x ? y : x;
+        bool wanted = 2 * reach + 1 <= p->side && 2 * reach + 1 > p->inner;
+        if (wanted && ring-- == 0) return ((int64_t)tap * p->ci + p->in + in) * p->co + p->out + out;
+    }
+}
+
+static inline void expect_gather(kase *k) {
+    const sn_gather *p = &k->call.as.gather;
+    num *from = plain_pass(k, WEIGHTS, p->piece), *to = plain_pass(k, WEIGHTS, p->dense);
+    for (int64_t i = 0; i < piece_elements(p); i++) to[dense_place(p, i)] = from[i];
+    expect(k, WEIGHTS, p->dense, to, 1, true);
+}
+
+static inline void expect_scatter(kase *k) {
+    const sn_gather *p = &k->call.as.scatter;
+    num *to = plain_pass(k, GRADS, p->piece), *from = plain_pass(k, GRADS, p->dense);
+    for (int64_t i = 0; i < piece_elements(p); i++) to[i] = num_add(to[i], from[dense_place(p, i)]);
+    expect(k, GRADS, p->piece, to, 1, true);
+}
+
+static inline int64_t centre_place(const sn_transform *p, int64_t tap, int64_t column) {
+    int64_t edge = (p->from - p->side) / 2, y = tap / p->side + edge, x = tap % p->side + edge;
+    return (y * p->from + x) * p->columns + column;
+}
+
+static inline void expect_transform_forward(kase *k) {
+    const sn_transform *p = &k->call.as.transform_forward;
+    const double *m = contents(k, WEIGHTS, p->m), *x = contents(k, WEIGHTS, p->x);
+    int64_t taps = p->side * p->side;
+    num *y = nums((int64_t)taps * p->columns);
+    for (int64_t t = 0; t < taps; t++)
+        for (int64_t j = 0; j < p->columns; j++)
+            for (int64_t s = 0; s < taps; s++)
+                y[t * p->columns + j] = num_add(y[t * p->columns + j], num_of(m[s * taps + t] * x[centre_place(p, s, j)]));
+    expect(k, WEIGHTS, p->y, y, (double)taps, true);
+}
+
+static inline void expect_transform_backward(kase *k) {
+    const sn_transform *p = &k->call.as.transform_backward;
+    const double *m = contents(k, WEIGHTS, p->m), *x = contents(k, WEIGHTS, p->x), *dy = contents(k, GRADS, p->y);
+    int64_t taps = p->side * p->side;
+    num *dm = plain_pass(k, GRADS, p->m), *dx = plain_pass(k, GRADS, p->x);
+    for (int64_t t = 0; t < taps; t++)
+        for (int64_t s = 0; s < taps; s++)
+            for (int64_t j = 0; j < p->columns; j++) {
+                double d = dy[t * p->columns + j];
+                int64_t at = centre_place(p, s, j);
+                dm[s * taps + t] = num_add(dm[s * taps + t], num_of(x[at] * d));
+                dx[at] = num_add(dx[at], num_of(m[s * taps + t] * d));
+            }
+    expect(k, GRADS, p->m, dm, (double)p->columns, true);
+    expect(k, GRADS, p->x, dx, (double)taps, true);
+}
+
 static inline void expect_score(kase *k) {
     const sn_score_call *p = &k->call.as.score;
     const double *loss = contents(k, ARENA, p->loss), *rank = contents(k, ARENA, p->rank);

@@ -374,7 +374,65 @@ static void put_choice(maker *m) {
     m->decisions += shared ? 1 : layers;
 }
 
-static void (*const constructs[])(maker *) = {put_choice, put_choice, put_fixed, put_motif, put_motif, put_cells};
+// Some of the values of an attribute up to this one, which is among them; how many.
+static int put_values(maker *m, const sn_attr *a, int last) {
+    int value = last, list[3], n = 0, step = a->type == SN_ATTR_ODD ? 2 : 1;
+    do {
+        list[n++] = value;
+        value -= step * between(m, 1, 2);
+    } while (n < 3 && value >= a->low && (n < 2 || below(m, 2)));
+    if (n == 1) return fprintf(m->to_blocks, ", %s: %d", a->name, last), 0;
+    fprintf(m->to_blocks, ", %s: [", a->name);
+    for (int k = n - 1; k >= 0; k--) fprintf(m->to_blocks, "%d%s", list[k], k ? ", " : "]");
+    return n;
+}
+
+// An operation whose attributes are lists, where they may be; how many are.
+static int put_elastic_block(maker *m, int out, int stride, int layers, char name[64], bool *shared) {
+    int attr[SN_OP_ATTRS], lists = 0;
+    const sn_op *op;
+    const char *last = NULL;
+    bool kernel = false;
+    do op = any_operation(m, out, stride, layers, attr);
+    while (!op->attrs[0].elastic && !op->attrs[1].elastic);
+    fprintf(m->to_blocks, "    \"%s\": {op: %s", any_name(m, "elastic", name), op->name);
+    for (int i = 0; op->attrs[i].type != SN_ATTR_END; i++) {
+        const sn_attr *a = &op->attrs[i];
+        if (a->elastic && (below(m, 4) ? put_values(m, a, attr[i]) : (fprintf(m->to_blocks, ", %s: %d", a->name, attr[i]), 0)))
+            lists++, last = a->name, kernel = kernel || !strcmp(a->name, "kernel");
+        else if (!a->elastic && a->type == SN_ATTR_BOOL)
+            fprintf(m->to_blocks, ", %s: %s", a->name, attr[i] ? "true" : "false");
+        else if (!a->elastic && a->type == SN_ATTR_WORD)
+            fprintf(m->to_blocks, ", %s: %s", a->name, a->words[attr[i]]);
+        else if (!a->elastic)
+            fprintf(m->to_blocks, ", %s: %d", a->name, attr[i]);
+    }
+    if (kernel && below(m, 2)) fputs(", transform: true", m->to_blocks);
+    if (last && once_in(m, 4)) fprintf(m->to_blocks, ", bn: {per: %s}", last);
+    *shared = last && once_in(m, 4);
+    fputs(*shared ? ", shared: true}\n" : "}\n", m->to_blocks);
+    return lists;
+}
+
+// Layers of such an operation, or that choose between it and another block.
+static void put_elastic(maker *m) {
+    int out = any_channels(m), stride = any_stride(m), layers = ONE_OF(m, 1, 1, 2, 2, 3), other = -1;
+    char name[64];
+    bool shared, in_entry = once_in(m, 3);
+    int lists = put_elastic_block(m, out, stride, layers, name, &shared);
+    if (once_in(m, 3) && !shared) other = any_block(m, out, stride, layers);
+    fputs("    - {", m->to_network);
+    m->decisions += put_layers(m, layers);
+    if (other < 0)
+        fprintf(m->to_network, ", block: \"%s\"", name);
+    else
+        fprintf(m->to_network, ", choose: [\"%s\", \"%s\"]", m->space->blocks[other].name, name);
+    if (in_entry) fputs(", shared: true", m->to_network);
+    m->decisions += (shared || in_entry ? 1 : layers) * (lists + (other >= 0));
+    end_entry(m, out, stride);
+}
+
+static void (*const constructs[])(maker *) = {put_choice, put_choice, put_fixed, put_motif, put_motif, put_cells, put_elastic};
 
 // One without bias has nothing to give behind a zero.
 static void put_classifier(maker *m) {

@@ -274,7 +274,8 @@ static const struct {
     {SPACE_OF("{a: 3}", CHOICE LAST), "5:15: block 'a': found '3'; allowed is {op: OPERATION"},
     {SPACE_OF("[a]", CHOICE LAST), "5:11: space.blocks: found a list; allowed is a mapping"},
     {SPACE_OF("{a: {op: mbconv, kernal: 3}}", CHOICE LAST),
-     "5:28: unknown key 'kernal' in mbconv; allowed are op, expand, kernel, activation, residual, se; did you mean 'kernel'?"},
+     "5:28: unknown key 'kernal' in mbconv; allowed are op, shared, transform, bn, expand, kernel, activation, residual, se; "
+     "did you mean 'kernel'?"},
     {SPACE_OF("{a: {op: mbconv, kernel: 4}}", CHOICE LAST),
      "5:36: kernel of mbconv: found '4'; allowed is an odd whole number from 1 to 11"},
     {SPACE_OF("{a: {op: mbconv, expand: 33}}", CHOICE LAST),
@@ -288,7 +289,7 @@ static const struct {
     {SPACE_OF("{a: {op: identity}}", "    - {op: conv, out: 8, stride: 0}\n" CHOICE LAST),
      "7:34: stride: found '0'; allowed is a whole number from 1 to 8"},
     {SPACE_OF("{a: {op: identity}}", "    - {op: conv, out: 8, strid: 2}\n" CHOICE LAST),
-     "7:26: unknown key 'strid' in conv; allowed are op, out, stride, name, kernel,"},
+     "7:26: unknown key 'strid' in conv; allowed are op, out, stride, name, transform, bn, kernel,"},
     {SPACE_OF("{a: {op: identity}}", "    - {op: conv, out: 8, name: a.b}\n" CHOICE LAST),
      "7:32: name: found 'a.b'; allowed are 1 to 48"},
     {SPACE_OF("{a: {op: identity}}", STEM "    - {out: 8, choose: [b]}\n" LAST), "8:25: choose: found 'b'; allowed is a"},
@@ -719,7 +720,7 @@ START_TEST(bindings) {
         ck_assert_msg(sn_config_binds(row[i].set) == row[i].binds, "%s: %x", row[i].set, sn_config_binds(row[i].set));
     char keys[256];
     ck_assert_str_eq(sn_config_free_keys(SN_BINDS_TRAINING, keys, sizeof keys),
-                     "data.source, data.augment, data.cache, data.memory, train.save_every, train.keep, "
+                     "data.source, data.augment, data.cache, data.memory, train.save_every, train.keep, train.recompute, "
                      "train.tensorboard, "
                      "rank, retrain, export, "
                      "threads, device");
@@ -886,7 +887,7 @@ START_TEST(docs_are_the_table) {
     ck_assert_ptr_nonnull(strstr(plain, "  train.epochs: a whole number from 1 to 100000, epochs; default 20\n"));
     ck_assert_ptr_nonnull(strstr(plain, "  train.sampler: one of uniform, fair; default uniform\n"));
     ck_assert_ptr_nonnull(strstr(plain, "  retrain.optimizer.lr: a number from 0 to 1000000; as train.optimizer.lr\n"));
-    ck_assert_ptr_nonnull(strstr(plain, "      expand: a whole number from 1 to 32; default 6\n"));
+    ck_assert_ptr_nonnull(strstr(plain, "      expand: a whole number from 1 to 32, or a list of them; default 6\n"));
     free(plain);
 }
 END_TEST

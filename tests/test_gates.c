@@ -18,6 +18,7 @@ typedef struct {
     sn_supernet *net;
     sn_gates *gates;
     int batch;
+    bool recompute;
     float *images;
     int32_t labels[MOST_BATCH];
 } bed;
@@ -91,6 +92,7 @@ static double run(bed *b, bool weights, bool gates) {
                     .gate_gradients = gates,
                     .smoothing = 0.1,
                     .loss_scale = 1.0 / b->batch,
+                    .recompute = b->recompute,
                     .target = -1};
     sn_batch_score score;
     sn_memory_fill(b->net->memory, SN_BUFFER_ARENA, 255);
@@ -204,6 +206,45 @@ START_TEST(gradients_are_those_of_differences) {
 }
 END_TEST
 
+// What is computed again gives the bits of what was kept, in a mixture and in one arch, whatever is asked for.
+static bool check_again(bed *b, bool weights, bool gates) {
+    size_t n = (size_t)b->graph->params.total;
+    float *kept = sn_new(n, sizeof *kept), *again = sn_new(n, sizeof *again);
+    b->recompute = false;
+    double loss = run(b, weights, gates), *of_kept = gate_gradients(b);
+    int64_t arena = b->net->plan.arena;
+    sn_memory_get(b->net->memory, SN_BUFFER_GRADS, 0, kept, (int64_t)n);
+    b->recompute = true;
+    ck_assert_msg(run(b, weights, gates) == loss, "seed %u", b->seed);
+    double *of_again = gate_gradients(b);
+    sn_memory_get(b->net->memory, SN_BUFFER_GRADS, 0, again, (int64_t)n);
+    ck_assert_msg(!memcmp(kept, again, n * sizeof *kept), "seed %u: gradients of weights differ", b->seed);
+    ck_assert_msg(!memcmp(of_kept, of_again, (size_t)b->gates->places * sizeof *of_kept), "seed %u: gradients of gates differ",
+                  b->seed);
+    free(kept);
+    free(again);
+    free(of_kept);
+    free(of_again);
+    return b->net->plan.arena < arena;
+}
+
+START_TEST(what_is_computed_again) {
+    int smaller = 0;
+    for (uint32_t seed = 1; seed <= 4 * SPACES; seed++) {
+        bed b;
+        bed_open(&b, seed, seed % 2 ? "cpu" : "cpu-guarded");
+        any_gates(&b);
+        smaller += check_again(&b, true, false) + check_again(&b, false, true) + check_again(&b, true, true);
+        sn_rng r = sn_rng_at(seed, SN_STREAM_RESAMPLE, 86, 0, 0);
+        sn_arch a = sn_arch_random(b.space, &r);
+        sn_gates_set_arch(b.gates, &a);
+        smaller += check_again(&b, true, false);
+        bed_close(&b);
+    }
+    ck_assert_msg(smaller > SPACES, "only %d passes take less", smaller);
+}
+END_TEST
+
 // One option everywhere: the bits of a pass of that arch.
 START_TEST(an_arch_is_a_mixture_of_one) {
     for (uint32_t seed = 1; seed <= SPACES; seed++) {
@@ -254,8 +295,9 @@ START_TEST(options_cost_what_archs_differ_by) {
         for (int d = 0; sn_costs_add_up(b.graph, b.space) && d < b.space->n_decisions; d++)
             for (int n = 0, k; (k = sn_decision_option(&b.space->decisions[d], n)) >= 0; n++) {
                 sn_arch to = from;
-                sn_cost before, after, had = sn_cost_option(b.graph, b.space, d, from.option[d]),
-                                       has = sn_cost_option(b.graph, b.space, d, k);
+                sn_cost before, after, had, has;
+                ck_ok(sn_cost_option(b.graph, d, from.option[d], &had));
+                ck_ok(sn_cost_option(b.graph, d, k, &has));
                 to.option[d] = (uint8_t)k;
                 ck_ok(sn_cost_arch(b.graph, &from, &before));
                 ck_ok(sn_cost_arch(b.graph, &to, &after));
@@ -279,6 +321,7 @@ int main(void) {
     TCase *tests = tcase_create("gates");
     tcase_set_timeout(tests, 300);
     tcase_add_test(tests, gradients_are_those_of_differences);
+    tcase_add_test(tests, what_is_computed_again);
     tcase_add_test(tests, an_arch_is_a_mixture_of_one);
     tcase_add_test(tests, fast_kernels_agree_with_double);
     tcase_add_test(tests, options_cost_what_archs_differ_by);

@@ -56,6 +56,14 @@ static void from_ofa(const char *depth, const char *kernel, const char *expand, 
     }
 }
 
+// The same as decisions: a depth, and of each block an expansion and a kernel.
+static void in_parts(const char *depth, const char *kernel, const char *expand, char *text) {
+    for (int i = 0; i < 20; i++) {
+        if (i % 4 == 0) text += sprintf(text, "%s%c", i ? "," : "", depth[i / 4]);
+        text += kernel[i] == '0' ? sprintf(text, ",-,-") : sprintf(text, ",%c,%c", expand[i], kernel[i]);
+    }
+}
+
 // Published nets, some with the name of the device that they are for, at their resolutions.
 START_TEST(mobilenetv3) {
     static const struct {
@@ -76,16 +84,20 @@ START_TEST(mobilenetv3) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char keys[100], text[400];
         snprintf(keys, sizeof keys, "  input: {height: %d, width: %d}\n", rows[i].side, rows[i].side);
-        open_preset("mobilenetv3-unshared", keys);
-        check_size("21,758,655,492,572,485,851");
-        from_ofa(rows[i].depth, rows[i].kernel, rows[i].expand, text);
-        check_cost(text, rows[i].macs, rows[i].params);
-        teardown();
+        for (int parts = 0; parts < 2; parts++) {
+            open_preset(parts ? "ofa-mobilenetv3" : "mobilenetv3-unshared", keys);
+            check_size("21,758,655,492,572,485,851");
+            (parts ? in_parts : from_ofa)(rows[i].depth, rows[i].kernel, rows[i].expand, text);
+            check_cost(text, rows[i].macs, rows[i].params);
+            // 20 pairs of matrices beside the largest net
+            if (parts) ck_assert_int_eq(sn_params_count(&graph->params), 7664760 + 20 * (625 + 81));
+            teardown();
+        }
     }
 }
 END_TEST
 
-static const char *const chains[] = {"fairnas", "proxylessnas", "mobilenetv3-unshared"};
+static const char *const chains[] = {"fairnas", "proxylessnas", "mobilenetv3-unshared", "ofa-mobilenetv3"};
 enum { CHAINS = sizeof chains / sizeof *chains };
 
 // The last channels are read from the one pixel that is left.

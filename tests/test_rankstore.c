@@ -217,14 +217,15 @@ START_TEST(csv_of_a_store) {
     char *text = NULL;
     size_t bytes;
     FILE *f = open_memstream(&text, &bytes);
-    ck_ok(sn_rankstore_csv(s, NULL, f));
+    ck_ok(sn_rankstore_csv(s, NULL, (sn_rank_words){0}, f));
     fclose(f);
     ck_assert_str_eq(text, "place,arch,top1,top5,loss,macs,params,images,split,protocol,weights,fitted_top1,fitted_loss\n"
                            ",0120,0.25,0.5,0.5,7,8,64,\"validation, seed 1\",running,0123abcd,,\n"
                            ",\"=1,2\",0.25,1,inf,0,0,64,\"validation, seed 1\",running,0123abcd,,\n");
     free(text);
     f = open_memstream(&text, &bytes);
-    ck_ok(sn_rankstore_csv(s, &(sn_rank_fits){a, (double[]){0.375, 0.5}, (double[]){1.5, NAN}, (size_t[]){1}, 1}, f));
+    ck_ok(sn_rankstore_csv(s, &(sn_rank_fits){a, (double[]){0.375, 0.5}, (double[]){1.5, NAN}, (size_t[]){1}, 1},
+                           (sn_rank_words){0}, f));
     fclose(f);
     ck_assert_ptr_nonnull(strstr(text, "\n1,\"=1,2\",")); // the ranked one first
     ck_assert_ptr_nonnull(strstr(text, "0123abcd,0.5,\n,0120,"));
@@ -232,7 +233,7 @@ START_TEST(csv_of_a_store) {
     free(text);
     f = fopen("/dev/full", "w");
     setvbuf(f, NULL, _IONBF, 0);
-    ck_assert_int_eq(sn_rankstore_csv(s, NULL, f), SN_RESOURCE);
+    ck_assert_int_eq(sn_rankstore_csv(s, NULL, (sn_rank_words){0}, f), SN_RESOURCE);
     fclose(f);
     sn_rankstore_close(s);
 }

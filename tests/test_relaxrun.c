@@ -52,6 +52,7 @@ START_TEST(a_search_and_after) {
     char *likeliest = sn_strdup(json_string_value(json_object_get(out, "likeliest")));
     ck_assert_int_eq((int)json_array_size(json_object_get(out, "alphas")), 9);
     json_decref(out);
+    ck_run(0, "\"$S\" alphas run --notation tuple && tail -n 1 out | grep -Eqx '[(][0-9], [0-9], [0-9][)]'");
     ck_run(0, "wc -l <all.csv | grep -qx 37 && head -1 all.csv | grep -qx step,decision,option,alpha");
     ck_run(0, "\"$S\" eval run --arch likeliest");
     ck_printed("out", likeliest);

@@ -78,24 +78,6 @@ void sn_against_free(sn_against *a) {
     a->half = NULL;
 }
 
-// Names that can match no arch: of another space, or written in another way.
-static void find_outside(const sn_run *r, const sn_truth *truth, const char *path, sn_against *out) {
-    char text[SN_ARCH_TEXT], line[32] = "";
-    sn_arch a;
-    for (size_t i = 0; i < sn_truth_count(truth); i++) {
-        const char *name = sn_truth_arch(truth, i);
-        bool parsed = sn_arch_parse(r->space, name, &a) == SN_OK;
-        if (parsed && !strcmp(sn_arch_text(r->space, &a, text), name)) continue;
-        if (out->outside++) continue;
-        if (sn_truth_line(truth, i)) snprintf(line, sizeof line, ":%zu", sn_truth_line(truth, i));
-        if (parsed)
-            snprintf(out->first_outside, sizeof out->first_outside, "%s%s: arch '%.200s' is written '%.200s' here", path, line,
-                     name, text);
-        else
-            snprintf(out->first_outside, sizeof out->first_outside, "%s%s: %s", path, line, sn_error_text());
-    }
-}
-
 static sn_status too_few(const sn_against *a, size_t n, size_t all) {
     char outside[640] = "";
     if (a->outside)
@@ -135,13 +117,13 @@ static sn_status measure_truths(const sn_run *r, const sn_ranking *k, const sn_t
     return status;
 }
 
-sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, int half_by, const sn_truth *truth, const char *path,
+sn_status sn_against_measure(const sn_run *r, const sn_ranking *k, int half_by, sn_truth *truth, const char *path,
                              uint32_t resamples, sn_against *out) {
     *out = (sn_against){.half_tau = NAN};
     sn_status s = k->n > 1 ? measure_halves(r, k, half_by, out) : SN_OK;
     if (s == SN_OK && truth) {
-        find_outside(r, truth, path, out);
-        s = measure_truths(r, k, truth, resamples, out);
+        s = sn_truth_match(truth, r->space, path, &out->outside, out->first_outside);
+        if (s == SN_OK) s = measure_truths(r, k, truth, resamples, out);
     }
     if (s != SN_OK) sn_against_free(out);
     return s;

@@ -16,13 +16,13 @@ typedef struct {
     long truths;     // archs with a known accuracy; 0: no file was given
     long missing;    // ranked archs without
     long outside;    // names in the file that are no archs of the space
-    char first_outside[512];
+    char first_outside[SN_TRUTH_TEXT];
     sn_rank_quality by[SN_RANKED_BY]; // by effects: archs = 0 where there are none
 } sn_against;                         // sn_against_free
 
 // half_tau is over all ranked archs, by what half_by says (SN_BEST_BY_...); the rest over those with a truth (NULL: half_tau
-// alone). path: of the truth, for messages.
-sn_status sn_against_measure(const sn_run *, const sn_ranking *, int half_by, const sn_truth *truth, const char *path,
+// alone), whose names become canonical texts (sn_truth_match). path: of the truth, for messages.
+sn_status sn_against_measure(const sn_run *, const sn_ranking *, int half_by, sn_truth *truth, const char *path,
                              uint32_t resamples, sn_against *out);
 void sn_against_free(sn_against *);
 sn_status sn_against_print(const sn_against *);

@@ -550,6 +550,19 @@ sn_status cli_log_test(const cli *c, const sn_run *r, const char *checkpoint, co
 }
 
 // ---------------------------------------------------------------- archs
+sn_status cli_notation(const cli *c, const sn_space *s, bool line, const sn_notation **out) {
+    int which = -1;
+    SN_TRY(cli_word(c, "notation", &which));
+    *out = which < 0 ? NULL : sn_notations[which];
+    if (!*out) return SN_OK;
+    if (line && (*out)->document)
+        return sn_error(SN_USAGE, "--notation %s: its texts are many lines, which a CSV cannot hold", (*out)->name);
+    sn_arch first = sn_arch_first(s);
+    char *text = sn_notation_text(*out, s, &first);
+    free(text);
+    return text ? SN_OK : sn_error_prefix(sn_error_code(), "--notation");
+}
+
 static sn_status best_of_run(const cli *c, const char *path, sn_cost most, sn_arch *out) {
     sn_run *r;
     if (!cli_is_folder(path))

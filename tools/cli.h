@@ -4,6 +4,7 @@
 #define CLI_H
 
 #include "io/files/runfolder.h"
+#include "space/notation.h"
 #include "supernet/rank/archlist.h"
 
 #include <jansson.h>
@@ -80,6 +81,10 @@ double cli_decimal(const char *text, const char **end);
         "max-params", 0, "N", "only architectures of at most N parameters, such as 500k"                                         \
     }
 sn_status cli_limits(const cli *, sn_cost *most);
+
+// --notation, of the words sn_notation_words: *out is NULL where it is not given. SN_USAGE where archs of the space are not
+// written so, or, of what must be one, not on a line.
+sn_status cli_notation(const cli *, const sn_space *, bool line, const sn_notation **out);
 
 // --epoch, which cli_open_run heeds.
 #define CLI_EPOCH                                                                                                                \

@@ -8,21 +8,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const cli_option options[] = {
-    {"csv", 0, "FILE", "write step,decision,option,alpha of every epoch to FILE; -: to stdout"}, CLI_EPOCH, {0}};
+static const cli_option options[] = {{"csv", 0, "FILE", "write step,decision,option,alpha of every epoch to FILE; -: to stdout"},
+                                     {"notation", 0, "N", "write the likeliest architecture so too"},
+                                     CLI_EPOCH,
+                                     {0}};
+
+static const cli_choice choices[] = {{"notation", sn_notation_words}, {0}};
 
 typedef struct {
     const sn_run *run;
     double *share;
     sn_arch likeliest;
+    char *written; // NULL: not asked for
 } learned;
 
-static sn_status look(const sn_run *r, learned *l) {
+static sn_status look(const cli *c, const sn_run *r, learned *l) {
+    const sn_notation *notation;
     *l = (learned){.run = r};
     if (!r->alphas)
         return sn_error(SN_USAGE, "this run has no alphas: its train.mode is %s; allowed is relax",
                         sn_mode_words[r->config->train.mode]);
     SN_TRY(sn_alphas_decode(r->alphas, r->config, &l->likeliest));
+    SN_TRY(cli_notation(c, r->space, false, &notation));
+    if (notation && !(l->written = sn_notation_text(notation, r->space, &l->likeliest))) return SN_RESOURCE;
     if (!(l->share = sn_new((size_t)r->alphas->places, sizeof *l->share))) return SN_RESOURCE;
     sn_alphas_shares(r->alphas, r->config, l->share);
     return SN_OK;
@@ -50,6 +58,7 @@ static sn_status print_table(const learned *l) {
     SN_TRY(sn_cost_arch(r->graph, &l->likeliest, &cost));
     cli_print("\nlikeliest (*): %s, %.4g MMACs, after step %lld\n", sn_arch_text(r->space, &l->likeliest, text),
               (double)cost.macs * 1e-6, (long long)r->step);
+    if (l->written) cli_print("%s\n", l->written);
     return SN_OK;
 }
 
@@ -62,8 +71,10 @@ static sn_status print_json(const learned *l) {
             json_array_append_new(list, json_pack("{s:s,s:s,s:f,s:f}", "decision", r->space->decisions[d].name, "option",
                                                   sn_space_option_name(r->space, d, k), "alpha", r->alphas->alpha[place + k],
                                                   "share", l->share[place + k]));
-    return cli_print_json(json_pack("{s:i,s:I,s:s,s:o}", "schema", 1, "step", (json_int_t)r->step, "likeliest",
-                                    sn_arch_text(r->space, &l->likeliest, text), "alphas", list));
+    json_t *out = json_pack("{s:i,s:I,s:s,s:o}", "schema", 1, "step", (json_int_t)r->step, "likeliest",
+                            sn_arch_text(r->space, &l->likeliest, text), "alphas", list);
+    if (out && l->written) json_object_set_new(out, "written", json_string(l->written));
+    return cli_print_json(out);
 }
 
 // ---------------------------------------------------------------- every epoch
@@ -97,10 +108,11 @@ static sn_status run(const cli *c) {
     learned l;
     SN_TRY(cli_check_csv(c));
     SN_TRY(cli_open_run(c, c->operand[0], &r));
-    sn_status s = look(r, &l);
+    sn_status s = look(c, r, &l);
     if (s == SN_OK && cli_get(c, "csv")) s = cli_write_csv(c, put_epochs, &l);
     if (s == SN_OK && !cli_csv_only(c)) s = c->json ? print_json(&l) : print_table(&l);
     free(l.share);
+    free(l.written);
     sn_run_free(r);
     return s;
 }
@@ -115,5 +127,6 @@ const cli_command cmd_alphas = {
     .least = 1,
     .most = 1,
     .options = options,
+    .choices = choices,
     .run = run,
 };

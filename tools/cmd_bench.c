@@ -116,8 +116,9 @@ static sn_status measure(const cli *c, const sn_config *config, sn_supernet *net
     SN_TRY(choose(c, config, &archs, &n));
     sn_status s = SN_OK;
     if (r && sn_dataset_count(r->data, SN_TRAIN) >= batch) s = sn_loader_open(r, (int)batch, warmup + n, &loader);
-    if (s == SN_OK)
-        s = sn_bench_steps(net, archs, n, (int)batch, (int)warmup, detail_of(c), loader, (void *)c, progress, &result);
+    sn_pass like = sn_training_pass(NULL, (int)batch, 0);
+    like.recompute = config->train.recompute;
+    if (s == SN_OK) s = sn_bench_steps(net, archs, n, &like, (int)warmup, detail_of(c), loader, (void *)c, progress, &result);
     if (s == SN_OK) s = print(c, net->backend, (int)batch, &result);
     sn_loader_close(loader);
     free(archs);

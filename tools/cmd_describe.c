@@ -1,5 +1,6 @@
 // supernet describe CONFIG: the size of the space, its decisions, costs, and a forecast of memory and time.
 #include "cli.h"
+#include "picture.h"
 #include "space/cost.h"
 #include "supernet/rank/archlist.h"
 #include "supernet/rank/rank.h"
@@ -10,24 +11,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_option options[] = {{"arch", 'a', "A", "costs of this architecture too, or of the best of a run's ranking"},
-                                     CLI_LIMITS,
-                                     {"archs", 0, "all|FILE", "with --csv: print arch,macs,params of all, or of those in FILE"},
-                                     {"csv", 0, NULL, "see --archs"},
-                                     {"distinct", 0, NULL, "how many differ as nets trained alone; tries all"},
-                                     {"no-timing", 0, NULL, "do not time a few steps to forecast the training time"},
-                                     {0}};
+static const cli_option options[] = {
+    {"arch", 'a', "A", "costs of this architecture too, or of the best of a run's ranking"},
+    CLI_LIMITS,
+    {"archs", 0, "all|FILE", "with --csv: print arch,macs,params of all, or of those in FILE"},
+    {"csv", 0, NULL, "see --archs"},
+    {"notation", 0, "N", "write the architecture so too, or, with --csv, all of them"},
+    {"picture", 0, "FILE", "draw the space, or the architecture in it: FILE.svg, .png or .pdf (Graphviz)"},
+    {"distinct", 0, NULL, "how many differ as nets trained alone; tries all"},
+    {"no-timing", 0, NULL, "do not time a few steps to forecast the training time"},
+    {0}};
 
-static sn_status csv_line(const sn_space *s, const sn_graph *g, const sn_arch *a) {
-    char text[SN_ARCH_TEXT];
+static const cli_choice choices[] = {{"notation", sn_notation_words}, {0}};
+
+static sn_status csv_line(const sn_space *s, const sn_graph *g, const sn_notation *n, const sn_arch *a) {
+    char own[SN_ARCH_TEXT];
     sn_cost cost;
     SN_TRY(sn_cost_arch(g, a, &cost));
-    const char *quote = strchr(sn_arch_text(s, a, text), ',') ? "\"" : "";
+    char *other = n ? sn_notation_text(n, s, a) : NULL;
+    if (n && !other) return SN_RESOURCE;
+    const char *text = n ? other : sn_arch_text(s, a, own), *quote = strchr(text, ',') ? "\"" : "";
     cli_print("%s%s%s,%lld,%lld\n", quote, text, quote, (long long)cost.macs, (long long)cost.params);
+    free(other);
     return SN_OK;
 }
 
-static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *which) {
+static sn_status print_csv(const cli *c, const sn_space *s, const sn_graph *g) {
+    const char *which = cli_get(c, "archs");
+    const sn_notation *notation;
+    SN_TRY(cli_notation(c, s, true, &notation));
     sn_arch *archs = NULL, a = sn_arch_first(s);
     long n = 0;
     if (strcmp(which, "all"))
@@ -37,30 +49,34 @@ static sn_status print_csv(const sn_space *s, const sn_graph *g, const char *whi
     cli_print("arch,macs,params\n");
     sn_status status = SN_OK;
     if (archs)
-        for (long i = 0; status == SN_OK && i < n; i++) status = csv_line(s, g, &archs[i]);
+        for (long i = 0; status == SN_OK && i < n; i++) status = csv_line(s, g, notation, &archs[i]);
     else
-        do status = csv_line(s, g, &a);
+        do status = csv_line(s, g, notation, &a);
         while (status == SN_OK && sn_arch_next(s, &a));
     free(archs);
     return status;
 }
 
-// An arch and what it costs.
+// An arch, what it costs, and its text in the notation asked for, or NULL.
 typedef struct {
     const sn_arch *arch;
     sn_cost cost;
+    char *written;
 } priced;
 
 static json_t *cost_json(const sn_space *s, const priced *p) {
     char text[SN_ARCH_TEXT];
-    return json_pack("{s:s,s:I,s:I}", "arch", sn_arch_text(s, p->arch, text), "macs", (json_int_t)p->cost.macs, "params",
-                     (json_int_t)p->cost.params);
+    json_t *out = json_pack("{s:s,s:I,s:I}", "arch", sn_arch_text(s, p->arch, text), "macs", (json_int_t)p->cost.macs, "params",
+                            (json_int_t)p->cost.params);
+    if (out && p->written) json_object_set_new(out, "written", json_string(p->written));
+    return out;
 }
 
 static void print_cost(const char *name, const sn_space *s, const priced *p) {
     char text[SN_ARCH_TEXT], macs[32];
     cli_print("%-9s %s: %s MMACs, %lld params\n", name, sn_arch_text(s, p->arch, text), cli_mmacs(p->cost.macs, macs),
               (long long)p->cost.params);
+    if (p->written) cli_print("%s\n", p->written);
 }
 
 static json_t *decisions_json(const sn_space *s) {
@@ -124,57 +140,96 @@ static sn_status count_distinct(const sn_space *s, const sn_graph *g, long *out)
     return sn_graph_distinct(g, s, out);
 }
 
-// known: NULL where there is no forecast.
-static sn_status print_all(const cli *c, const sn_config *config, const sn_graph *g, const sn_arch *asked,
-                           const forecast *known) {
-    const sn_forecast *f = known ? &known->training : NULL;
-    const sn_space *s = config->space.built;
-    sn_arch smallest, largest;
-    priced small = {&smallest, {0}}, large = {&largest, {0}}, one = {asked, {0}};
+// What is printed of a space; known: NULL where there is no forecast; asked.arch: NULL where none was.
+typedef struct {
+    const sn_config *config;
+    const sn_graph *graph;
+    const forecast *known;
+    priced small, large, asked;
+    long distinct; // 0: not counted
+} description;
+
+static void print_text(const description *d) {
+    const sn_space *s = d->config->space.built;
+    const sn_forecast *f = d->known ? &d->known->training : NULL;
     char time[32];
-    long distinct = 0;
-    if (cli_get(c, "distinct")) SN_TRY(count_distinct(s, g, &distinct));
-    SN_TRY(sn_cost_extremes(g, s, &smallest, &largest));
-    SN_TRY(sn_cost_arch(g, &smallest, &small.cost));
-    SN_TRY(sn_cost_arch(g, &largest, &large.cost));
-    if (asked) SN_TRY(sn_cost_arch(g, asked, &one.cost));
-    if (c->json) {
-        json_t *out = all_json(s, g, &small, &large, known);
-        if (out && asked) json_object_set_new(out, "arch", cost_json(s, &one));
-        if (out && distinct) json_object_set_new(out, "distinct", json_integer(distinct));
-        return cli_print_json(out);
-    }
     print_decisions(s);
-    if (distinct) cli_print("distinct as nets trained alone: %ld\n", distinct);
-    bool exact = sn_costs_exact(g, s); // else the best of a descent
-    print_cost(exact ? "smallest" : "smallest (about)", s, &small);
-    print_cost(exact ? "largest" : "largest (about)", s, &large);
-    if (asked) print_cost("asked", s, &one);
-    cli_print("supernet: %lld parameters\n", (long long)sn_params_count(&g->params));
-    if (f) cli_print("memory in training at batch %d: %.0f MiB\n", config->train.batch, (double)f->bytes / 0x1p20);
-    if (known && known->ranking.blocks)
+    if (d->distinct) cli_print("distinct as nets trained alone: %ld\n", d->distinct);
+    bool exact = sn_costs_exact(d->graph, s); // else the best of a descent
+    print_cost(exact ? "smallest" : "smallest (about)", s, &d->small);
+    print_cost(exact ? "largest" : "largest (about)", s, &d->large);
+    if (d->asked.arch) print_cost("asked", s, &d->asked);
+    cli_print("supernet: %lld parameters\n", (long long)sn_params_count(&d->graph->params));
+    if (f) cli_print("memory in training at batch %d: %.0f MiB\n", d->config->train.batch, (double)f->bytes / 0x1p20);
+    if (d->known && d->known->ranking.blocks)
         cli_print("memory of scoring in a ranking: %.0f MiB of the %.0f MiB that rank.memory allows, in %d block%s of images\n",
-                  (double)known->ranking.bytes / 0x1p20, (double)known->ranking.allowed / 0x1p20, known->ranking.blocks,
-                  cli_plural(known->ranking.blocks));
+                  (double)d->known->ranking.bytes / 0x1p20, (double)d->known->ranking.allowed / 0x1p20, d->known->ranking.blocks,
+                  cli_plural(d->known->ranking.blocks));
     if (f && f->step_seconds > 0)
         cli_print("training: %lld steps of %.3f s (measured now, on this machine): %s\n", (long long)f->steps, f->step_seconds,
                   cli_duration(f->train_seconds, time));
+}
+
+static sn_status print_json(const description *d) {
+    const sn_space *s = d->config->space.built;
+    json_t *out = all_json(s, d->graph, &d->small, &d->large, d->known);
+    if (out && d->asked.arch) json_object_set_new(out, "arch", cost_json(s, &d->asked));
+    if (out && d->distinct) json_object_set_new(out, "distinct", json_integer(d->distinct));
+    return cli_print_json(out);
+}
+
+static sn_status write_asked(const cli *c, const sn_space *s, priced *p) {
+    const sn_notation *n;
+    SN_TRY(cli_notation(c, s, false, &n));
+    if (n && !(p->written = sn_notation_text(n, s, p->arch))) return SN_RESOURCE;
     return SN_OK;
+}
+
+// known: NULL where there is no forecast; asked: NULL where none was.
+static sn_status print_all(const cli *c, const sn_config *config, const sn_graph *g, const sn_arch *asked,
+                           const forecast *known) {
+    const sn_space *s = config->space.built;
+    sn_arch smallest, largest;
+    description d = {config, g, known, {&smallest, {0}, NULL}, {&largest, {0}, NULL}, {asked, {0}, NULL}, 0};
+    if (cli_get(c, "notation") && !asked) return sn_error(SN_USAGE, "--notation needs --arch, or --archs with --csv");
+    if (cli_get(c, "distinct")) SN_TRY(count_distinct(s, g, &d.distinct));
+    SN_TRY(sn_cost_extremes(g, s, &smallest, &largest));
+    SN_TRY(sn_cost_arch(g, &smallest, &d.small.cost));
+    SN_TRY(sn_cost_arch(g, &largest, &d.large.cost));
+    if (asked) SN_TRY(sn_cost_arch(g, asked, &d.asked.cost));
+    if (asked) SN_TRY(write_asked(c, s, &d.asked));
+    sn_status status = SN_OK;
+    if (c->json)
+        status = print_json(&d);
+    else
+        print_text(&d);
+    free(d.asked.written);
+    return status;
 }
 
 // Costs need the space alone; a forecast needs the data and the backend too.
 static sn_status run_csv(const cli *c, sn_config *config) {
     sn_graph *g = NULL;
     sn_status s = sn_graph_build(config->space.built, &g);
-    if (s == SN_OK) s = print_csv(config->space.built, g, cli_get(c, "archs"));
+    if (s == SN_OK) s = print_csv(c, config->space.built, g);
     sn_graph_free(g);
     sn_config_free(config);
     return s;
 }
 
+// The arch that is asked for, if any, and its picture, or that of the space, if wanted.
+static sn_status look(const cli *c, const sn_space *s, const sn_graph *g, sn_arch *asked) {
+    const char *picture = cli_get(c, "picture");
+    bool one = cli_get(c, "arch");
+    if (one) SN_TRY(cli_arch(c, c->operand[0], s, g, asked));
+    if (picture) SN_TRY(picture_save(s, one ? asked : NULL, picture));
+    if (picture) cli_say(c, "picture: %s", picture);
+    return SN_OK;
+}
+
 static sn_status print_without_data(const cli *c, const sn_config *config, const sn_graph *g) {
     sn_arch asked;
-    if (cli_get(c, "arch")) SN_TRY(cli_arch(c, c->operand[0], config->space.built, g, &asked));
+    SN_TRY(look(c, config->space.built, g, &asked));
     return print_all(c, config, g, cli_get(c, "arch") ? &asked : NULL, NULL);
 }
 
@@ -196,7 +251,7 @@ static sn_status describe_without_data(const cli *c) {
 static sn_status describe(const cli *c, sn_run *r) {
     sn_arch asked;
     forecast f;
-    if (cli_get(c, "arch")) SN_TRY(cli_arch(c, c->operand[0], r->space, r->graph, &asked));
+    SN_TRY(look(c, r->space, r->graph, &asked));
     cli_say_data(c, r);
     SN_TRY(sn_rank_layout(r, &f.ranking));
     SN_TRY(sn_forecast_run(r, !cli_get(c, "no-timing"), &f.training));
@@ -206,6 +261,7 @@ static sn_status describe(const cli *c, sn_run *r) {
 static sn_status run(const cli *c) {
     sn_config *config;
     sn_run *r;
+    if (cli_get(c, "picture")) SN_TRY(picture_check(cli_get(c, "picture")));
     SN_TRY(cli_config(c, c->operand[0], &config));
     if (cli_get(c, "csv")) return run_csv(c, config);
     sn_status s = sn_run_create(config, &cli_stop, &r);
@@ -216,10 +272,10 @@ static sn_status run(const cli *c) {
     return s;
 }
 
-static const cli_rule rules[] = {{"archs", CLI_NEEDS, "csv"},       {"csv", CLI_NEEDS, "archs"},
-                                 {"csv", CLI_EXCLUDES, "json"},     {"csv", CLI_EXCLUDES, "arch"},
-                                 {"csv", CLI_EXCLUDES, "distinct"}, {"max-macs", CLI_NEEDS, "arch"},
-                                 {"max-params", CLI_NEEDS, "arch"}, {0}};
+static const cli_rule rules[] = {
+    {"archs", CLI_NEEDS, "csv"},     {"csv", CLI_NEEDS, "archs"},       {"csv", CLI_EXCLUDES, "json"},
+    {"csv", CLI_EXCLUDES, "arch"},   {"csv", CLI_EXCLUDES, "distinct"}, {"csv", CLI_EXCLUDES, "picture"},
+    {"max-macs", CLI_NEEDS, "arch"}, {"max-params", CLI_NEEDS, "arch"}, {0}};
 
 const cli_command cmd_describe = {
     .name = "describe",
@@ -229,6 +285,7 @@ const cli_command cmd_describe = {
     .least = 1,
     .most = 1,
     .options = options,
+    .choices = choices,
     .rules = rules,
     .run = run,
 };

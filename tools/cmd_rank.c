@@ -20,11 +20,12 @@ static const cli_option options[] = {
     {"by", 0, "WHAT", "what is best: accuracy, loss or effects (default: rank.by)"},
     {"top", 0, "K", "print the K best (default 10)"},
     {"csv", 0, "FILE", "also every score of the store as CSV, best first, or what several runs say; -: that alone, to stdout"},
+    {"notation", 0, "N", "write the architectures of the CSV so"},
     {"against", 0, "FILE", "hold scores against true accuracies: CSV arch,accuracy, or JSON by arch with --key"},
     {"key", 0, "KEY", "which value of the JSON objects, or which column"},
     {0}};
 
-static const cli_choice choices[] = {{"by", sn_best_by_words}, {0}};
+static const cli_choice choices[] = {{"by", sn_best_by_words}, {"notation", sn_notation_words}, {0}};
 
 enum { RESAMPLES = 200 };
 
@@ -239,15 +240,21 @@ static sn_status print_json(const sn_run *r, const sn_ranking *k, const sn_ranke
     return cli_print_json(out);
 }
 
+// A ranking as CSV.
+typedef struct {
+    const sn_ranking *ranking;
+    sn_rank_words words;
+} scores;
+
 static sn_status put_scores(const void *what, FILE *out) {
-    const sn_ranking *k = what;
+    const sn_ranking *k = ((const scores *)what)->ranking;
     sn_rank_fits fits = k->fits;
     size_t *order = sn_new((size_t)k->n, sizeof *order);
     if (!order) return SN_RESOURCE;
     for (long i = 0; i < k->n; i++) order[i] = k->item[i].row;
     fits.order = order;
     fits.ranked = (size_t)k->n;
-    sn_status s = sn_rankstore_csv(k->store, &fits, out);
+    sn_status s = sn_rankstore_csv(k->store, &fits, ((const scores *)what)->words, out);
     free(order);
     return s;
 }
@@ -267,8 +274,9 @@ static void say_unfitted(const cli *c, const sn_run *r, const sn_ranking *k) {
 }
 
 static sn_status write_csv(const cli *c, const sn_ranking *k, const rank_joint *j) {
+    const scores all = {k, {j->runs->run->space, j->runs->notation}};
     if (!cli_get(c, "csv")) return SN_OK;
-    return k->runs ? cli_write_csv(c, rank_joint_csv, j) : cli_write_csv(c, put_scores, k);
+    return k->runs ? cli_write_csv(c, rank_joint_csv, j) : cli_write_csv(c, put_scores, &all);
 }
 
 static sn_status report(const cli *c, const rank_runs *x, const sn_ranking *k, const sn_ranked *whole, const wishes *w) {
@@ -387,13 +395,15 @@ static sn_status run(const cli *c) {
     cli_watch_signals();
     sn_status s = read_wishes(c, &wanted);
     if (s == SN_OK) s = rank_runs_open(c, wanted.by, &x);
+    if (s == SN_OK) s = cli_notation(c, x.run->space, true, &x.notation); // before anything is scored
     if (s == SN_OK) s = rank(c, &x, &wanted);
     sn_truth_free(wanted.truth);
     rank_runs_close(&x);
     return s;
 }
 
-static const cli_rule rules[] = {{"sample", CLI_EXCLUDES, "archs"}, {"key", CLI_NEEDS, "against"}, {0}};
+static const cli_rule rules[] = {
+    {"sample", CLI_EXCLUDES, "archs"}, {"key", CLI_NEEDS, "against"}, {"notation", CLI_NEEDS, "csv"}, {0}};
 
 const cli_command cmd_rank = {
     .name = "rank",

@@ -119,7 +119,7 @@ static sn_status save_page(report *r, const char *path) {
 }
 
 // ---------------------------------------------------------------- the command
-static sn_status make(const cli *c, sn_run *run, const sn_truth *truth) {
+static sn_status make(const cli *c, sn_run *run, sn_truth *truth) {
     const char *path = cli_get(c, "output"), *against = cli_get(c, "against");
     report r = {.run = run, .truth = truth};
     if (!run->folder) return sn_error(SN_USAGE, "`supernet report` needs a run folder; %s is a bare checkpoint", c->operand[0]);

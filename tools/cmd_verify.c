@@ -67,7 +67,7 @@ static sn_status make_room(contents *x) {
     x->c.channels = s->channels;
     x->c.weights = sn_new((size_t)p->total, sizeof *x->c.weights);
     x->c.stats = sn_new((size_t)p->stats_total, sizeof *x->c.stats);
-    x->c.updates = sn_new((size_t)p->n, sizeof *x->c.updates);
+    x->c.updates = sn_new((size_t)p->n_atoms, sizeof *x->c.updates);
     x->passes = sn_new((size_t)x->c.n_option_passes, sizeof *x->passes);
     bool all = x->c.weights && x->c.stats && x->c.updates && x->passes;
     for (int k = 0; k < 2; k++) {

@@ -1,6 +1,6 @@
 // Runs gnuplot, a program of its own that is looked for when it is needed, and makes its SVG one for a page: flat, small, without
 // names that two figures would share, its colours those of the page.
-// Not here: what is drawn (report_*.c). Next: gnuplot.c (the process), gnuplot_svg.c (the SVG).
+// Not here: what is drawn (report_*.c). Next: helper.h (the process), gnuplot_svg.c (the SVG).
 #ifndef GNUPLOT_H
 #define GNUPLOT_H
 

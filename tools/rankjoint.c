@@ -169,13 +169,17 @@ static void put(FILE *out, double v) {
 sn_status rank_joint_csv(const void *joint, FILE *out) {
     const rank_joint *j = joint;
     const sn_ranking *k = j->ranking;
-    char text[SN_ARCH_TEXT];
+    const rank_runs *runs = j->runs;
+    char own[SN_ARCH_TEXT];
     fputs("arch,top1,top5,loss,macs,params,images,fitted_top1,fitted_loss,spread,behind,margin,tied", out);
     for (int r = 1; r <= k->runs; r++) fprintf(out, ",top1_%d,loss_%d", r, r);
     fputc('\n', out);
     for (long i = 0; i < k->n; i++) {
         const sn_ranked *x = &k->item[i];
-        sn_csv_text(out, sn_arch_text(j->runs->run->space, &x->arch, text));
+        char *other = runs->notation ? sn_notation_text(runs->notation, runs->run->space, &x->arch) : NULL;
+        if (runs->notation && !other) return sn_error_code();
+        sn_csv_text(out, other ? other : sn_arch_text(runs->run->space, &x->arch, own));
+        free(other);
         put(out, x->top1), put(out, x->top5), put(out, x->loss);
         fprintf(out, ",%lld,%lld,%llu", (long long)x->cost.macs, (long long)x->cost.params, (unsigned long long)k->images);
         put(out, x->fitted_top1), put(out, x->fitted_loss), put(out, sn_ranking_spread(k, x));

@@ -16,9 +16,10 @@ typedef struct {
     const cli *c;
     rank_member *member;
     int n;
-    sn_run *run;     // member 0, open throughout: space, config and protocol are those of all
-    sn_folder *lock; // of its folder
-    long left_out;   // by the last rank_runs_score: archs with a score in some runs only
+    sn_run *run;                 // member 0, open throughout: space, config and protocol are those of all
+    sn_folder *lock;             // of its folder
+    const sn_notation *notation; // of a CSV; NULL: the space's own
+    long left_out;               // by the last rank_runs_score: archs with a score in some runs only
 } rank_runs;
 
 // The operands of the command line. by: SN_BEST_BY_..., -1: as the first's config says. SN_USAGE where one cannot be ranked

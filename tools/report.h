@@ -41,7 +41,7 @@ typedef struct {
     char unranked[REPORT_REASON];  //
     const sn_ranked *raw, *fitted; // the best by accuracy, by effects (NULL: no effects)
     sn_findings found;             // fitted NULL: none; ranking.fitted.unfitted says why
-    const sn_truth *truth;         // NULL: none was given
+    sn_truth *truth;               // NULL: none was given
     sn_against against;            // without truth: the agreement of halves alone
     report_contest *finals;        // (n_finals) in the order of their names
     size_t n_finals;

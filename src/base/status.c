@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE = 4096 };
+enum { MESSAGE = 8192 };
 static _Thread_local char message[MESSAGE];
 static _Thread_local sn_status last;
 

@@ -72,6 +72,23 @@ static sn_status check_box(const char *name, const sn_box *b) {
                     (long long)b->rows, (long long)b->run, (long long)b->stride);
 }
 
+static sn_status check_gather(const char *name, const sn_gather *p) {
+    bool good = p->side > 0 && p->inner >= 0 && p->inner < p->side && p->side <= p->kernel && (p->kernel - p->side) % 2 == 0 &&
+                (!p->inner || (p->kernel - p->inner) % 2 == 0) && p->in >= 0 && p->ins > 0 && p->ins <= p->ci - p->in &&
+                p->out >= 0 && p->outs > 0 && p->outs <= p->co - p->out;
+    if (good) return SN_OK;
+    return sn_error(SN_FAIL,
+                    "%s: sizes do not fit: taps within %d and not within %d of kernel %d, %d input channels from %d on of %d, %d "
+                    "output channels from %d on of %d",
+                    name, p->side, p->inner, p->kernel, p->ins, p->in, p->ci, p->outs, p->out, p->co);
+}
+
+static sn_status check_transform(const char *name, const sn_transform *p) {
+    if (p->side > 0 && p->from >= p->side && (p->from - p->side) % 2 == 0 && p->columns > 0) return SN_OK;
+    return sn_error(SN_FAIL, "%s: sizes do not fit: kernel %d from kernel %d in %lld columns", name, p->side, p->from,
+                    (long long)p->columns);
+}
+
 sn_status sn_call_check(const sn_call *call) {
     const char *name = sn_kernel_name(call->kernel);
     switch (call->kernel) {
@@ -114,6 +131,12 @@ sn_status sn_call_check(const sn_call *call) {
         return check_rows(name, call->as.bn_backward.rows, call->as.bn_backward.c);
     case SN_LOSS:
         return check_rows(name, call->as.loss.n, call->as.loss.classes);
+    case SN_GATHER:
+    case SN_SCATTER:
+        return check_gather(name, &call->as.gather);
+    case SN_TRANSFORM_FORWARD:
+    case SN_TRANSFORM_BACKWARD:
+        return check_transform(name, &call->as.transform_forward);
     case SN_SCORE:
         return check_rows(name, 1, call->as.score.n);
     case SN_CLIP:
@@ -170,6 +193,14 @@ static double into_moves(const sn_into *into, double elements) {
 
 static double box_elements(const sn_box *b) {
     return (double)b->run * (double)b->rows;
+}
+
+static double gather_elements(const sn_gather *p) {
+    return ((double)p->side * p->side - (double)p->inner * p->inner) * p->ins * p->outs;
+}
+
+static double transform_elements(const sn_transform *p) { // of the smaller kernel
+    return (double)p->side * p->side * (double)p->columns;
 }
 
 typedef struct {
@@ -275,6 +306,18 @@ static double elements_moved(const sn_call *call, double *macs) {
         double logits = (double)p->n * p->classes;
         return logits + 2.0 * p->n + (p->into.dy != SN_NONE ? logits : 0);
     }
+    case SN_GATHER:
+        return 2 * gather_elements(&call->as.gather);
+    case SN_SCATTER:
+        return 3 * gather_elements(&call->as.scatter);
+    case SN_TRANSFORM_FORWARD:
+        *macs =
+            transform_elements(&call->as.transform_forward) * call->as.transform_forward.side * call->as.transform_forward.side;
+        return 2 * transform_elements(&call->as.transform_forward);
+    case SN_TRANSFORM_BACKWARD:
+        *macs = 2 * transform_elements(&call->as.transform_backward) * call->as.transform_backward.side *
+                call->as.transform_backward.side;
+        return 4 * transform_elements(&call->as.transform_backward);
     case SN_SCORE:
         return 2.0 * call->as.score.n;
     case SN_CLIP:

@@ -244,6 +244,25 @@ typedef struct { // softmax cross-entropy per sample, against (1 - smoothing)*on
     sn_into into; // dy = SN_NONE and both sums SN_NONE: no gradient wanted
 } sn_loss;
 
+// A piece of a parameter, dense by itself, and its place in a dense kernel (tap, ci, co) of the same buffer: of the taps within
+// `side` around the centre those that are not within `inner`, row by row; input channels from `in` on, output channels from `out`
+// on. Gather: weights[kernel] = weights[piece]. Scatter: grads[piece] += grads[kernel].
+typedef struct {
+    int inner, side; // inner 0: all taps
+    int in, ins, out, outs;
+    int kernel, ci, co;
+    sn_off piece, dense;
+} sn_gather;
+
+// A kernel made of a larger one's centre, in so many columns (input times output channels), all in weights: y[t][j] = sum over
+// the taps s of the centre of m[s][t]*x[s][j]. Backward in grads, at the same offsets: dm[s][t] += sum over j of
+// x[s][j]*dy[t][j], and dx[s][j] += sum over t of m[s][t]*dy[t][j].
+typedef struct {
+    int from, side; // of x and y
+    int64_t columns;
+    sn_off m, x, y;
+} sn_transform;
+
 // What a pass came to, in place of element-by-element reading by the host. The results lie in the arena as they are.
 typedef struct {
     double loss;       // sum over samples, in their order

@@ -1,4 +1,4 @@
-// Archs: text, order, enumeration, nearest words; see arch.h. Other tools' notations are io/'s business.
+// Archs: their canonical text, order, enumeration, nearest words; see arch.h. Not here: reading texts (notation.c).
 #include "space/arch.h"
 #include "base/hash.h"
 
@@ -7,125 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *sn_arch_text(const sn_space *s, const sn_arch *a, char *out) {
+char *sn_arch_text_as(const sn_space *s, const sn_arch *a, bool digits, char *out) {
     size_t used = 0;
     out[0] = 0;
     for (int i = 0; i < a->n; i++) {
         const char *name = a->option[i] == SN_ABSENT ? "-" : sn_space_option_name(s, i, a->option[i]);
         char digit[2] = {(char)('0' + a->option[i] % 10), 0};
-        if (s->digits && a->option[i] != SN_ABSENT) name = digit;
-        int n = snprintf(out + used, SN_ARCH_TEXT - used, "%s%s", i && !s->digits ? "," : "", name);
+        if (digits && a->option[i] != SN_ABSENT) name = digit;
+        int n = snprintf(out + used, SN_ARCH_TEXT - used, "%s%s", i && !digits ? "," : "", name);
         if (n < 0 || (size_t)n >= SN_ARCH_TEXT - used) break;
         used += (size_t)n;
     }
     return out;
 }
 
-// ---------------------------------------------------------------- reading
-// Name of the nth allowed option, or NULL after the last: a list for sn_nearest and for messages.
-typedef struct {
-    const sn_space *space;
-    int decision;
-} option_list;
-
-static const char *option_word(const void *list, int nth) {
-    static const char *const digits[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
-    const option_list *l = list;
-    int option = sn_decision_option(&l->space->decisions[l->decision], nth);
-    if (option < 0) return NULL;
-    return l->space->digits ? digits[option % 10] : sn_space_option_name(l->space, l->decision, option);
-}
-
-static sn_status bad_option(const sn_space *s, int decision, const char *text, const char *word, size_t position) {
-    char allowed[1024] = "";
-    size_t used = 0;
-    option_list list = {s, decision};
-    const char *name;
-    for (int k = 0; (name = option_word(&list, k)) && used < sizeof allowed; k++) {
-        int n = snprintf(allowed + used, sizeof allowed - used, "%s%s", k ? ", " : "", name);
-        used += n > 0 ? (size_t)n : 0;
-    }
-    const char *near = s->digits ? NULL : sn_nearest(word, option_word, &list);
-    return sn_error(SN_USAGE, "arch '%.200s', column %zu (%s): found '%.60s'; allowed are %s%s%s%s", text, position + 1,
-                    s->decisions[decision].name, word, allowed, near ? "; did you mean '" : "", near ? near : "",
-                    near ? "'?" : "");
-}
-
-static sn_status parse_digits(const sn_space *s, const char *text, sn_arch *out) {
-    size_t n = strlen(text);
-    for (int i = 0; i < s->n_decisions; i++) {
-        if ((size_t)i >= n)
-            return sn_error(SN_USAGE, "arch '%s' ends after %zu digits; this space needs %d", text, n, s->n_decisions);
-        int v = text[i] == '-' ? SN_ABSENT : text[i] - '0';
-        char found[2] = {isprint((unsigned char)text[i]) ? text[i] : '?', 0};
-        if (v != SN_ABSENT && !sn_decision_allows(&s->decisions[i], v)) return bad_option(s, i, text, found, (size_t)i);
-        out->option[i] = (uint8_t)v;
-    }
-    if (n > (size_t)s->n_decisions)
-        return sn_error(SN_USAGE, "arch '%s' has %zu digits; this space has %d decisions", text, n, s->n_decisions);
-    return SN_OK;
-}
-
-static bool same_word(const char *name, const char *word, size_t n) {
-    return !strncmp(name, word, n) && !name[n];
-}
-
-static sn_status parse_names(const sn_space *s, const char *text, sn_arch *out) {
-    const char *p = text;
-    for (int i = 0; i < s->n_decisions; i++) {
-        const sn_decision *d = &s->decisions[i];
-        p += strspn(p, " ");
-        size_t n = strcspn(p, ", ");
-        int found = same_word("-", p, n) ? SN_ABSENT : -1;
-        for (int k = 0; k < d->options && found < 0; k++)
-            if (sn_decision_allows(d, k) && same_word(sn_space_option_name(s, i, k), p, n)) found = k;
-        if (found < 0) {
-            char word[128];
-            snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), p);
-            return bad_option(s, i, text, word, (size_t)(p - text));
-        }
-        out->option[i] = (uint8_t)found;
-        p += n;
-        p += strspn(p, " ");
-        if (i + 1 < s->n_decisions) {
-            if (*p != ',')
-                return sn_error(SN_USAGE, "arch '%.200s' ends after %d options; this space has %d decisions (next: %s)", text,
-                                i + 1, s->n_decisions, s->decisions[i + 1].name);
-            p++;
-        }
-    }
-    if (*p)
-        return sn_error(SN_USAGE, "arch '%.200s', column %zu: more options than the %d decisions of this space", text,
-                        (size_t)(p - text) + 1, s->n_decisions);
-    return SN_OK;
-}
-
-// Absent where it does not exist, and only there.
-static sn_status check_exists(const sn_space *s, const sn_arch *a, int i, const char *text) {
-    const sn_decision *d = &s->decisions[i];
-    if (sn_arch_has(s, a, i) == (a->option[i] != SN_ABSENT)) return SN_OK;
-    if (d->parent < 0)
-        return sn_error(SN_USAGE, "arch '%.200s': '-' at decision %s, which every arch of this space has", text, d->name);
-    const char *parent = s->decisions[d->parent].name;
-    if (a->option[i] == SN_ABSENT)
-        return sn_error(SN_USAGE, "arch '%.200s': '-' at decision %s, which exists since %s is %s", text, d->name, parent,
-                        sn_space_option_name(s, d->parent, a->option[d->parent]));
-    char options[1024] = "";
-    for (int k = 0; k < s->decisions[d->parent].options; k++) {
-        size_t used = strlen(options);
-        if (!sn_decision_within(d, k)) continue;
-        snprintf(options + used, sizeof options - used, "%s%s", used ? " or " : "", sn_space_option_name(s, d->parent, k));
-    }
-    return sn_error(SN_USAGE, "arch '%.200s': found '%s' at decision %s, which exists only where %s is %s; allowed is '-'", text,
-                    sn_space_option_name(s, i, a->option[i]), d->name, parent, options);
-}
-
-sn_status sn_arch_parse(const sn_space *s, const char *text, sn_arch *out) {
-    sn_arch a = {.n = s->n_decisions};
-    SN_TRY(s->digits ? parse_digits(s, text, &a) : parse_names(s, text, &a));
-    for (int i = 0; i < a.n; i++) SN_TRY(check_exists(s, &a, i, text));
-    *out = a;
-    return SN_OK;
+char *sn_arch_text(const sn_space *s, const sn_arch *a, char *out) {
+    return sn_arch_text_as(s, a, s->digits, out);
 }
 
 // ---------------------------------------------------------------- drawing, order

@@ -17,7 +17,9 @@ typedef struct sn_arch {
 // Canonical text: option names joined by commas, or digits: numbers of options, restricted or not. out holds at least
 // SN_ARCH_TEXT bytes; returns out.
 char *sn_arch_text(const sn_space *, const sn_arch *, char *out);
-// The reverse; blanks around the names are passed over. SN_USAGE: where in the string, what was found, what is allowed there, the
+// By names, or by digits, whichever the space's own are.
+char *sn_arch_text_as(const sn_space *, const sn_arch *, bool digits, char *out);
+// The reverse, of a text in any notation (notation.h). SN_USAGE: where in the text, what was found, what is allowed there, the
 // nearest known word.
 sn_status sn_arch_parse(const sn_space *, const char *text, sn_arch *out);
 // Whether a decision exists: the option that it stands in is taken.

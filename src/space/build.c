@@ -47,12 +47,29 @@ static sn_status infer(const sn_graph *g, sn_node *n) {
     return s;
 }
 
+// Of one name, and with parameters of one name: the same value.
+static bool same_node(const sn_node *x, const sn_node *y, const char *name, const int *in, int n_in) {
+    return x->kind == y->kind && !strcmp(x->name, name) && x->n_in == n_in && !memcmp(x->in, in, (size_t)n_in * sizeof *in) &&
+           x->out == y->out && x->kernel == y->kernel && x->stride == y->stride && x->dilation == y->dilation &&
+           x->groups == y->groups && x->first == y->first && x->shift == y->shift && x->mode == y->mode &&
+           x->decision == y->decision;
+}
+
+// Of the operation with lists that is being built, or -1.
+static int find_node(const sn_builder *b, const sn_node *node, const char *name, const int *in, int n_in) {
+    for (int i = b->since; b->elastic && i < b->graph->n; i++)
+        if (same_node(&b->graph->node[i], node, name, in, n_in)) return i;
+    return -1;
+}
+
 // Copies the node, its name and its inputs into the graph; returns its id or -1.
 static int add_node(sn_builder *b, sn_node node, const char *name, const int *in, int n_in) {
     sn_graph *g = b->graph;
     if (!name) return -1;
     for (int k = 0; node.kind != SN_NODE_CHOICE && k < n_in; k++)
         if (in[k] < 0) return -1;
+    int same = find_node(b, &node, name, in, n_in);
+    if (same >= 0) return same;
     if (sn_grow(&g->node, &g->capacity, (size_t)g->n + 1, sizeof *g->node) != SN_OK) return -1;
     node.name = sn_strdup(name);
     node.in = sn_new((size_t)n_in, sizeof *in);
@@ -69,9 +86,24 @@ static int add_node(sn_builder *b, sn_node node, const char *name, const int *in
 
 static int add_param(sn_builder *b, const char *name, const char *leaf, sn_param_kind kind, int kernel, int in, int out) {
     char *full = sn_format("%s.%s", name, leaf);
-    int id = full ? sn_params_add(&b->graph->params, full, kind, kernel, in, out) : -1;
+    int id = !full        ? -1
+             : b->elastic ? sn_params_share(&b->graph->params, full, kind, kernel, in, out)
+                          : sn_params_add(&b->graph->params, full, kind, kernel, in, out);
     free(full);
     return id;
+}
+
+// The matrices for a weight of the largest kernel, which is built first.
+static bool add_matrices(sn_builder *b, const char *name, int weight) {
+    sn_params *p = &b->graph->params;
+    if (b->sides < 2 || p->param[weight].kernel != b->side[b->sides - 1] || p->param[weight].matrix >= 0) return true;
+    p->param[weight].matrix = p->n;
+    for (int k = b->sides - 2; k >= 0; k--) {
+        int side = b->side[k], taps = side * side;
+        const char *leaf = sn_build_name(b, "%dto%d.weight", b->side[k + 1], side);
+        if (!leaf || add_param(b, name, leaf, SN_PARAM_TRANSFORM, 1, taps, taps) < 0) return false;
+    }
+    return true;
 }
 
 static int conv(sn_builder *b, int in, const char *name, sn_param_kind kind, int out, int kernel, int stride, int dilation,
@@ -83,7 +115,7 @@ static int conv(sn_builder *b, int in, const char *name, sn_param_kind kind, int
     if (id < 0) return -1;
     int weight = add_param(b, name, "weight", kind, kernel, sn_build_node(b, in)->c / groups, out);
     b->graph->node[id].weight = weight;
-    return weight < 0 ? -1 : id;
+    return weight < 0 || !add_matrices(b, name, weight) ? -1 : id;
 }
 
 int sn_build_conv(sn_builder *b, int in, const char *name, int out, int kernel, int stride, int dilation, int groups) {
@@ -149,11 +181,13 @@ int sn_build_zero(sn_builder *b, int in, const char *name, int out, int stride) 
 }
 
 int sn_build_bn(sn_builder *b, int in, const char *name) {
+    if (name && b->bn) name = sn_build_name(b, "%s.%s", name, b->bn);
     int id = add_node(b, plain(SN_NODE_BN), name, &in, 1);
     if (id < 0) return -1;
     int c = sn_build_node(b, id)->c, gamma = add_param(b, name, "weight", SN_PARAM_GAMMA, 1, 1, c);
     int beta = gamma < 0 ? -1 : add_param(b, name, "bias", SN_PARAM_BETA, 1, 1, c);
-    int stats = beta < 0 ? -1 : sn_params_add_stats(&b->graph->params, name, c);
+    sn_params *p = &b->graph->params;
+    int stats = beta < 0 ? -1 : b->elastic ? sn_params_share_stats(p, name, c) : sn_params_add_stats(p, name, c);
     sn_node *n = &b->graph->node[id];
     n->weight = gamma, n->bias = beta, n->stats = stats;
     return stats < 0 ? -1 : id;
@@ -187,8 +221,8 @@ typedef struct {
 
 static int build_block(maker *m, int block, place at, int in);
 
-static int build_op(maker *m, const sn_block *k, place at, int in) {
-    sn_op_args args = {k->attr, k->op->takes_out ? at.out : m->space->classes, at.stride};
+static int build_op(maker *m, const sn_block *k, const int *attr, place at, int in) {
+    sn_op_args args = {attr, k->op->takes_out ? at.out : m->space->classes, at.stride};
     if (k->op->inputs == 1) return k->op->build(m->builder, &in, at.path, &args);
     sn_error(SN_CONFIG, "'%s': %s takes %d inputs; 1 are given", at.path, k->op->name, k->op->inputs);
     return -1;
@@ -214,11 +248,65 @@ static bool check_shapes(const maker *m, int decision, const char *site, int fir
     return false;
 }
 
+// A choice between values, the options of a decision; since: see graph.h.
+static int add_choice(maker *m, sn_node choice, const char *name, const int *value, int options) {
+    sn_graph *g = m->builder->graph;
+    int before = g->n, id = add_node(m->builder, choice, name, value, options);
+    if (id < 0) return -1;
+    if (g->n > before) g->choice[g->n_choices++] = id;
+    return id;
+}
+
+// The kernels that the attributes of an operation allow.
+static void list_sides(maker *m, const sn_block *k, const char *scope) {
+    sn_builder *b = m->builder;
+    b->sides = 0;
+    for (int i = 0; k->lists.transform && i < SN_OP_ATTRS; i++) {
+        if (!k->lists.n[i] || strcmp(k->op->attrs[i].name, "kernel")) continue;
+        const sn_decision *d =
+            &m->space->decisions[sn_space_find_decision(m->space, sn_build_name(b, "%s.%s", scope, k->op->attrs[i].name))];
+        for (int n = 0, o; (o = sn_decision_option(d, n)) >= 0; n++) b->side[b->sides++] = d->block[o];
+    }
+}
+
+// A choice for the attribute `list` if that is a list, whose options choose for those behind it; else the operation itself. The
+// largest values come first, so parameters are made as large as they get.
+static int build_lists(maker *m, const sn_block *k, place at, int in, int list, int *attr) {
+    while (list < SN_OP_ATTRS && !k->lists.n[list]) list++;
+    if (list == SN_OP_ATTRS) return build_op(m, k, attr, at, in);
+    sn_node choice = plain(SN_NODE_CHOICE);
+    const char *word = k->op->attrs[list].name, *name = sn_build_name(m->builder, "%s.%s", at.scope, word);
+    if (!name) return -1;
+    choice.decision = sn_space_find_decision(m->space, name), choice.since = m->builder->since;
+    const sn_decision *d = &m->space->decisions[choice.decision];
+    int value[SN_MAX_OPTIONS], last = sn_decision_option(d, sn_decision_count(d) - 1);
+    for (int o = d->options - 1; o >= 0; o--) {
+        value[o] = -1;
+        if (!sn_decision_allows(d, o)) continue;
+        attr[list] = d->block[o];
+        bool own = k->lists.bn_per == list;
+        if (own) m->builder->bn = sn_build_name(m->builder, "%s%d", word, attr[list]);
+        value[o] = build_lists(m, k, at, in, list + 1, attr);
+        if (own) m->builder->bn = NULL;
+        if (value[o] < 0 || !check_shapes(m, choice.decision, at.path, last, value[last], o, value[o])) return -1;
+    }
+    return add_choice(m, choice, sn_build_name(m->builder, "%s.%s", at.path, word), value, d->options);
+}
+
+static int build_elastic(maker *m, const sn_block *k, place at, int in) {
+    int attr[SN_OP_ATTRS];
+    memcpy(attr, k->attr, sizeof attr);
+    list_sides(m, k, at.scope);
+    m->builder->elastic = true, m->builder->since = m->builder->graph->n;
+    int id = build_lists(m, k, at, in, 0, attr);
+    m->builder->elastic = false, m->builder->sides = 0;
+    return id;
+}
+
 // A site: every allowed option from the same input, then the choice between them.
 static int build_site(maker *m, place at, int in) {
-    sn_graph *g = m->builder->graph;
     sn_node choice = plain(SN_NODE_CHOICE);
-    choice.decision = sn_space_find_decision(m->space, at.scope);
+    choice.decision = sn_space_find_decision(m->space, at.scope), choice.since = m->builder->graph->n;
     const sn_decision *d = &m->space->decisions[choice.decision];
     int value[SN_MAX_OPTIONS], first = sn_decision_option(d, 0);
     for (int k = 0; k < d->options; k++) {
@@ -227,9 +315,7 @@ static int build_site(maker *m, place at, int in) {
         value[k] = build_block(m, d->block[k], inside(m, at, m->space->blocks[d->block[k]].name), in);
         if (value[k] < 0 || !check_shapes(m, choice.decision, at.path, first, value[first], k, value[k])) return -1;
     }
-    int id = add_node(m->builder, choice, at.path, value, d->options);
-    if (id >= 0) g->choice[g->n_choices++] = id;
-    return id;
+    return add_choice(m, choice, at.path, value, d->options);
 }
 
 // The allowed options of a pick that have an item, and all others.
@@ -242,7 +328,6 @@ static uint64_t options_with(const sn_decision *pick, int item) {
 
 // A site: the value of an item where it is picked, else nothing.
 static int build_item(maker *m, const sn_decision *pick, int item, place at, int value) {
-    sn_graph *g = m->builder->graph;
     sn_node choice = plain(SN_NODE_CHOICE);
     choice.decision = (int)(pick - m->space->decisions);
     if (value < 0) return -1;
@@ -252,9 +337,8 @@ static int build_item(maker *m, const sn_decision *pick, int item, place at, int
         nothing = sn_build_zero(m->builder, value, inside(m, at, "none").path, sn_build_node(m->builder, value)->c, 1);
     if (with != pick->allowed && nothing < 0) return -1;
     for (int k = 0; k < pick->options; k++) in[k] = !sn_decision_allows(pick, k) ? -1 : with >> k & 1 ? value : nothing;
-    int id = add_node(m->builder, choice, inside(m, at, "pick").path, in, pick->options);
-    if (id >= 0) g->choice[g->n_choices++] = id;
-    return id;
+    choice.since = m->builder->graph->n;
+    return add_choice(m, choice, inside(m, at, "pick").path, in, pick->options);
 }
 
 // A node of a motif from the motif's inputs and the values of the nodes before it.
@@ -315,7 +399,8 @@ static int build_block(maker *m, int block, place at, int in) {
     const sn_block *k = &m->space->blocks[block];
     if (k->shared) at.scope = k->name;
     if (!at.path || !at.scope || in < 0) return -1;
-    return k->op ? build_op(m, k, at, in) : k->options ? build_site(m, at, in) : build_motif(m, k, at, &in);
+    if (sn_block_elastic(k)) return build_elastic(m, k, at, in);
+    return k->op ? build_op(m, k, k->attr, at, in) : k->options ? build_site(m, at, in) : build_motif(m, k, at, &in);
 }
 
 // A layer of a motif that reads several values keeps those before its own for the next one; any other is all there is to read.
@@ -348,7 +433,6 @@ static int build_layers(maker *m, const sn_entry *e, const sn_decision *depth, i
 }
 
 static int build_entry(maker *m, const sn_entry *e, int past[SN_MAX_INPUTS]) {
-    sn_graph *g = m->builder->graph;
     sn_node choice = plain(SN_NODE_CHOICE);
     int after[SN_MAX_OPTIONS];
     if (!e->depths) return build_layers(m, e, NULL, past, after);
@@ -357,8 +441,8 @@ static int build_entry(maker *m, const sn_entry *e, int past[SN_MAX_INPUTS]) {
     choice.decision = sn_space_find_decision(m->space, name);
     for (int k = 0; k < e->depths; k++) after[k] = -1;
     if (build_layers(m, e, &m->space->decisions[choice.decision], past, after) < 0) return -1;
-    int id = add_node(m->builder, choice, name, after, e->depths);
-    if (id >= 0) g->choice[g->n_choices++] = id;
+    choice.since = m->builder->graph->n;
+    int id = add_choice(m, choice, name, after, e->depths);
     for (int k = 0; k < SN_MAX_INPUTS; k++) past[k] = id;
     return id;
 }

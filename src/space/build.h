@@ -10,6 +10,12 @@ typedef struct {
     sn_graph *graph;
     char **name; // made by sn_build_name
     size_t n, capacity;
+    // while an operation with lists is built: parameters of one name are one, nodes that are the same one node
+    bool elastic;
+    int since;      // its first node
+    int side[16];   // of kernels that are made by matrices, ascending
+    int sides;      // 0: none are
+    const char *bn; // what names of batch normalisations end with; NULL: nothing
 } sn_builder;
 
 // printf into memory that lives as long as the builder, or NULL with the message set.

@@ -5,38 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Of a net cut out: a kernel counts as large as it is, whatever it is made of.
 sn_cost sn_cost_node(const sn_graph *g, const sn_node *n) {
+    sn_extent piece = sn_node_extent(g, n);
+    int64_t size = (int64_t)piece.kernel * piece.kernel * piece.in * piece.out;
     sn_cost cost = {0};
-    sn_part part[SN_NODE_PARTS];
-    for (int k = 0, parts = sn_node_parts(g, n, part); k < parts; k++) {
-        int64_t size = part[k].run * part[k].rows;
-        cost.params += size;
-        if (n->kind == SN_NODE_CONV) cost.macs += (int64_t)n->h * n->w * size;
-    }
+    if (n->weight >= 0) cost.params += size;
+    if (n->bias >= 0) cost.params += piece.out;
+    if (n->kind == SN_NODE_CONV) cost.macs = (int64_t)n->h * n->w * size;
     return cost;
 }
 
-// Whether a node is that of an option of a site, or within it: "site.option", "site.option.dw", the BN "site.option_bn".
-static bool within_option(const sn_node *node, const char *site, const char *option) {
-    size_t n = strlen(site), m = strlen(option);
-    if (strncmp(node->name, site, n) || node->name[n] != '.' || strncmp(node->name + n + 1, option, m)) return false;
-    const char *rest = node->name + n + 1 + m;
-    return !*rest || *rest == '.' || (node->kind == SN_NODE_BN && !strcmp(rest, "_bn"));
+// Of what a site's option is made of: marked are the nodes that it needs.
+static void add_option(const sn_graph *g, int site, int option, uint8_t *needed, sn_cost *cost) {
+    const sn_node *choice = &g->node[site];
+    if (choice->in[option] < 0) return;
+    memset(needed, 0, (size_t)g->n);
+    needed[choice->in[option]] = 1;
+    for (int i = site - 1; i >= choice->since; i--) {
+        const sn_node *n = &g->node[i];
+        if (!needed[i]) continue;
+        for (int k = 0; k < n->n_in; k++)
+            if (n->in[k] >= 0) needed[n->in[k]] = 1;
+        sn_cost node = sn_cost_node(g, n);
+        cost->macs += node.macs, cost->params += node.params;
+    }
 }
 
-sn_cost sn_cost_option(const sn_graph *g, const sn_space *s, int decision, int option) {
-    sn_cost cost = {0};
-    const char *name = sn_space_option_name(s, decision, option);
-    for (int c = 0; c < g->n_choices; c++) {
-        const sn_node *site = &g->node[g->choice[c]];
-        if (site->decision != decision) continue;
-        for (int i = 0; i < g->n; i++) {
-            if (!within_option(&g->node[i], site->name, name)) continue;
-            sn_cost node = sn_cost_node(g, &g->node[i]);
-            cost.macs += node.macs, cost.params += node.params;
-        }
-    }
-    return cost;
+sn_status sn_cost_option(const sn_graph *g, int decision, int option, sn_cost *out) {
+    uint8_t *needed = sn_new((size_t)g->n, 1);
+    if (!needed) return SN_RESOURCE;
+    *out = (sn_cost){0};
+    for (int c = 0; c < g->n_choices; c++)
+        if (g->node[g->choice[c]].decision == decision) add_option(g, g->choice[c], option, needed, out);
+    free(needed);
+    return SN_OK;
 }
 
 sn_status sn_cost_arch(const sn_graph *g, const sn_arch *a, sn_cost *out) {
@@ -59,7 +62,7 @@ bool sn_costs_add_up(const sn_graph *g, const sn_space *s) {
     for (int i = 0; i < g->n; i++)
         if (g->node[i].kind == SN_NODE_ZERO) return false;
     for (int d = 0; d < s->n_decisions; d++)
-        if (s->decisions[d].depth) return false;
+        if (s->decisions[d].depth || s->decisions[d].lists > 1) return false;
     return !sn_space_nests(s);
 }
 

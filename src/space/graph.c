@@ -88,14 +88,31 @@ sn_status sn_node_shape(const sn_graph *g, const sn_node *n, const sn_shape *in,
     }
 }
 
-int sn_node_parts(const sn_graph *g, const sn_node *n, sn_part out[SN_NODE_PARTS]) {
-    const int params[SN_NODE_PARTS] = {n->weight, n->bias};
-    int parts = 0;
-    for (int i = 0; i < SN_NODE_PARTS; i++) {
-        if (params[i] < 0) continue;
-        const sn_param *p = &g->params.param[params[i]];
-        out[parts++] = (sn_part){params[i], p->offset, p->size, 1, p->size};
+sn_extent sn_node_extent(const sn_graph *g, const sn_node *n) {
+    if (n->kind == SN_NODE_CONV) return (sn_extent){n->kernel, g->node[n->in[0]].c / n->groups, n->out};
+    return (sn_extent){1, 1, n->c};
+}
+
+int sn_node_matrices(const sn_graph *g, const sn_node *n) {
+    const sn_param *w = n->kind == SN_NODE_CONV ? &g->params.param[n->weight] : NULL;
+    int larger = 0;
+    if (!w || w->matrix < 0) return 0;
+    for (int k = 0; k < w->sides.n; k++) larger += w->sides.end[k] > n->kernel;
+    return larger;
+}
+
+// A kernel made by matrices is made of all of the second largest.
+int sn_node_parts(const sn_graph *g, const sn_node *n, sn_part *out) {
+    sn_extent piece = sn_node_extent(g, n), bias = {1, 1, piece.out};
+    int matrices = sn_node_matrices(g, n), parts = 0;
+    if (matrices) piece.kernel = g->params.param[n->weight].sides.end[g->params.param[n->weight].sides.n - 2];
+    if (n->weight >= 0) parts += sn_param_parts(&g->params, n->weight, piece, out);
+    for (int k = 0; k < matrices; k++, parts++) {
+        int m = g->params.param[n->weight].matrix + k;
+        const sn_param *p = &g->params.param[m];
+        if (out) out[parts] = (sn_part){m, p->first_atom, p->offset, p->size};
     }
+    if (n->bias >= 0) parts += sn_param_parts(&g->params, n->bias, bias, out ? out + parts : NULL);
     return parts;
 }
 

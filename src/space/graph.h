@@ -45,6 +45,7 @@ typedef struct {
     int bias;                                  // bn: beta or -1; bias: the parameter; else -1
     int stats;                                 // bn: index of its running statistics; else -1
     int decision;                              // choice: whose option it takes; else -1
+    int since;                                 // choice: the first node that its options are made of; itself where of none
 } sn_node;
 
 typedef struct {
@@ -65,9 +66,13 @@ void sn_graph_free(sn_graph *);
 // its own attributes. SN_CONFIG naming the node where they do not fit. The builder sees to it that a choice's options agree.
 sn_status sn_node_shape(const sn_graph *, const sn_node *, const sn_shape *in, sn_shape *out);
 
-// The parts of parameters that a node uses: weight, then bias. Returns how many.
-enum { SN_NODE_PARTS = 2 };
-int sn_node_parts(const sn_graph *, const sn_node *, sn_part out[SN_NODE_PARTS]);
+// What a node uses of its weight; and of its bias, which is a vector.
+sn_extent sn_node_extent(const sn_graph *, const sn_node *);
+// How many matrices make its kernel of larger ones; they follow each other from the weight's `matrix` on.
+int sn_node_matrices(const sn_graph *, const sn_node *);
+// The parts of parameters that a node uses, into `out` where that is not NULL: of the weight (and of what its kernel is made of),
+// then of the bias. Returns how many.
+int sn_node_parts(const sn_graph *, const sn_node *, sn_part *out);
 
 // Whether a node computes a tensor, in whose place the statistics for a BN are taken; the input is there already, the others are
 // ways to read one or stand for another node.

@@ -17,6 +17,7 @@ typedef struct {
     int low, high;            // of INT and ODD
     int preset;               // default value; for WORD an index into words
     const char *const *words; // of WORD: ended by NULL
+    bool elastic;             // may be a list, whose values use parts of the same weights
 } sn_attr;
 
 // What an operation is built with.

@@ -1,4 +1,4 @@
-// Building and checking a space; see space.h. Not here: YAML, the graph.
+// Building and checking a space; see space.h. Not here: how many archs there are (size.c), YAML, the graph.
 #include "space/space.h"
 #include "space/arch.h"
 #include "space/ops.h"
@@ -72,10 +72,40 @@ static sn_block *new_block(sn_space *s, const char *name) {
 int sn_space_add_block(sn_space *s, const char *name, const sn_op *op, const int *attr) {
     sn_block *b = new_block(s, name);
     if (!b) return -1;
-    b->op = op;
+    b->op = op, b->lists.bn_per = -1;
     for (int i = 0; !attr && op->attrs[i].type != SN_ATTR_END; i++) b->attr[i] = op->attrs[i].preset;
     if (attr) memcpy(b->attr, attr, sizeof b->attr);
     return s->n_blocks++;
+}
+
+bool sn_block_elastic(const sn_block *b) {
+    for (int i = 0; b->op && b->op->attrs[i].type != SN_ATTR_END; i++)
+        if (b->lists.n[i]) return true;
+    return false;
+}
+
+static sn_status check_list(const char *name, const sn_op *op, const sn_lists *l, int i) {
+    const sn_attr *a = &op->attrs[i];
+    if (!l->n[i]) return SN_OK;
+    if (!a->elastic || l->n[i] > SN_MAX_VALUES)
+        return sn_error(SN_CONFIG, "block '%s': %s of %s cannot be a list of %d", name, a->name, op->name, l->n[i]);
+    for (int k = 1; k < l->n[i]; k++)
+        if (l->value[i][k] <= l->value[i][k - 1])
+            return sn_error(SN_CONFIG, "block '%s': %s of %s: %d stands behind %d", name, a->name, op->name, l->value[i][k],
+                            l->value[i][k - 1]);
+    return SN_OK;
+}
+
+int sn_space_add_elastic(sn_space *s, const char *name, const sn_op *op, const int *attr, const sn_lists *lists, bool shared) {
+    for (int i = 0; op->attrs[i].type != SN_ATTR_END; i++)
+        if (check_list(name, op, lists, i) != SN_OK) return -1;
+    int id = sn_space_add_block(s, name, op, attr);
+    if (id < 0) return -1;
+    sn_block *b = &s->blocks[id];
+    b->lists = *lists, b->shared = shared;
+    for (int i = 0; i < SN_OP_ATTRS; i++)
+        if (lists->n[i]) b->attr[i] = lists->value[i][lists->n[i] - 1];
+    return id;
 }
 
 // What a choice may be made between; `who` names the choice.
@@ -391,11 +421,54 @@ static sn_status visit_node(walk *w, const sn_motif_node *n, const char *scope) 
     return status;
 }
 
+// A label for each of a decision's numbers.
+static sn_status label_numbers(sn_decision *d) {
+    if (!(d->label = sn_new((size_t)d->options, sizeof *d->label))) return SN_RESOURCE;
+    for (int k = 0; k < d->options; k++)
+        if (!(d->label[k] = sn_format("%d", d->block[k]))) return SN_RESOURCE;
+    return SN_OK;
+}
+
+static sn_status visit_list(walk *w, const sn_block *b, int attr, int lists, const char *name) {
+    const int *value = b->lists.value[attr], n = b->lists.n[attr];
+    int d = sn_space_find_decision(w->space, name);
+    if (d >= 0) {
+        const sn_decision *there = &w->space->decisions[d];
+        bool same = there->lists == lists && there->options == n && !memcmp(there->block, value, (size_t)n * sizeof *value);
+        return check_again(w, there, same);
+    }
+    SN_TRY(add_choice(w, name, value, n));
+    sn_decision *new = &w->space->decisions[w->space->n_decisions - 1];
+    new->lists = lists;
+    return label_numbers(new);
+}
+
+// The decisions of an operation's lists. Each stands within those before it, which makes so many sites.
+static sn_status visit_lists(walk *w, const sn_block *b, const char *scope) {
+    int lists = 0, sites = 1;
+    for (int i = 0; i < SN_OP_ATTRS; i++) lists += b->lists.n[i] > 0;
+    for (int i = 0; i < SN_OP_ATTRS && b->op->attrs[i].type != SN_ATTR_END; i++) {
+        if (!b->lists.n[i]) continue;
+        char *name = sn_format("%s.%s", scope, b->op->attrs[i].name);
+        sn_status status = name ? visit_list(w, b, i, lists, name) : SN_RESOURCE;
+        free(name);
+        SN_TRY(status);
+        SN_TRY(add_sites(w, sites));
+        sites *= b->lists.n[i];
+    }
+    if (sites > SN_MAX_OPTIONS)
+        return sn_error(SN_CONFIG, "block '%s': its lists can be combined in %d ways; at most %d are allowed", b->name, sites,
+                        SN_MAX_OPTIONS);
+    w->places += sites - 1;
+    return SN_OK;
+}
+
 static sn_status visit_block(walk *w, int block, const char *scope) {
     const sn_block *b = &w->space->blocks[block];
     if (++w->places > SN_MAX_PLACES)
         return sn_error(SN_CONFIG, "more than %d places of blocks, in all layers and motifs", SN_MAX_PLACES);
     if (b->shared) scope = b->name;
+    if (b->op) return visit_lists(w, b, scope);
     if (b->options) return visit_choice(w, b->block, b->options, scope);
     for (int i = b->inputs.n - 1; i >= 0; i--)
         if (b->inputs.through[i] >= 0) SN_TRY(visit_inside(w, b->inputs.through[i], scope, b->inputs.name[i]));
@@ -408,10 +481,7 @@ static sn_status add_depth(walk *w, const char *name, const sn_entry *e) {
     SN_TRY(add_choice(w, name, e->depth, e->depths));
     sn_decision *d = &w->space->decisions[w->space->n_decisions - 1];
     d->depth = true;
-    if (!(d->label = sn_new((size_t)d->options, sizeof *d->label))) return SN_RESOURCE;
-    for (int k = 0; k < d->options; k++)
-        if (!(d->label[k] = sn_format("%d", e->depth[k]))) return SN_RESOURCE;
-    return SN_OK;
+    return label_numbers(d);
 }
 
 static sn_status visit_depth(walk *w, const sn_entry *e) {
@@ -496,7 +566,8 @@ sn_status sn_space_finish(sn_space *s) {
         SN_TRY(visit_entry(&w, &s->entries[i]));
     }
     if (!s->n_decisions)
-        return sn_error(SN_CONFIG, "the space has nothing to choose: no `choose` in `network` or in a block that it uses");
+        return sn_error(SN_CONFIG,
+                        "the space has nothing to choose: no `choose` and no list in `network` or in a block that it uses");
     if (s->digits && sn_space_max_options(s) > 10)
         return sn_error(SN_CONFIG, "`text: digits` needs at most 10 options per decision; found %d", sn_space_max_options(s));
     return check_text(s);
@@ -564,114 +635,4 @@ sn_status sn_space_restrict_to(sn_space *s, const sn_arch *a) {
         SN_TRY(sn_space_restrict(s, i, UINT64_C(1) << option));
     }
     return SN_OK;
-}
-
-// ---------------------------------------------------------------- size
-bool sn_space_nests(const sn_space *s) {
-    for (int i = 0; i < s->n_decisions; i++)
-        if (s->decisions[i].parent >= 0) return true;
-    return false;
-}
-
-static double archs_of(const sn_space *s, int decision) {
-    double sum = 0;
-    for (int n = 0, k; (k = sn_decision_option(&s->decisions[decision], n)) >= 0; n++) sum += sn_space_archs_with(s, decision, k);
-    return sum;
-}
-
-double sn_space_archs_with(const sn_space *s, int decision, int option) {
-    double product = 1;
-    for (int i = decision + 1; i < s->n_decisions; i++)
-        if (s->decisions[i].parent == decision && sn_decision_within(&s->decisions[i], option)) product *= archs_of(s, i);
-    return product;
-}
-
-// A whole number in decimal digits, lowest first: at most 256 decisions of 64 options, 2^1536 < 10^463.
-enum { DIGITS = 480 };
-typedef struct {
-    unsigned char digit[DIGITS];
-    int used;
-} number;
-
-static void add(number *to, const number *x) {
-    int carry = 0;
-    for (int j = 0; j < x->used || carry; j++) {
-        int v = (j < to->used ? to->digit[j] : 0) + (j < x->used ? x->digit[j] : 0) + carry;
-        to->digit[j] = (unsigned char)(v % 10);
-        carry = v / 10;
-        if (j >= to->used) to->used = j + 1;
-    }
-}
-
-static number times(const number *x, const number *y) {
-    int sum[DIGITS + 1] = {0}, n = x->used + y->used < DIGITS ? x->used + y->used : DIGITS;
-    number out = {.used = 1};
-    for (int i = 0; i < x->used; i++)
-        for (int j = 0; j < y->used && i + j < n; j++) sum[i + j] += x->digit[i] * y->digit[j];
-    for (int i = 0; i < n; i++) {
-        sum[i + 1] += sum[i] / 10;
-        out.digit[i] = (unsigned char)(sum[i] % 10);
-        if (out.digit[i]) out.used = i + 1;
-    }
-    return out;
-}
-
-static number count_archs(const sn_space *s, int decision);
-
-// Of the decisions that exist where `decision` takes `option`; -1, -1: that always do.
-static number count_with(const sn_space *s, int decision, int option) {
-    number product = {{1}, 1};
-    for (int i = decision + 1; i < s->n_decisions; i++)
-        if (s->decisions[i].parent == decision && (decision < 0 || sn_decision_within(&s->decisions[i], option))) {
-            number x = count_archs(s, i);
-            product = times(&product, &x);
-        }
-    return product;
-}
-
-static number count_archs(const sn_space *s, int decision) {
-    number sum = {.used = 1};
-    for (int n = 0, k; (k = sn_decision_option(&s->decisions[decision], n)) >= 0; n++) {
-        number x = count_with(s, decision, k);
-        add(&sum, &x);
-    }
-    return sum;
-}
-
-static void print_number(const number *x, char *text, size_t text_size) {
-    size_t n = 0;
-    for (int j = x->used - 1; j >= 0 && n + 1 < text_size; j--) {
-        text[n++] = (char)('0' + x->digit[j]);
-        if (j && j % 3 == 0 && n + 1 < text_size) text[n++] = ',';
-    }
-    text[n] = 0;
-}
-
-double sn_space_size(const sn_space *s, char *text, size_t text_size) {
-    double size = 1;
-    for (int i = 0; i < s->n_decisions; i++)
-        if (s->decisions[i].parent < 0) size *= archs_of(s, i);
-    if (!text_size) return size;
-    number all = count_with(s, -1, -1);
-    print_number(&all, text, text_size);
-    return size;
-}
-
-static bool lies_within(const sn_space *s, int decision, const char *block) {
-    size_t n = strlen(block);
-    return decision >= 0 && !strncmp(s->decisions[decision].name, block, n) && s->decisions[decision].name[n] == '.';
-}
-
-int sn_space_size_within(const sn_space *s, const char *block, char *text, size_t text_size) {
-    number product = {{1}, 1};
-    int decisions = 0;
-    for (int i = 0; i < s->n_decisions; i++) {
-        if (!lies_within(s, i, block)) continue;
-        decisions++;
-        if (lies_within(s, s->decisions[i].parent, block)) continue;
-        number x = count_archs(s, i);
-        product = times(&product, &x);
-    }
-    print_number(&product, text, text_size);
-    return decisions;
 }

@@ -14,6 +14,7 @@ enum { SN_MAX_SITES = 1024 };     // places of choices
 enum { SN_MAX_PLACES = 1 << 15 }; // of blocks, in all layers and motifs
 enum { SN_MAX_TERMS = 64 };       // of a node of a motif
 enum { SN_MAX_INPUTS = 4 };       // of a motif
+enum { SN_MAX_VALUES = 16 };      // of an attribute that is a list
 enum { SN_SIZE_TEXT = 640 };
 
 struct sn_op;
@@ -43,6 +44,15 @@ typedef struct {
     int n; // 0: one, called "input", as it is
 } sn_motif_inputs;
 
+// Attributes of an operation that are lists: each is a decision between its values. Options use parts of the same weights: the
+// first channels, the centre of a kernel.
+typedef struct {
+    int n[SN_OP_ATTRS]; // values of each attribute, ascending; 0: not a list
+    int value[SN_OP_ATTRS][SN_MAX_VALUES];
+    bool transform; // a smaller kernel is the centre of the next larger one times a learned matrix
+    int bn_per;     // attribute each of whose values has batch normalisations of its own; -1: all use parts of the same
+} sn_lists;
+
 // A named block. All three read one value and give one, of the channels and stride of their place (a concat has all channels of
 // its values), and may stand wherever a block may: in an entry, as an option, in a motif that is defined later. Motifs of several
 // inputs stand in entries.
@@ -50,7 +60,8 @@ typedef struct {
     char *name; // "mb6_k5"; owned by the space
     // an operation: {op: mbconv, expand: 6, kernel: 5}
     const struct sn_op *op; // from the table in ops.h; NULL: a choice or a motif
-    int attr[SN_OP_ATTRS];  // values in the order of op->attrs
+    int attr[SN_OP_ATTRS];  // values in the order of op->attrs; of a list the last
+    sn_lists lists;
     // a choice between blocks: {choose: [mb3_k3, skip]}
     int block[SN_MAX_OPTIONS];
     int options;
@@ -58,7 +69,7 @@ typedef struct {
     sn_motif_inputs inputs;
     sn_motif_node *node;
     int nodes;
-    bool shared; // of a choice or motif: its decisions are the same in all places, else each place has its own
+    bool shared; // its decisions are the same in all places, else each place has its own
 } sn_block;
 
 // One entry of `network`: layers of one block, or of a choice between several.
@@ -81,9 +92,10 @@ typedef struct {
 typedef struct {
     char *name;                // of its place without what is shared: "stage2.layer1", "stage2", "cell.n2.n1"; owned by the space
     int options;               // at least 1
-    int block[SN_MAX_OPTIONS]; // options as indices into space->blocks; of a depth numbers of layers; of a pick unused
+    int block[SN_MAX_OPTIONS]; // options as indices into space->blocks; of a depth or list its numbers; of a pick unused
     bool depth;
-    // of a depth or pick: what each option is called, "3" or "a+b"; NULL: of blocks. Of a pick its items, bit k for item k
+    int lists; // of an attribute that is a list: how many its operation has; else 0
+    // but of blocks: what each option is called, "3" or "a+b"; NULL: of blocks. Of a pick its items, bit k for item k
     char **label;
     uint64_t *items;
     uint64_t allowed; // the mask: bit k for option k; at least one
@@ -109,6 +121,8 @@ void sn_space_free(sn_space *);
 // All copy the name and return the index, or -1 with the message set (limit reached, name taken).
 // attr: values of the operation's attributes; NULL: their defaults.
 int sn_space_add_block(sn_space *, const char *name, const struct sn_op *op, const int *attr);
+// The same with lists; SN_CONFIG-like messages name what is wrong with them.
+int sn_space_add_elastic(sn_space *, const char *name, const struct sn_op *op, const int *attr, const sn_lists *, bool shared);
 int sn_space_add_choice(sn_space *, const char *name, const int *block, int options, bool shared);
 // inputs: NULL for one as it is. inputs and nodes are taken over with their names, also on failure; names of terms are made here.
 // Each node but the last must be read.
@@ -130,6 +144,9 @@ int sn_space_max_options(const sn_space *);
 
 // In how many ways some of n items can be picked, as a number that may be too large for a decision.
 double sn_pick_ways(int n, int picked);
+
+// Whether a block has lists.
+bool sn_block_elastic(const sn_block *);
 
 int sn_space_find_decision(const sn_space *, const char *name); // or -1
 // What the weights of a layer, from 0, are called by: "stage2.layer1", or "stem" where an entry has one layer of one block; and

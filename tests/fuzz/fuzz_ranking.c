@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             if (sn_rankstore_find(s, g, r.arch) != (ptrdiff_t)k) abort();
         }
     if (!nowhere && !(nowhere = fopen("/dev/null", "w"))) abort();
-    if (sn_rankstore_csv(s, NULL, nowhere) != SN_OK) abort();
+    if (sn_rankstore_csv(s, NULL, (sn_rank_words){0}, nowhere) != SN_OK) abort();
     sn_rankstore_close(s);
     return 0;
 }

@@ -67,7 +67,7 @@ typedef struct sn_config {
         int validate_every, save_every, keep;
         char *extends; // the checkpoint of another run that this training goes on from, "" for none
         sn_config_optimizer optimizer;
-        bool tensorboard; // machine
+        bool recompute, tensorboard; // machine
     } train;
     struct {
         char *strategy;

@@ -72,17 +72,125 @@ static int read_attr(sn_space_maker *m, const sn_op *op, const sn_attr *a, const
     return sn_formula_read(&m->parameters, n, name, a->low, a->high, a->type == SN_ATTR_ODD, m->problems);
 }
 
-const sn_op *sn_blocks_operation(sn_space_maker *m, const sn_yaml_node *map, const char *const *others, int attr[SN_OP_ATTRS]) {
+// The names of the attributes that may be lists.
+static int list_elastic(const sn_op *op, const char *names[SN_MAX_WORDS]) {
+    int n = 0;
+    for (const sn_attr *a = op->attrs; a->type != SN_ATTR_END; a++)
+        if (a->elastic) names[n++] = a->name;
+    names[n] = NULL;
+    return n;
+}
+
+// An attribute that is a list; returns its last value, or -1 with problems.
+static int read_list(sn_space_maker *m, const sn_op *op, int i, const sn_yaml_node *list, sn_lists *out) {
+    const sn_attr *a = &op->attrs[i];
+    const char *names[SN_MAX_WORDS];
+    if (!a->elastic) {
+        int n = list_elastic(op, names);
+        sn_problem(m->problems, list->place, "%s of %s: found a list; allowed is one value%s%s", a->name, op->name,
+                   n ? ". Lists may be " : ": it has no weights of which parts could be used",
+                   n ? sn_words_joined(names).text : "");
+        return -1;
+    }
+    int *value = out->value[i], n = 0;
+    for (const sn_yaml_node *v = list->first; v; v = v->next) {
+        int x = read_attr(m, op, a, v);
+        if (x < 0) return -1;
+        if (n == SN_MAX_VALUES || (n && x <= value[n - 1])) {
+            sn_problem(m->problems, v->place,
+                       "%s of %s: found %d behind %d; allowed are 2 to %d numbers, each greater than the last", a->name, op->name,
+                       x, n ? value[n - 1] : 0, SN_MAX_VALUES);
+            return -1;
+        }
+        value[n++] = x;
+    }
+    if (n < 2) {
+        sn_problem(m->problems, list->place, "%s of %s: found a list of %d; allowed are 2 to %d numbers, or one without a list",
+                   a->name, op->name, n, SN_MAX_VALUES);
+        return -1;
+    }
+    out->n[i] = n;
+    return value[n - 1];
+}
+
+// The attributes that are lists.
+static int list_lists(const sn_op *op, const sn_lists *l, const char *names[SN_MAX_WORDS]) {
+    int n = 0;
+    for (int i = 0; op->attrs[i].type != SN_ATTR_END; i++)
+        if (l->n[i]) names[n++] = op->attrs[i].name;
+    names[n] = NULL;
+    return n;
+}
+
+// {per: ATTRIBUTE}: which, or -1 with problems.
+static int read_per(sn_space_maker *m, const sn_op *op, const sn_yaml_node *bn, const char *const *names) {
+    static const char *const keys[] = {"per", NULL};
+    const sn_yaml_node *per = sn_yaml_find(bn, "per");
+    if (!sn_blocks_mapping(m, bn, "bn", "{per: ATTRIBUTE}, an attribute that is a list")) return -1;
+    sn_blocks_keys(m, bn, NULL, keys, "bn");
+    if (!per) {
+        sn_problem(m->problems, bn->place, "bn: missing key per: an attribute that is a list, %s", sn_words_joined(names).text);
+        return -1;
+    }
+    int word = sn_read_word(per, "per", names, m->problems);
+    for (int i = 0; word >= 0 && op->attrs[i].type != SN_ATTR_END; i++)
+        if (!strcmp(op->attrs[i].name, names[word])) return i;
+    return -1;
+}
+
+static bool lists_kernel(const char *const *names) {
+    for (; *names; names++)
+        if (!strcmp(*names, "kernel")) return true;
+    return false;
+}
+
+static bool has_attribute(const sn_op *op, const char *name) {
+    for (const sn_attr *a = op->attrs; a->type != SN_ATTR_END; a++)
+        if (!strcmp(a->name, name)) return true;
+    return false;
+}
+
+// The keys that go with lists. False with problems.
+static bool read_parts(sn_space_maker *m, const sn_op *op, const sn_yaml_node *map, sn_lists *out) {
+    static const char *const keys[] = {"transform", "bn", "shared"};
+    const char *names[SN_MAX_WORDS];
+    int n = list_lists(op, out, names);
+    for (int i = 0; i < 3 && !n; i++) {
+        const sn_yaml_node *key = sn_yaml_find(map, keys[i]);
+        if (!key || has_attribute(op, keys[i])) continue;
+        sn_problem(m->problems, key->key_place, "%s: it is allowed in an operation of which an attribute is a list; found none",
+                   keys[i]);
+        return false;
+    }
+    const sn_yaml_node *transform = sn_yaml_find(map, "transform"), *bn = n ? sn_yaml_find(map, "bn") : NULL;
+    int on = transform ? sn_read_bool(transform, "transform", m->problems) : false;
+    if (bn && (out->bn_per = read_per(m, op, bn, names)) < 0) return false;
+    out->transform = on > 0;
+    if (!out->transform || lists_kernel(names)) return on >= 0;
+    sn_problem(m->problems, transform->place, "transform: found true; it is allowed where `kernel` is a list, which it is not");
+    return false;
+}
+
+const sn_op *sn_blocks_operation(sn_space_maker *m, const sn_yaml_node *map, const char *const *others, int attr[SN_OP_ATTRS],
+                                 sn_lists *lists) {
     const sn_op *op = read_op(m, map);
     if (!op) return NULL;
     bool good = true;
     memset(attr, 0, SN_OP_ATTRS * sizeof *attr);
+    *lists = (sn_lists){.bn_per = -1};
     for (int i = 0; op->attrs[i].type != SN_ATTR_END; i++) {
         const sn_yaml_node *n = sn_yaml_find(map, op->attrs[i].name);
-        attr[i] = n ? read_attr(m, op, &op->attrs[i], n) : op->attrs[i].preset;
+        bool list = n && n->kind == SN_YAML_LIST;
+        attr[i] = list ? read_list(m, op, i, n, lists) : n ? read_attr(m, op, &op->attrs[i], n) : op->attrs[i].preset;
         good = good && attr[i] >= 0;
     }
-    sn_blocks_keys(m, map, op, others, op->name);
+    good = good && read_parts(m, op, map, lists);
+    const char *keys[SN_MAX_WORDS], *elastic[SN_MAX_WORDS];
+    int n = 0;
+    for (; others[n]; n++) keys[n] = others[n];
+    if (list_elastic(op, elastic)) keys[n++] = "transform", keys[n++] = "bn";
+    keys[n] = NULL;
+    sn_blocks_keys(m, map, op, keys, op->name);
     return good ? op : NULL;
 }
 
@@ -408,8 +516,16 @@ static void read_motif(sn_space_maker *m, const sn_yaml_node *b) {
 
 // --- all
 
+static void read_operation(sn_space_maker *m, const sn_yaml_node *b) {
+    static const char *const others[] = {"op", "shared", NULL};
+    int attr[SN_OP_ATTRS], shared = sn_blocks_shared(m, b);
+    sn_lists lists;
+    const sn_op *op = sn_blocks_operation(m, b, others, attr, &lists);
+    if (op && shared >= 0 && sn_space_add_elastic(m->space, b->key, op, attr, &lists, shared) < 0)
+        sn_problem_error(m->problems, b->key_place, "");
+}
+
 void sn_blocks_read(sn_space_maker *m) {
-    static const char *const others[] = {"op", NULL};
     const sn_yaml_node *blocks = sn_yaml_find(m->section, "blocks");
     if (!blocks) {
         sn_problem(m->problems, m->section->place, "missing key space.blocks");
@@ -418,7 +534,6 @@ void sn_blocks_read(sn_space_maker *m) {
     if (!sn_blocks_mapping(m, blocks, "space.blocks", "a mapping NAME: {op: OPERATION, ...}")) return;
     for (const sn_yaml_node *b = blocks->first; b; b = b->next) {
         char what[SN_SHOWN + 32], shown[SN_SHOWN];
-        int attr[SN_OP_ATTRS];
         snprintf(what, sizeof what, "block '%s'", sn_show(b->key, shown));
         if (!sn_blocks_name(m, b, b->key, b->key_place, "name of a block") ||
             !sn_blocks_mapping(m, b, what, "{op: OPERATION, ATTRIBUTE: VALUE, ...}, {choose: [BLOCK, ...]} or {nodes: {...}}"))
@@ -430,25 +545,34 @@ void sn_blocks_read(sn_space_maker *m) {
         } else if (!sn_yaml_find(b, "op")) {
             sn_problem(m->problems, b->place, "%s: found none of op, choose, nodes; allowed is one of them", what);
         } else {
-            const sn_op *op = sn_blocks_operation(m, b, others, attr);
-            if (op && sn_space_add_block(m->space, b->key, op, attr) < 0) sn_problem_error(m->problems, b->key_place, "");
+            read_operation(m, b);
         }
     }
 }
 
 // --- back to text
 
+static void print_list(const char *name, const int *value, int n, FILE *out) {
+    fprintf(out, ", %s: [", name);
+    for (int k = 0; k < n; k++) fprintf(out, "%s%d", k ? ", " : "", value[k]);
+    fputc(']', out);
+}
+
 void sn_blocks_print_operation(const sn_block *b, FILE *out) {
     fprintf(out, "op: %s", b->op->name);
     for (int i = 0; b->op->attrs[i].type != SN_ATTR_END; i++) {
         const sn_attr *a = &b->op->attrs[i];
-        if (a->type == SN_ATTR_BOOL)
+        if (b->lists.n[i])
+            print_list(a->name, b->lists.value[i], b->lists.n[i], out);
+        else if (a->type == SN_ATTR_BOOL)
             fprintf(out, ", %s: %s", a->name, b->attr[i] ? "true" : "false");
         else if (a->type == SN_ATTR_WORD)
             fprintf(out, ", %s: %s", a->name, a->words[b->attr[i]]);
         else
             fprintf(out, ", %s: %d", a->name, b->attr[i]);
     }
+    if (b->lists.transform) fputs(", transform: true", out);
+    if (b->lists.bn_per >= 0) fprintf(out, ", bn: {per: %s}", b->op->attrs[b->lists.bn_per].name);
 }
 
 void sn_blocks_print_names(const sn_space *s, const int *block, int n, FILE *out) {

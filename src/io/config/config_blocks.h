@@ -23,9 +23,10 @@ bool sn_blocks_mapping(sn_space_maker *, const sn_yaml_node *, const char *what,
 bool sn_blocks_name(sn_space_maker *, const sn_yaml_node *at, const char *name, sn_place, const char *what);
 // Keys of a mapping other than the attributes of op (NULL: none) and `others` are unknown.
 void sn_blocks_keys(sn_space_maker *, const sn_yaml_node *map, const sn_op *op, const char *const *others, const char *where);
-// The operation of {op: ..., ATTRIBUTE: VALUE, ...} and its attributes, defaults filled in. NULL with problems; also when one
-// attribute is wrong.
-const sn_op *sn_blocks_operation(sn_space_maker *, const sn_yaml_node *map, const char *const *others, int attr[SN_OP_ATTRS]);
+// The operation of {op: ..., ATTRIBUTE: VALUE, ...} and its attributes, defaults filled in, and those that are lists. NULL with
+// problems; also when one attribute is wrong.
+const sn_op *sn_blocks_operation(sn_space_maker *, const sn_yaml_node *map, const char *const *others, int attr[SN_OP_ATTRS],
+                                 sn_lists *);
 // A block that may have layers and be an option, by its name; -1 with problems. `inside`: the block that names it, or NULL.
 int sn_blocks_find(sn_space_maker *, const sn_yaml_node *word, const char *key, const sn_yaml_node *inside);
 // The options of a choice; how many, or -1 with problems.

@@ -25,7 +25,12 @@ static const char head[] = "A config is one YAML file. Every key has a type and 
 static const char language[] = "`space.blocks` names blocks, each made of blocks above it (docs/spaces.md goes\n"
                                "through them step by step):\n"
                                "\n"
-                               "- an operation, `NAME: {op: OPERATION, ATTRIBUTE: VALUE, ...}`;\n"
+                               "- an operation, `NAME: {op: OPERATION, ATTRIBUTE: VALUE, ...}`. Where the table\n"
+                               "  below says so, a value may be a list, `kernel: [3, 5, 7]`: a decision called\n"
+                               "  `kernel`, whose options use parts of the same weights, the centre of a kernel,\n"
+                               "  the first channels. With such lists, `transform: true` makes a smaller kernel\n"
+                               "  of the next larger one's centre by a learned matrix, and `bn: {per: ATTRIBUTE}`\n"
+                               "  gives each value of that list batch normalisations of its own;\n"
                                "- a choice, `NAME: {choose: [BLOCK, ...], shared: false}`;\n"
                                "- a motif, `NAME: {nodes: {...}, shared: false}`, a small graph: `NODE: {BLOCK:\n"
                                "  SOURCE}` or `NODE: {sum: [{BLOCK: SOURCE}, SOURCE, ...]}`, where a source is\n"
@@ -117,8 +122,8 @@ static void write_attr(const writer *w, const sn_op *op, const sn_attr *a) {
         snprintf(preset, sizeof preset, "%s", a->words[a->preset]);
         break;
     default:
-        snprintf(allowed, sizeof allowed, "%s whole number from %d to %d", a->type == SN_ATTR_ODD ? "an odd" : "a", a->low,
-                 a->high);
+        snprintf(allowed, sizeof allowed, "%s whole number from %d to %d%s", a->type == SN_ATTR_ODD ? "an odd" : "a", a->low,
+                 a->high, a->elastic ? ", or a list of them" : "");
     }
     if (w->markdown)
         fprintf(w->out, "| `%s` | `%s` | %s | `%s` | %s |\n", op->name, a->name, allowed, preset, a->doc);

@@ -148,8 +148,9 @@ static void read_fixed(sn_space_maker *m, const sn_yaml_node *map, int position)
     const sn_op *known = op_node && op_node->kind == SN_YAML_SCALAR ? sn_op_find(op_node->text) : NULL;
     bool takes_out = !known || known->takes_out;
     int attr[SN_OP_ATTRS];
+    sn_lists lists;
     char usual[64], block[80];
-    const sn_op *op = sn_blocks_operation(m, map, takes_out ? with_out : without, attr);
+    const sn_op *op = sn_blocks_operation(m, map, takes_out ? with_out : without, attr, &lists);
     sn_entry e = {.options = 1, .layers = 1, .stride = 1};
     if (takes_out) {
         e.out = read_count(m, map, "out", MOST_OUT, -1);
@@ -165,7 +166,7 @@ static void read_fixed(sn_space_maker *m, const sn_yaml_node *map, int position)
     else
         snprintf(usual, sizeof usual, "%s%d", op->name, position);
     snprintf(block, sizeof block, "network.%d", position); // no name that a user can give
-    e.block[0] = sn_space_add_block(m->space, block, op, attr);
+    e.block[0] = sn_space_add_elastic(m->space, block, op, attr, &lists, false);
     if (e.block[0] < 0)
         sn_problem_error(m->problems, map->place, "");
     else

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROOM = 3900 }; // of the message that status.h keeps
+enum { ROOM = 8000 }; // of the message that status.h keeps
 
 void sn_problem(sn_problems *p, sn_place place, const char *format, ...) {
     if (p->n == SN_MAX_PROBLEMS) {

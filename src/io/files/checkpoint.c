@@ -18,7 +18,7 @@ size_t sn_checkpoint_bytes(const sn_params *p, int slots) {
     for (int i = 0; i < p->n; i++) letters += strlen(p->param[i].name) * (slots ? 2 : 1);
     for (int i = 0; i < p->n_stats; i++) letters += (strlen(p->stats[i].name) + sizeof ".running_mean") * 2;
     return (size_t)(p->total * (1 + slots) + p->stats_total) * sizeof(float) + datasets * DATASET + groups * GROUP +
-           letters * PER_LETTER + TEXTS;
+           letters * PER_LETTER + (size_t)(p->n_atoms - p->n) * sizeof(int64_t) + TEXTS;
 }
 
 // ---------------------------------------------------------------- saving
@@ -68,7 +68,7 @@ static sn_status put_alphas(sn_h5w *w, const sn_checkpoint *c) {
 }
 
 static sn_status put_progress(sn_h5w *w, const sn_checkpoint *c) {
-    size_t n = (size_t)c->n_option_passes, m = (size_t)c->params->n, channels = (size_t)c->channels;
+    size_t n = (size_t)c->n_option_passes, m = (size_t)c->params->n_atoms, channels = (size_t)c->channels;
     SN_TRY(sn_h5_put(w, "/progress/option_passes", SN_I64, 1, &n, c->option_passes));
     SN_TRY(sn_h5_put(w, "/progress/updates", SN_I64, 1, &m, c->updates));
     SN_TRY(sn_h5_put(w, "/preprocessing/mean", SN_F64, 1, &channels, c->mean));
@@ -244,7 +244,7 @@ static sn_status begin_reading(const sn_checkpoint_file *f, const sn_params *p, 
     int64_t most = largest_param(p);
     for (int i = 0; i < p->n_stats; i++)
         if (p->stats[i].c > most) most = p->stats[i].c;
-    if (p->n > most) most = p->n;
+    if (p->n_atoms > most) most = p->n_atoms;
     if (n > most) most = n;
     *x = (reading){f, sn_new((size_t)most, sizeof(int64_t)), false};
     return x->scratch ? SN_OK : SN_RESOURCE;
@@ -334,7 +334,7 @@ static sn_status read_all(const reading *x, const sn_checkpoint *c, int64_t *pas
     }
     for (int i = 0; i < c->params->n_stats; i++) SN_TRY(read_stats(x, &c->params->stats[i], c->stats));
     SN_TRY(read_counts(x, "/progress/option_passes", c->n_option_passes, passes));
-    SN_TRY(read_counts(x, "/progress/updates", c->params->n, c->updates));
+    SN_TRY(read_counts(x, "/progress/updates", c->params->n_atoms, c->updates));
     SN_TRY(read_alphas(x, c));
     SN_TRY(read_doubles(x, "/preprocessing/mean", c->channels, false, mean));
     return read_doubles(x, "/preprocessing/std", c->channels, true, std);

@@ -30,7 +30,7 @@ typedef struct {
     const sn_params *params;
     const char *slot_name[2]; // NULL: no such slot
     float *weights, *slot[2], *stats;
-    int64_t *updates; // per parameter
+    int64_t *updates; // per atom of all parameters (params.h)
     int n_alphas;     // mode relax; else 0
     double *alpha, *alpha_avg, *alpha_avg_sq;
     int n_alpha_counts, n_history;

@@ -192,11 +192,22 @@ static void put_known(FILE *out, const double *x, size_t i) {
     if (x && !isnan(x[i])) fprintf(out, "%.10g", x[i]);
 }
 
-static void put_row(const sn_rankstore *s, size_t group, size_t row, const sn_rank_fits *fits, FILE *out) {
+static sn_status put_arch(sn_rank_words words, const char *arch, FILE *out) {
+    sn_arch a;
+    if (words.notation) SN_TRY(sn_arch_parse(words.space, arch, &a));
+    char *text = words.notation ? sn_notation_text(words.notation, words.space, &a) : NULL;
+    if (words.notation && !text) return sn_error_code();
+    sn_csv_text(out, text ? text : arch);
+    free(text);
+    return SN_OK;
+}
+
+static sn_status put_row(const sn_rankstore *s, size_t group, size_t row, const sn_rank_fits *fits, sn_rank_words words,
+                         FILE *out) {
     const sn_rank_group *g = &s->group[group];
     double images = (double)g->images;
     sn_rank_row r = sn_rankstore_row(s, group, row);
-    sn_csv_text(out, r.arch);
+    SN_TRY(put_arch(words, r.arch, out));
     fprintf(out, ",%.10g,%.10g,%.10g,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",", (double)r.top1 / images, (double)r.top5 / images,
             r.loss, r.macs, r.params, g->images);
     sn_csv_text(out, g->split);
@@ -207,26 +218,29 @@ static void put_row(const sn_rankstore *s, size_t group, size_t row, const sn_ra
     put_known(out, fits ? fits->fitted_top1 : NULL, row);
     put_known(out, fits ? fits->fitted_loss : NULL, row);
     fputc('\n', out);
+    return SN_OK;
 }
 
-sn_status sn_rankstore_csv(const sn_rankstore *s, const sn_rank_fits *fits, FILE *out) {
+sn_status sn_rankstore_csv(const sn_rankstore *s, const sn_rank_fits *fits, sn_rank_words words, FILE *out) {
     size_t ranked = fits ? fits->ranked : 0;
     bool *put = sn_new(fits ? s->group[fits->setting].rows : 1, sizeof *put);
     if (!put) return SN_RESOURCE;
     fputs("place,arch,top1,top5,loss,macs,params,images,split,protocol,weights,fitted_top1,fitted_loss\n", out);
-    for (size_t i = 0; i < ranked; i++) {
+    sn_status status = SN_OK;
+    for (size_t i = 0; status == SN_OK && i < ranked; i++) {
         fprintf(out, "%zu,", i + 1);
-        put_row(s, fits->setting, fits->order[i], fits, out);
+        status = put_row(s, fits->setting, fits->order[i], fits, words, out);
         put[fits->order[i]] = true;
     }
     for (size_t k = 0; k < s->groups; k++) {
         bool fitted = fits && fits->setting == k;
-        for (size_t i = 0; i < s->group[k].rows; i++) {
+        for (size_t i = 0; status == SN_OK && i < s->group[k].rows; i++) {
             if (fitted && put[i]) continue;
             fputc(',', out);
-            put_row(s, k, i, fitted ? fits : NULL, out);
+            status = put_row(s, k, i, fitted ? fits : NULL, words, out);
         }
     }
     free(put);
+    SN_TRY(status);
     return ferror(out) ? sn_error(SN_RESOURCE, "the CSV of %s could not be written", s->path) : SN_OK;
 }

@@ -4,7 +4,7 @@
 #ifndef SN_RANKSTORE_H
 #define SN_RANKSTORE_H
 
-#include "base/status.h"
+#include "space/notation.h"
 #include <stdint.h>
 #include <stdio.h>
 
@@ -59,9 +59,15 @@ typedef struct {
     size_t ranked;
 } sn_rank_fits;
 
+// How archs are written for a reader, of which space; notation NULL: as they are kept.
+typedef struct {
+    const sn_space *space;
+    const sn_notation *notation;
+} sn_rank_words;
+
 // Every row as CSV: place,arch,top1,top5,loss,macs,params,images,split,protocol,weights,fitted_top1,fitted_loss; top1 and top5 as
 // shares of the images. The ranked ones first, then the others as they were measured. fits: or NULL; what is not known stays
-// empty. SN_RESOURCE when memory runs out or out cannot be written.
-sn_status sn_rankstore_csv(const sn_rankstore *s, const sn_rank_fits *fits, FILE *out);
+// empty. SN_RESOURCE when memory runs out or out cannot be written; SN_USAGE where archs cannot be written so.
+sn_status sn_rankstore_csv(const sn_rankstore *s, const sn_rank_fits *fits, sn_rank_words words, FILE *out);
 
 #endif

@@ -1,10 +1,11 @@
 // Reads tables of known accuracies; see truth.h.
-// Not here: matching of differently written archs (the caller prints its archs in the table's notation).
+// Not here: notations of archs (space/notation.h).
 // Next: truth.h.
 #include "io/files/truth.h"
 #include "base/names.h"
 #include "io/files/atomic.h"
 #include "io/files/csv.h"
+#include "space/arch.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -97,6 +98,11 @@ typedef struct {
     size_t line, cells, arch, value; // cells of the header; which column is which
 } csv;
 
+// The column as our own tables have it, as NAS-Bench-201 calls it, as our screens do.
+static bool names_archs(const char *cell) {
+    return !strcmp(cell, "arch") || !strcmp(cell, "arch_str") || !strcmp(cell, "architecture");
+}
+
 static sn_status read_header(csv *c, char *line) {
     shown header = show(line);
     size_t none = SIZE_MAX;
@@ -104,7 +110,7 @@ static sn_status read_header(csv *c, char *line) {
     for (char *at = line, *cell; at; c->cells++) {
         const char *wrong = sn_csv_next(&at, &cell);
         if (wrong) return sn_error(SN_DATA, "%s:%zu: %s", c->path, c->line, wrong);
-        if (!strcmp(cell, "arch")) c->arch = c->cells;
+        if (names_archs(cell) && c->arch == none) c->arch = c->cells;
         if (!strcmp(cell, c->key)) c->value = c->cells;
     }
     if (c->arch == none || c->value == none)
@@ -219,6 +225,49 @@ static sn_status read_json(const char *path, const char *key, const char *text, 
     }
     json_decref(root);
     return status;
+}
+
+// --- archs of a space
+
+static void place_of(const entry *e, const char *path, char *out, size_t room) {
+    if (e->line)
+        snprintf(out, room, "%s:%zu", path, e->line);
+    else
+        snprintf(out, room, "%s", path);
+}
+
+static sn_status said_twice(const sn_truth *t, size_t first, size_t second, const char *path) {
+    char place[300];
+    place_of(&t->entry[second], path, place, sizeof place);
+    if (t->entry[first].line)
+        return sn_error(SN_DATA, "%s: arch %s is given twice, first on line %zu", place, show(t->entry[first].arch).text,
+                        t->entry[first].line);
+    return sn_error(SN_DATA, "%s: arch %s is given twice, in two notations", place, show(t->entry[first].arch).text);
+}
+
+sn_status sn_truth_match(sn_truth *t, const sn_space *space, const char *path, long *outside, char first[SN_TRUTH_TEXT]) {
+    char text[SN_ARCH_TEXT], place[300];
+    *outside = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        sn_arch a;
+        if (sn_arch_parse(space, t->entry[i].arch, &a) == SN_OK) {
+            char *canonical = sn_strdup(sn_arch_text(space, &a, text));
+            if (!canonical) return SN_RESOURCE;
+            free(t->entry[i].arch);
+            t->entry[i].arch = canonical;
+        } else if (!(*outside)++) {
+            place_of(&t->entry[i], path, place, sizeof place);
+            snprintf(first, SN_TRUTH_TEXT, "%s: %s", place, sn_error_text());
+        }
+    }
+    memset(t->names.slot, 0, t->names.slots * sizeof *t->names.slot);
+    t->names.count = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        ptrdiff_t known = sn_names_find(&t->names, t->entry[i].arch, name_of, t->entry);
+        if (known >= 0) return said_twice(t, (size_t)known, i, path);
+        sn_names_add(&t->names, t->entry[i].arch);
+    }
+    return SN_OK;
 }
 
 // --- the file

@@ -63,9 +63,9 @@ INLINE void tap_outputs(int count, bool two, int64_t pixel, const tap_list *taps
 }
 
 #if !defined(SN_COMPACT)
-// Neighbouring taps of neighbouring outputs: an input is read once for all outputs that it goes into. Same order of each sum.
-INLINE void tap_slide(int count, bool two, int span, const tap_list *taps, const tap_sum *s, const float *in, float *out,
-                      int part) {
+// Taps as far apart as outputs, `pixel` floats: an input is read once for all outputs that it goes into. Same order of each sum.
+INLINE void tap_slide(int count, bool two, int span, int64_t pixel, const tap_list *taps, const tap_sum *s, const float *in,
+                      float *out, int part) {
     reg acc[2 * AT_ONCE];
     int all = two ? 2 * count : count, rows = two ? 2 : 1;
     UNROLL
@@ -79,7 +79,7 @@ INLINE void tap_slide(int count, bool two, int span, const tap_list *taps, const
         for (int row = 0; row < rows; row++) {
             UNROLL
             for (int i = 0; i < count + span - 1; i++) {
-                reg value = reg_load(x + row * s->in_row + i * LANE);
+                reg value = reg_load(x + row * s->in_row + i * pixel);
                 UNROLL
                 for (int t = 0; t < span; t++)
                     if (i - t >= 0 && i - t < count)
@@ -92,19 +92,26 @@ INLINE void tap_slide(int count, bool two, int span, const tap_list *taps, const
 #endif
 
 INLINE void tap_columns(int count, bool two, const tap_list *taps, const tap_sum *s, const float *in, float *out) {
-    bool neighbours = taps->step == LANE && s->in_pixel == LANE;
     for (int part = 0; part < s->n; part += REG) {
 #if !defined(SN_COMPACT)
-        if (neighbours && taps->span == 3) {
-            tap_slide(count, two, 3, taps, s, in, out, part);
+        if (taps->step == s->in_pixel && s->in_pixel == LANE && taps->span == 3) {
+            tap_slide(count, two, 3, LANE, taps, s, in, out, part);
             continue;
         }
-        if (neighbours && taps->span == 5) {
-            tap_slide(count, two, 5, taps, s, in, out, part);
+        if (taps->step == s->in_pixel && s->in_pixel == LANE && taps->span == 5) {
+            tap_slide(count, two, 5, LANE, taps, s, in, out, part);
+            continue;
+        }
+        if (taps->step == s->in_pixel && s->in_pixel == 2 * LANE && taps->span == 3) {
+            tap_slide(count, two, 3, 2 * LANE, taps, s, in, out, part);
+            continue;
+        }
+        if (taps->step == s->in_pixel && s->in_pixel == 2 * LANE && taps->span == 5) {
+            tap_slide(count, two, 5, 2 * LANE, taps, s, in, out, part);
             continue;
         }
 #endif
-        if (neighbours)
+        if (s->in_pixel == LANE)
             tap_outputs(count, two, LANE, taps, s, in, out, part);
         else if (s->in_pixel == 2 * LANE)
             tap_outputs(count, two, 2 * LANE, taps, s, in, out, part);
@@ -149,7 +156,7 @@ static void touch(const tap_sum *s, int row) {
             __builtin_prefetch(s->touch[i] + row * s->touch_row + column * s->touch_pixel);
 }
 
-static void tap_sums(const tap_list *taps, const tap_sum *s) {
+static void sum_columns(const tap_list *taps, const tap_sum *s) {
     enum { ROWS_AHEAD = 2 };
     int groups = (int)ceil_div(s->columns, AT_ONCE), most = (int)ceil_div(s->columns, groups);
     for (int row = 0; row < s->rows;) {
@@ -161,6 +168,19 @@ static void tap_sums(const tap_list *taps, const tap_sum *s) {
             upcoming_fetch(s->next);
             touch(s, row + ROWS_AHEAD);
         }
+    }
+}
+
+// Where the taps are two outputs apart, even and odd columns on their own: then the taps of each are as far apart as outputs.
+static void tap_sums(const tap_list *taps, const tap_sum *s) {
+    int apart = taps->step == 2 * s->in_pixel ? 2 : 1;
+    for (int i = 0; i < min_int(apart, s->columns); i++) {
+        tap_sum part = *s;
+        part.in += i * s->in_pixel, part.out += i * s->out_pixel;
+        for (int j = 0; j < 3 && s->touch[j]; j++) part.touch[j] += i * s->touch_pixel;
+        part.in_pixel *= apart, part.out_pixel *= apart, part.touch_pixel *= apart;
+        part.columns = (s->columns - i + apart - 1) / apart;
+        sum_columns(taps, &part);
     }
 }
 

@@ -62,10 +62,10 @@ typedef struct {
     upcoming *next[2];  // of the tensors that x and g are formed of
 } block;
 
-// `count` taps from `first` on of a kernel of k x k; `near`: no dilation. All known at compile time, or not.
-INLINE void add_taps(int k, int first, int count, bool near, const sn_conv_size *s, const block *b, int part) {
+// `count` taps from `first` on of a kernel of k x k with that dilation. All known at compile time, or not.
+INLINE void add_taps(int k, int first, int count, int dilation, const sn_conv_size *s, const block *b, int part) {
     reg acc[AT_ONCE];
-    int64_t step = s->stride * LANE, down = (int64_t)s->dilation * b->width * LANE, right = near ? LANE : s->dilation * LANE;
+    int64_t step = s->stride * LANE, down = (int64_t)s->dilation * b->width * LANE, right = dilation * LANE;
     int top = first / k, lines = (first + count - 1) / k - top + 1; // rows of the kernel
     UNROLL
     for (int i = 0; i < count; i++) acc[i] = reg_zero();
@@ -94,24 +94,50 @@ INLINE void add_taps(int k, int first, int count, bool near, const sn_conv_size 
     }
 }
 
+#if defined(SN_COMPACT)
 static void add_block(const sn_conv_size *s, const block *b) {
-    int k = s->kernel, taps = k * k;
     for (int part = 0; part < LANE; part += REG)
-#if !defined(SN_COMPACT)
-        if (k == 3 && s->dilation == 1) {
-            add_taps(3, 0, 9, true, s, b, part);
-        } else if (k == 5 && s->dilation == 1) {
-            add_taps(5, 0, AT_ONCE, true, s, b, part);
-            if (AT_ONCE < 25) add_taps(5, 13, 12, true, s, b, part);
-        } else if (k == 7 && s->dilation == 1) {
-            add_taps(7, 0, 13, true, s, b, part);
-            add_taps(7, 13, 12, true, s, b, part);
-            add_taps(7, 25, 12, true, s, b, part);
-            add_taps(7, 37, 12, true, s, b, part);
-        } else
-#endif
-            for (int tap = 0; tap < taps; tap++) add_taps(k, tap, 1, false, s, b, part);
+        for (int tap = 0; tap < s->kernel * s->kernel; tap++) add_taps(s->kernel, tap, 1, s->dilation, s, b, part);
 }
+#else
+INLINE void add_3(int dilation, const sn_conv_size *s, const block *b, int part) {
+    add_taps(3, 0, 9, dilation, s, b, part);
+}
+
+INLINE void add_5(int dilation, const sn_conv_size *s, const block *b, int part) {
+    add_taps(5, 0, AT_ONCE, dilation, s, b, part);
+    if (AT_ONCE < 25) add_taps(5, 13, 12, dilation, s, b, part);
+}
+
+static void add_7(const sn_conv_size *s, const block *b, int part) {
+    add_taps(7, 0, 13, 1, s, b, part);
+    add_taps(7, 13, 12, 1, s, b, part);
+    add_taps(7, 25, 12, 1, s, b, part);
+    add_taps(7, 37, 12, 1, s, b, part);
+}
+
+static void add_block(const sn_conv_size *s, const block *b) {
+    for (int part = 0; part < LANE; part += REG) switch (s->kernel * 10 + min_int(s->dilation, 9)) {
+        case 31:
+            add_3(1, s, b, part);
+            break;
+        case 32:
+            add_3(2, s, b, part);
+            break;
+        case 51:
+            add_5(1, s, b, part);
+            break;
+        case 52:
+            add_5(2, s, b, part);
+            break;
+        case 71:
+            add_7(s, b, part);
+            break;
+        default:
+            for (int tap = 0; tap < s->kernel * s->kernel; tap++) add_taps(s->kernel, tap, 1, s->dilation, s, b, part);
+        }
+}
+#endif
 
 void LANES(depthwise_weights_tile)(const sn_bases *b, const sn_call *call, int64_t tile, void *scratch) {
     const sn_conv_backward_weights *p = &call->as.conv_backward_weights;

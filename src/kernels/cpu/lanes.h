@@ -22,7 +22,8 @@ enum { LANE = 16 }; // floats in a v16
 // v_load_n and v_store_n touch the first n floats only (0 <= n <= 16); lanes not loaded are 0.
 // v_stream: a store past the caches; p on a boundary of 64 bytes; v_stream_end before another thread reads.
 // v_max(a, b) = a > b ? a : b and v_min(a, b) = a < b ? a : b, so a NaN in b comes through.
-// v_where_gt(a, b, x, y): x where a > b, else y. v_inside(x, u, top): x where 0 < u < top, else 0.
+// v_where_gt(a, b, x, y): x where a > b, else y. v_where_equal(a, b, x): x where a == b, else 0. v_inside(x, u, top): x where 0 <
+// u < top, else 0.
 #if defined(SN_LANES_avx512)
 
 #include <immintrin.h>
@@ -80,6 +81,9 @@ INLINE v16 v_min(v16 a, v16 b) {
 }
 INLINE v16 v_where_gt(v16 a, v16 b, v16 x, v16 y) {
     return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), x);
+}
+INLINE v16 v_where_equal(v16 a, v16 b, v16 x) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), x);
 }
 INLINE v16 v_inside(v16 x, v16 u, v16 top) {
     __mmask16 positive = _mm512_cmp_ps_mask(u, _mm512_setzero_ps(), _CMP_GT_OQ);
@@ -165,6 +169,10 @@ INLINE v16 v_where_gt(v16 a, v16 b, v16 x, v16 y) {
     return (v16){_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_GT_OQ)),
                  _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_GT_OQ))};
 }
+INLINE v16 v_where_equal(v16 a, v16 b, v16 x) {
+    return (v16){_mm256_and_ps(x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_EQ_OQ)),
+                 _mm256_and_ps(x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_EQ_OQ))};
+}
 INLINE __m256 v_inside_half(__m256 x, __m256 u, __m256 top) {
     __m256 positive = _mm256_cmp_ps(u, _mm256_setzero_ps(), _CMP_GT_OQ);
     return _mm256_and_ps(x, _mm256_and_ps(positive, _mm256_cmp_ps(u, top, _CMP_LT_OQ)));
@@ -230,6 +238,9 @@ INLINE v16 v_min(v16 a, v16 b) {
 }
 INLINE v16 v_where_gt(v16 a, v16 b, v16 x, v16 y) {
     V_EACH(a.x[i] > b.x[i] ? x.x[i] : y.x[i]);
+}
+INLINE v16 v_where_equal(v16 a, v16 b, v16 x) {
+    V_EACH(a.x[i] == b.x[i] ? x.x[i] : 0);
 }
 INLINE v16 v_inside(v16 x, v16 u, v16 top) {
     V_EACH(u.x[i] > 0 && u.x[i] < top.x[i] ? x.x[i] : 0);

@@ -45,6 +45,8 @@ SINGLE(mean_forward)
 SINGLE(mean_backward)
 SINGLE(place_forward)
 SINGLE(place_backward)
+SINGLE(transform_forward)
+SINGLE(transform_backward)
 SINGLE(fill)
 SINGLE(squares)
 SINGLE(sgd)
@@ -73,6 +75,8 @@ const sn_table TABLE = {{
     [SN_MEAN_BACKWARD] = mean_backward,
     [SN_PLACE_FORWARD] = place_forward,
     [SN_PLACE_BACKWARD] = place_backward,
+    [SN_TRANSFORM_FORWARD] = transform_forward,
+    [SN_TRANSFORM_BACKWARD] = transform_backward,
     [SN_FILL] = fill,
     [SN_SQUARES] = squares,
     [SN_SGD] = sgd,

@@ -37,7 +37,7 @@ sn_status sn_supernet_create(const sn_graph *g, sn_backend *backend, int slots, 
                                        [SN_BUFFER_SLOT0] = slots > 0 ? g->params.total : 0,
                                        [SN_BUFFER_SLOT1] = slots > 1 ? g->params.total : 0,
                                        [SN_BUFFER_STATS] = g->params.stats_total};
-    n->is_active = sn_new((size_t)g->params.n, sizeof *n->is_active);
+    n->is_active = sn_new((size_t)g->params.n_atoms, sizeof *n->is_active);
     sn_status s = n->is_active ? SN_OK : SN_RESOURCE;
     if (s == SN_OK) s = sn_memory_open(backend, sizes, "weights, gradients and optimiser slots", &n->memory);
     if (s == SN_OK) s = start_values(n, init, seed);
@@ -61,6 +61,8 @@ void sn_supernet_free(sn_supernet *n) {
 sn_status sn_supernet_reserve(sn_supernet *n, const sn_plan *plan) {
     SN_TRY(sn_memory_grow(n->memory, SN_BUFFER_ARENA, plan->arena, "activations; a smaller `train.batch` needs less"));
     SN_TRY(sn_memory_grow(n->memory, SN_BUFFER_LABELS, plan->batch, "labels"));
+    SN_TRY(sn_memory_grow(n->memory, SN_BUFFER_WEIGHTS, plan->weights, "kernels made of parts"));
+    SN_TRY(sn_memory_grow(n->memory, SN_BUFFER_GRADS, plan->weights, "gradients of kernels made of parts"));
     return sn_backend_scratch(n->backend, plan->scratch);
 }
 
@@ -89,10 +91,10 @@ static sn_status begin_gradients(sn_supernet *n) {
     SN_TRY(sn_grow(&n->active, &n->active_capacity, (size_t)(n->n_active + n->plan.n_parts), sizeof *n->active));
     for (int i = 0; i < n->plan.n_parts; i++) {
         const sn_part *p = &n->plan.part[i];
-        if (n->is_active[p->param]) continue;
-        sn_call fill = {.kernel = SN_FILL, .as.fill = {{p->offset, p->run, p->rows, p->stride}}};
+        if (n->is_active[p->atom]) continue;
+        sn_call fill = {.kernel = SN_FILL, .as.fill = {{p->offset, p->size, 1, p->size}}};
         SN_TRY(sn_plan_add(&n->zero, n->backend, &fill, true));
-        n->is_active[p->param] = 1;
+        n->is_active[p->atom] = 1;
         n->active[n->n_active++] = *p;
     }
     sn_supernet_run(n, &n->zero);
@@ -100,7 +102,7 @@ static sn_status begin_gradients(sn_supernet *n) {
 }
 
 void sn_supernet_end_gradients(sn_supernet *n) {
-    for (int i = 0; i < n->n_active; i++) n->is_active[n->active[i].param] = 0;
+    for (int i = 0; i < n->n_active; i++) n->is_active[n->active[i].atom] = 0;
     n->n_active = 0;
 }
 
@@ -155,6 +157,23 @@ void sn_supernet_get(const sn_supernet *n, sn_buffer b, int param, float *out) {
 void sn_supernet_put(sn_supernet *n, sn_buffer b, int param, const float *in) {
     const sn_param *p = &n->graph->params.param[param];
     sn_memory_put(n->memory, b, p->offset, in, p->size);
+}
+
+int64_t sn_kernel_size(const sn_graph *g, const sn_node *n) {
+    sn_extent p = sn_node_extent(g, n);
+    return (int64_t)p.kernel * p.kernel * p.in * p.out;
+}
+
+sn_status sn_supernet_kernel(sn_supernet *n, int node, float *out) {
+    sn_off w;
+    sn_plan plan = {0};
+    sn_plan_clear(&plan);
+    sn_status s = sn_plan_weight(&plan, n->graph, n->backend, node, n->graph->params.total, &w);
+    if (s == SN_OK) s = sn_supernet_reserve(n, &plan);
+    if (s == SN_OK) sn_supernet_run(n, &plan);
+    if (s == SN_OK) sn_memory_get(n->memory, SN_BUFFER_WEIGHTS, w, out, sn_kernel_size(n->graph, &n->graph->node[node]));
+    sn_plan_free(&plan);
+    return s;
 }
 
 void sn_supernet_get_stats(const sn_supernet *n, int i, float *mean, float *var) {

@@ -15,7 +15,7 @@ typedef struct {
     sn_part *active; // what passes since the last update added gradients to, each once
     int n_active;
     size_t active_capacity;
-    uint8_t *is_active; // per parameter
+    uint8_t *is_active; // per atom of all parameters
     sn_plan plan;       // of the last pass
     sn_plan zero;       // the gradients that it began
     // told of every launch with its seconds; NULL: launches run in one go
@@ -27,8 +27,8 @@ typedef struct {
 sn_status sn_supernet_create(const sn_graph *, sn_backend *, int slots, int init, uint32_t seed, sn_supernet **out);
 void sn_supernet_free(sn_supernet *);
 
-// Makes room for a plan in the arena (contents kept) and the threads' scratch. SN_RESOURCE says how much was wanted and how much
-// is free. Training asks for the largest step first, so later calls do nothing.
+// Makes room for a plan in the arena and behind the parameters (contents kept), and the threads' scratch. SN_RESOURCE says how
+// much was wanted and how much is free. Training asks for the largest step first, so later calls do nothing.
 sn_status sn_supernet_reserve(sn_supernet *, const sn_plan *);
 
 // After a pass to the loss: sums over the batch in sample order.
@@ -55,6 +55,9 @@ void sn_supernet_put_images(sn_supernet *, const sn_plan *, const float *images)
 // One parameter in memory order, in one of the buffers of parameters.
 void sn_supernet_get(const sn_supernet *, sn_buffer, int param, float *out);
 void sn_supernet_put(sn_supernet *, sn_buffer, int param, const float *in);
+// The kernel of a convolution as it is used, dense (tap, in, out); and how many numbers it has.
+sn_status sn_supernet_kernel(sn_supernet *, int node, float *out);
+int64_t sn_kernel_size(const sn_graph *, const sn_node *);
 // Running mean and variance of stats i, c floats each.
 void sn_supernet_get_stats(const sn_supernet *, int i, float *mean, float *var);
 void sn_supernet_put_stats(sn_supernet *, int i, const float *mean, const float *var);

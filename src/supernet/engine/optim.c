@@ -13,7 +13,7 @@ sn_status sn_optim_create(sn_supernet *net, const sn_optim_settings *settings, s
     if (!o) return SN_RESOURCE;
     o->settings = *settings;
     o->net = net;
-    o->updates = sn_new((size_t)net->graph->params.n, sizeof *o->updates);
+    o->updates = sn_new((size_t)net->graph->params.n_atoms, sizeof *o->updates);
     if (!o->updates) {
         sn_optim_free(o);
         return SN_RESOURCE;
@@ -32,6 +32,7 @@ void sn_optim_free(sn_optim *o) {
 double sn_optim_decay(const sn_optim *o, int param) {
     sn_param_kind kind = o->net->graph->params.param[param].kind;
     bool weight = kind == SN_PARAM_CONV || kind == SN_PARAM_LINEAR;
+    weight = weight || kind == SN_PARAM_TRANSFORM;
     return weight || o->settings.decay_bn ? o->settings.weight_decay : 0;
 }
 
@@ -49,7 +50,7 @@ static sn_status add(sn_optim *o, sn_call call) {
 enum { CLIP = 0, SQUARES = SN_RESULT_ELEMENTS };
 
 static sn_box box_of(const sn_part *p) {
-    return (sn_box){p->offset, p->run, p->rows, p->stride};
+    return (sn_box){p->offset, p->size, 1, p->size};
 }
 
 static sn_status add_norm(sn_optim *o, const sn_part *part, int n) {
@@ -73,17 +74,20 @@ static sn_call update_call(const sn_optim *o, const sn_part *part, double lr) {
                                  .eps = s->eps,
                                  .decay = apart ? 0 : decay,
                                  .keep = apart ? 1 - lr * decay : 1,
-                                 .t = o->updates[part->param] + 1,
+                                 .t = o->updates[part->atom] + 1,
                                  .clip = CLIP}};
 }
 
 // An update of all parameters, planned and not run.
 sn_status sn_optim_room(sn_optim *o, int64_t *arena) {
     const sn_graph *g = o->net->graph;
-    sn_part *all = sn_new((size_t)g->n, SN_NODE_PARTS * sizeof *all);
+    sn_part *all = sn_new((size_t)g->params.n_atoms, sizeof *all);
     if (!all) return SN_RESOURCE;
     int n = 0;
-    for (int i = 0; i < g->n; i++) n += sn_node_parts(g, &g->node[i], all + n);
+    for (int i = 0; i < g->params.n; i++) {
+        const sn_param *p = &g->params.param[i];
+        n += sn_param_parts(&g->params, i, (sn_extent){p->kernel, p->in, p->out}, all + n);
+    }
     sn_status s = add_norm(o, all, n);
     *arena = o->plan.arena;
     free(all);
@@ -129,6 +133,6 @@ sn_status sn_optim_update(sn_optim *o, double lr) {
     if (clip.bad >= 0)
         return sn_error(SN_DIVERGED, "the gradient of '%s' is not finite",
                         net->graph->params.param[part[(int)clip.bad].param].name);
-    for (int k = 0; k < n; k++) o->updates[part[k].param]++;
+    for (int k = 0; k < n; k++) o->updates[part[k].atom]++;
     return SN_OK;
 }

@@ -1,5 +1,5 @@
 // The optimiser: norm, clipping and the update, each one loop over the parts of parameters that the step's passes used. Nothing
-// else is touched: no decay, no momentum for parameters outside the step (PyTorch's `grad is None` rule).
+// else is touched: no decay, no momentum for what is outside the step (PyTorch's `grad is None` rule, down to parts).
 #ifndef SN_OPTIM_H
 #define SN_OPTIM_H
 
@@ -20,7 +20,7 @@ typedef struct {
 typedef struct {
     sn_optim_settings settings;
     sn_supernet *net;    // borrowed
-    int64_t *updates;    // per parameter: how often it was updated (t of Adam and AdamW)
+    int64_t *updates;    // per atom of all parameters: how often it was updated (t of Adam and AdamW)
     sn_plan plan;        // reused
     double norm, factor; // of the last update: global norm before clipping, and the clip factor
 } sn_optim;

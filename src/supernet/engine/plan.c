@@ -40,7 +40,7 @@ sn_status sn_plan_add(sn_plan *plan, const sn_backend *backend, const sn_call *c
 
 void sn_plan_clear(sn_plan *plan) {
     plan->n_calls = plan->n_launches = plan->n_parts = plan->n_gates = 0;
-    plan->arena = 0;
+    plan->arena = plan->weights = 0;
     plan->scratch = 0;
     plan->images = plan->loss = plan->rank = plan->score = SN_NONE;
 }
@@ -57,10 +57,9 @@ sn_status sn_planner_emit(planner *p, sn_call call, int node) {
 
 sn_status sn_planner_use(planner *p, int node) {
     sn_plan *plan = p->plan;
-    sn_part part[SN_NODE_PARTS];
-    int n = sn_node_parts(p->graph, &p->graph->node[node], part);
+    int n = sn_node_parts(p->graph, &p->graph->node[node], NULL);
     SN_TRY(sn_grow(&plan->part, &plan->part_capacity, (size_t)(plan->n_parts + n), sizeof *plan->part));
-    for (int i = 0; i < n; i++) plan->part[plan->n_parts++] = part[i];
+    plan->n_parts += sn_node_parts(p->graph, &p->graph->node[node], plan->part + plan->n_parts);
     return SN_OK;
 }
 
@@ -108,7 +107,7 @@ static void mark_claims(planner *p) {
 // The inputs are copied to the end of p->inputs, where they may stand already.
 static int add_op(planner *p, int node, int bn, const reading *in, int n_in) {
     int out = p->graph->node[node].kind == SN_NODE_LOSS ? -1 : p->n_tensors++;
-    if (out >= 0) p->tensors[out] = (tensor){.bn = bn, .dy = -1, .gate = -1, .slot = -1};
+    if (out >= 0) p->tensors[out] = (tensor){.bn = bn, .dy = -1, .gate = -1, .slot = -1, .again = -1};
     op *o = &p->ops[p->n_ops++];
     *o = (op){.node = node, .out = out, .in = p->inputs + p->n_inputs, .n_in = n_in};
     for (int k = 0; k < n_in; k++) {
@@ -187,6 +186,18 @@ static void fold_gates(planner *p) {
     }
 }
 
+// What is cheap to compute and large to keep: depthwise convolutions, of what is kept itself.
+static void choose_again(planner *p) {
+    if (!p->pass->recompute || !has_backward(p)) return;
+    for (int i = 0; i < p->n_ops; i++) {
+        const op *o = &p->ops[i];
+        const sn_node *n = &p->graph->node[o->node];
+        bool depthwise = n->kind == SN_NODE_CONV && n->groups > 1 && n->groups == n->out;
+        if (depthwise && p->tensors[o->in[0].tensor].again < 0) p->tensors[o->out].again = i;
+        if (n->kind == SN_NODE_LOSS) p->tensors[o->in[0].tensor].again = -1; // the caller may read the logits
+    }
+}
+
 static sn_status lower_node(planner *p, int i) {
     const sn_node *n = &p->graph->node[i];
     SN_TRY(infer_shape(p, i));
@@ -221,7 +232,7 @@ static void take_given(planner *p) {
         const sn_given *g = &p->pass->given[i];
         sn_value v = g->value;
         v.act = SN_LINEAR;
-        p->tensors[p->n_tensors] = (tensor){.value = v, .bn = -1, .dy = -1, .gate = -1, .slot = -1};
+        p->tensors[p->n_tensors] = (tensor){.value = v, .bn = -1, .dy = -1, .gate = -1, .slot = -1, .again = -1};
         p->value[g->node] = read_as(p->n_tensors++, g->value.act);
         p->shape[g->node] = (sn_shape){g->value.c, p->graph->node[g->node].h, p->graph->node[g->node].w};
     }
@@ -249,6 +260,7 @@ static sn_status make(planner *p) {
             if (p->ops[i].out == r.tensor) p->target = p->ops[i].node;
     }
     fold_gates(p);
+    choose_again(p);
     SN_TRY(sn_planner_forward(p));
     if (has_backward(p)) SN_TRY(sn_planner_backward(p));
     if (p->pass->target >= 0) {
@@ -278,6 +290,8 @@ static sn_status allocate(planner *p) {
                  {&p->uses, n, sizeof *p->uses},
                  {&p->in_sum, n, sizeof *p->in_sum},
                  {&p->claim, n, sizeof *p->claim},
+                 {&p->rooms, n, sizeof *p->rooms},
+                 {&p->weights, n, sizeof *p->weights},
                  {&p->value, n, sizeof *p->value},
                  {&p->shape, n, sizeof *p->shape},
                  {&p->in_shape, most, sizeof *p->in_shape},
@@ -303,10 +317,12 @@ sn_status sn_plan_make(const sn_graph *g, const sn_backend *backend, const sn_pa
     sn_plan_clear(out);
     out->batch = pass->batch;
     sn_arena_reset(&p.arena, pass->reserved);
+    sn_arena_reset(&p.room, g->params.total);
     sn_status s = allocate(&p);
     if (s == SN_OK) s = make(&p);
     free(p.live);
     sn_arena_free(&p.arena);
+    sn_arena_free(&p.room);
     out->seconds = sn_now() - start;
     return s;
 }

@@ -38,6 +38,7 @@ typedef struct {
     bool gate_gradients; // take those of the gates of learned decisions
     double smoothing;    // of labels
     double loss_scale;   // of the gradients; 1/batch for the mean loss
+    bool recompute;      // depthwise convolutions go after their last reader in forward and are computed again in backward
     // evaluation in parts (a plain pass leaves them zero and target = -1, the loss)
     const sn_given *given;
     int n_given;
@@ -72,6 +73,7 @@ typedef struct {
     size_t part_capacity;
     int batch;
     int64_t arena;     // elements needed, reserved ones included
+    int64_t weights;   // elements of the buffers of weights and gradients, with the kernels made of parts behind the parameters
     size_t scratch;    // bytes per thread
     double seconds;    // that making it took
     sn_off images;     // where the batch goes: (batch, h, w, c); SN_NONE when nothing reads it
@@ -88,6 +90,11 @@ typedef struct {
 // Makes the plan in *out, reusing its memory (start with a zeroed struct). Errors name the node.
 sn_status sn_plan_make(const sn_graph *, const sn_backend *, const sn_pass *, sn_plan *out);
 void sn_plan_free(sn_plan *);
+
+// What the kernel of a node takes behind the parameters, elements; 0: it lies in memory as a convolution wants it.
+int64_t sn_node_room(const sn_graph *, const sn_node *);
+// Appends what makes it there, from `room` on, where it must be made; *w: where it then lies.
+sn_status sn_plan_weight(sn_plan *, const sn_graph *, const sn_backend *, int node, sn_off room, sn_off *w);
 
 // Appends a call as a launch of its own, or, with `join`, to the last launch. For the optimiser's lists too. Workspace is the
 // caller's business.

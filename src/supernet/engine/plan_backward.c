@@ -126,7 +126,7 @@ static sn_status input_backward(planner *p, const op *o, int k) {
     sn_call c = {0};
     if (n->kind == SN_NODE_CONV) {
         c.kernel = SN_CONV_BACKWARD_DATA;
-        c.as.conv_backward_data = (sn_conv_backward_data){conv_size(p, o->node), g, weight_offset(p, n->weight), into};
+        c.as.conv_backward_data = (sn_conv_backward_data){conv_size(p, o->node), g, p->weights[o->node], into};
     } else if (n->kind == SN_NODE_POOL) {
         c.kernel = SN_POOL_BACKWARD;
         c.as.pool_backward = (sn_pool_backward){pool_size(p, o->node), g, into};
@@ -148,12 +148,22 @@ static sn_status gate_backward(planner *p, const op *o, int k) {
     return sn_planner_emit(p, (sn_call){.kernel = SN_GATE_BACKWARD, .as.gate_backward = g}, o->node);
 }
 
+// Whether the value of an input is read, beside its gradient being made.
+static bool reads_value(const planner *p, const op *o, const reading *r) {
+    bool conv = p->graph->node[o->node].kind == SN_NODE_CONV;
+    return !conv || p->pass->gradients || r->act != SN_LINEAR || p->tensors[r->tensor].bn >= 0;
+}
+
 static sn_status op_backward(planner *p, const op *o) {
     const sn_node *n = &p->graph->node[o->node];
+    for (int k = 0; k < o->n_in; k++)
+        if (reads_value(p, o, &o->in[k])) SN_TRY(sn_planner_again(p, o->in[k].tensor));
     if (n->kind == SN_NODE_CONV && p->pass->gradients) {
         sn_conv_backward_weights w = {conv_size(p, o->node), grad_of(p, o->out), view_of(p, o->in[0].tensor, o->in[0].act),
-                                      weight_offset(p, n->weight)};
+                                      p->weights[o->node]};
+        SN_TRY(sn_planner_begin_weight_gradient(p, o->node));
         SN_TRY(sn_planner_emit(p, (sn_call){.kernel = SN_CONV_BACKWARD_WEIGHTS, .as.conv_backward_weights = w}, o->node));
+        SN_TRY(sn_planner_end_weight_gradient(p, o->node));
     }
     for (int k = 0; k < o->n_in; k++) {
         const tensor *x = &p->tensors[o->in[k].tensor];
@@ -162,6 +172,7 @@ static sn_status op_backward(planner *p, const op *o) {
         SN_TRY(input_backward(p, o, k));
         SN_TRY(emit_bn_backward(p, o->in[k].tensor));
     }
+    if (n->kind == SN_NODE_CONV) SN_TRY(sn_planner_drop_weight(p, o->node));
     if (o->out < 0) return SN_OK;
     tensor *t = &p->tensors[o->out];
     SN_TRY(release_gradient(p, t->dy));

@@ -27,11 +27,16 @@ static sn_status place_output(planner *p, const op *o) {
     return sn_arena_take(&p->arena, t->vectors, &t->value.vectors);
 }
 
+static sn_status drop_data(planner *p, tensor *t) {
+    if (t->elements) SN_TRY(sn_arena_give(&p->arena, t->value.data, t->elements));
+    t->elements = 0;
+    return SN_OK;
+}
+
 sn_status sn_planner_drop(planner *p, tensor *t) {
-    if (!t->elements) return SN_OK;
-    SN_TRY(sn_arena_give(&p->arena, t->value.data, t->elements));
-    SN_TRY(sn_arena_give(&p->arena, t->value.vectors, t->vectors));
-    t->elements = t->vectors = 0;
+    SN_TRY(drop_data(p, t));
+    if (t->vectors) SN_TRY(sn_arena_give(&p->arena, t->value.vectors, t->vectors));
+    t->vectors = 0;
     return SN_OK;
 }
 
@@ -56,17 +61,20 @@ static sn_status emit_bn(planner *p, int t) {
     return sn_planner_emit(p, (sn_call){.kernel = SN_BN_FORWARD, .as.bn_forward = bn}, x->bn);
 }
 
-// In a pass without gradients a tensor goes when its last reader has run.
+// When its last reader has run a tensor goes in a pass without gradients; else the data of what will be computed again.
 static sn_status drop_read(planner *p, const op *o) {
     for (int k = 0; k < o->n_in; k++) {
         tensor *x = &p->tensors[o->in[k].tensor];
-        if (--x->left == 0) SN_TRY(sn_planner_drop(p, x));
+        if (--x->left) continue;
+        if (!has_backward(p)) SN_TRY(sn_planner_drop(p, x));
+        if (x->again >= 0) SN_TRY(drop_data(p, x));
     }
     return SN_OK;
 }
 
 sn_status sn_planner_loss(planner *p, const op *o, sn_into into) {
-    p->tensors[o->in[0].tensor].elements = 0; // stays until the end: the caller may read the logits
+    p->tensors[o->in[0].tensor].elements = p->tensors[o->in[0].tensor].vectors =
+        0; // stays until the end: the caller may read the logits
     p->plan->logits = p->tensors[o->in[0].tensor].value;
     p->plan->logits.act = o->in[0].act;
     SN_TRY(sn_arena_take(&p->arena, p->pass->batch, &p->plan->loss));
@@ -140,8 +148,9 @@ static sn_status emit_forward(planner *p, const op *o) {
     switch (n->kind) {
     case SN_NODE_CONV:
         SN_TRY(sn_planner_use(p, o->node));
+        SN_TRY(sn_planner_weight(p, o->node));
         c.kernel = SN_CONV_FORWARD;
-        c.as.conv_forward = (sn_conv_forward){conv_size(p, o->node), x, weight_offset(p, n->weight), y, stat};
+        c.as.conv_forward = (sn_conv_forward){conv_size(p, o->node), x, p->weights[o->node], y, stat};
         break;
     case SN_NODE_POOL:
         c.kernel = SN_POOL_FORWARD;
@@ -162,13 +171,26 @@ static sn_status emit_forward(planner *p, const op *o) {
     case SN_NODE_LOSS:
         if (p->tensors[o->in[0].tensor].wants_gradient) return SN_OK; // comes with its gradient, first in backward
         SN_TRY(sn_planner_loss(p, o, (sn_into){x, SN_NONE, SN_NONE, SN_NONE, SN_NONE}));
-        return has_backward(p) ? SN_OK : drop_read(p, o);
+        return drop_read(p, o);
     default: // a sum, a mixture, or the copy of a BN's or activation's input
         SN_TRY(emit_sum(p, o));
     }
     if (c.kernel != SN_KERNELS) SN_TRY(sn_planner_emit(p, c, o->node));
     SN_TRY(emit_bn(p, o->out));
-    return has_backward(p) ? SN_OK : drop_read(p, o);
+    if (n->kind == SN_NODE_CONV && !has_backward(p)) SN_TRY(sn_planner_drop_weight(p, o->node));
+    return drop_read(p, o);
+}
+
+sn_status sn_planner_again(planner *p, int number) {
+    tensor *t = &p->tensors[number];
+    if (t->again < 0 || t->elements) return SN_OK;
+    const op *o = &p->ops[t->again];
+    sn_conv_forward conv = {
+        conv_size(p, o->node), view_of(p, o->in[0].tensor, o->in[0].act), p->weights[o->node], SN_NONE, {SN_NONE, SN_NONE}};
+    t->elements = t->value.rows * t->value.c;
+    SN_TRY(sn_arena_take(&p->arena, t->elements, &t->value.data));
+    conv.y = t->value.data;
+    return sn_planner_emit(p, (sn_call){.kernel = SN_CONV_FORWARD, .as.conv_forward = conv}, o->node);
 }
 
 sn_status sn_planner_forward(planner *p) {

@@ -1,6 +1,6 @@
-// The planner's own state, between the three files that make a plan: plan.c turns the nodes that a pass needs into ops,
-// plan_forward.c and plan_backward.c place their tensors and append their calls. Not here: who makes plans (plan.h).
-// Next: plan.c, sn_plan_make.
+// The planner's own state, between the files that make a plan: plan.c turns the nodes that a pass needs into ops,
+// plan_forward.c and plan_backward.c place their tensors and append their calls, plan_weights.c makes kernels of parts. Not here:
+// who makes plans (plan.h). Next: plan.c, sn_plan_make.
 #ifndef SN_PLANNER_H
 #define SN_PLANNER_H
 
@@ -20,6 +20,7 @@ typedef struct {
     bool wants_gradient;
     int dy;         // gradient buffer, or -1
     int gate, slot; // of its BN, see reading; -1: none
+    int again;      // the op that computes it again for backward, or -1: it is kept
 } tensor;
 
 // A gradient buffer, possibly shared: a sum lends its own to its inputs.
@@ -55,15 +56,16 @@ typedef struct {
     const sn_backend *backend;
     const sn_pass *pass;
     sn_plan *plan;
-    sn_arena arena;
-    uint8_t *live, *given; // per node
-    int *stands;           // per node: see graph.h
-    int *uses;             // per node: direct readers
-    uint8_t *in_sum;       // per node: a sum reads it
-    int *claim;            // per node: the BN or bias that alone reads it, or -1
-    reading *value;        // per node
-    sn_shape *shape;       // per node: of its value in this pass
-    sn_shape *in_shape;    // of the inputs of one node
+    sn_arena arena, room;    // room: behind the parameters
+    sn_off *rooms, *weights; // per convolution: its room there, and its kernel
+    uint8_t *live, *given;   // per node
+    int *stands;             // per node: see graph.h
+    int *uses;               // per node: direct readers
+    uint8_t *in_sum;         // per node: a sum reads it
+    int *claim;              // per node: the BN or bias that alone reads it, or -1
+    reading *value;          // per node
+    sn_shape *shape;         // per node: of its value in this pass
+    sn_shape *in_shape;      // of the inputs of one node
     tensor *tensors;
     int n_tensors;
     op *ops;
@@ -149,10 +151,18 @@ sn_status sn_planner_emit(planner *, sn_call, int node);
 sn_status sn_planner_use(planner *, int node);
 // Gives back what a tensor took.
 sn_status sn_planner_drop(planner *, tensor *);
+// Computes the data of a tensor that forward gave back, if it did.
+sn_status sn_planner_again(planner *, int tensor);
 // The loss with its gradient into `into`, which may want none, and what the batch came to.
 sn_status sn_planner_loss(planner *, const op *, sn_into);
 // Of the kth input of a place: its channels in the value, `at` the first of them.
 sn_place_size sn_planner_place(const planner *, const op *, int k, int *at);
+// The kernel of a convolution: made, p->weights[node]; its gradient zeroed, and handed on to what it was made of; its room given
+// back.
+sn_status sn_planner_weight(planner *, int node);
+sn_status sn_planner_begin_weight_gradient(planner *, int node);
+sn_status sn_planner_end_weight_gradient(planner *, int node);
+sn_status sn_planner_drop_weight(planner *, int node);
 sn_status sn_planner_forward(planner *);
 sn_status sn_planner_backward(planner *);
 

@@ -2,6 +2,21 @@
 #include "supernet/engine/room.h"
 #include "space/cost.h"
 
+// The nodes of a parameter stand near each other, but nothing depends on it.
+int64_t sn_room_weights(const sn_graph *g) {
+    int64_t sum = 0;
+    for (int i = 0; i < g->n; i++) {
+        int64_t most = sn_node_room(g, &g->node[i]);
+        for (int k = 0; k < g->n && most; k++) {
+            if (k == i || g->node[k].weight != g->node[i].weight) continue;
+            int64_t other = sn_node_room(g, &g->node[k]);
+            if (other > most || (other == most && k < i)) most = 0; // counted there
+        }
+        sum += most;
+    }
+    return sum ? g->params.total + sum : 0;
+}
+
 enum { ALL = 300, SWEEPS = 4, STARTS = 6 };
 
 typedef struct {
@@ -73,6 +88,7 @@ sn_status sn_room_of(const sn_graph *g, const sn_space *s, const sn_backend *bac
     char text[SN_SIZE_TEXT];
     sn_status status = sn_space_size(s, text, sizeof text) <= ALL ? try_all(&x) : climb_from_several(&x);
     sn_plan_free(&x.plan);
+    x.most.weights = sn_room_weights(g);
     if (status == SN_OK) *out = x.most;
     return status;
 }

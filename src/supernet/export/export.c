@@ -192,7 +192,7 @@ static sn_status check_safetensors(const sn_tensors *written, const char *path) 
     return s;
 }
 
-sn_status sn_export_safetensors(const sn_supernet *net, const sn_arch *a, const sn_export_about *about, const char *path,
+sn_status sn_export_safetensors(sn_supernet *net, const sn_arch *a, const sn_export_about *about, const char *path,
                                 sn_export_result *out) {
     char *beside = sn_file_beside(path);
     if (!beside) return SN_RESOURCE;

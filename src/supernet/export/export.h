@@ -57,8 +57,7 @@ enum { SN_EXPORT_IMAGES = 16 };
 sn_status sn_export_onnx(sn_supernet *, const sn_arch *, const sn_export_about *, bool fold, const sn_source *images,
                          const char *path, sn_export_result *out);
 // Writes, reads back and compares every tensor bit by bit; errors as above.
-sn_status sn_export_safetensors(const sn_supernet *, const sn_arch *, const sn_export_about *, const char *path,
-                                sn_export_result *out);
+sn_status sn_export_safetensors(sn_supernet *, const sn_arch *, const sn_export_about *, const char *path, sn_export_result *out);
 
 // The check alone: runs the ONNX file at `path` against the net's own forward pass; fills images, difference and largest_logit.
 sn_status sn_export_check(sn_supernet *, const sn_arch *, const sn_source *images, const char *path, sn_export_result *out);

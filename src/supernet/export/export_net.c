@@ -1,6 +1,7 @@
 // The graph of one arch as tensors, and as ONNX nodes: live nodes in order, aliases followed; see export.h for names and folding.
 // Not here: files (io/files/) and their check (export.c). Next: export.c.
 #include "supernet/export/export_net.h"
+#include "space/cost.h"
 #include "space/ops.h"
 
 #include <math.h>
@@ -8,17 +9,23 @@
 #include <string.h>
 
 // ---------------------------------------------------------------- tensors
-static sn_status add_param(sn_tensors *t, const sn_supernet *net, int param) {
-    const sn_param *p = &net->graph->params.param[param];
+// What the node uses of its weight, or (bias) of its bias.
+static sn_status add_param(sn_tensors *t, sn_supernet *net, int node, bool bias) {
+    const sn_node *n = &net->graph->node[node];
+    const sn_param *p = &net->graph->params.param[bias ? n->bias : n->weight];
+    sn_extent e = bias ? (sn_extent){1, 1, n->c} : sn_node_extent(net->graph, n);
+    const sn_param part = {.kind = p->kind, .kernel = e.kernel, .in = e.in, .out = e.out};
     size_t dims[SN_TENSOR_RANK];
     float *data, *memory;
-    int ndim = sn_param_dims(p, dims);
+    int ndim = sn_param_dims(&part, dims);
+    bool kernel = n->kind == SN_NODE_CONV;
     SN_TRY(sn_tensors_add(t, p->name, ndim, dims, &data));
-    if (!(memory = sn_new((size_t)p->size, sizeof *memory))) return SN_RESOURCE;
-    sn_supernet_get(net, SN_BUFFER_WEIGHTS, param, memory);
-    sn_param_to_file(p, memory, data);
+    if (!(memory = sn_new((size_t)(kernel ? sn_kernel_size(net->graph, n) : e.out), sizeof *memory))) return SN_RESOURCE;
+    sn_status s = kernel ? sn_supernet_kernel(net, node, memory) : SN_OK;
+    if (!kernel) sn_memory_get(net->memory, SN_BUFFER_WEIGHTS, p->offset, memory, e.out);
+    if (s == SN_OK) sn_param_to_file(&part, memory, data);
     free(memory);
-    return SN_OK;
+    return s;
 }
 
 // A tensor called as the owner is, with an ending.
@@ -29,12 +36,13 @@ static sn_status add_vector(sn_tensors *t, const char *owner, const char *ending
     return s;
 }
 
-static sn_status add_stats(sn_tensors *t, const sn_supernet *net, int stats) {
-    const sn_stats *s = &net->graph->params.stats[stats];
+static sn_status add_stats(sn_tensors *t, const sn_supernet *net, const sn_node *bn) {
+    const sn_stats *s = &net->graph->params.stats[bn->stats];
     float *mean, *var;
-    SN_TRY(add_vector(t, s->name, "running_mean", s->c, &mean));
-    SN_TRY(add_vector(t, s->name, "running_var", s->c, &var));
-    sn_supernet_get_stats(net, stats, mean, var);
+    SN_TRY(add_vector(t, s->name, "running_mean", bn->c, &mean));
+    SN_TRY(add_vector(t, s->name, "running_var", bn->c, &var));
+    sn_memory_get(net->memory, SN_BUFFER_STATS, s->mean, mean, bn->c);
+    sn_memory_get(net->memory, SN_BUFFER_STATS, s->var, var, bn->c);
     return SN_OK;
 }
 
@@ -57,22 +65,21 @@ static sn_status find_live(const sn_supernet *net, const sn_arch *a, int **stand
         if (!name_fits(n->name))
             return sn_error(
                 SN_FAIL, "node '%s' cannot be exported under this name; allowed are letters, digits, '.', '_' and '-'", n->name);
-        if (n->weight >= 0) *params += g->params.param[n->weight].size;
-        if (n->bias >= 0) *params += g->params.param[n->bias].size;
+        *params += sn_cost_node(g, n).params;
     }
     return SN_OK;
 }
 
-sn_status sn_export_tensors(const sn_supernet *net, const sn_arch *a, sn_tensors *out, int64_t *params) {
+sn_status sn_export_tensors(sn_supernet *net, const sn_arch *a, sn_tensors *out, int64_t *params) {
     uint8_t *live = NULL;
     int *stands = NULL;
     sn_status s = find_live(net, a, &stands, &live, params);
     for (int i = 0; i < net->graph->n && s == SN_OK; i++) {
         const sn_node *n = &net->graph->node[i];
         if (!live[i]) continue;
-        if (n->weight >= 0) s = add_param(out, net, n->weight);
-        if (s == SN_OK && n->bias >= 0) s = add_param(out, net, n->bias);
-        if (s == SN_OK && n->stats >= 0) s = add_stats(out, net, n->stats);
+        if (n->weight >= 0) s = add_param(out, net, i, false);
+        if (s == SN_OK && n->bias >= 0) s = add_param(out, net, i, true);
+        if (s == SN_OK && n->stats >= 0) s = add_stats(out, net, n);
     }
     free(stands);
     return s;
@@ -80,7 +87,7 @@ sn_status sn_export_tensors(const sn_supernet *net, const sn_arch *a, sn_tensors
 
 // ---------------------------------------------------------------- one model
 typedef struct {
-    const sn_supernet *net;
+    sn_supernet *net;
     const sn_graph *graph;
     bool fold;
     sn_onnx *model;
@@ -105,21 +112,25 @@ static char *unique_name(const exporter *e, const char *wanted) {
     return name;
 }
 
-static sn_status put_param(exporter *e, int param) {
-    return add_param(&e->model->tensors, e->net, param);
+static sn_status put_weight(exporter *e, int node) {
+    return add_param(&e->model->tensors, e->net, node, false);
+}
+static sn_status put_bias(exporter *e, int node) {
+    return add_param(&e->model->tensors, e->net, node, true);
 }
 
 // NAME.weight and NAME.bias of a conv with its BN folded in: the weight times the BN's scale per output channel, and the bias
 // that remains; in double, rounded once.
-static sn_status put_folded(exporter *e, const sn_node *conv, const sn_node *bn) {
+static sn_status put_folded(exporter *e, int node, int norm) {
+    const sn_node *conv = &e->graph->node[node];
     sn_tensors v = {0}, *t = &e->model->tensors; // v: gamma, beta, mean, variance
     float *bias;
-    SN_TRY(put_param(e, conv->weight));
+    SN_TRY(put_weight(e, node));
     sn_tensor w = t->item[t->n - 1];
     SN_TRY(add_vector(t, conv->name, "bias", conv->c, &bias));
-    sn_status s = add_param(&v, e->net, bn->weight);
-    if (s == SN_OK) s = add_param(&v, e->net, bn->bias);
-    if (s == SN_OK) s = add_stats(&v, e->net, bn->stats);
+    sn_status s = add_param(&v, e->net, norm, false);
+    if (s == SN_OK) s = add_param(&v, e->net, norm, true);
+    if (s == SN_OK) s = add_stats(&v, e->net, &e->graph->node[norm]);
     for (size_t o = 0, each = w.n / w.dims[0]; s == SN_OK && o < w.dims[0]; o++) {
         double scale = (double)v.item[0].data[o] / sqrt((double)v.item[3].data[o] + e->graph->bn_eps);
         for (size_t i = o * each; i < (o + 1) * each; i++) w.data[i] = (float)(scale * (double)w.data[i]);
@@ -200,10 +211,10 @@ static sn_status add_conv(exporter *e, int i) {
     const sn_node *n = &e->graph->node[i], *m = e->merged[i] >= 0 ? &e->graph->node[e->merged[i]] : NULL;
     const sn_param *w = &e->graph->params.param[n->weight];
     if (m && m->kind == SN_NODE_BN) {
-        SN_TRY(put_folded(e, n, m));
+        SN_TRY(put_folded(e, i, e->merged[i]));
     } else {
-        SN_TRY(put_param(e, n->weight));
-        if (m) SN_TRY(put_param(e, m->bias));
+        SN_TRY(put_weight(e, i));
+        if (m) SN_TRY(put_bias(e, e->merged[i]));
     }
     char *bias = sn_format("%s.bias", n->name); // of a folded BN, or of the linear layer
     if (!bias) return SN_RESOURCE;
@@ -333,7 +344,7 @@ static sn_status add_bias_of_nothing(exporter *e, int i) {
     SN_TRY(sn_onnx_attr_int(e->model, "axis", 1));
     SN_TRY(sn_tensors_add(&e->model->tensors, "nothing.weight", 2, (size_t[]){(size_t)n->c, (size_t)x->c}, &zeros));
     memset(zeros, 0, (size_t)n->c * (size_t)x->c * sizeof *zeros);
-    SN_TRY(put_param(e, n->bias));
+    SN_TRY(put_bias(e, i));
     const char *inputs[3] = {value, "nothing.weight", e->graph->params.param[n->bias].name};
     SN_TRY(add_op(e, "Gemm", n->name, true, 3, inputs, &e->value[i]));
     return sn_onnx_attr_int(e->model, "transB", 1);
@@ -341,9 +352,9 @@ static sn_status add_bias_of_nothing(exporter *e, int i) {
 
 static sn_status add_bn(exporter *e, int i) {
     const sn_node *n = &e->graph->node[i];
-    SN_TRY(put_param(e, n->weight));
-    SN_TRY(put_param(e, n->bias));
-    SN_TRY(add_stats(&e->model->tensors, e->net, n->stats));
+    SN_TRY(put_weight(e, i));
+    SN_TRY(put_bias(e, i));
+    SN_TRY(add_stats(&e->model->tensors, e->net, n));
     const sn_tensor *t = e->model->tensors.item + e->model->tensors.n - 4;
     SN_TRY(add_node(e, i, "BatchNormalization", 4, (const char *[]){t[0].name, t[1].name, t[2].name, t[3].name}));
     return sn_onnx_attr_f32(e->model, "epsilon", (float)e->graph->bn_eps);
@@ -468,7 +479,7 @@ static sn_status add_nodes(exporter *e) {
     return SN_OK;
 }
 
-sn_status sn_export_model(const sn_supernet *net, const sn_arch *a, bool fold, sn_onnx *out, int64_t *params) {
+sn_status sn_export_model(sn_supernet *net, const sn_arch *a, bool fold, sn_onnx *out, int64_t *params) {
     exporter e = {.net = net, .graph = net->graph, .fold = fold, .model = out};
     const sn_node *x = &e.graph->node[e.graph->input], *y = &e.graph->node[e.graph->logits];
     out->input = (sn_onnx_value){"images", 4, {SN_ONNX_BATCH, x->c, x->h, x->w}};

@@ -9,8 +9,8 @@
 // when a node's name would leave the alphabet of exported names: letters, digits, ".", "_", "-".
 
 // Every parameter and running statistic that the arch uses, in file order.
-sn_status sn_export_tensors(const sn_supernet *, const sn_arch *, sn_tensors *out, int64_t *params);
+sn_status sn_export_tensors(sn_supernet *, const sn_arch *, sn_tensors *out, int64_t *params);
 // SN_FAIL also for a node that cannot be exported.
-sn_status sn_export_model(const sn_supernet *, const sn_arch *, bool fold, sn_onnx *out, int64_t *params);
+sn_status sn_export_model(sn_supernet *, const sn_arch *, bool fold, sn_onnx *out, int64_t *params);
 
 #endif

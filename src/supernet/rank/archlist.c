@@ -4,6 +4,7 @@
 #include "io/config/problems.h"
 #include "io/files/atomic.h"
 #include "sampler/method.h"
+#include "space/notation.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,32 +16,44 @@ typedef struct {
     long n;
 } list;
 
-// The architecture of a line, if it holds one; it is changed.
-static sn_status parse_line(const sn_space *s, char *p, list *l) {
-    static const char blanks[] = " \t\r";
+static const char blanks[] = " \t\r\n";
+
+// What a text in the space's own notation may not hold, so that a forgotten # is no mystery.
+static sn_status check_blanks(const sn_space *s, char *p) {
     char shown[2][SN_SHOWN];
-    p += strspn(p, blanks);
-    if (!*p || *p == '#') return SN_OK;
+    if (sn_notation_of(s, p)->looks) return SN_OK;
     char *rest = p + strcspn(p, blanks);
-    if (*rest) *rest++ = 0;
-    rest += strspn(rest, blanks);
-    if (*rest && *rest != '#')
-        return sn_error(SN_USAGE, "found '%s' behind '%s'; allowed is one architecture a line, without blanks in it",
-                        sn_show(rest, shown[0]), sn_show(p, shown[1]));
+    if (!*rest) return SN_OK;
+    *rest++ = 0;
+    return sn_error(SN_USAGE, "found '%s' behind '%s'; allowed is one architecture a line, without blanks in it",
+                    sn_show(rest + strspn(rest, blanks), shown[0]), sn_show(p, shown[1]));
+}
+
+// The architecture of a text, if it is one; it is changed.
+static sn_status parse_text(const sn_space *s, char *p, list *l) {
+    size_t n = strlen(p);
+    while (n && strchr(blanks, p[n - 1])) p[--n] = 0;
+    if (!p[strspn(p, blanks)] || !strcmp(p, "---")) return SN_OK;
+    if (!sn_notation_of(s, p)->document) p += strspn(p, blanks);
+    SN_TRY(check_blanks(s, p));
     SN_TRY(sn_grow(&l->arch, &l->capacity, (size_t)l->n + 1, sizeof *l->arch));
     SN_TRY(sn_arch_parse(s, p, &l->arch[l->n]));
     l->n++;
     return SN_OK;
 }
 
-static sn_status parse_lines(const sn_space *s, const char *path, char *text, list *l) {
+static sn_status parse_texts(const sn_space *s, const char *path, char *text, list *l) {
     long line = 1;
-    for (char *p = text, *next; *p; p = next, line++) {
-        size_t length = strcspn(p, "\n");
-        next = p[length] ? p + length + 1 : p + length;
-        p[length] = 0;
-        sn_status status = parse_line(s, p, l);
+    while (*text) {
+        const char *end;
+        char *next = (char *)sn_notation_end(text, &end);
+        long lines = 0;
+        for (const char *p = text; p < next; p++) lines += *p == '\n';
+        text[end - text] = 0;
+        sn_status status = parse_text(s, text, l);
         if (status != SN_OK) return sn_error_prefix(status, "%s:%ld", path, line);
+        line += lines;
+        text = next;
     }
     return l->n ? SN_OK : sn_error(SN_USAGE, "%s: no architecture found; allowed is one a line, at least one", path);
 }
@@ -51,7 +64,7 @@ sn_status sn_archs_read(const sn_space *s, const char *path, const volatile sig_
     size_t size;
     list l = {0};
     SN_TRY(sn_input_read(path, MOST_BYTES, stop, &text, &size));
-    sn_status status = strlen(text) == size ? parse_lines(s, path, text, &l)
+    sn_status status = strlen(text) == size ? parse_texts(s, path, text, &l)
                                             : sn_error(SN_USAGE, "%s: a zero byte in it; allowed is text", path);
     free(text);
     if (status != SN_OK)

@@ -8,8 +8,8 @@
 
 enum { SN_MOST_ARCHS = 10000000 }; // that one ranking may hold
 
-// A file of one architecture a line, with empty lines and comments behind #. *archs is the caller's. SN_USAGE naming file and
-// line; stop: as in sn_input_read.
+// A file of one architecture a line, or on several (sn_notation_end), with empty lines and comments behind #. *archs is the
+// caller's. SN_USAGE naming file and line; stop: as in sn_input_read.
 sn_status sn_archs_read(const sn_space *, const char *path, const volatile sig_atomic_t *stop, sn_arch **archs, long *n);
 // Limits on the costs of an arch; none: SN_NO_LIMIT.
 #define SN_NO_LIMIT ((sn_cost){INT64_MAX, INT64_MAX})

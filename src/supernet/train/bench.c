@@ -59,8 +59,10 @@ static void add_layer(void *arg, const sn_call *first, int count, double seconds
     t->seconds[node < 0 ? t->net->graph->n : node] += seconds;
 }
 
-static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, int batch, const sn_batch *in, sn_bench_result *r) {
-    sn_pass pass = sn_training_pass(a, batch, 0);
+static sn_status step(sn_supernet *n, sn_optim *o, const sn_arch *a, const sn_pass *like, const sn_batch *in,
+                      sn_bench_result *r) {
+    sn_pass pass = *like;
+    pass.arch = a;
     SN_TRY(sn_supernet_pass(n, &pass, in->images, in->labels, NULL));
     SN_TRY(sn_optim_update(o, 0.01));
     r->plan_seconds += n->plan.seconds;
@@ -85,15 +87,16 @@ static sn_status random_batch(const sn_supernet *n, int batch, sn_batch *out) {
     return SN_OK;
 }
 
-sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int batch, int warmup, sn_bench_detail detail,
-                         sn_loader *loader, void *arg, void (*progress)(void *arg, long done, long all), sn_bench_result *out) {
+sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, const sn_pass *like, int warmup,
+                         sn_bench_detail detail, sn_loader *loader, void *arg, void (*progress)(void *arg, long done, long all),
+                         sn_bench_result *out) {
     sn_optim_settings settings = timed_optimizer(n);
     sn_optim *o = NULL;
     sn_bench_result r = {0};
     profile_of p = {&r, n->real, detail == SN_BENCH_SIZES};
     sn_loader_times before = {0}, after = {0};
     sn_batch random = {0}, in;
-    sn_status s = loader ? SN_OK : random_batch(n, batch, &random);
+    sn_status s = loader ? SN_OK : random_batch(n, like->batch, &random);
     if (s == SN_OK) s = sn_optim_create(n, &settings, &o);
     in = random;
     if (detail != SN_BENCH_TOTAL) n->launched = add_launch, n->launched_arg = &p;
@@ -102,7 +105,7 @@ sn_status sn_bench_steps(sn_supernet *n, const sn_arch *archs, long count, int b
         if (i == 0 && loader) before = sn_loader_spent(loader);
         double start = sn_now();
         if (loader) s = sn_loader_take(loader, i + warmup, &in);
-        if (s == SN_OK) s = step(n, o, &archs[i < 0 ? (i + warmup) % count : i], batch, &in, &r);
+        if (s == SN_OK) s = step(n, o, &archs[i < 0 ? (i + warmup) % count : i], like, &in, &r);
         r.seconds += sn_now() - start;
         if (s == SN_OK && progress) progress(arg, i + warmup + 1, count + warmup);
     }
@@ -149,12 +152,13 @@ sn_status sn_bench_layers(sn_supernet *n, const sn_arch *a, int batch, int warmu
     sn_bench_result unused = {0};
     sn_batch in = {0};
     layer_times times = {n, seconds};
+    const sn_pass like = sn_training_pass(a, batch, 0);
     memset(seconds, 0, ((size_t)n->graph->n + 1) * sizeof *seconds);
     sn_status s = random_batch(n, batch, &in);
     if (s == SN_OK) s = sn_optim_create(n, &settings, &o);
     for (int i = -warmup; s == SN_OK && i < steps; i++) {
         if (i == 0) n->launched = add_layer, n->launched_arg = &times;
-        s = step(n, o, a, batch, &in, &unused);
+        s = step(n, o, a, &like, &in, &unused);
     }
     n->launched = NULL;
     sn_optim_free(o);

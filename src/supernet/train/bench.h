@@ -27,10 +27,11 @@ typedef struct {
     sn_loader_times loader; // within `seconds`
 } sn_bench_result;
 
-// One untimed step of every arch's first use is not needed: `warmup` steps run first. Each arch is one step. loader: gives
-// batches of this size, warmup + n of them; NULL: random images. progress: NULL, or told of the steps done, between steps.
-sn_status sn_bench_steps(sn_supernet *, const sn_arch *archs, long n, int batch, int warmup, sn_bench_detail, sn_loader *loader,
-                         void *arg, void (*progress)(void *arg, long done, long all), sn_bench_result *out);
+// One untimed step of every arch's first use is not needed: `warmup` steps run first. Each arch is one step. like: the passes,
+// their archs are not read. loader: gives batches of their size, warmup + n of them; NULL: random images. progress: NULL, or told
+// of the steps done, between steps.
+sn_status sn_bench_steps(sn_supernet *, const sn_arch *archs, long n, const sn_pass *like, int warmup, sn_bench_detail,
+                         sn_loader *loader, void *arg, void (*progress)(void *arg, long done, long all), sn_bench_result *out);
 
 // The next steps of a training in mode relax, on its own images.
 sn_status sn_bench_training(sn_trainer *, long n, int warmup, sn_bench_detail, void *arg,

@@ -21,6 +21,7 @@ static sn_status forecast_memory(const sn_run *r, sn_forecast *f) {
     if (s == SN_OK) {
         const sn_params *p = &r->graph->params;
         int64_t buffers = p->total * (2 + r->net->slots) + p->stats_total;
+        if (room.weights > p->total) buffers += 2 * (room.weights - p->total);
         f->bytes = buffers * (int64_t)r->net->real + (int64_t)room.scratch * sn_backend_threads(r->backend);
         f->bytes += (int64_t)((v.arena > arena ? v.arena : arena) + v.bytes - v.arena);
         f->bytes += PROGRAM_BYTES + (int64_t)sn_dataset_memory(r->data) + (int64_t)sn_checkpoint_bytes(p, r->net->slots);
@@ -43,7 +44,9 @@ static sn_status forecast_time(sn_run *r, sn_forecast *f) {
         sn_arch_settle(r->space, &archs[i]);
     }
     int most = sn_space_max_options(r->space), n = most < TIMED ? TIMED / most * most : TIMED;
-    SN_TRY(sn_bench_steps(r->net, archs, n, r->config->train.batch, WARMUP, SN_BENCH_TOTAL, NULL, NULL, NULL, &result));
+    sn_pass like = sn_training_pass(NULL, r->config->train.batch, 0);
+    like.recompute = r->config->train.recompute;
+    SN_TRY(sn_bench_steps(r->net, archs, n, &like, WARMUP, SN_BENCH_TOTAL, NULL, NULL, NULL, &result));
     const sn_method *sampler = sn_method_find(SN_SAMPLER, r->config->train.sampler);
     f->step_seconds = result.seconds / (double)result.steps * (sampler ? sampler->passes(r->space) : 1);
     f->train_seconds = f->step_seconds * (double)f->steps;

@@ -20,16 +20,15 @@ static double entropy_of(const sn_decision *o, const double *share) {
     return entropy / log(n);
 }
 
+// For the log; where costs are wanted for a decision of the program, errors are passed on.
 static bool has_no_weights(const sn_run *r, int decision, int option) {
-    return !sn_cost_option(r->graph, r->space, decision, option).macs; // a scale and a shift are none
+    sn_cost of;
+    return sn_cost_option(r->graph, decision, option, &of) == SN_OK && !of.macs; // a scale and a shift are none
 }
 
-static sn_status look(const sn_run *r, sn_monitor_report *out) {
+static sn_status look_at(const sn_run *r, const double *share, sn_monitor_report *out) {
     const sn_space *s = r->space;
-    double *share = sn_new((size_t)r->alphas->places, sizeof *share);
     int relaxed = 0, mixed = 0;
-    if (!share) return SN_RESOURCE;
-    sn_alphas_shares(r->alphas, r->config, share);
     for (int d = 0, place = 0; d < s->n_decisions; place += s->decisions[d++].options) {
         const sn_decision *o = &s->decisions[d];
         int n = sn_decision_count(o), free_ones = 0;
@@ -37,8 +36,9 @@ static sn_status look(const sn_run *r, sn_monitor_report *out) {
         if (!sn_alphas_learn(r->config, d)) continue;
         for (int i = 0, k; (k = sn_decision_option(o, i)) >= 0; i++) {
             all += share[place + k];
-            if (!has_no_weights(r, d, k)) continue;
-            of_free += share[place + k], free_ones++;
+            sn_cost option;
+            SN_TRY(sn_cost_option(r->graph, d, k, &option));
+            if (!option.params) of_free += share[place + k], free_ones++;
         }
         out->entropy += entropy_of(o, share + place);
         relaxed++;
@@ -47,11 +47,19 @@ static sn_status look(const sn_run *r, sn_monitor_report *out) {
         out->lean += log(of_free / free_ones) - log((all - of_free) / (n - free_ones));
         mixed++;
     }
-    free(share);
     out->entropy = relaxed ? out->entropy / relaxed : NAN;
     out->free_share = mixed ? out->free_share / mixed : NAN;
     out->lean = mixed ? out->lean / mixed : NAN;
     return SN_OK;
+}
+
+static sn_status look(const sn_run *r, sn_monitor_report *out) {
+    double *share = sn_new((size_t)r->alphas->places, sizeof *share);
+    if (!share) return SN_RESOURCE;
+    sn_alphas_shares(r->alphas, r->config, share);
+    sn_status s = look_at(r, share, out);
+    free(share);
+    return s;
 }
 
 // ---------------------------------------------------------------- the history

@@ -76,7 +76,9 @@ static sn_status set_costs(sn_relaxer *x, double *out) {
     x->relax.cost_fixed = counted(c, most) / reference;
     for (int d = 0, place = 0; d < r->space->n_decisions; place += r->space->decisions[d++].options)
         for (int n = 0, k; (k = sn_decision_option(&r->space->decisions[d], n)) >= 0; n++) {
-            out[place + k] = counted(c, sn_cost_option(r->graph, r->space, d, k)) / reference;
+            sn_cost option;
+            SN_TRY(sn_cost_option(r->graph, d, k, &option));
+            out[place + k] = counted(c, option) / reference;
             if (x->relax.gates->learned[d] && k == large.option[d]) x->relax.cost_fixed -= out[place + k];
         }
     return SN_OK;
@@ -146,6 +148,7 @@ static sn_pass pass_of(const sn_relaxer *x, unsigned wanted) {
                      .gate_gradients = wanted & SN_WANT_GATES,
                      .smoothing = x->run->config->train.optimizer.label_smoothing,
                      .loss_scale = 1.0 / batch,
+                     .recompute = x->run->config->train.recompute,
                      .target = -1};
 }
 
@@ -233,7 +236,7 @@ static sn_status verb_move_weights(void *arg, double coefficient, sn_along along
     for (int i = 0; i < net->n_active; i++) {
         const sn_part *p = &net->active[i];
         double factor = coefficient * factor_of(x, p->param, along);
-        sn_call c = {.kernel = SN_MOVE, .as.move = {{p->offset, p->run, p->rows, p->stride}, from[along], factor}};
+        sn_call c = {.kernel = SN_MOVE, .as.move = {{p->offset, p->size, 1, p->size}, from[along], factor}};
         if (factor != 0) SN_TRY(sn_plan_add(&x->moves, net->backend, &c, true));
     }
     sn_supernet_run(net, &x->moves);
@@ -289,6 +292,7 @@ static sn_status plan_room(const sn_relaxer *x, unsigned wanted, int64_t *arena,
     *arena = plan.arena;
     if (plan.arena > most->arena) most->arena = plan.arena;
     if (plan.scratch > most->scratch) most->scratch = plan.scratch;
+    if (plan.weights > most->weights) most->weights = plan.weights;
     sn_plan_free(&plan);
     return s;
 }
@@ -349,7 +353,7 @@ static sn_status room_for(sn_relaxer *x, unsigned wanted, sn_room *most) {
 
 sn_status sn_relaxer_room(const sn_run *r, sn_room *out) {
     sn_relaxer *x;
-    sn_room most = {0};
+    sn_room most = {.weights = sn_room_weights(r->graph)};
     SN_TRY(sn_relaxer_create((sn_run *)r, &x)); // plans alone are made: the run stays as it is
     sn_status s = room_for(x, SN_WANT_WEIGHTS, &most);
     if (s == SN_OK) s = room_for(x, SN_WANT_GATES, &most);

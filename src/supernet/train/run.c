@@ -426,20 +426,6 @@ sn_status sn_run_begin(sn_config *config, const char *folder, const volatile sig
     return s;
 }
 
-sn_status sn_run_inherit(sn_run *r, const char *path, int *taken) {
-    sn_checkpoint_file *f;
-    float_buffers b = {0};
-    SN_TRY(sn_checkpoint_open(path, &f));
-    sn_status s = copy_buffers(r, &b);
-    if (s == SN_OK) {
-        s = sn_checkpoint_read_weights(f, &r->graph->params, b.weights, b.stats, taken);
-        if (s == SN_OK) put_buffers(r, &b);
-        free_copies(&b);
-    }
-    sn_checkpoint_close(f);
-    return s;
-}
-
 sn_status sn_run_continue(sn_run *r, const char *path) {
     SN_TRY(sn_run_load(r, path));
     r->best = NAN, r->best_step = 0;

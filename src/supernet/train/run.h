@@ -53,7 +53,8 @@ size_t sn_run_checkpoint_bytes(const sn_run *);
 // whole checkpoint (run->step), if there is any, and writes config.yaml. Damaged ones are passed over and set aside; SN_DATA when
 // all are; SN_FAIL when the newest cannot be read at all; SN_CONFIG when the folder was trained with another config.
 sn_status sn_run_begin(sn_config *, const char *folder, const volatile sig_atomic_t *stop, sn_run **out);
-// Weights and statistics of equal names and shapes from a checkpoint; *taken counts the parameters.
+// Weights and statistics of a net of one arch, where the net of the checkpoint has them under the same names, whole or as parts;
+// *taken counts the parameters. SN_DATA naming the first that has another shape there.
 sn_status sn_run_inherit(sn_run *, const char *path, int *taken);
 
 // The whole state of training from a checkpoint of the same net and data: the run goes on from there. None of its own validations

@@ -41,7 +41,7 @@ static sn_status new_state(const sn_run *r, state *s) {
     const sn_params *p = &r->graph->params;
     s->weights = sn_new((size_t)p->total, sizeof *s->weights);
     s->stats = sn_new((size_t)p->stats_total, sizeof *s->stats);
-    s->updates = sn_new((size_t)p->n, sizeof *s->updates);
+    s->updates = sn_new((size_t)p->n_atoms, sizeof *s->updates);
     bool all = s->weights && s->stats && s->updates;
     for (int i = 0; i < r->net->slots; i++) all = (s->slot[i] = sn_new((size_t)p->total, sizeof *s->slot[i])) && all;
     return all ? SN_OK : SN_RESOURCE;
@@ -53,7 +53,7 @@ static void take_state(const sn_run *r, state *s) {
     sn_memory_get(r->net->memory, SN_BUFFER_STATS, 0, s->stats, p->stats_total);
     for (int i = 0; i < r->net->slots; i++)
         sn_memory_get(r->net->memory, (sn_buffer)(SN_BUFFER_SLOT0 + i), 0, s->slot[i], p->total);
-    memcpy(s->updates, r->optim->updates, (size_t)p->n * sizeof *s->updates);
+    memcpy(s->updates, r->optim->updates, (size_t)p->n_atoms * sizeof *s->updates);
 }
 
 // A parameter or something of its shape, from memory order.
@@ -74,7 +74,8 @@ static sn_status put_slots(tracer *t, const char *group, const state *s, int par
         SN_TRY(put_param(t, path, p, s->slot[k] + p->offset));
     }
     snprintf(path, sizeof path, "%s/optim/%s/step", group, p->name);
-    return adam ? sn_h5_put(t->file, path, SN_I64, 0, NULL, &s->updates[param]) : SN_OK;
+    size_t atoms = (size_t)p->atoms;
+    return adam ? sn_h5_put(t->file, path, SN_I64, atoms > 1, &atoms, &s->updates[p->first_atom]) : SN_OK;
 }
 
 static sn_status put_buffers(tracer *t, const char *group, const state *s, const sn_stats *b) {
@@ -242,6 +243,20 @@ static sn_status update_alphas(void *arg, const sn_relax *r) {
     return t->inputs_only ? SN_OK : sn_trace_alpha_gradients(t->file, t->step, r);
 }
 
+static bool any_active(const sn_supernet *net, const sn_param *p) {
+    for (int k = 0; k < p->atoms; k++)
+        if (net->is_active[p->first_atom + k]) return true;
+    return false;
+}
+
+// The gradient of a part that no pass used is 0; the buffer holds that of an earlier step.
+static void clear_idle(const sn_supernet *net, const sn_param *p, float *gradient) {
+    for (int k = 0; k < p->atoms; k++) {
+        sn_atom a = sn_param_atom(p, k);
+        if (!net->is_active[p->first_atom + k]) memset(gradient + a.at, 0, (size_t)sn_atom_size(&a) * sizeof *gradient);
+    }
+}
+
 // Gradients of what the update moves: a pass for alphas may use more.
 static sn_status update_weights(void *arg) {
     tracer *t = arg;
@@ -249,10 +264,11 @@ static sn_status update_weights(void *arg) {
     char path[1024];
     if (t->inputs_only) return SN_OK;
     for (int i = 0; i < p->n; i++) {
-        if (!t->run->net->is_active[i]) continue;
+        if (!any_active(t->run->net, &p->param[i])) continue;
         float *memory = sn_new((size_t)p->param[i].size, sizeof *memory);
         if (!memory) return SN_RESOURCE;
         sn_supernet_get(t->run->net, SN_BUFFER_GRADS, i, memory);
+        clear_idle(t->run->net, &p->param[i], memory);
         snprintf(path, sizeof path, "%s/gradients/%s", t->step, p->param[i].name);
         sn_status s = put_param(t, path, &p->param[i], memory);
         free(memory);

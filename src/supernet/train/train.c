@@ -66,7 +66,9 @@ void sn_trainer_free(sn_trainer *t) {
 }
 
 static sn_pass training_pass(const sn_run *r, const sn_arch *a) {
-    return sn_training_pass(a, r->config->train.batch, r->config->train.optimizer.label_smoothing);
+    sn_pass pass = sn_training_pass(a, r->config->train.batch, r->config->train.optimizer.label_smoothing);
+    pass.recompute = r->config->train.recompute;
+    return pass;
 }
 
 sn_status sn_trainer_room(const sn_run *r, sn_room *out) {
@@ -97,7 +99,7 @@ static sn_status check_bn(const sn_trainer *t) {
 static sn_status reserve(sn_trainer *t) {
     sn_room room;
     SN_TRY(sn_trainer_room(t->run, &room));
-    sn_plan largest = {.batch = t->batch, .arena = room.arena, .scratch = room.scratch};
+    sn_plan largest = {.batch = t->batch, .arena = room.arena, .weights = room.weights, .scratch = room.scratch};
     return sn_supernet_reserve(t->run->net, &largest);
 }
 

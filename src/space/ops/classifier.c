@@ -13,12 +13,12 @@ static int build(sn_builder *b, const int *in, const char *name, const sn_op_arg
     return sn_build_linear(b, x, name, a->out, a->attr[BIAS]);
 }
 
-const sn_op sn_op_classifier = {
-    "classifier",
-    "mean over the pixels, linear layer to the classes",
-    1,
-    false,
-    {[HIDDEN] = {"hidden", "channels of a layer without bias before the last one; 0: none", SN_ATTR_INT, 0, 16384, 0, NULL},
-     [ACTIVATION] = {"activation", "of the hidden layer", SN_ATTR_WORD, 0, 0, 1, sn_act_words},
-     [BIAS] = {"bias", "a bias per class", SN_ATTR_BOOL, 0, 1, 1, NULL}},
-    build};
+const sn_op sn_op_classifier = {"classifier",
+                                "mean over the pixels, linear layer to the classes",
+                                1,
+                                false,
+                                {[HIDDEN] = {"hidden", "channels of a layer without bias before the last one; 0: none",
+                                             SN_ATTR_INT, 0, 16384, 0, NULL, false},
+                                 [ACTIVATION] = {"activation", "of the hidden layer", SN_ATTR_WORD, 0, 0, 1, sn_act_words, false},
+                                 [BIAS] = {"bias", "a bias per class", SN_ATTR_BOOL, 0, 1, 1, NULL, false}},
+                                build};

@@ -23,6 +23,7 @@ const sn_op sn_op_factorized_reduce = {
     "stays",
     1,
     true,
-    {[KEEP] = {"keep", "the input itself where the shape stays; else a convolution there too", SN_ATTR_BOOL, 0, 1, 1, NULL},
-     [ACTIVATION] = {"activation", "of the input", SN_ATTR_WORD, 0, 0, 1, sn_act_words}},
+    {[KEEP] = {"keep", "the input itself where the shape stays; else a convolution there too", SN_ATTR_BOOL, 0, 1, 1, NULL,
+               false},
+     [ACTIVATION] = {"activation", "of the input", SN_ATTR_WORD, 0, 0, 1, sn_act_words, false}},
     build};

@@ -36,8 +36,8 @@ const sn_op sn_op_mbconv = {
     true,
     {[EXPAND] = {"expand", "hidden channels as a multiple of the input's", SN_ATTR_INT, 1, 32, 6, NULL, true},
      [KERNEL] = {"kernel", "side of the depthwise kernel", SN_ATTR_ODD, 1, 11, 3, NULL, true},
-     [ACTIVATION] = {"activation", "after the first two normalisations", SN_ATTR_WORD, 0, 0, 1, sn_act_words},
-     [RESIDUAL] = {"residual", "add the input where shapes match", SN_ATTR_BOOL, 0, 1, 1, NULL},
+     [ACTIVATION] = {"activation", "after the first two normalisations", SN_ATTR_WORD, 0, 0, 1, sn_act_words, false},
+     [RESIDUAL] = {"residual", "add the input where shapes match", SN_ATTR_BOOL, 0, 1, 1, NULL, false},
      [SE] = {"se", "squeeze-excite behind the depthwise convolution with so many times fewer channels, in eights; 0: none",
-             SN_ATTR_INT, 0, 64, 0, NULL}},
+             SN_ATTR_INT, 0, 64, 0, NULL, false}},
     build};

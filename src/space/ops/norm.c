@@ -11,6 +11,9 @@ static int build(sn_builder *b, const int *in, const char *name, const sn_op_arg
     return sn_build_act(b, x, sn_build_name(b, "%s.act", name), a->attr[ACTIVATION]);
 }
 
-const sn_op sn_op_norm = {
-    "norm", "batch normalisation and activation; a 1x1 convolution first where the shape changes",           1,
-    true,   {[ACTIVATION] = {"activation", "after the normalisation", SN_ATTR_WORD, 0, 0, 1, sn_act_words}}, build};
+const sn_op sn_op_norm = {"norm",
+                          "batch normalisation and activation; a 1x1 convolution first where the shape changes",
+                          1,
+                          true,
+                          {[ACTIVATION] = {"activation", "after the normalisation", SN_ATTR_WORD, 0, 0, 1, sn_act_words, false}},
+                          build};

@@ -18,7 +18,7 @@ const sn_op sn_op_pool = {
     "pooling and batch normalisation; a 1x1 convolution first where the channels change",
     1,
     true,
-    {[KIND] = {"kind", "largest or average value, of the pixels inside the image", SN_ATTR_WORD, 0, 0, 0, kinds},
-     [KERNEL] = {"kernel", "side of the window", SN_ATTR_ODD, 1, 11, 3, NULL},
-     [BN] = {"bn", "batch normalisation of the result", SN_ATTR_BOOL, 0, 1, 1, NULL}},
+    {[KIND] = {"kind", "largest or average value, of the pixels inside the image", SN_ATTR_WORD, 0, 0, 0, kinds, false},
+     [KERNEL] = {"kernel", "side of the window", SN_ATTR_ODD, 1, 11, 3, NULL, false},
+     [BN] = {"bn", "batch normalisation of the result", SN_ATTR_BOOL, 0, 1, 1, NULL, false}},
     build};

@@ -11,11 +11,12 @@ static int build(sn_builder *b, const int *in, const char *name, const sn_op_arg
     return sn_build_sum(b, (int[]){*in, x}, 2, sn_build_name(b, "%s.sum", name));
 }
 
-const sn_op sn_op_sepconv = {"sepconv",
-                             "depthwise separable convolution: depthwise, then 1x1",
-                             1,
-                             true,
-                             {[KERNEL] = {"kernel", "side of the depthwise kernel", SN_ATTR_ODD, 1, 11, 3, NULL, true},
-                              [ACTIVATION] = {"activation", "after both normalisations", SN_ATTR_WORD, 0, 0, 1, sn_act_words},
-                              [RESIDUAL] = {"residual", "add the input where shapes match", SN_ATTR_BOOL, 0, 1, 0, NULL}},
-                             build};
+const sn_op sn_op_sepconv = {
+    "sepconv",
+    "depthwise separable convolution: depthwise, then 1x1",
+    1,
+    true,
+    {[KERNEL] = {"kernel", "side of the depthwise kernel", SN_ATTR_ODD, 1, 11, 3, NULL, true},
+     [ACTIVATION] = {"activation", "after both normalisations", SN_ATTR_WORD, 0, 0, 1, sn_act_words, false},
+     [RESIDUAL] = {"residual", "add the input where shapes match", SN_ATTR_BOOL, 0, 1, 0, NULL, false}},
+    build};

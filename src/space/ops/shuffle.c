@@ -49,6 +49,6 @@ const sn_op sn_op_shuffle = {
     1,
     true,
     {[KERNEL] = {"kernel", "side of the depthwise kernels", SN_ATTR_ODD, 1, 11, 3, NULL, true},
-     [XCEPTION] = {"xception", "three depthwise convolutions in place of one", SN_ATTR_BOOL, 0, 1, 0, NULL},
-     [ACTIVATION] = {"activation", "after the 1x1 convolutions", SN_ATTR_WORD, 0, 0, 1, sn_act_words}},
+     [XCEPTION] = {"xception", "three depthwise convolutions in place of one", SN_ATTR_BOOL, 0, 1, 0, NULL, false},
+     [ACTIVATION] = {"activation", "after the 1x1 convolutions", SN_ATTR_WORD, 0, 0, 1, sn_act_words, false}},
     build};

@@ -152,8 +152,8 @@ END_TEST
 START_TEST(costs) {
     static const char *const keys[] = {"method=darts --set train.relax.cost=100", "method=proxyless --set train.relax.cost=100",
                                        "method=softmax --set train.relax.cost=100 --set train.relax.cost_of=params",
-                                       "method=gdas --set train.relax.cost=1 --set train.relax.cost_form=multiply --set "
-                                       "train.relax.cost_exponent=100 --set train.relax.cost_reference=1e5"};
+                                       ("method=gdas --set train.relax.cost=1 --set train.relax.cost_form=multiply --set "
+                                        "train.relax.cost_exponent=100 --set train.relax.cost_reference=1e5")};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         ck_run(0,
                "\"$S\" train \"$SRC/configs/smoke.yaml\" -o run%zu -q --set train.mode=relax --set train.epochs=2 --set "
